@@ -1,0 +1,46 @@
+"""`python -m benchmarks NAME [--quick] [--json]`: runs one benchmark and prints its tables."""
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+import benchmarks
+from benchmarks.common import Benchmark, machine
+
+NOT_BENCHMARKS = {"__main__", "common"}
+
+
+def main() -> int:
+    """Parses the command line, runs the benchmark, prints; returns the exit code."""
+    names = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in NOT_BENCHMARKS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--quick", action="store_true", help="smaller samples: a smoke test, not a measurement")
+    parser.add_argument("--json", action="store_true", help="the last line is one JSON object of the figures")
+    args = parser.parse_args()
+    result: Benchmark = importlib.import_module(f"benchmarks.{args.name}").run(quick=args.quick)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(
+        f"[bold]{args.name}[/bold]{' (quick: not a measurement)' if args.quick else ''} on {machine()}", highlight=False
+    )
+    if result.peer:
+        console.print(f"peer: {result.peer}", highlight=False)
+    for table in result.tables:
+        shown = RichTable(title=table.title, title_justify="left")
+        for k, column in enumerate(table.columns):
+            shown.add_column(column, justify="left" if k == 0 else "right")
+        for row in table.rows:
+            shown.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row))
+        console.print(shown)
+    if args.json:
+        sys.stdout.write(json.dumps({"benchmark": args.name, "quick": args.quick, **result.figures}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

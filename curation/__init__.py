@@ -1,0 +1,1 @@
+"""Any mesh in, training-ready geometry out: ingest, clean, watertight, score, filter, fix, fields."""

@@ -1,0 +1,1 @@
+"""Cameras, lights, engines and passes: from an asset to pixel-aligned images."""

@@ -1,0 +1,1 @@
+"""The row schema, and how shards are written, read and checked."""

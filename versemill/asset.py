@@ -1,0 +1,133 @@
+"""The asset: an indexed triangle mesh with per-corner UVs, per-face ids, materials and its whole history.
+
+Positions are shared across UV seams and hard edges; what differs from corner to corner (UVs, normals) is
+stored per corner. Vertices are split only when a GLB is written.
+"""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from versemill.errors import AssetError
+from versemill.materials.material import Material
+
+Float32 = NDArray[np.float32]
+Int32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Asset:
+    """A textured mesh in the world frame: right-handed, Z up, longest side 2, centred at the origin.
+
+    Attributes:
+        vertices: (V, 3) float32 positions.
+        faces: (F, 3) int32, counter-clockwise seen from outside.
+        uvs: (F, 3, 2) float32 per corner, v up.
+        material_ids: (F,) int32 into `materials`.
+        part_ids: (F,) int32 into `part_names`.
+        materials: at least one.
+        part_names: at least one; for people and captions.
+        normals: (F, 3, 3) float32 unit shading normals per corner, or None: then each consumer uses
+            `versemill.mesh.corner_normals`, which smooths below a crease angle.
+        seed, index: the dataset seed and asset index that every later draw (cameras, samples) is keyed by.
+        source: the stage that made it: "zeroverse", "detailverse", "files".
+        caption: one natural sentence. tags: short words, sorted.
+        center, scale: source position = center + scale * vertex; the way back to the source's units.
+        provenance: JSON-able record of every drawn value; enough to remake the asset.
+    """
+
+    vertices: Float32
+    faces: Int32
+    uvs: Float32
+    material_ids: Int32
+    part_ids: Int32
+    materials: tuple[Material, ...]
+    part_names: tuple[str, ...]
+    normals: Float32 | None = None
+    seed: int = 0
+    index: int = 0
+    source: str = "files"
+    caption: str = ""
+    tags: tuple[str, ...] = ()
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scale: float = 1.0
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.faces)
+        expected: dict[str, tuple[type, tuple[int | None, ...]]] = {
+            "vertices": (np.float32, (None, 3)),
+            "faces": (np.int32, (None, 3)),
+            "uvs": (np.float32, (count, 3, 2)),
+            "material_ids": (np.int32, (count,)),
+            "part_ids": (np.int32, (count,)),
+            "normals": (np.float32, (count, 3, 3)),
+        }
+        for name, (dtype, shape) in expected.items():
+            array = getattr(self, name)
+            if array is None and name == "normals":
+                continue
+            matches = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+            if array.dtype != dtype or not matches:
+                wanted = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
+                raise ValueError(f"asset {name} must be {wanted} {np.dtype(dtype)}, got {array.shape} {array.dtype}")
+
+    def check(self) -> None:
+        """Refuses what no later stage can use.
+
+        Raises:
+            AssetError: reason "empty", "not_finite", "bad_index" or "bad_material".
+        """
+        if len(self.faces) == 0 or len(self.vertices) == 0:
+            raise AssetError("empty", f"the mesh has {len(self.vertices)} vertices and {len(self.faces)} faces")
+        for name in ("vertices", "uvs", "normals"):
+            array = getattr(self, name)
+            if array is not None and not np.isfinite(array).all():
+                bad = int((~np.isfinite(array)).reshape(len(array), -1).any(1).sum())
+                raise AssetError("not_finite", f"{bad} of {len(array)} {name} hold NaN or infinity")
+        if self.faces.min() < 0 or self.faces.max() >= len(self.vertices):
+            span = f"[{self.faces.min()}, {self.faces.max()}]"
+            raise AssetError("bad_index", f"face indices span {span}, vertices are 0..{len(self.vertices) - 1}")
+        for name, limit in (("material_ids", len(self.materials)), ("part_ids", len(self.part_names))):
+            ids = getattr(self, name)
+            if ids.min() < 0 or ids.max() >= limit:
+                raise AssetError("bad_material", f"{name} span [{ids.min()}, {ids.max()}], but there are {limit}")
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of geometry, ids and materials: what the asset is, not how it came to be."""
+        h = hashlib.sha256()
+        for array in (self.vertices, self.faces, self.uvs, self.material_ids, self.part_ids, self.normals):
+            h.update(b"-" if array is None else repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        for material in self.materials:
+            h.update(material.content_hash.encode())
+        h.update(repr(self.part_names).encode())
+        return h.hexdigest()
+
+    def normalized(self) -> "Asset":
+        """The same asset with its bounding box centred at the origin and its longest side 2.
+
+        `center` and `scale` are updated, so that source positions stay recoverable.
+
+        Raises:
+            AssetError: the mesh is empty, not finite, or has no extent.
+        """
+        self.check()
+        used = self.vertices[np.unique(self.faces)].astype(np.float64)
+        low, high = used.min(0), used.max(0)
+        half = float((high - low).max()) / 2
+        if not half > 1e-12:
+            raise AssetError("no_extent", f"the bounding box has no size: {low.tolist()} to {high.tolist()}")
+        middle = (low + high) / 2
+        vertices = ((self.vertices.astype(np.float64) - middle) / half).astype(np.float32)
+        center = np.asarray(self.center) + self.scale * middle
+        return dataclasses.replace(
+            self,
+            vertices=vertices,
+            center=(float(center[0]), float(center[1]), float(center[2])),
+            scale=self.scale * half,
+        )

@@ -1,0 +1,47 @@
+"""Warp, set up once for the whole process: quiet, exact arithmetic, and a kernel cache of our own.
+
+Import this before any module that defines kernels. Workers that compile the same kernel at once race on
+the cache, so the driver calls `compile_kernels` before it starts them.
+"""
+
+import os
+from pathlib import Path
+
+import warp as wp
+
+from versemill.errors import MissingDependencyError
+
+EXACT = {"fast_math": False, "fuse_fp": False, "enable_backward": False}
+"""Options of every kernel module: no fused multiply-add and no fast math, so that results don't move with the compiler."""
+
+
+def cache_dir() -> Path:
+    """Where compiled kernels live: under $VERSEMILL_CACHE or ~/.cache/versemill; Warp adds its version to the path."""
+    return Path(os.environ.get("VERSEMILL_CACHE") or Path.home() / ".cache" / "versemill") / "warp"
+
+
+def resolve(device: str = "auto") -> str:
+    """A Warp device name: "auto" is the first CUDA device, or "cpu" where there is none.
+
+    Raises:
+        MissingDependencyError: a device that this machine does not have.
+    """
+    wp.init()
+    if device == "auto":
+        return "cuda:0" if wp.is_cuda_available() else "cpu"
+    name = "cuda:0" if device == "cuda" else device
+    known = [d.alias for d in wp.get_devices()]
+    if name not in known:
+        raise MissingDependencyError(f"device '{device}' is not here; this machine has {', '.join(known)}")
+    return name
+
+
+def compile_kernels(modules: list[str], device: str = "auto") -> None:
+    """Compiles and loads the kernels of the named Python modules, so that no worker has to."""
+    target = resolve(device)
+    for name in modules:
+        wp.load_module(name, device=target)
+
+
+wp.config.kernel_cache_dir = str(cache_dir())
+wp.config.log_level = wp.LOG_ERROR

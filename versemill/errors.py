@@ -1,0 +1,38 @@
+"""Every error that versemill raises on purpose.
+
+An error names the value, the limit and the way out. The command line prints it as one line and exits with
+its `exit_code`; anything else that reaches the command line is a defect and shows its traceback.
+"""
+
+
+class VersemillError(Exception):
+    """Base of all intended errors. `exit_code` is what a script sees."""
+
+    exit_code = 1
+
+
+class ConfigError(VersemillError):
+    """A configuration, argument or path that can't be used; nothing was done. Exit code 2."""
+
+    exit_code = 2
+
+
+class MissingDependencyError(VersemillError):
+    """A device, program, package or weight file that was asked for is not here; says the line that fixes it."""
+
+    exit_code = 3
+
+
+class AssetError(VersemillError):
+    """An asset that can't be used, with a `reason` (a short snake_case code) that is counted in the ledger."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.reason, str(self))
+
+
+class ShardError(VersemillError):
+    """A shard that is missing, truncated, tampered with, or of another schema version."""

@@ -1,0 +1,5 @@
+"""PBR materials (glTF metallic-roughness) and the procedural, licence-free families that fill them."""
+
+from versemill.materials.material import Material
+
+__all__ = ["Material"]
