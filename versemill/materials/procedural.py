@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from versemill.config import digest
 from versemill.materials.canvas import Canvas, Field, Maps
-from versemill.materials.families import stone
+from versemill.materials.families import cloth, metal, organic, pattern, stone
 from versemill.materials.material import Material
 
-_PAINTERS = stone.FAMILIES
+_PAINTERS = {**stone.FAMILIES, **organic.FAMILIES, **metal.FAMILIES, **cloth.FAMILIES, **pattern.FAMILIES}
 
 FAMILIES: tuple[str, ...] = tuple(sorted(_PAINTERS))
 """Names of the texture families."""

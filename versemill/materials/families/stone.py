@@ -12,7 +12,7 @@ Rng = np.random.Generator
 Recipe = dict[str, Any]
 
 
-def draw_marble(rng: Rng) -> Recipe:
+def _draw_marble(rng: Rng) -> Recipe:
     base = pick(rng, (hsv(rng, (0, 1), (0.0, 0.12), (0.82, 0.96)), hsv(rng, (0, 1), (0.15, 0.6), (0.1, 0.75))))
     vein = hsv(rng, (0.02, 0.14), (0.2, 0.7), (0.15, 0.6)) if sum(base) > 1.5 else hsv(rng, (0, 0.2), (0, 0.4), (0.75, 0.98))
     return {
@@ -26,28 +26,29 @@ def draw_marble(rng: Rng) -> Recipe:
     }
 
 
-def paint_marble(p: Recipe, c: Canvas) -> Maps:
-    bend_u, bend_v = c.noise(2, 4) * p["bend"], c.noise(2, 4) * p["bend"]
+def _paint_marble(p: Recipe, c: Canvas) -> Maps:
+    bend_u, bend_v = c.noise(2, 5, 0.6) * p["bend"], c.noise(2, 5, 0.6) * p["bend"]
     cloud = c.warped(c.noise(p["scale"], 4), bend_u, bend_v)
-    coarse = np.exp(-p["sharpness"] * np.abs(c.warped(c.noise(p["scale"], 3, 0.45), bend_u, bend_v)))
-    fine = np.exp(-2 * p["sharpness"] * np.abs(c.warped(c.noise(2 * p["scale"], 4), bend_v, bend_u)))
-    strength = np.clip(coarse * step(-0.5, 0.5, cloud) * 0.95 + fine * 0.4 * step(0.1, -0.5, cloud), 0, 1)
-    color = mix(mix(p["base"], p["cloud"], step(-0.7, 0.7, cloud)), p["vein"], strength)
+    coarse = np.exp(-2 * p["sharpness"] * np.abs(c.warped(c.noise(p["scale"], 3, 0.45), bend_u, bend_v)))
+    fine = np.exp(-3 * p["sharpness"] * np.abs(c.warped(c.noise(3 * p["scale"], 4), bend_v, bend_u)))
+    halo = np.exp(-4 * np.abs(c.warped(c.noise(p["scale"] + 1, 4), bend_v, bend_u)))
+    strength = np.clip(0.85 * coarse * step(-0.7, 0.3, cloud) + 0.5 * fine + 0.28 * halo, 0, 1)
+    color = mix(mix(p["base"], p["cloud"], step(-0.6, 0.6, cloud)), p["vein"], strength)
     return Maps(color, -0.0006 * strength, p["roughness"] + 0.1 * strength)
 
 
-def draw_granite(rng: Rng) -> Recipe:
+def _draw_granite(rng: Rng) -> Recipe:
     base = hsv(rng, pick(rng, ((0.0, 0.1), (0.5, 0.65), (0, 1))), (0.03, 0.4), (0.35, 0.75))
     return {
-        "colors": [base, near(rng, base, 0.12), near(rng, base, 0.3), hsv(rng, (0, 1), (0, 0.1), (0.82, 0.95))],
+        "colors": [base, base, near(rng, base, 0.08), near(rng, base, 0.2), [round((x + 1.8) / 3, 4) for x in base]],
         "fleck": hsv(rng, (0, 1), (0, 0.3), (0.04, 0.16)),
-        "scale": whole(rng, 26, 56),
+        "scale": whole(rng, 36, 72),
         "dark": number(rng, 0.12, 0.3),
         "roughness": number(rng, 0.08, 0.75),
     }
 
 
-def paint_granite(p: Recipe, c: Canvas) -> Maps:
+def _paint_granite(p: Recipe, c: Canvas) -> Maps:
     wobble = c.noise(32, 2) * 0.012
     grain = c.cells(p["scale"])
     color = c.each(grain, p["colors"])
@@ -59,7 +60,7 @@ def paint_granite(p: Recipe, c: Canvas) -> Maps:
     return Maps(color, 0.0012 * rough * c.noise(64, 2), rough + 0.08 * dark * (1 - rough))
 
 
-def draw_terrazzo(rng: Rng) -> Recipe:
+def _draw_terrazzo(rng: Rng) -> Recipe:
     return {
         "ground": hsv(rng, (0, 1), (0.0, 0.35), pick(rng, ((0.75, 0.95), (0.15, 0.4)))),
         "chips": scheme(rng, whole(rng, 3, 5)),
@@ -69,7 +70,7 @@ def draw_terrazzo(rng: Rng) -> Recipe:
     }
 
 
-def paint_terrazzo(p: Recipe, c: Canvas) -> Maps:
+def _paint_terrazzo(p: Recipe, c: Canvas) -> Maps:
     color = tint(p["ground"], 1 + 0.05 * c.noise(64, 3))
     inside = np.zeros((c.size, c.size), np.float32)
     for scale, share in ((4 * p["scale"], 0.35), (2 * p["scale"], 0.5), (p["scale"], 1.0)):
@@ -82,7 +83,7 @@ def paint_terrazzo(p: Recipe, c: Canvas) -> Maps:
     return Maps(color, 0.0004 * inside, p["roughness"] + 0.12 * (1 - inside))
 
 
-def draw_concrete(rng: Rng) -> Recipe:
+def _draw_concrete(rng: Rng) -> Recipe:
     return {
         "color": hsv(rng, (0.05, 0.65), (0.0, 0.12), (0.42, 0.78)),
         "stain": number(rng, 0.08, 0.3),
@@ -93,7 +94,7 @@ def draw_concrete(rng: Rng) -> Recipe:
     }
 
 
-def paint_concrete(p: Recipe, c: Canvas) -> Maps:
+def _paint_concrete(p: Recipe, c: Canvas) -> Maps:
     cloud, grain = c.noise(3, 5, 0.55), c.noise(64, 2)
     pits = c.cells(p["pits"])
     hole = step(0.26, 0.1, pits.near - 0.14 * c.each(pits)) * (c.each(pits) < p["pit_share"])
@@ -108,7 +109,7 @@ def paint_concrete(p: Recipe, c: Canvas) -> Maps:
     return Maps(tint(p["color"], gain), height, p["roughness"] + 0.08 * cloud)
 
 
-def draw_plaster(rng: Rng) -> Recipe:
+def _draw_plaster(rng: Rng) -> Recipe:
     return {
         "color": hsv(rng, (0, 1), (0.03, 0.5), (0.62, 0.97)),
         "scale": whole(rng, 3, 7),
@@ -118,7 +119,7 @@ def draw_plaster(rng: Rng) -> Recipe:
     }
 
 
-def paint_plaster(p: Recipe, c: Canvas) -> Maps:
+def _paint_plaster(p: Recipe, c: Canvas) -> Maps:
     bend = c.noise(p["scale"], 2)
     strokes = c.warped(c.noise((p["scale"], 4 * p["scale"]), 3), p["bend"] * bend, p["bend"] * c.noise(p["scale"], 2))
     ridge = np.abs(strokes) ** 0.8
@@ -126,7 +127,7 @@ def paint_plaster(p: Recipe, c: Canvas) -> Maps:
     return Maps(tint(p["color"], 0.9 + 0.16 * ridge + 0.05 * bend), height, p["roughness"])
 
 
-def draw_sand(rng: Rng) -> Recipe:
+def _draw_sand(rng: Rng) -> Recipe:
     return {
         "color": hsv(rng, (0.05, 0.13), (0.15, 0.6), (0.6, 0.92)),
         "grain": hsv(rng, (0.02, 0.1), (0.2, 0.6), (0.3, 0.55)),
@@ -137,7 +138,7 @@ def draw_sand(rng: Rng) -> Recipe:
     }
 
 
-def paint_sand(p: Recipe, c: Canvas) -> Maps:
+def _paint_sand(p: Recipe, c: Canvas) -> Maps:
     bend = p["bend"] * c.noise(3, 3)
     phase = p["ripples"] * (c.v + bend) + p["lean"] * c.u
     frac = phase - np.floor(phase)
@@ -149,7 +150,7 @@ def paint_sand(p: Recipe, c: Canvas) -> Maps:
     return Maps(color, height, p["roughness"])
 
 
-def draw_brick(rng: Rng) -> Recipe:
+def _draw_brick(rng: Rng) -> Recipe:
     base = pick(rng, (hsv(rng, (0.0, 0.07), (0.35, 0.75), (0.4, 0.75)), hsv(rng, (0, 1), (0.0, 0.35), (0.35, 0.92))))
     return {
         "colors": [near(rng, base, 0.12) for _ in range(5)],
@@ -163,7 +164,7 @@ def draw_brick(rng: Rng) -> Recipe:
     }
 
 
-def paint_brick(p: Recipe, c: Canvas) -> Maps:
+def _paint_brick(p: Recipe, c: Canvas) -> Maps:
     grain = c.noise(32, 4, 0.6)
     bricks = c.blocks(p["rows"] // p["aspect"], p["rows"], p["shift"], 0.0015 * c.noise(12, 2))
     edge = bricks.edge + p["wear"] * c.noise(24, 3)
@@ -174,7 +175,7 @@ def paint_brick(p: Recipe, c: Canvas) -> Maps:
     return Maps(color, height, p["roughness"] + 0.05 * (1 - solid))
 
 
-def draw_cobblestone(rng: Rng) -> Recipe:
+def _draw_cobblestone(rng: Rng) -> Recipe:
     base = hsv(rng, (0.0, 0.65), (0.02, 0.25), (0.35, 0.7))
     return {
         "colors": [near(rng, base, 0.12) for _ in range(5)],
@@ -185,7 +186,7 @@ def draw_cobblestone(rng: Rng) -> Recipe:
     }
 
 
-def paint_cobblestone(p: Recipe, c: Canvas) -> Maps:
+def _paint_cobblestone(p: Recipe, c: Canvas) -> Maps:
     stones, grain = c.cells(p["scale"], p["jitter"]), c.noise(24, 4)
     wall = stones.second - stones.near + 0.05 * grain
     solid = step(0.06, 0.16, wall)
@@ -196,12 +197,12 @@ def paint_cobblestone(p: Recipe, c: Canvas) -> Maps:
 
 
 FAMILIES: dict[str, tuple[Callable[[Rng], Recipe], Callable[[Recipe, Canvas], Maps]]] = {
-    "marble": (draw_marble, paint_marble),
-    "granite": (draw_granite, paint_granite),
-    "terrazzo": (draw_terrazzo, paint_terrazzo),
-    "concrete": (draw_concrete, paint_concrete),
-    "plaster": (draw_plaster, paint_plaster),
-    "sand": (draw_sand, paint_sand),
-    "brick": (draw_brick, paint_brick),
-    "cobblestone": (draw_cobblestone, paint_cobblestone),
+    "marble": (_draw_marble, _paint_marble),
+    "granite": (_draw_granite, _paint_granite),
+    "terrazzo": (_draw_terrazzo, _paint_terrazzo),
+    "concrete": (_draw_concrete, _paint_concrete),
+    "plaster": (_draw_plaster, _paint_plaster),
+    "sand": (_draw_sand, _paint_sand),
+    "brick": (_draw_brick, _paint_brick),
+    "cobblestone": (_draw_cobblestone, _paint_cobblestone),
 }
