@@ -1,0 +1,100 @@
+"""The dataset card: a Markdown page with Hugging Face metadata, from what the run already counted."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shards.schema import COLUMNS, SCHEMA_VERSION
+from versemill import CONVENTION_VERSION, __version__
+
+
+def card(
+    *,
+    name: str,
+    rows: Mapping[str, int],
+    rejected: Mapping[str, int],
+    failed: Mapping[str, int],
+    config: Mapping[str, Any],
+    digest: str,
+    fingerprint: Mapping[str, Any],
+    licences: Mapping[str, int],
+    statistics: Mapping[str, Mapping[str, float]],
+    gaps: tuple[str, ...] = (),
+) -> str:
+    """The text of a dataset's README.md. Equal arguments give equal text.
+
+    Args:
+        name: the dataset's name.
+        rows: split -> rows.
+        rejected, failed: reason -> assets, as in the ledger.
+        config: the resolved configuration; digest: its SHA-256.
+        fingerprint: package versions, processor, device.
+        licences: licence of a material -> assets that use it.
+        statistics: measured quantity -> {"min": ..., "mean": ..., "max": ...} or other named numbers.
+        gaps: sentences on what the data does not cover.
+    """
+    total = sum(rows.values())
+    licence = "cc0-1.0" if set(licences) == {"CC0-1.0"} else "other"
+    header = ["---", f"license: {licence}", f"pretty_name: {json.dumps(name)}",
+              "task_categories: [image-to-3d, text-to-3d]", "tags: [3d, multi-view, synthetic, versemill]",
+              f"size_categories: [{_size(total)}]", "configs:", "- config_name: default", "  data_files: shards/*.parquet",
+              "---"]  # fmt: skip
+    body = [
+        f"# {name}",
+        "",
+        f"{total} assets, made by versemill {__version__}. One row is one asset: its textured mesh, posed images, and "
+        f"signed-distance samples. Conventions version {CONVENTION_VERSION}, row schema version {SCHEMA_VERSION}.",
+        "",
+        "## Contents",
+        "",
+        _table(("split", "rows"), sorted(rows.items())),
+        _table(("group", "columns"), [(group, ", ".join(f"`{c}`" for c in columns)) for group, columns in COLUMNS.items()]),
+        "## Licences of the materials",
+        "",
+        _table(("licence", "assets"), sorted(licences.items())),
+        "## What was turned away",
+        "",
+        _table(("rejected because", "assets"), sorted(rejected.items())),
+        _table(("failed because", "assets"), sorted(failed.items())),
+        "## Statistics",
+        "",
+        _statistics(statistics),
+        "## How it was made",
+        "",
+        f"Configuration `{digest}`:",
+        "",
+        "```json",
+        json.dumps(config, indent=2, sort_keys=True),
+        "```",
+        "",
+        "Made on:",
+        "",
+        "```json",
+        json.dumps(fingerprint, indent=2, sort_keys=True),
+        "```",
+        "",
+        "## Known gaps",
+        "",
+        "\n".join(f"- {gap}" for gap in gaps) or "None were stated.",
+        "",
+    ]
+    return "\n".join(header + body)
+
+
+def _size(rows: int) -> str:
+    bounds = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+    return next((name for bound, name in bounds if rows < bound), "1M<n<10M")
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    if not rows:
+        return f"No entries: {columns[0]}.\n"
+    lines = [columns, tuple("---" for _ in columns), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def _statistics(statistics: Mapping[str, Mapping[str, float]]) -> str:
+    names = list(dict.fromkeys(name for numbers in statistics.values() for name in numbers))
+    rows = [(quantity, *(f"{numbers[n]:.4g}" if n in numbers else "" for n in names))
+            for quantity, numbers in sorted(statistics.items())]  # fmt: skip
+    return _table(("quantity", *names), rows)

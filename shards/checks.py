@@ -1,0 +1,179 @@
+"""Checks: is a shard whole, unchanged, of this schema, finite, and do its cameras fit its pixels?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pyarrow import fs as pafs
+
+from shards.rows import decode_fields, decode_mesh, decode_views, read_rows
+from shards.schema import SCHEMA_VERSION, schema
+from shards.storage import exists, sha256
+from versemill.camera import Camera
+from versemill.errors import AssetError, ShardError
+from versemill.views import Views
+
+SLACK = 0.03
+"""World units by which a reprojected point may lie in front of the depth seen around its pixel."""
+
+STRAY_SHARE = 0.05
+"""Share of reprojected points that may miss the mask or float in front of the surface."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        kind: "missing", "truncated", "tampered", "schema_version", "schema", "unreadable", "not_finite",
+            "inconsistent" or "reprojection".
+        path: the shard. row: the row's id, or "" when the file as a whole is meant.
+        message: one sentence with value and limit.
+    """
+
+    kind: str
+    path: str
+    row: str
+    message: str
+
+
+def verify_shard(fs: pafs.FileSystem, path: str, expected: str | None = None, deep: bool = False) -> list[Problem]:
+    """Everything that is wrong with a shard; an empty list when nothing is.
+
+    Args:
+        expected: SHA-256 (hex) that the ledger holds; None skips the comparison.
+        deep: also decodes every cell, looks for NaN, and reprojects each view's depth into the next views.
+    """
+    if not exists(fs, path):
+        return [Problem("missing", path, "", "the file is not there; remake the shard")]
+    problems = []
+    if expected is not None and (found := sha256(fs, path)) != expected:
+        problems.append(Problem("tampered", path, "", f"SHA-256 is {found[:12]}..., the ledger says {expected[:12]}..."))
+    try:
+        with pq.ParquetFile(path, filesystem=fs) as file:
+            metadata = file.schema_arrow.metadata or {}
+            version = metadata.get(b"versemill.schema_version", b"none").decode()
+            if version != str(SCHEMA_VERSION):
+                text = f"schema version {version}, this versemill reads {SCHEMA_VERSION}; remake or migrate the shard"
+                return [*problems, Problem("schema_version", path, "", text)]
+            if not file.schema_arrow.equals(schema()):
+                problems.append(Problem("schema", path, "", "columns differ from the documented schema"))
+    except (OSError, pa.ArrowException) as error:
+        kind = "truncated" if _lacks_footer(fs, path) else "unreadable"
+        problems = [p for p in problems if p.kind != "tampered"]
+        return [*problems, Problem(kind, path, "", f"not a whole Parquet file ({error})")]
+    if deep:
+        problems += _verify_rows(fs, path)
+    return problems
+
+
+def _lacks_footer(fs: pafs.FileSystem, path: str) -> bool:
+    with fs.open_input_file(path) as file:
+        size = file.size()
+        file.seek(max(0, size - 4))
+        return size < 12 or file.read() != b"PAR1"
+
+
+def _verify_rows(fs: pafs.FileSystem, path: str) -> list[Problem]:
+    problems = []
+    seen: set[str] = set()
+    try:
+        for row in read_rows(fs, path):
+            name = row["meta"]["id"]
+            if name in seen:
+                problems.append(Problem("inconsistent", path, name, "the id occurs twice"))
+            seen.add(name)
+            problems += [Problem(kind, path, name, message) for kind, message in check_row(row)]
+    except ShardError as error:
+        problems.append(Problem("unreadable", path, "", str(error)))
+    return problems
+
+
+def check_row(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """(kind, message) of everything wrong with the contents of one row."""
+    from versemill.gltf import from_glb
+
+    found: list[tuple[str, str]] = []
+    try:
+        vertices, faces = decode_mesh(row["mesh"])
+        if not np.isfinite(vertices).all():
+            found.append(("not_finite", "watertight_vertices hold NaN or infinity"))
+        if len(faces) and (faces.min() < 0 or faces.max() >= len(vertices)):
+            found.append(("inconsistent", f"watertight_faces point beyond {len(vertices)} vertices"))
+        from_glb(row["mesh"]["glb"]).check()
+        if row["fields"] is not None:
+            fields = decode_fields(row["fields"])
+            for name, array in vars(fields).items():
+                if isinstance(array, np.ndarray) and array.dtype.kind == "f" and not np.isfinite(array).all():
+                    found.append(("not_finite", f"{name} holds NaN or infinity"))
+        if row["views"] is not None:
+            found += check_views(decode_views(row["views"]))
+    except (ShardError, AssetError) as error:
+        found.append(("unreadable", str(error)))
+    return found
+
+
+def check_views(views: Views) -> list[tuple[str, str]]:
+    """Do mask, depth, alpha and cameras tell one story? (kind, message) for each that does not."""
+    found = []
+    depth, mask, rgb = (views.passes.get(name) for name in ("depth", "mask", "rgb"))
+    for name, array in views.passes.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            found.append(("not_finite", f"pass '{name}' holds NaN or infinity"))
+    if depth is not None and mask is not None and (differs := int(((depth > 0) != mask).sum())):
+        found.append(("inconsistent", f"depth and mask disagree on {differs} pixels"))
+    if rgb is not None and mask is not None and (bare := int((mask & (rgb[..., 3] == 0)).sum())) > 0.001 * max(1, mask.sum()):
+        found.append(("inconsistent", f"{bare} pixels of the mask have no alpha"))
+    if depth is not None and not found:
+        stray = stray_share(views.cameras, depth)
+        worst = int(stray.argmax())
+        if stray[worst] > STRAY_SHARE:
+            found.append(("reprojection", f"{stray[worst]:.1%} of view {worst}'s depth contradicts other views or the unit cube "
+                          f"(limit {STRAY_SHARE:.0%})"))  # fmt: skip
+    return found
+
+
+def stray_share(cameras: tuple[Camera, ...], depth: NDArray[np.float32], points: int = 2048) -> NDArray[np.float64]:
+    """(V,) share of each view's unprojected depth that can't be on the surface the other views see.
+
+    A point strays when it lies outside the box [-1, 1]^3, or when another view sees past it: where the point
+    lands, that view shows background, or a surface farther away than the point, in all 3x3 pixels around.
+    View i is tested against views i + 1 and i + 2.
+
+    Args:
+        depth: (V, H, W) float32, 0 is background.
+        points: at most so many pixels per view, evenly picked.
+    """
+    count = len(cameras)
+    shares = np.zeros(count)
+    nearest = [_nearest(image) for image in depth]
+    for i, camera in enumerate(cameras):
+        rows, columns = np.nonzero(depth[i])
+        if len(rows) == 0:
+            continue
+        pick = np.linspace(0, len(rows) - 1, min(points, len(rows))).astype(int)
+        world = camera.unproject(depth[i])[rows[pick], columns[pick]]
+        stray = (np.abs(world) > 1 + SLACK).any(1)
+        for j in {(i + 1) % count, (i + 2) % count} - {i}:
+            stray |= _seen_past(cameras[j], nearest[j], world)
+        shares[i] = stray.mean()
+    return shares
+
+
+def _nearest(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Smallest depth in the 3x3 pixels around; background is infinitely far."""
+    far = np.pad(np.where(depth > 0, depth, np.float32(np.inf)), 1, constant_values=np.inf)
+    return np.lib.stride_tricks.sliding_window_view(far, (3, 3)).min((2, 3))
+
+
+def _seen_past(camera: Camera, nearest: NDArray[np.float32], world: NDArray[np.float64]) -> NDArray[np.bool_]:
+    pixels, z = camera.project(world)
+    x, y = np.floor(pixels).astype(np.int64).T
+    inside = (z > 0) & (x >= 1) & (y >= 1) & (x < camera.width - 1) & (y < camera.height - 1)
+    seen_past = np.zeros(len(world), bool)
+    footprint = z[inside] / camera.K[0, 0] if not camera.orthographic else 1 / camera.K[0, 0]
+    seen_past[inside] = nearest[y[inside], x[inside]] > z[inside] + SLACK + 2 * footprint
+    return seen_past

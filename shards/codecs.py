@@ -1,0 +1,151 @@
+"""Cells: how one array or image becomes bytes and back.
+
+An array cell says its own dtype and shape: 8 bytes ``b"VMA1" filter dtype ndim 0``, then ndim little-endian
+uint32 sizes, then one Zstandard frame. The frame holds the array in C order after the filter:
+
+- ``P`` (plain): nothing.
+- ``S`` (shuffle): all lowest bytes, then all second bytes ...: slowly changing high bytes compress.
+- ``D`` (delta + shuffle): along the last axis each value minus its predecessor, modulo 2^bits; then shuffle.
+- ``B`` (bits): booleans packed eight to a byte, most significant bit first.
+
+Image cells are WebP or PNG files, lossless, told apart by their first bytes.
+"""
+
+import io
+import struct
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
+
+from versemill.errors import ShardError
+
+MAGIC = b"VMA1"
+DTYPES = {
+    "B": np.dtype("<u1"),
+    "H": np.dtype("<u2"),
+    "I": np.dtype("<u4"),
+    "i": np.dtype("<i4"),
+    "f": np.dtype("<f4"),
+    "d": np.dtype("<f8"),
+    "?": np.dtype("?"),
+}
+CODES = {dtype: code for code, dtype in DTYPES.items()}
+LEVELS = 65534
+"""Steps of a quantised value: codes 1..65535 span its range; code 0 is background."""
+
+Filter = Literal["plain", "shuffle", "delta"]
+
+
+def encode_array(array: NDArray[Any], filter: Filter = "shuffle", level: int = 1) -> bytes:
+    """One array cell; booleans are packed whatever the filter.
+
+    Args:
+        filter: "delta" pays where neighbours on the last axis are close; integers only.
+        level: of Zstandard.
+
+    Raises:
+        TypeError: the dtype has no code, or is a float and the filter is "delta".
+    """
+    array = np.ascontiguousarray(array)
+    dtype = array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype
+    if dtype not in CODES:
+        raise TypeError(f"array cells hold {', '.join(map(str, CODES))}, not {array.dtype}")
+    shape, kind = array.shape, filter[0].upper()
+    array = array.astype(dtype, copy=False)
+    if dtype == np.bool_:
+        kind, array = "B", np.packbits(array)
+    elif filter == "delta":
+        if dtype.kind not in "ui":
+            raise TypeError(f"the delta filter is exact for integers only, not {dtype}")
+        delta = array.copy()
+        delta[..., 1:] -= array[..., :-1]
+        array = _shuffled(delta)
+    elif filter == "shuffle":
+        array = _shuffled(array)
+    header = struct.pack(f"<4sccBx{len(shape)}I", MAGIC, kind.encode(), CODES[dtype].encode(), len(shape), *shape)
+    return header + pa.Codec("zstd", level).compress(np.ascontiguousarray(array).reshape(-1), asbytes=True)
+
+
+def decode_array(cell: bytes | memoryview) -> NDArray[Any]:
+    """The array of `encode_array`, bit for bit.
+
+    Raises:
+        ShardError: the bytes are not an array cell, or are damaged.
+    """
+    view = memoryview(cell)
+    try:
+        magic, kind, code, ndim = struct.unpack_from("<4sccB", view)
+        if magic != MAGIC:
+            raise ShardError(f"an array cell starts with {MAGIC!r}, not {magic!r}; rewrite the shard")
+        shape = struct.unpack_from(f"<{ndim}I", view, 8)
+        dtype = DTYPES[code.decode()]
+        count = int(np.prod(shape, dtype=np.int64))
+        size = (count + 7) // 8 if kind == b"B" else count * dtype.itemsize
+        raw = np.frombuffer(pa.Codec("zstd").decompress(view[8 + 4 * ndim :], size), np.uint8)
+    except (struct.error, KeyError, UnicodeDecodeError, OSError, ValueError, pa.ArrowException) as error:
+        raise ShardError(f"an array cell of {len(view)} bytes is damaged ({error}); remake the shard") from error
+    if kind == b"B":
+        return np.unpackbits(raw, count=count).astype(np.bool_).reshape(shape)
+    if kind == b"P":
+        return raw.view(dtype).reshape(shape)
+    array = _unshuffled(raw, dtype).reshape(shape)
+    return np.cumsum(array, axis=-1, dtype=dtype) if kind == b"D" and shape else array
+
+
+def _shuffled(array: NDArray[Any]) -> NDArray[np.uint8]:
+    size = array.dtype.itemsize
+    return np.ascontiguousarray(array.reshape(-1).view(np.uint8).reshape(-1, size).T)
+
+
+def _unshuffled(raw: NDArray[np.uint8], dtype: np.dtype) -> NDArray[Any]:
+    count = raw.size // dtype.itemsize
+    out = np.empty((count, dtype.itemsize), np.uint8)
+    for byte in range(dtype.itemsize):
+        out[:, byte] = raw[byte * count : (byte + 1) * count]
+    return out.reshape(-1).view(dtype)
+
+
+def encode_image(image: NDArray[np.uint8], codec: Literal["webp", "png"] = "webp", effort: int = 1) -> bytes:
+    """A lossless image file of an (H, W, 3) or (H, W, 4) uint8 image; colours under zero alpha are kept."""
+    out = io.BytesIO()
+    if codec == "webp":
+        Image.fromarray(image).save(out, "WEBP", lossless=True, method=effort, quality=0, exact=True)
+    else:
+        Image.fromarray(image).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def decode_image(cell: bytes | memoryview) -> NDArray[np.uint8]:
+    """The (H, W, C) uint8 image of a WebP or PNG cell.
+
+    WebP files without transparency come back with 3 channels; the caller knows how many its pass has.
+
+    Raises:
+        ShardError: the bytes are no image, or are damaged.
+    """
+    try:
+        return np.asarray(Image.open(io.BytesIO(cell)))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ShardError(f"an image cell of {len(cell)} bytes is damaged ({error}); remake the shard") from error
+
+
+def quantise(values: NDArray[np.floating], foreground: NDArray[np.bool_], low: float, high: float) -> NDArray[np.uint16]:
+    """Codes of values within [low, high]: 1 + round((v - low) / (high - low) * 65534); 0 where not foreground.
+
+    Decoding is off by at most (high - low) / 65534 / 2, plus float32 rounding.
+    """
+    scale = LEVELS / (high - low) if high > low else 0.0
+    codes = np.rint((values.astype(np.float64) - low) * scale).clip(0, LEVELS) + 1
+    return np.where(foreground, codes, 0).astype(np.uint16)
+
+
+def dequantise(codes: NDArray[np.uint16], low: float, high: float) -> NDArray[np.float32]:
+    """Values of codes, float32; background (code 0) is 0."""
+    step = np.float32((high - low) / LEVELS)
+    values = codes * step
+    values += np.float32(low - step)
+    values[codes == 0] = 0.0
+    return values

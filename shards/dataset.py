@@ -1,0 +1,210 @@
+"""A map-style torch dataset over sealed shards; every sample is decoded in the worker that asks for it."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pyarrow import fs as pafs
+from torch.utils.data import Dataset
+
+from shards.reading import Sample, Selection
+from shards.storage import join, list_files, open_storage
+from versemill.errors import ConfigError, ShardError
+from versemill.seeds import SPLITS
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One shard as readers see it: rows per row group, and each row's index and split."""
+
+    path: str
+    groups: tuple[int, ...]
+    indices: NDArray[np.uint64]
+    splits: tuple[str, ...]
+
+
+def find_shards(directory: str | Path) -> tuple[pafs.FileSystem, list[str]]:
+    """The file system and sorted paths of the shards of a dataset folder (`DIR/shards/*.parquet`), or of a
+    folder that holds the Parquet files itself.
+
+    Raises:
+        ShardError: there are none.
+    """
+    fs, root = open_storage(directory)
+    paths = list_files(fs, join(root, "shards"), ".parquet") or list_files(fs, root, ".parquet")
+    if not paths:
+        raise ShardError(f"no shards in '{directory}': neither shards/*.parquet nor *.parquet; run a pipeline into it first")
+    return fs, paths
+
+
+def open_shard(fs: pafs.FileSystem, path: str) -> Shard:
+    """Reads a shard's footer and its rows' indices and splits.
+
+    Raises:
+        ShardError: the file is missing or damaged.
+    """
+    try:
+        with pq.ParquetFile(path, filesystem=fs) as file:
+            groups = tuple(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups))
+            meta = file.read(columns=["meta.index", "meta.split"])["meta"].combine_chunks()
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise ShardError(f"shard '{path}' can't be read ({error}); `versemill verify` tells more") from error
+    if isinstance(meta, pa.ChunkedArray):
+        meta = pa.concat_arrays(meta.chunks) if meta.num_chunks else pa.array([], meta.type)
+    return Shard(path, groups, meta.field("index").to_numpy(zero_copy_only=False), tuple(meta.field("split").to_pylist()))
+
+
+class RowReader:
+    """Random access to rows, with the row groups read last kept within a byte budget.
+
+    Open files are never pickled, and never shared over a fork: each process opens its own.
+    """
+
+    def __init__(self, fs: pafs.FileSystem, columns: Sequence[str], cache_bytes: int) -> None:
+        self._fs, self._columns, self._budget = fs, list(columns), cache_bytes
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pid = os.getpid()
+        self._files: OrderedDict[str, pq.ParquetFile] = OrderedDict()
+        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._bytes = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_fs": self._fs, "_columns": self._columns, "_budget": self._budget}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def row(self, shard: Shard, row: int) -> dict[str, Any]:
+        """One row as nested dictionaries."""
+        starts = np.cumsum((0, *shard.groups))
+        group = int(np.searchsorted(starts, row, "right")) - 1
+        return self._group(shard.path, group).slice(row - int(starts[group]), 1).to_pylist()[0]
+
+    def _group(self, path: str, group: int) -> pa.Table:
+        if os.getpid() != self._pid:
+            self._forget()
+        key = (path, group)
+        if key in self._groups:
+            self._groups.move_to_end(key)
+            return self._groups[key]
+        try:
+            table = self._file(path).read_row_group(group, columns=self._columns, use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise ShardError(f"shard '{path}' can't be read ({error}); `versemill verify` tells more") from error
+        self._groups[key] = table
+        self._bytes += table.nbytes
+        while self._bytes > self._budget and len(self._groups) > 1:
+            self._bytes -= self._groups.popitem(last=False)[1].nbytes
+        return table
+
+    def _file(self, path: str, limit: int = 16) -> pq.ParquetFile:
+        if path not in self._files:
+            self._files[path] = pq.ParquetFile(path, filesystem=self._fs)
+            if len(self._files) > limit:
+                self._files.popitem(last=False)[1].close()
+        self._files.move_to_end(path)
+        return self._files[path]
+
+
+class ShardDataset(Dataset[Sample]):
+    """All assets of a dataset folder, or of one split of it.
+
+    A sample is a dictionary of tensors (V views, H x W pixels):
+
+    - `id`, `index`, `caption`: str, int, str.
+    - `rgb`: (V, 4, H, W) float32 in [0, 1], sRGB, straight alpha; with `background`: (V, 3, H, W), composited,
+      and `alpha` (V, 1, H, W) beside it.
+    - `normal`: (V, 3, H, W) float32 unit vectors; `depth`: (V, 1, H, W) float32 planar z, world units;
+      `mask`: (V, 1, H, W) bool. 0 is background. Other passes likewise.
+    - `c2w`: (V, 4, 4) float32; `K`: (V, 3, 3) float32, pixels of the image as returned; `orthographic`: (V,) bool;
+      `views`: (V,) which views of the row these are.
+    - field arrays by name, (n, c) float32; `watertight_vertices`, `watertight_faces` with `mesh=True`.
+
+    Args:
+        directory: path or URI of the dataset.
+        split: "train", "val", "test" or None for all.
+        passes: passes to read; () for none (and no cameras).
+        views: a number (drawn per sample without replacement), the positions of views, or None for all.
+        fields: arrays of `versemill.fields.FIELD_ARRAYS` to read.
+        points: draw so many points of each field (points and their distances alike); None for all.
+        mesh: also read the watertight mesh.
+        normal_frame: "world", or "camera" in the axes of `pose`.
+        pose: axes of `c2w`: "opencv" (y down, z forward) or "opengl" (y up, looking down -z).
+        resolution: average images down to this size; colours are averaged premultiplied in sRGB, normals and
+            depth over their foreground; a pixel is foreground when half of it is covered. K follows.
+        crop: cut a random square of so many pixels (before `resolution`); K follows.
+        background: composite colours over this sRGB colour, in [0, 1].
+        seed: of view, crop and point draws; they also depend on the row and on `set_epoch`.
+        cache_bytes: encoded row groups kept per worker.
+
+    Raises:
+        ShardError: no shards, or a damaged one.
+        ConfigError: an unknown split, pass or field, or an impossible selection.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        split: str | None = None,
+        *,
+        passes: Sequence[str] = ("rgb", "normal", "depth", "mask"),
+        views: int | Sequence[int] | None = None,
+        fields: Sequence[str] = (),
+        points: int | None = None,
+        mesh: bool = False,
+        normal_frame: Literal["world", "camera"] = "world",
+        pose: Literal["opencv", "opengl"] = "opencv",
+        resolution: int | None = None,
+        crop: int | None = None,
+        background: tuple[float, float, float] | None = None,
+        seed: int = 0,
+        cache_bytes: int = 256 * MEGABYTE,
+    ) -> None:
+        if split is not None and split not in SPLITS:
+            raise ConfigError(f"unknown split '{split}'; there are {', '.join(SPLITS)}")
+        self.selection = Selection(
+            passes=tuple(passes),
+            views=views if views is None or isinstance(views, int) else tuple(views),
+            fields=tuple(fields),
+            points=points,
+            mesh=mesh,
+            normal_frame=normal_frame,
+            pose=pose,
+            resolution=resolution,
+            crop=crop,
+            background=background,
+        )
+        self.split, self.seed, self.epoch = split, seed, 0
+        fs, paths = find_shards(directory)
+        self.shards = [open_shard(fs, path) for path in paths]
+        self._where = [(s, r) for s, shard in enumerate(self.shards) for r in range(len(shard.splits))
+                       if split is None or shard.splits[r] == split]  # fmt: skip
+        self._reader = RowReader(fs, self.selection.columns(), cache_bytes)
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    @property
+    def indices(self) -> NDArray[np.uint64]:
+        """(len,) asset index of each sample."""
+        return np.array([self.shards[s].indices[r] for s, r in self._where], np.uint64)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Moves view, crop and point draws on; call it before the epoch's workers start."""
+        self.epoch = epoch
+
+    def __getitem__(self, item: int) -> Sample:
+        shard, row = self._where[item]
+        return self.selection.decode(self._reader.row(self.shards[shard], row), self.epoch, self.seed)

@@ -1,0 +1,201 @@
+"""From a row's cells to training tensors: which columns a selection needs, and how a sample is decoded."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from shards.rows import check_columns, decode_pass, decode_table
+from shards.schema import QUANTISED
+from versemill import seeds
+from versemill.camera import OPENGL
+from versemill.errors import ConfigError
+from versemill.fields import FIELD_ARRAYS
+from versemill.views import PASSES
+
+Sample = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a reader wants of each row. See `ShardDataset` for the fields."""
+
+    passes: tuple[str, ...] = ("rgb", "normal", "depth", "mask")
+    views: int | tuple[int, ...] | None = None
+    fields: tuple[str, ...] = ()
+    points: int | None = None
+    mesh: bool = False
+    normal_frame: Literal["world", "camera"] = "world"
+    pose: Literal["opencv", "opengl"] = "opencv"
+    resolution: int | None = None
+    crop: int | None = None
+    background: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_columns([f"views.{name}" for name in self.passes] + [f"fields.{name}" for name in self.fields])
+        for name in self.passes:
+            if name not in PASSES:
+                raise ConfigError(f"unknown pass '{name}'; known: {', '.join(PASSES)}")
+        for name in self.fields:
+            if name not in FIELD_ARRAYS:
+                raise ConfigError(f"unknown field '{name}'; known: {', '.join(FIELD_ARRAYS)}")
+        if self.normal_frame not in ("world", "camera") or self.pose not in ("opencv", "opengl"):
+            raise ConfigError(f"normals are in 'world' or 'camera', poses 'opencv' or 'opengl', "
+                              f"not '{self.normal_frame}' and '{self.pose}'")  # fmt: skip
+        if self.resolution is not None and {"part", "material"} & set(self.passes):
+            raise ConfigError("ids can't be averaged: read 'part' and 'material' at full resolution")
+
+    def columns(self) -> list[str]:
+        """The leaves to read."""
+        names = ["meta.id", "meta.seed", "meta.index", "meta.caption"]
+        if self.passes:
+            names += ["views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic"]
+            wanted = dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ())))
+            for name in wanted:
+                names += [f"views.{name}"] + ([f"views.{name}_range"] if name in QUANTISED else [])
+        names += [f"fields.{name}" for name in self.fields]
+        return names + (["mesh.watertight_vertices", "mesh.watertight_faces"] if self.mesh else [])
+
+    def _needs_mask(self) -> bool:
+        return self.resolution is not None and any(name != "rgb" for name in self.passes)
+
+    def decode(self, row: dict[str, Any], epoch: int = 0, seed: int = 0) -> Sample:
+        """The sample of one row (nested dictionaries with `columns()`); draws depend on (seed, row, epoch) only."""
+        meta = row["meta"]
+        rng = seeds.stream(seed, meta["index"], f"shards/sample/{meta['seed']}/{epoch}")
+        sample: Sample = {"id": meta["id"], "index": meta["index"], "caption": meta["caption"]}
+        if self.passes:
+            sample |= self._decode_views(row["views"], rng)
+        for name, array in self._decode_fields(row.get("fields") or {}, rng).items():
+            sample[name] = torch.from_numpy(array)
+        if self.mesh:
+            for name in ("watertight_vertices", "watertight_faces"):
+                sample[name] = torch.from_numpy(decode_table(row["mesh"][name]))
+        return sample
+
+    def _pick(self, count: int, rng: np.random.Generator) -> list[int]:
+        if self.views is None:
+            return list(range(count))
+        if isinstance(self.views, int):
+            if self.views > count:
+                raise ConfigError(f"{self.views} views asked for, but the row has {count}; ask for {count} at most")
+            return [int(i) for i in rng.choice(count, self.views, replace=False)]
+        if max(self.views) >= count:
+            raise ConfigError(f"view {max(self.views)} asked for, but the row has 0..{count - 1}")
+        return list(self.views)
+
+    def _decode_views(self, views: dict[str, Any], rng: np.random.Generator) -> Sample:
+        picked = self._pick(views["count"], rng)
+        c2w = np.array([views["c2w"][i] for i in picked]).reshape(-1, 4, 4)
+        K = np.array([views["K"][i] for i in picked]).reshape(-1, 3, 3)
+        images: dict[str, torch.Tensor] = {}
+        for name in dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ()))):
+            if views[name] is None:
+                raise ConfigError(f"the row has no pass '{name}'; render it, or leave it out of `passes`")
+            ranges = [views[f"{name}_range"][i] for i in picked] if name in QUANTISED else None
+            images[name] = _tensor(decode_pass(name, [views[name][i] for i in picked], ranges), name)
+        if self.normal_frame == "camera":
+            frame = c2w @ OPENGL if self.pose == "opengl" else c2w
+            rotation = torch.from_numpy(np.ascontiguousarray(frame[:, :3, :3].transpose(0, 2, 1))).float()
+            for name in {"normal", "geometric_normal"} & set(images):
+                images[name] = torch.einsum("vij,vjhw->vihw", rotation, images[name])
+        if self.crop is not None:
+            images, K = _crop(images, K, self.crop, rng)
+        height, width = next(iter(images.values())).shape[-2:]
+        if self.resolution is not None:
+            K = K * np.array([[self.resolution / width], [self.resolution / height], [1.0]])
+        images = _finished(images, self.resolution, self.background)
+        sample: Sample = {name: image for name, image in images.items() if name in (*self.passes, "alpha")}
+        sample["c2w"] = torch.from_numpy(c2w @ OPENGL if self.pose == "opengl" else c2w).float()
+        sample["K"] = torch.from_numpy(K).float()
+        sample["orthographic"] = torch.tensor([views["orthographic"][i] for i in picked])
+        sample["views"] = torch.tensor(picked)
+        return sample
+
+    def _decode_fields(self, fields: dict[str, Any], rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {}
+        drawn: dict[str, NDArray[np.int64]] = {}
+        for name in self.fields:
+            if fields.get(name) is None:
+                raise ConfigError(f"the row has no field '{name}'; sample it, or leave it out of `fields`")
+            array = decode_table(fields[name])
+            if self.points is not None and name != "voxels":
+                family = name.removesuffix("_points").removesuffix("_sdf")
+                if family not in drawn:
+                    drawn[family] = rng.integers(0, len(array), self.points) if len(array) else np.zeros(0, np.int64)
+                array = array[drawn[family]]
+            arrays[name] = array
+        return arrays
+
+
+def _tensor(array: NDArray[Any], name: str) -> torch.Tensor:
+    """Colours to float32 in [0, 1]; single-channel passes get a channel axis; the rest keeps its dtype."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if tensor.dtype == torch.uint8:
+        tensor = tensor.float() / 255
+    return tensor if PASSES[name].channels else tensor[:, None]
+
+
+def _crop(
+    images: dict[str, torch.Tensor], K: NDArray[np.float64], size: int, rng: np.random.Generator
+) -> tuple[dict[str, torch.Tensor], NDArray[np.float64]]:
+    height, width = next(iter(images.values())).shape[-2:]
+    if size > min(height, width):
+        raise ConfigError(f"a crop of {size} pixels does not fit in {width} x {height}")
+    tops = rng.integers(0, height - size + 1, len(K))
+    lefts = rng.integers(0, width - size + 1, len(K))
+    boxes = list(zip(tops.tolist(), lefts.tolist(), strict=True))
+    K = K.copy()
+    K[:, 0, 2] -= lefts
+    K[:, 1, 2] -= tops
+    return {
+        name: torch.stack([v[:, top : top + size, left : left + size] for v, (top, left) in zip(image, boxes, strict=True)])
+        for name, image in images.items()
+    }, K
+
+
+def _area(image: torch.Tensor, resolution: int) -> torch.Tensor:
+    """(V, C, H, W) averaged over the source pixels of each of resolution x resolution target pixels."""
+    return F.interpolate(image.float(), (resolution, resolution), mode="area")
+
+
+def _finished(
+    images: dict[str, torch.Tensor], resolution: int | None, background: tuple[float, float, float] | None
+) -> dict[str, torch.Tensor]:
+    """Downscales all passes and lays colour over the background, where asked."""
+    done = dict(images)
+    if "rgb" in images and (resolution is not None or background is not None):
+        done |= _composited(images["rgb"], resolution, background)
+    if resolution is not None and "mask" in images:
+        mask = images["mask"].float()
+        coverage = _area(mask, resolution)
+        for name in set(images) - {"rgb"}:
+            done[name] = _averaged(images[name].float() * mask, coverage, resolution, name)
+    return done
+
+
+def _composited(
+    rgba: torch.Tensor, resolution: int | None, background: tuple[float, float, float] | None
+) -> dict[str, torch.Tensor]:
+    """Averages premultiplied colours, so that no background bleeds in; then straight RGBA, or RGB over a background."""
+    colour, alpha = rgba[:, :3] * rgba[:, 3:], rgba[:, 3:]
+    if resolution is not None:
+        colour, alpha = _area(colour, resolution), _area(alpha, resolution)
+    if background is None:
+        return {"rgb": torch.cat([torch.where(alpha > 0, colour / alpha.clamp(min=1e-6), 0.0), alpha], 1)}
+    behind = torch.tensor(background, dtype=torch.float32)[:, None, None]
+    return {"rgb": colour + (1 - alpha) * behind, "alpha": alpha}
+
+
+def _averaged(image: torch.Tensor, coverage: torch.Tensor, resolution: int, name: str) -> torch.Tensor:
+    """Mean over the foreground; a target pixel is foreground when at least half of it is. Normals are unit again."""
+    foreground = coverage >= 0.5
+    if name == "mask":
+        return foreground
+    mean = _area(image, resolution) / coverage.clamp(min=1e-6)
+    if name in ("normal", "geometric_normal"):
+        mean = F.normalize(mean, dim=1)
+    return torch.where(foreground, mean, 0.0)

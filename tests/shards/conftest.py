@@ -1,0 +1,190 @@
+"""A textured sphere whose images, cameras and fields are exact by construction: no renderer, no curation."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import fs as pafs
+
+from shards import Sealed, ShardsConfig, encode_row, seal
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.camera import Camera, intrinsics, look_at
+from versemill.curated import Curated
+from versemill.fields import Fields
+from versemill.materials import Material
+from versemill.views import Views
+
+RADIUS = 1.0
+
+
+def icosphere(levels: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    phi = (1 + 5**0.5) / 2
+    v = np.array([[-1, phi, 0], [1, phi, 0], [-1, -phi, 0], [1, -phi, 0], [0, -1, phi], [0, 1, phi],
+                  [0, -1, -phi], [0, 1, -phi], [phi, 0, -1], [phi, 0, 1], [-phi, 0, -1], [-phi, 0, 1]])  # fmt: skip
+    f = np.array([[0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4], [11, 10, 2],
+                  [10, 7, 6], [7, 1, 8], [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8], [3, 8, 9], [4, 9, 5],
+                  [2, 4, 11], [6, 2, 10], [8, 6, 7], [9, 8, 1]])  # fmt: skip
+    v = v / np.linalg.norm(v, axis=1, keepdims=True)
+    for _ in range(levels):
+        edges = np.sort(f[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+        unique, inverse = np.unique(edges, axis=0, return_inverse=True)
+        middle = v[unique].mean(1)
+        middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+        m = inverse.reshape(-1, 3) + len(v)
+        a, b, c = f.T
+        f = np.concatenate([np.stack(t, 1) for t in ((a, m[:, 0], m[:, 2]), (m[:, 0], b, m[:, 1]), (m[:, 2], m[:, 1], c), m.T)])
+        v = np.concatenate([v, middle])
+    return (v * RADIUS).astype(np.float32), f.astype(np.int32)
+
+
+def sphere_asset(seed: int = 0, index: int = 0) -> Asset:
+    vertices, faces = icosphere()
+    rng = seeds.stream(seed, index, "tests/sphere")
+    texture = rng.integers(0, 255, (8, 8, 4), dtype=np.uint8)
+    return Asset(
+        vertices=vertices,
+        faces=faces,
+        uvs=rng.random((len(faces), 3, 2)).astype(np.float32),
+        material_ids=np.zeros(len(faces), np.int32),
+        part_ids=np.zeros(len(faces), np.int32),
+        materials=(Material("paint", base_color_texture=texture),),
+        part_names=("ball",),
+        seed=seed,
+        index=index,
+        source="zeroverse",
+        caption="A painted ball.",
+        tags=("ball",),
+        provenance={"drawn": float(rng.random())},
+    )
+
+
+def trace_sphere(camera: Camera) -> dict[str, np.ndarray]:
+    """All passes of the sphere seen by one camera, each (H, W[, C]) and exact at the pixel centre."""
+    origins, directions = camera.rays()
+    a = (directions**2).sum(-1)
+    b = (origins * directions).sum(-1)
+    c = (origins**2).sum(-1) - RADIUS**2
+    disc = b * b - a * c
+    hit = disc > 0
+    t = np.where(hit, (-b - np.sqrt(np.maximum(disc, 0))) / a, 0)
+    position = np.where(hit[..., None], origins + t[..., None] * directions, 0)
+    normal = position / RADIUS
+    stripes = 0.5 + 0.5 * np.sin(6 * position)
+    rgb = np.concatenate([stripes * 255, np.full((*hit.shape, 1), 255)], -1) * hit[..., None]
+    part = np.where(hit, (position[..., 2] > 0).astype(np.int32), -1)
+    return {
+        "rgb": rgb.astype(np.uint8),
+        "normal": normal.astype(np.float32),
+        "depth": t.astype(np.float32),
+        "mask": hit,
+        "geometric_normal": normal.astype(np.float32),
+        "albedo": rgb[..., :3].astype(np.uint8),
+        "metallic_roughness": (np.stack([stripes[..., 0], stripes[..., 1]], -1) * 255 * hit[..., None]).astype(np.uint8),
+        "part": part.astype(np.int32),
+        "material": np.where(hit, 0, -1).astype(np.int32),
+        "position": position.astype(np.float32),
+    }
+
+
+def sphere_cameras(count: int, size: int, seed: int = 0, index: int = 0) -> tuple[Camera, ...]:
+    rng = seeds.stream(seed, index, "tests/cameras")
+    cameras = []
+    for k in range(count):
+        direction = rng.normal(size=3)
+        eye = 3.2 * direction / np.linalg.norm(direction)
+        cameras.append(Camera(look_at(eye, roll=0.1 * k), intrinsics(49.1, size, size), size, size))
+    return tuple(cameras)
+
+
+def sphere_views(count: int = 4, size: int = 48, passes: tuple[str, ...] | None = None, seed: int = 0, index: int = 0) -> Views:
+    cameras = sphere_cameras(count, size, seed, index)
+    images = [trace_sphere(camera) for camera in cameras]
+    names = passes or tuple(images[0])
+    return Views(cameras, {name: np.stack([i[name] for i in images]) for name in names}, {"engine": "analytic"}, ("clipped",))
+
+
+def sphere_fields(seed: int = 0, index: int = 0, count: int = 500) -> Fields:
+    rng = seeds.stream(seed, index, "tests/fields")
+
+    def unit(n: int) -> np.ndarray:
+        v = rng.normal(size=(n, 3))
+        return v / np.linalg.norm(v, axis=1, keepdims=True)
+
+    normals = unit(count)
+    near = unit(count) * (RADIUS + 0.05 * rng.normal(size=(count, 1)))
+    vol = rng.uniform(-1.05, 1.05, (count, 3))
+    vol[0] = 0
+
+    def distance(points: np.ndarray) -> np.ndarray:
+        return (np.linalg.norm(points.astype(np.float32), axis=1) - RADIUS).astype(np.float32)
+
+    grid = np.unique(np.floor((unit(4000) * RADIUS + 1) * 32).clip(0, 63).astype(np.uint8), axis=0)
+    return Fields(
+        surface=np.concatenate([normals * RADIUS, normals], 1).astype(np.float32),
+        sharp_surface=np.zeros((0, 6), np.float32),
+        near_points=near.astype(np.float32),
+        near_sdf=distance(near),
+        sharp_near_points=np.zeros((0, 3), np.float32),
+        sharp_near_sdf=np.zeros(0, np.float32),
+        vol_points=vol.astype(np.float32),
+        vol_sdf=distance(vol),
+        voxels=grid,
+        stats={"sigmas": [0.05]},
+    )
+
+
+def sphere_row(
+    index: int = 0,
+    *,
+    seed: int = 0,
+    views: int = 4,
+    size: int = 48,
+    passes: tuple[str, ...] | None = None,
+    split: str = "train",
+) -> pa.Table:
+    asset = sphere_asset(seed, index)
+    curated = Curated(asset, asset.vertices, asset.faces, {"score": 0.5}, {"watertight": "closed"}, ("smooth",))
+    return encode_row(
+        curated,
+        sphere_views(views, size, passes, seed, index),
+        sphere_fields(seed, index),
+        config=ShardsConfig(),
+        digest="c" * 64,
+        fingerprint="f" * 64,
+        split=split,
+        depth_to_surface=1e-4,
+    )
+
+
+@dataclass(frozen=True)
+class Spheres:
+    """A dataset folder of spheres and what was sealed."""
+
+    path: Path
+    sealed: tuple[Sealed, ...]
+    rows: int
+
+
+def write_spheres(
+    folder: Path, shards: int = 2, per_shard: int = 5, size: int = 48, views: int = 4, passes: tuple[str, ...] | None = None
+) -> Spheres:
+    fs = pafs.LocalFileSystem()
+    sealed = []
+    for s in range(shards):
+        rows = [
+            sphere_row(i, split=("train", "val", "test")[i % 3], size=size, views=views, passes=passes)
+            for i in range(s * per_shard, (s + 1) * per_shard)
+        ]
+        path = str(folder / "shards" / f"shard-{s:06d}.parquet")
+        sealed.append(seal(fs, path, rows, {"versemill.shard": json.dumps(s)}, ShardsConfig(row_group_rows=2)))
+    return Spheres(folder, tuple(sealed), shards * per_shard)
+
+
+@pytest.fixture(scope="session")
+def spheres(tmp_path_factory: pytest.TempPathFactory) -> Spheres:
+    """10 rows in 2 shards, 4 views of 48 pixels, every pass; splits train, val, test in turn."""
+    return write_spheres(tmp_path_factory.mktemp("spheres"))
