@@ -1,0 +1,1 @@
+"""Warp kernels of the renderer; one set for CPU and CUDA."""

@@ -1,0 +1,171 @@
+"""Scrambled Sobol points, and the sampling of lobes, environments and lights."""
+
+import warp as wp
+
+from versemill import device as _device
+
+wp.set_module_options(_device.EXACT)
+
+PI = wp.constant(3.14159265358979)
+
+
+@wp.func
+def mix(h: wp.uint32):
+    """A 32-bit integer hash (two rounds of multiply and shift)."""
+    x = h
+    x = (x ^ (x >> wp.uint32(16))) * wp.uint32(0x7FEB352D)
+    x = (x ^ (x >> wp.uint32(15))) * wp.uint32(0x846CA68B)
+    return x ^ (x >> wp.uint32(16))
+
+
+@wp.func
+def to_unit(x: wp.uint32):
+    return float(x >> wp.uint32(8)) * (1.0 / 16777216.0)
+
+
+@wp.func
+def draw(key: wp.uint32, dimension: int, index: int, count: int):
+    """Sample `index` of `count` (a power of two) of a 2D (0, 2)-sequence of its own for each key and dimension."""
+    seed = mix(key ^ (wp.uint32(dimension) * wp.uint32(0x9E3779B9)))
+    k = wp.uint32(index) ^ (seed & wp.uint32(count - 1))
+    x = wp.uint32(0)
+    y = wp.uint32(0)
+    bit = wp.uint32(0x80000000)
+    vector = wp.uint32(0x80000000)
+    rest = k
+    while rest != wp.uint32(0):
+        if (rest & wp.uint32(1)) != wp.uint32(0):
+            x = x ^ bit
+            y = y ^ vector
+        rest = rest >> wp.uint32(1)
+        bit = bit >> wp.uint32(1)
+        vector = vector ^ (vector >> wp.uint32(1))
+    first = mix(seed + wp.uint32(0x68BC21EB))
+    second = mix(seed + wp.uint32(0x02E5BE93))
+    return wp.vec2(to_unit(x ^ first), to_unit(y ^ second))
+
+
+@wp.func
+def frame(n: wp.vec3):
+    """A rotation whose third column is n."""
+    side = float(1.0)
+    if n[2] < 0.0:
+        side = float(-1.0)
+    a = -1.0 / (side + n[2])
+    b = n[0] * n[1] * a
+    t = wp.vec3(1.0 + side * n[0] * n[0] * a, side * b, -side * n[0])
+    s = wp.vec3(b, side + n[1] * n[1] * a, -n[1])
+    return wp.matrix_from_cols(t, s, n)
+
+
+@wp.func
+def cosine_direction(u: wp.vec2):
+    """Cosine-weighted direction around +Z; its density is z / pi."""
+    r = wp.sqrt(u[0])
+    phi = 2.0 * PI * u[1]
+    return wp.vec3(r * wp.cos(phi), r * wp.sin(phi), wp.sqrt(wp.max(1.0 - u[0], 0.0)))
+
+
+@wp.func
+def visible_half_vector(v: wp.vec3, a: float, u: wp.vec2):
+    """GGX half vector visible from v (around +Z), by uniform points on a spherical cap."""
+    w = wp.normalize(wp.vec3(v[0] * a, v[1] * a, v[2]))
+    phi = 2.0 * PI * u[0]
+    z = (1.0 - u[1]) * (1.0 + w[2]) - w[2]
+    sin = wp.sqrt(wp.clamp(1.0 - z * z, 0.0, 1.0))
+    h = wp.vec3(sin * wp.cos(phi) + w[0], sin * wp.sin(phi) + w[1], z + w[2])
+    return wp.normalize(wp.vec3(h[0] * a, h[1] * a, wp.max(h[2], 1.0e-6)))
+
+
+@wp.struct
+class Light:
+    """The environment (mip levels, alias table, irradiance over pi) and N rectangles."""
+
+    texels: wp.array(dtype=wp.vec3)
+    levels: wp.array(dtype=wp.vec3i)
+    keep: wp.array(dtype=float)
+    alias: wp.array(dtype=wp.int32)
+    density: wp.array(dtype=float)
+    ambient: wp.array(dtype=wp.vec3)
+    ambient_size: wp.vec2i
+    centers: wp.array(dtype=wp.vec3)
+    x: wp.array(dtype=wp.vec3)
+    y: wp.array(dtype=wp.vec3)
+    radiance: wp.array(dtype=wp.vec3)
+    count: int
+
+
+@wp.func
+def panorama(texels: wp.array(dtype=wp.vec3), level: wp.vec3i, direction: wp.vec3):
+    """Bilinear lookup in an equirectangular image: level is (offset, width, height)."""
+    theta = wp.acos(wp.clamp(direction[2], -1.0, 1.0))
+    phi = wp.atan2(direction[1], direction[0])
+    if phi < 0.0:
+        phi += 2.0 * PI
+    x = phi / (2.0 * PI) * float(level[1]) - 0.5
+    y = wp.clamp(theta / PI * float(level[2]) - 0.5, 0.0, float(level[2] - 1))
+    i = int(wp.floor(x))
+    j = int(wp.floor(y))
+    fx = x - wp.floor(x)
+    fy = y - wp.floor(y)
+    left = (i + level[1]) % level[1]
+    right = (i + 1 + level[1]) % level[1]
+    below = wp.min(j + 1, level[2] - 1)
+    top = (1.0 - fx) * texels[level[0] + j * level[1] + left] + fx * texels[level[0] + j * level[1] + right]
+    bottom = (1.0 - fx) * texels[level[0] + below * level[1] + left] + fx * texels[level[0] + below * level[1] + right]
+    return (1.0 - fy) * top + fy * bottom
+
+
+@wp.func
+def environment(light: Light, direction: wp.vec3):
+    return panorama(light.texels, light.levels[0], direction)
+
+
+@wp.func
+def blurred_environment(light: Light, direction: wp.vec3, roughness: float):
+    """The environment at about the width of a GGX lobe."""
+    last = float(light.levels.shape[0] - 1)
+    lod = wp.clamp(wp.sqrt(roughness) * last, 0.0, last)
+    low = int(wp.floor(lod))
+    high = wp.min(low + 1, light.levels.shape[0] - 1)
+    part = lod - float(low)
+    return (1.0 - part) * panorama(light.texels, light.levels[low], direction) + part * panorama(
+        light.texels, light.levels[high], direction
+    )
+
+
+@wp.func
+def ambient(light: Light, normal: wp.vec3):
+    """Irradiance of the whole environment over pi: what a white surface without shadows sends out."""
+    return panorama(light.ambient, wp.vec3i(0, light.ambient_size[0], light.ambient_size[1]), normal)
+
+
+@wp.func
+def environment_density(light: Light, direction: wp.vec3):
+    """Probability density, over solid angle, with which `sample_environment` draws a direction."""
+    level = light.levels[0]
+    row = wp.min(int(wp.acos(wp.clamp(direction[2], -1.0, 1.0)) / PI * float(level[2])), level[2] - 1)
+    phi = wp.atan2(direction[1], direction[0])
+    if phi < 0.0:
+        phi += 2.0 * PI
+    column = wp.min(int(phi / (2.0 * PI) * float(level[1])), level[1] - 1)
+    return light.density[row * level[1] + column]
+
+
+@wp.func
+def sample_environment(light: Light, pick: wp.vec2, within: wp.vec2):
+    """A direction in proportion to radiance: a texel by the alias table, then uniform over its solid angle."""
+    level = light.levels[0]
+    count = level[1] * level[2]
+    scaled = pick[0] * float(count)
+    k = wp.min(int(scaled), count - 1)
+    if pick[1] >= light.keep[k]:
+        k = light.alias[k]
+    row = k // level[1]
+    column = k % level[1]
+    high = wp.cos(PI * float(row) / float(level[2]))
+    low = wp.cos(PI * float(row + 1) / float(level[2]))
+    z = high + (low - high) * within[0]
+    phi = 2.0 * PI * (float(column) + within[1]) / float(level[1])
+    sin = wp.sqrt(wp.max(1.0 - z * z, 0.0))
+    return wp.vec3(sin * wp.cos(phi), sin * wp.sin(phi), z)

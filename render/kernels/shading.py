@@ -1,0 +1,272 @@
+"""The colour pass: stratified samples over each pixel, straight alpha, sRGB.
+
+`fast`: shadowed area lights, environment light by its irradiance where a cosine-weighted ray leaves the asset,
+and a reflection ray where the surface shines. `fine`: path traced with multiple importance sampling and one
+indirect bounce; it converges to the light transport of that depth.
+"""
+
+import warp as wp
+
+from render.kernels.bsdf import Lobes, density, lobes, reflect_to, sample_lobes, sample_specular, specular
+from render.kernels.geometry import encode_srgb, to_byte
+from render.kernels.sampling import (
+    Light,
+    ambient,
+    blurred_environment,
+    cosine_direction,
+    draw,
+    environment,
+    environment_density,
+    frame,
+    mix,
+    sample_environment,
+)
+from render.kernels.scene import Hit, Scene, Surface, View, camera_direction, camera_origin, cast, corner, surface
+from versemill import device as _device
+
+wp.set_module_options(_device.EXACT)
+
+FAR = wp.constant(1.0e6)
+BOUNCED = wp.constant(0.6)
+"""Share of the unshadowed ambient light that `fast` grants to a surface seen by an occluded ray."""
+INDIRECT_LIMIT = wp.constant(10.0)
+"""Indirect samples are clamped here, as in Cycles' default, against single bright pixels."""
+
+
+@wp.func
+def lifted(scene: Scene, hit: Hit, s: Surface):
+    """Where shadow rays start: on the smooth surface that the corner normals describe, so that facets don't show."""
+    at = 3 * hit.face
+    side = wp.sign(
+        wp.dot(
+            s.geometric,
+            wp.cross(
+                corner(scene, hit.face, 1) - corner(scene, hit.face, 0), corner(scene, hit.face, 2) - corner(scene, hit.face, 0)
+            ),
+        )
+    )
+    offset = wp.vec3(0.0)
+    for k in range(3):
+        n = side * scene.normals[at + k]
+        below = wp.min(wp.dot(s.position - corner(scene, hit.face, k), n), 0.0)
+        offset = offset - hit.weights[k] * below * n
+    return s.position + offset + scene.bias * s.geometric
+
+
+@wp.func
+def lit(scene: Scene, light: Light, start: wp.vec3, lobe: Lobes, k: int, u: wp.vec2, threshold: float, with_mis: bool):
+    """One shadowed sample of rectangle k."""
+    x = light.x[k]
+    y = light.y[k]
+    point = light.centers[k] + (2.0 * u[0] - 1.0) * x + (2.0 * u[1] - 1.0) * y
+    toward = point - start
+    distance = wp.length(toward)
+    direction = toward / distance
+    out = wp.cross(x, y)
+    area = 4.0 * wp.length(out)
+    cosine = -wp.dot(direction, wp.normalize(out))
+    if cosine <= 0.0:
+        return wp.vec3(0.0)
+    reflected = reflect_to(lobe, direction)
+    if wp.max(reflected) <= 0.0:
+        return wp.vec3(0.0)
+    blocker = cast(scene, start, direction, distance, threshold)
+    if blocker.face >= 0:
+        return wp.vec3(0.0)
+    pdf = distance * distance / (cosine * area)
+    weight = float(1.0)
+    if with_mis:
+        other = density(lobe, direction)
+        weight = pdf * pdf / (pdf * pdf + other * other)
+    return wp.cw_mul(light.radiance[k], reflected) * (weight / pdf)
+
+
+@wp.func
+def rectangles_along(light: Light, start: wp.vec3, direction: wp.vec3, limit: float, pdf: float):
+    """Radiance of the rectangles that a sampled ray crosses before `limit`, weighted against light sampling."""
+    total = wp.vec3(0.0)
+    for k in range(light.count):
+        out = wp.cross(light.x[k], light.y[k])
+        size = wp.length(out)
+        n = out / size
+        cosine = -wp.dot(direction, n)
+        if cosine > 1.0e-6:
+            t = wp.dot(light.centers[k] - start, n) / (-cosine)
+            if t > 0.0 and t < limit:
+                at = start + t * direction - light.centers[k]
+                a = wp.dot(at, light.x[k]) / wp.length_sq(light.x[k])
+                b = wp.dot(at, light.y[k]) / wp.length_sq(light.y[k])
+                if wp.abs(a) <= 1.0 and wp.abs(b) <= 1.0:
+                    other = t * t / (cosine * 4.0 * size)
+                    total += light.radiance[k] * (pdf * pdf / (pdf * pdf + other * other))
+    return total
+
+
+@wp.func
+def glow(scene: Scene, light: Light, hit: Hit, direction: wp.vec3):
+    """About what a surface sends back when an occluded ray meets it: its mean colour in ambient light."""
+    color = scene.mean_color[scene.material[hit.face]]
+    at = 3 * hit.face
+    n = hit.weights[0] * scene.normals[at] + hit.weights[1] * scene.normals[at + 1] + hit.weights[2] * scene.normals[at + 2]
+    if wp.dot(n, direction) > 0.0:
+        n = -n
+    return BOUNCED * wp.cw_mul(color, ambient(light, wp.normalize(n)))
+
+
+@wp.func
+def shade_fast(
+    scene: Scene,
+    light: Light,
+    table: wp.array2d(dtype=wp.vec2),
+    hit: Hit,
+    s: Surface,
+    view: wp.vec3,
+    key: wp.uint32,
+    k: int,
+    n: int,
+):
+    lobe = lobes(table, s.shading, view, s.color, s.metallic, s.roughness)
+    start = lifted(scene, hit, s)
+    total = wp.vec3(0.0)
+    for r in range(light.count):
+        total += lit(scene, light, start, lobe, r, draw(key, 8 + r, k, n), 0.5, False)
+    open_way = frame(lobe.normal) * cosine_direction(draw(key, 2, k, n))
+    blocker = cast(scene, start, open_way, FAR, 0.5)
+    around = ambient(light, lobe.normal)
+    if blocker.face >= 0:
+        around = glow(scene, light, blocker, open_way)
+    total += wp.cw_mul(lobe.diffuse, around)
+    # A rough, weak reflection shares the diffuse ray; a mirror-like one gets its own.
+    mirrored = 2.0 * wp.dot(lobe.normal, view) * lobe.normal - view
+    shine = blurred_environment(light, mirrored, s.roughness)
+    if wp.max(lobe.albedo) * (1.0 - s.roughness) > 0.04:
+        way = sample_specular(lobe, draw(key, 3, k, n))
+        if wp.dot(way, lobe.normal) > 0.0:
+            found = cast(scene, start, way, FAR, 0.5)
+            shine = blurred_environment(light, way, 0.5 * s.roughness)
+            if found.face >= 0:
+                shine = glow(scene, light, found, way)
+    elif blocker.face >= 0:
+        shine = around
+    return total + wp.cw_mul(lobe.albedo, shine)
+
+
+@wp.func
+def direct(
+    scene: Scene, light: Light, start: wp.vec3, lobe: Lobes, key: wp.uint32, dimension: int, k: int, n: int, with_mis: bool
+):
+    """Light sampling of the rectangles (one, drawn evenly) and the environment."""
+    total = wp.vec3(0.0)
+    threshold = draw(key, dimension + 3, k, n)
+    if light.count > 0:
+        pick = wp.min(int(threshold[1] * float(light.count)), light.count - 1)
+        # Multiple importance sampling counts each rectangle as if it had the sample alone: the draw is evened out here.
+        total += float(light.count) * lit(scene, light, start, lobe, pick, draw(key, dimension, k, n), threshold[0], with_mis)
+    way = sample_environment(light, draw(key, dimension + 1, k, n), draw(key, dimension + 2, k, n))
+    reflected = reflect_to(lobe, way)
+    if wp.max(reflected) > 0.0:
+        blocker = cast(scene, start, way, FAR, threshold[0])
+        if blocker.face < 0:
+            pdf = environment_density(light, way)
+            weight = float(1.0)
+            if with_mis:
+                other = density(lobe, way)
+                weight = pdf * pdf / (pdf * pdf + other * other)
+            total += wp.cw_mul(environment(light, way), reflected) * (weight / wp.max(pdf, 1.0e-9))
+    return total
+
+
+@wp.func
+def shade_fine(
+    scene: Scene,
+    light: Light,
+    table: wp.array2d(dtype=wp.vec2),
+    hit: Hit,
+    s: Surface,
+    view: wp.vec3,
+    width: float,
+    key: wp.uint32,
+    k: int,
+    n: int,
+):
+    lobe = lobes(table, s.shading, view, s.color, s.metallic, s.roughness)
+    start = lifted(scene, hit, s)
+    total = direct(scene, light, start, lobe, key, 16, k, n, True)
+    choose = draw(key, 3, k, n)
+    way = sample_lobes(lobe, choose[0], draw(key, 2, k, n))
+    pdf = density(lobe, way)
+    if pdf <= 0.0:
+        return total
+    through = reflect_to(lobe, way) / pdf
+    found = cast(scene, start, way, FAR, choose[1])
+    reach = FAR
+    if found.face >= 0:
+        reach = found.t
+    total += wp.cw_mul(through, rectangles_along(light, start, way, reach, pdf))
+    if found.face < 0:
+        other = environment_density(light, way)
+        total += wp.cw_mul(through, environment(light, way)) * (pdf * pdf / (pdf * pdf + other * other))
+        return total
+    there = surface(scene, found, way, width + 0.2 * found.t)
+    again = lobes(table, there.shading, -way, there.color, there.metallic, wp.max(there.roughness, 0.2))
+    bounced = direct(scene, light, lifted(scene, found, there), again, key, 24, k, n, False)
+    indirect = wp.cw_mul(through, bounced)
+    peak = wp.max(indirect)
+    if peak > INDIRECT_LIMIT:
+        indirect = indirect * (INDIRECT_LIMIT / peak)
+    return total + indirect
+
+
+@wp.kernel
+def shading(
+    scene: Scene,
+    light: Light,
+    table: wp.array2d(dtype=wp.vec2),
+    views: wp.array(dtype=View),
+    width: int,
+    height: int,
+    samples: int,
+    stratum: int,
+    fine: bool,
+    seed: wp.uint32,
+    image: wp.array(dtype=wp.vec4ub),
+    linear: wp.array(dtype=wp.vec4),
+):
+    """`samples` is rounded up to a power of two by `stratum`, the number of strata the sequence is scrambled in."""
+    i = wp.tid()
+    view = views[i // (width * height)]
+    x = float(i % width)
+    y = float((i // width) % height)
+    key = mix(seed ^ mix(wp.uint32(i)))
+    # Half the filtered width of one sample: the samples together filter the rest.
+    share = view.pixel / wp.sqrt(float(samples))
+    total = wp.vec3(0.0)
+    covered = int(0)
+    for k in range(samples):
+        jitter = draw(key, 0, k, stratum)
+        px = x + jitter[0]
+        py = y + jitter[1]
+        direction = camera_direction(view, px, py)
+        hit = cast(scene, camera_origin(view, px, py), direction, FAR, draw(key, 1, k, stratum)[0])
+        if hit.face >= 0:
+            footprint = share
+            if view.orthographic == 0:
+                footprint = share * hit.t
+            s = surface(scene, hit, direction, footprint)
+            toward = -wp.normalize(direction)
+            covered += 1
+            if fine:
+                total += shade_fine(scene, light, table, hit, s, toward, footprint, key, k, stratum)
+            else:
+                total += shade_fast(scene, light, table, hit, s, toward, key, k, stratum)
+    # Alpha that rounds to 0 is background, and background has no colour.
+    if 510 * covered < samples:
+        return
+    color = total / float(covered)
+    alpha = float(covered) / float(samples)
+    if linear:
+        linear[i] = wp.vec4(color[0], color[1], color[2], alpha)
+    if image:
+        image[i] = wp.vec4ub(
+            to_byte(encode_srgb(color[0])), to_byte(encode_srgb(color[1])), to_byte(encode_srgb(color[2])), to_byte(alpha)
+        )

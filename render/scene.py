@@ -1,0 +1,271 @@
+"""Packs an asset and its light into the arrays that the kernels read; the BVH is built here, once per asset."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import warp as wp
+from numpy.typing import NDArray
+
+from render.kernels.sampling import Light
+from render.kernels.scene import Scene, View
+from render.lighting import Lighting, directions
+from versemill import mesh
+from versemill.asset import Asset
+from versemill.camera import Camera
+from versemill.materials.material import Material, Texture
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+ALPHA_MODES = {"opaque": 0, "mask": 1, "blend": 2}
+BIAS = 5e-5
+"""World units by which rays start off the surface; an asset is 2 units wide and float32 resolves 1e-7 there."""
+
+
+def decode_srgb(values: NDArray[Any]) -> Float64:
+    """sRGB in [0, 1] to linear."""
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def encode_srgb(values: NDArray[Any]) -> Float64:
+    """Linear in [0, 1] to sRGB."""
+    return np.where(values <= 0.0031308, values * 12.92, 1.055 * np.maximum(values, 0.0031308) ** (1 / 2.4) - 0.055)
+
+
+DECODE = decode_srgb(np.arange(256) / 255).astype(np.float32)
+
+
+@dataclass
+class PackedScene:
+    """The kernel's scene and what must stay alive as long as it is used."""
+
+    scene: Any
+    mesh: Any
+    device: str
+
+
+def pack(asset: Asset, device: str) -> PackedScene:
+    """Uploads an asset; faces, UVs, materials and mip-mapped textures."""
+    corner_normals = asset.normals if asset.normals is not None else mesh.corner_normals(asset.vertices, asset.faces)
+    geometry = wp.Mesh(
+        points=wp.array(asset.vertices, dtype=wp.vec3, device=device),
+        indices=wp.array(np.ascontiguousarray(asset.faces.reshape(-1)), dtype=wp.int32, device=device),
+    )
+    scene = Scene()
+    scene.mesh = geometry.id
+    scene.normals = wp.array(corner_normals.reshape(-1, 3), dtype=wp.vec3, device=device)
+    scene.uvs = wp.array(asset.uvs.reshape(-1, 2), dtype=wp.vec2, device=device)
+    scene.density = wp.array(_uv_density(asset), dtype=float, device=device)
+    scene.material = wp.array(asset.material_ids, dtype=wp.int32, device=device)
+    scene.part = wp.array(asset.part_ids, dtype=wp.int32, device=device)
+
+    textures: list[list[NDArray[np.uint8]]] = []
+    seen: dict[tuple[int, bool], int] = {}
+    maps = np.full((len(asset.materials), 3), -1, np.int32)
+    for m, material in enumerate(asset.materials):
+        for kind, image in enumerate(
+            (material.base_color_texture, material.metallic_roughness_texture, material.normal_texture)
+        ):
+            if image is None:
+                continue
+            if (id(image), kind == 0) not in seen:
+                seen[(id(image), kind == 0)] = len(textures)
+                textures.append(mip_levels(image, srgb=kind == 0))
+            maps[m, kind] = seen[(id(image), kind == 0)]
+    mips, levels, texels, first = [], [], [], 0
+    for chain in textures:
+        mips.append((len(levels), len(chain)))
+        for image in chain:
+            levels.append((first, image.shape[1], image.shape[0]))
+            texels.append(image.reshape(-1, 4))
+            first += len(texels[-1])
+    scene.textures = wp.array(maps, dtype=wp.vec3i, device=device)
+    scene.mips = wp.array(np.array(mips or [(0, 1)], np.int32), dtype=wp.vec2i, device=device)
+    scene.levels = wp.array(np.array(levels or [(0, 1, 1)], np.int32), dtype=wp.vec3i, device=device)
+    packed = np.concatenate(texels) if texels else np.full((1, 4), 255, np.uint8)
+    scene.texels = wp.array(packed, dtype=wp.vec4ub, device=device)
+    scene.decode = wp.array(DECODE, dtype=float, device=device)
+
+    factors = asset.materials
+    scene.base_color = wp.array(np.array([m.base_color for m in factors], np.float32), dtype=wp.vec4, device=device)
+    means = [_mean_color(m, textures[k] if k >= 0 else None) for m, k in zip(factors, maps[:, 0], strict=True)]
+    scene.mean_color = wp.array(np.array(means, np.float32), dtype=wp.vec3, device=device)
+    pairs = np.array([(m.metallic, m.roughness) for m in factors], np.float32)
+    scene.metal_rough = wp.array(pairs, dtype=wp.vec2, device=device)
+    modes = np.array([(ALPHA_MODES[m.alpha_mode], m.alpha_cutoff) for m in factors], np.float32)
+    scene.alpha = wp.array(modes, dtype=wp.vec2, device=device)
+    scene.cut_out = int(modes[:, 0].any())
+    scene.bias = BIAS
+    return PackedScene(scene, geometry, device)
+
+
+def _uv_density(asset: Asset) -> Float32:
+    """(F,) UV length per world length of each face."""
+    edges = asset.uvs[:, 1:] - asset.uvs[:, :1]
+    uv_area = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]) / 2
+    area = mesh.face_areas(asset.vertices, asset.faces)
+    return np.sqrt(uv_area / np.maximum(area, 1e-12)).astype(np.float32)
+
+
+def _mean_color(material: Material, chain: list[NDArray[np.uint8]] | None) -> Float64:
+    factor = np.array(material.base_color[:3])
+    return factor if chain is None else factor * DECODE[chain[-1][0, 0, :3]]
+
+
+def mip_levels(image: Texture, srgb: bool) -> list[NDArray[np.uint8]]:
+    """Halved copies of a texture down to one texel, each (h, w, 4) uint8; colours are averaged as light, not as codes."""
+    if image.shape[2] == 3:
+        image = np.concatenate([image, np.full(image.shape[:2] + (1,), 255, np.uint8)], 2)
+    chain = [np.ascontiguousarray(image)]
+    if srgb:
+        values = np.concatenate([DECODE[image[..., :3]], image[..., 3:].astype(np.float32) / 255], 2)
+    else:
+        values = image.astype(np.float32) / 255
+    while max(values.shape[:2]) > 1:
+        values = _halved(_halved(values, 0), 1)
+        codes = values.copy()
+        if srgb:
+            codes[..., :3] = encode_srgb(values[..., :3])
+        chain.append(np.round(codes * 255).astype(np.uint8))
+    return chain
+
+
+def _halved(values: Float32, axis: int) -> Float32:
+    """Mean of neighbours along an axis; an odd last row or column stands for itself."""
+    count = values.shape[axis]
+    if count == 1:
+        return values
+    moved = np.moveaxis(values, axis, 0)
+    if count % 2:
+        moved = np.concatenate([moved, moved[-1:]])
+    return np.moveaxis((moved[::2] + moved[1::2]) * np.float32(0.5), 0, axis)
+
+
+def pack_views(cameras: tuple[Camera, ...], device: str) -> Any:
+    """An array of the kernel's `View` of each camera."""
+    views = []
+    for camera in cameras:
+        view = View()
+        view.origin = wp.vec3(*camera.center.tolist())
+        view.rotation = wp.mat33(*camera.c2w[:3, :3].ravel().tolist())
+        view.unproject = wp.mat33(*np.linalg.inv(camera.K).ravel().tolist())
+        view.pixel = float(1 / np.sqrt(abs(camera.K[0, 0] * camera.K[1, 1])))
+        view.orthographic = int(camera.orthographic)
+        views.append(view)
+    return wp.array(views, dtype=View, device=device)
+
+
+def pack_light(lighting: Lighting, device: str) -> Any:
+    """The kernel's `Light`: environment with mip levels, alias table and irradiance, and the rectangles."""
+    image = lighting.environment.astype(np.float64)
+    height, width = image.shape[:2]
+    edges = np.cos(np.arange(height + 1) / height * np.pi)
+    solid = np.repeat(((edges[:-1] - edges[1:]) * 2 * np.pi / width)[:, None], width, 1)
+    weight = image @ np.array([0.2126, 0.7152, 0.0722]) * solid
+    # A little of a uniform draw keeps the density positive wherever a bilinear lookup may find light.
+    share = 0.95 * weight / max(weight.sum(), 1e-30) + 0.05 * solid / solid.sum()
+    share /= share.sum()
+    keep, alias = alias_table(share.ravel())
+    levels, area = [image], np.repeat(solid[..., None], 3, 2)
+    while levels[-1].shape[0] > 4:
+        pooled, area = _pooled(levels[-1], area)
+        levels.append(pooled)
+    table, first = [], 0
+    for level in levels:
+        table.append((first, level.shape[1], level.shape[0]))
+        first += level.shape[0] * level.shape[1]
+    light = Light()
+    light.texels = _vectors(np.concatenate([level.reshape(-1, 3) for level in levels]), device)
+    light.levels = wp.array(np.array(table, np.int32), dtype=wp.vec3i, device=device)
+    light.keep = wp.array(keep.astype(np.float32), dtype=float, device=device)
+    light.alias = wp.array(alias.astype(np.int32), dtype=wp.int32, device=device)
+    light.density = wp.array((share / solid).astype(np.float32).ravel(), dtype=float, device=device)
+    ambient = irradiance(levels, solid)
+    light.ambient = _vectors(ambient.reshape(-1, 3), device)
+    light.ambient_size = wp.vec2i(ambient.shape[1], ambient.shape[0])
+    rectangles = lighting.rectangles
+    for name, values in (
+        ("centers", [r.center for r in rectangles]),
+        ("x", [r.x for r in rectangles]),
+        ("y", [r.y for r in rectangles]),
+        ("radiance", [r.radiance for r in rectangles]),
+    ):
+        setattr(light, name, _vectors(np.array(values or [(0.0, 0.0, 0.0)]), device))
+    light.count = len(rectangles)
+    return light
+
+
+def _vectors(values: NDArray[Any], device: str) -> Any:
+    return wp.array(np.ascontiguousarray(values, np.float32), dtype=wp.vec3, device=device)
+
+
+def _pooled(image: Float64, area: Float64) -> tuple[Float64, Float64]:
+    """Halves an environment, weighted by solid angle; returns the image and the summed solid angles."""
+
+    def quads(values: Float64) -> Float64:
+        h, w = values.shape[0] // 2 * 2, values.shape[1] // 2 * 2
+        return values[:h, :w].reshape(h // 2, 2, w // 2, 2, 3).sum((1, 3))
+
+    total = quads(area)
+    return quads(image * area) / total, total
+
+
+def irradiance(levels: list[Float64], solid: Float64, shape: tuple[int, int] = (16, 32)) -> Float64:
+    """(h, w, 3) irradiance over pi of an environment, for the normals of an equirectangular grid."""
+    # A cosine lobe is wide: the level of at most 64 columns is as good as the first.
+    level = next(image for image in levels if image.shape[1] <= 64 or image is levels[-1])
+    height, width = level.shape[:2]
+    if (height, width) != solid.shape:
+        edges = np.cos(np.arange(height + 1) / height * np.pi)
+        solid = np.repeat(((edges[:-1] - edges[1:]) * 2 * np.pi / width)[:, None], width, 1)
+    toward = directions(height, width).reshape(-1, 3)
+    cosine = np.maximum(directions(*shape).reshape(-1, 3) @ toward.T, 0) * solid.ravel()
+    # Normalised, so that a uniform environment gives exactly its own radiance.
+    cosine /= cosine.sum(1, keepdims=True)
+    return (cosine @ level.reshape(-1, 3)).reshape(*shape, 3)
+
+
+def alias_table(share: Float64) -> tuple[Float64, NDArray[np.int64]]:
+    """Vose's alias table of a distribution: entry k is kept with probability keep[k], else alias[k] is taken."""
+    count = len(share)
+    scaled = (share * count).tolist()
+    keep, alias = [1.0] * count, list(range(count))
+    small = [k for k in range(count) if scaled[k] < 1.0]
+    large = [k for k in range(count) if scaled[k] >= 1.0]
+    while small and large:
+        low, high = small.pop(), large[-1]
+        keep[low], alias[low] = scaled[low], high
+        scaled[high] -= 1.0 - scaled[low]
+        if scaled[high] < 1.0:
+            small.append(large.pop())
+    return np.array(keep), np.array(alias, np.int64)
+
+
+@cache
+def split_sum_table(device: str, size: int = 32, count: int = 1024) -> Any:
+    """(size, size) of (A, B) over roughness (rows) and cosine (columns) for Schlick reflectance f0 A + B.
+
+    The integral over GGX half vectors of the height-correlated Smith term, with `count` Hammersley points.
+    """
+    steps = np.arange(count)
+    radical, base, rest = np.zeros(count), 0.5, steps.copy()
+    while rest.any():
+        radical, rest, base = radical + base * (rest & 1), rest >> 1, base / 2
+    u, phi = (steps + 0.5) / count, 2 * np.pi * radical
+    table = np.zeros((size, size, 2), np.float32)
+    for row in range(size):
+        a2 = max((row + 0.5) / size, 0.03) ** 4
+        cos_h = np.sqrt((1 - u) / (1 + (a2 - 1) * u))
+        sin_h = np.sqrt(1 - cos_h**2)
+        nv = ((np.arange(size) + 0.5) / size)[:, None]
+        vh = np.sqrt(1 - nv**2) * sin_h * np.cos(phi) + nv * cos_h
+        nl = 2 * vh * cos_h - nv
+        lit = (nl > 0) & (vh > 0)
+        smith = nl * np.sqrt(nv**2 * (1 - a2) + a2) + nv * np.sqrt(np.maximum(nl, 0) ** 2 * (1 - a2) + a2)
+        # f cos / pdf of a GGX half vector: 4 V nl vh / nh, with V = 0.5 / smith.
+        value = np.where(lit, 2 * nl * vh / np.maximum(smith * cos_h, 1e-12), 0.0)
+        fresnel = (1 - np.clip(vh, 0, 1)) ** 5
+        table[row, :, 0] = (value * (1 - fresnel)).mean(1)
+        table[row, :, 1] = (value * fresnel).mean(1)
+    return wp.array(table, dtype=wp.vec2, device=device)
