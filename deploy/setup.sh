@@ -65,6 +65,6 @@ say "installing versemill[$extras] and what it needs (once)"
 # pymeshlab is the only package that wants system libraries: found by importing it.
 libraries=(libgl1 libopengl0 libglib2.0-0 libx11-6)
 "$venv/bin/python" -c 'import pymeshlab' 2>/dev/null || apt_install "${libraries[@]}"
-"$venv/bin/python" -c 'import pymeshlab' || fail "pymeshlab does not load; see the error above (docs/install.md)"
+"$venv/bin/python" -c 'import pymeshlab' || fail "pymeshlab does not load; see the error above"
 printf '%s' "$state" >"$stamp"
 say "ready: $venv"

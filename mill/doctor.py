@@ -1,0 +1,128 @@
+"""`versemill doctor`: tries every engine, device and library for real and says the line that fixes what is missing."""
+
+import importlib.metadata
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+import versemill
+from versemill.errors import VersemillError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: what was tried, how it went, what was seen, and the line that fixes it.
+
+    `state` is "ok", "missing" (an optional thing that is not here) or "broken" (the main job needs it).
+    """
+
+    name: str
+    state: Literal["ok", "missing", "broken"]
+    detail: str
+    fix: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Runs every check, one after the other; a check that raises is a finding, never a crash."""
+    checks: list[tuple[str, Callable[[], Finding], str]] = [
+        ("python", _python, "make setup"),
+        ("packages", _packages, "make setup"),
+        ("machine", _machine, ""),
+        ("render: warp, cpu", lambda: _render("warp", "cpu"), "make setup"),
+        ("render: warp, cuda", _render_cuda, "install an NVIDIA driver (R580 or later for warp-lang 1.18+, else warp-lang<=1.17)"),
+        ("render: cycles", _cycles, "make blender"),
+        ("meshlab worker", _meshlab, "pip install 'versemill[meshlab]' and apt-get install libgl1 libopengl0"),
+        ("torch", _torch, "make setup"),
+        ("ray", _ray, "make setup"),
+    ]
+    for name, check, fix in checks:
+        try:
+            yield check()
+        except VersemillError as error:
+            yield Finding(name, "broken", str(error), fix)
+        except Exception as error:  # noqa: BLE001  whatever breaks here is exactly what the doctor reports
+            yield Finding(name, "broken", f"{type(error).__name__}: {error}", fix)
+
+
+def _python() -> Finding:
+    return Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}, versemill {versemill.__version__}")
+
+
+def _packages() -> Finding:
+    names = ("numpy", "warp-lang", "manifold3d", "trimesh", "pyarrow", "ray", "torch", "pydantic")
+    return Finding("packages", "ok", ", ".join(f"{n} {importlib.metadata.version(n)}" for n in names))
+
+
+def _machine() -> Finding:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    detail = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores usable, {memory:.0f} GiB memory, {free:.0f} GiB free on this disk"
+    return Finding("machine", "ok" if free > 1 else "broken", detail, "" if free > 1 else "free some disk space")
+
+
+def _render(engine: Literal["warp", "cycles"], device: str) -> Finding:
+    """Renders a small composition and checks what came out: a covered share, unit normals, depth in front of the camera."""
+    from render import RenderConfig, render
+    from zeroverse import ZeroverseConfig, generate
+
+    asset = generate(ZeroverseConfig(texture_size=64), seed=0, index=0)
+    config = RenderConfig.model_validate({"engine": engine, "device": device, "width": 64, "height": 64, "cameras": {"views": 2}})
+    started = time.perf_counter()
+    views = render(asset, config)
+    seconds = time.perf_counter() - started
+    covered = views.passes["mask"]
+    lengths = np.linalg.norm(views.passes["normal"][covered], axis=-1)
+    name = f"render: {engine}, {device}"
+    if not 0.02 < covered.mean() < 0.98 or abs(lengths - 1).max() > 1e-3 or views.passes["depth"][covered].min() <= 0:
+        return Finding(name, "broken", f"the picture is wrong: {covered.mean():.0%} covered", "please report this")
+    used = views.info.get("device", device)
+    return Finding(name, "ok", f"2 views of 64x64 on {used} in {seconds:.2f} s, {covered.mean():.0%} covered")
+
+
+def _render_cuda() -> Finding:
+    import warp as wp
+
+    name = "render: warp, cuda"
+    wp.init()
+    if not wp.is_cuda_available():
+        return Finding(name, "missing", "no CUDA device that Warp can use; the CPU renders", "needs an NVIDIA GPU, driver R580 or later")
+    return _render("warp", "cuda")
+
+
+def _cycles() -> Finding:
+    from versemill.errors import MissingDependencyError
+
+    try:
+        return _render("cycles", "cpu")
+    except MissingDependencyError as error:
+        return Finding("render: cycles", "missing", str(error), "make blender")
+
+
+def _meshlab() -> Finding:
+    import trimesh
+
+    from curation import meshlab
+
+    ball = trimesh.creation.icosphere(3)
+    _, faces = meshlab.decimate(ball.vertices, ball.faces, target=200, seconds=60)
+    state: Literal["ok", "broken"] = "ok" if 0 < len(faces) <= 220 else "broken"
+    return Finding("meshlab worker", state, f"decimated {len(ball.faces)} faces to {len(faces)} in its own program")
+
+
+def _torch() -> Finding:
+    import reconstruction
+
+    return Finding("torch", "ok", reconstruction.try_step("auto"))
+
+
+def _ray() -> Finding:
+    from mill import driver
+
+    return Finding("ray", "ok", driver.try_task())
