@@ -1,1 +1,21 @@
-"""Assets with rich surface detail, after Hi3DGen's DetailVerse (arXiv 2503.22236), made procedurally."""
+"""DetailVerse: specifications of richly detailed objects, and the watertight, painted, captioned assets built from them."""
+
+from detailverse.build import build, generate
+from detailverse.config import DetailverseConfig
+from detailverse.registry import Family, Operator, Slot, families, operators
+from detailverse.specification import OperatorSpec, PartSpec, Specification, sample_spec
+
+__all__ = [
+    "DetailverseConfig",
+    "Family",
+    "Operator",
+    "OperatorSpec",
+    "PartSpec",
+    "Slot",
+    "Specification",
+    "build",
+    "families",
+    "generate",
+    "operators",
+    "sample_spec",
+]

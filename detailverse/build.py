@@ -1,0 +1,131 @@
+"""From a specification to an asset: build the parts, join them exactly, keep part ids, paint, stand it up."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detailverse import words
+from detailverse.config import FACE_BUDGET, DetailverseConfig, Quality
+from detailverse.solids import Manifold, Shop, Solid, checked, union
+from detailverse.specification import PartSpec, Specification, sample_spec
+from detailverse.surfaces import Finish
+from versemill.asset import Asset
+from versemill.config import digest
+from versemill.errors import AssetError
+from versemill.materials import Material, procedural
+from versemill.mesh import face_cross
+
+TEXTURE_SPAN = 1.0
+"""World units that one repeat of a texture covers."""
+
+COARSEST = 0.01
+"""Largest tolerance of simplification, in world units; beyond it an asset would lose its ornament."""
+
+
+def generate(config: DetailverseConfig, seed: int, index: int) -> Asset:
+    """The asset of (config, seed, index): the same bytes on every run.
+
+    Raises:
+        AssetError: a solid failed; its reason says how.
+    """
+    spec = sample_spec(config, seed, index)
+    return build(
+        spec, detail=config.detail, texture_size=config.texture_size, face_budget=config.faces, seed=seed, index=index
+    )
+
+
+def build(
+    spec: Specification,
+    detail: Quality = "default",
+    texture_size: int = 512,
+    face_budget: int | None = None,
+    seed: int = 0,
+    index: int = 0,
+) -> Asset:
+    """The asset of a specification: watertight, upright, facing -Y, normalised, painted and captioned.
+
+    Raises:
+        AssetError: a solid failed, or the mesh can't be brought under the face budget without losing its form.
+    """
+    shop = Shop({name: finish(spec, name, part, detail) for name, part in spec.parts.items()}, detail == "default", spec.variation)
+    solids = spec.family().build(shop)
+    body, names = join(solids)
+    body = reduce(body, face_budget or FACE_BUDGET[detail])
+    mesh = body.to_mesh()
+    faces = np.ascontiguousarray(mesh.tri_verts, np.int32)
+    vertices = np.ascontiguousarray(mesh.vert_properties[:, :3], np.float32)
+    runs = np.diff(np.asarray(mesh.run_index, np.int64)) // 3
+    owner = {original: k for k, original in enumerate(names.values())}
+    parts = np.repeat([owner[int(i)] for i in mesh.run_original_id], runs).astype(np.int32)
+
+    used = [spec.parts[name].material if name in spec.parts else "" for name in names]
+    keys = list(dict.fromkeys(used))
+    materials = tuple(procedural.build(spec.materials[key], texture_size) if key else Material() for key in keys)
+    material_ids = np.array([keys.index(key) for key in used], np.int32)[parts]
+    asset = Asset(
+        vertices=vertices,
+        faces=faces,
+        uvs=np.zeros((len(faces), 3, 2), np.float32),
+        material_ids=material_ids,
+        part_ids=parts,
+        materials=materials,
+        part_names=tuple(names),
+        seed=seed,
+        index=index,
+        source="detailverse",
+        caption=words.caption(spec),
+        tags=words.tags(spec),
+        provenance={"specification": spec.model_dump(mode="json"), "detail": detail},
+    ).normalized()
+    object.__setattr__(asset, "uvs", box_uvs(asset.vertices, asset.faces))
+    return asset
+
+
+def finish(spec: Specification, name: str, part: PartSpec, detail: Quality) -> Finish:
+    """The ornament of one part, with a hash seed of its own."""
+    ops = [(o.band, o.operator()) for o in part.operators]
+    return Finish(
+        bands=tuple((*band, op) for band, op in ops if op.role != "skin"),
+        skins=tuple(op for _, op in ops if op.role == "skin"),
+        fine=detail == "default",
+        edge=0.011 if detail == "default" else 0.022,
+        seed=int(digest([spec.variation, name])[:8], 16),
+    )
+
+
+def join(solids: list[Solid]) -> tuple[Manifold, dict[str, int]]:
+    """The exact union of all solids, and part name -> manifold3d original id, in order of first appearance."""
+    groups: dict[str, list[Manifold]] = {}
+    for item in solids:
+        groups.setdefault(item.part, []).append(item.body)
+    originals = {name: union(bodies).as_original() for name, bodies in groups.items()}
+    return union(originals.values()), {name: body.original_id() for name, body in originals.items()}
+
+
+def reduce(body: Manifold, budget: int) -> Manifold:
+    """The body with at most `budget` faces: simplified with the smallest tolerance of a doubling series that suffices.
+
+    Raises:
+        AssetError: reason "too_many_faces": not even the coarsest tolerance is enough.
+    """
+    low, high = np.asarray(body.bounding_box()).reshape(2, 3)
+    unit = float((high - low).max()) / 2
+    tolerance = 0.0003
+    while body.num_tri() > budget:
+        if tolerance > COARSEST:
+            raise AssetError("too_many_faces", f"{body.num_tri()} faces are over the budget of {budget}; raise face_budget")
+        body = checked(body.simplify(tolerance * unit))
+        tolerance *= 2
+    return body
+
+
+def box_uvs(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+    """(F, 3, 2) box projection: each face along its dominant axis, upright on the sides and never mirrored."""
+    cross = face_cross(vertices, faces)
+    axis = np.abs(cross).argmax(1)
+    sign = np.sign(cross[np.arange(len(faces)), axis])
+    corners = vertices.astype(np.float64)[faces]
+    right = np.choose(axis[:, None], [corners[..., 1] * sign[:, None], -corners[..., 0] * sign[:, None], corners[..., 0]])
+    up = np.choose(axis[:, None], [corners[..., 2], corners[..., 2], corners[..., 1] * sign[:, None]])
+    return (np.stack([right, up], -1) / TEXTURE_SPAN).astype(np.float32)
+
+

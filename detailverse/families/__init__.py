@@ -1,0 +1,1 @@
+"""Families, one per module; every module here is imported by the registry."""

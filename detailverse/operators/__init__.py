@@ -1,0 +1,1 @@
+"""Detail operators, one topic per module; every module here is imported by the registry."""

@@ -1,0 +1,237 @@
+"""Classical carving: flutes, ribs, dentils, keys, beads, ropes, interlaced waves."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from detailverse.registry import Floats, Operator, operator
+from detailverse.surfaces import Patch
+
+KEY = np.array(
+    [
+        [1, 1, 1, 1, 1, 1, 1],
+        [1, 0, 0, 0, 0, 0, 0],
+        [1, 0, 1, 1, 1, 1, 0],
+        [1, 0, 1, 0, 0, 1, 0],
+        [1, 0, 1, 1, 0, 1, 0],
+        [1, 0, 0, 0, 0, 1, 0],
+        [1, 1, 1, 1, 1, 1, 0],
+    ]
+)
+"""One meander: row 0 is the base line that runs on into the next unit."""
+
+
+def steps(parts: int, wall: float = 0.12) -> Floats:
+    """Two samples in each of `parts` equal strips of a cell, so that every border between strips is a steep wall."""
+    return ((np.arange(parts)[:, None] + [wall, 1 - wall]) / parts).reshape(-1)
+
+
+@operator("fluting")
+class Fluting(Operator):
+    """Concave channels that run along the surface, with rounded ends."""
+
+    phrase: ClassVar[str] = "fluting"
+    aspect: ClassVar[float] = 6.0
+    pitch: float = Field(default=0.12, ge=0.08, le=0.2, description="width of a flute with its fillet")
+    depth: float = Field(default=0.03, ge=0.02, le=0.05, description="depth of a flute")
+    fillet: float = Field(default=0.15, ge=0.06, le=0.3, description="share of the pitch left as a flat ridge")
+
+    def columns(self, fine: bool) -> Floats:
+        inside = np.linspace(self.fillet / 2, 1 - self.fillet / 2, 13 if fine else 7)
+        return np.r_[0.01, inside]
+
+    def rows(self, fine: bool) -> Floats:
+        return np.linspace(0, 1, 16 if fine else 8, endpoint=False)
+
+    def height(self, patch: Patch) -> Floats:
+        half = (1 - self.fillet) / 2
+        across = np.abs(patch.u % 1 - 0.5) / half
+        reach = patch.size[0] / patch.size[1] * half
+        along = np.maximum(reach - np.minimum(patch.v, patch.nv - patch.v), 0) / reach
+        return -self.depth * np.sqrt(np.clip(1 - across**2 - along**2, 0, 1))
+
+
+@operator("ribs")
+class Ribs(Operator):
+    """Rounded ribs that stand up along the surface (gadroons)."""
+
+    phrase: ClassVar[str] = "raised ribs"
+    aspect: ClassVar[float] = 6.0
+    pitch: float = Field(default=0.14, ge=0.08, le=0.25, description="width of a rib with its gap")
+    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="height of a rib")
+    gap: float = Field(default=0.3, ge=0.1, le=0.5, description="share of the pitch left flat")
+
+    def columns(self, fine: bool) -> Floats:
+        inside = np.linspace(self.gap / 2, 1 - self.gap / 2, 13 if fine else 7)
+        return np.r_[0.01, inside]
+
+    def rows(self, fine: bool) -> Floats:
+        return np.linspace(0, 1, 16 if fine else 8, endpoint=False)
+
+    def height(self, patch: Patch) -> Floats:
+        half = (1 - self.gap) / 2
+        across = np.abs(patch.u % 1 - 0.5) / half
+        reach = patch.size[0] / patch.size[1] * half
+        along = np.maximum(reach - np.minimum(patch.v, patch.nv - patch.v), 0) / reach
+        return self.depth * np.sqrt(np.clip(1 - across**2 - along**2, 0, 1))
+
+
+@operator("dentils")
+class Dentils(Operator):
+    """A row of square teeth."""
+
+    phrase: ClassVar[str] = "a dentil course"
+    role: ClassVar[Literal["field", "border", "skin"]] = "border"
+    aspect: ClassVar[float] = 1.2
+    pitch: float = Field(default=0.08, ge=0.06, le=0.14, description="width of a tooth with its gap")
+    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="how far a tooth stands out")
+    width: float = Field(default=0.6, ge=0.45, le=0.75, description="share of the pitch that is tooth")
+
+    def columns(self, fine: bool) -> Floats:
+        low, high = (1 - self.width) / 2, (1 + self.width) / 2
+        return np.array([low - 0.02, low + 0.02, high - 0.02, high + 0.02])
+
+    def rows(self, fine: bool) -> Floats:
+        return np.array([0.1, 0.14, 0.86, 0.9])
+
+    def height(self, patch: Patch) -> Floats:
+        tooth = np.abs(patch.u % 1 - 0.5) < self.width / 2
+        return self.depth * (tooth & (np.abs(patch.v / patch.nv - 0.5) < 0.38))
+
+
+@operator("greek_key")
+class GreekKey(Operator):
+    """A running meander."""
+
+    phrase: ClassVar[str] = "a Greek key border"
+    role: ClassVar[Literal["field", "border", "skin"]] = "border"
+    pitch: float = Field(default=0.2, ge=0.16, le=0.3, description="width of one meander")
+    depth: float = Field(default=0.022, ge=0.014, le=0.035, description="height of the line")
+
+    def columns(self, fine: bool) -> Floats:
+        return steps(7)
+
+    def height(self, patch: Patch) -> Floats:
+        i = np.clip((patch.u % 1 * 7).astype(int), 0, 6)
+        j = np.clip((patch.v / patch.nv * 7).astype(int), 0, 6)
+        return self.depth * KEY[j, i]
+
+
+@operator("beads")
+class Beads(Operator):
+    """A string of hemispherical beads."""
+
+    phrase: ClassVar[str] = "a beaded border"
+    role: ClassVar[Literal["field", "border", "skin"]] = "border"
+    pitch: float = Field(default=0.09, ge=0.06, le=0.14, description="distance between beads")
+    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="height of a bead")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.r_[0.01, np.linspace(0.06, 0.94, 11 if fine else 7)]
+
+    def height(self, patch: Patch) -> Floats:
+        u, v = patch.u % 1 - 0.5, patch.v % 1 - 0.5
+        return self.depth * np.sqrt(np.clip(1 - (u * u + v * v) / 0.44**2, 0, 1))
+
+
+@operator("egg_and_dart")
+class EggAndDart(Operator):
+    """Eggs in shells, alternating with darts."""
+
+    phrase: ClassVar[str] = "an egg-and-dart moulding"
+    role: ClassVar[Literal["field", "border", "skin"]] = "border"
+    aspect: ClassVar[float] = 1.1
+    pitch: float = Field(default=0.16, ge=0.12, le=0.24, description="width of an egg with its dart")
+    depth: float = Field(default=0.04, ge=0.025, le=0.05, description="height of an egg")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.linspace(0, 1, 25 if fine else 16, endpoint=False)
+
+    def height(self, patch: Patch) -> Floats:
+        u, v = patch.u % 1 - 0.5, patch.v % 1
+        r = np.hypot(u / 0.3, (v - 0.55) / 0.42)
+        egg = np.sqrt(np.clip(1 - r * r, 0, 1))
+        shell = 0.75 * ((r > 1.1) & (r < 1.38) & (v > 0.2))
+        dart = 0.8 * np.clip(1 - np.abs(np.abs(u) - 0.5) / np.maximum(0.1 * v, 1e-6), 0, 1)
+        return self.depth * np.maximum(np.maximum(egg, shell), dart)
+
+
+@operator("rope")
+class Rope(Operator):
+    """A twisted cord."""
+
+    phrase: ClassVar[str] = "a rope border"
+    role: ClassVar[Literal["field", "border", "skin"]] = "border"
+    pitch: float = Field(default=0.09, ge=0.06, le=0.14, description="distance between strands along the cord")
+    depth: float = Field(default=0.04, ge=0.025, le=0.05, description="height of the cord")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.arange(n := 12 if fine else 8) / n
+
+    def rows(self, fine: bool) -> Floats:
+        return np.r_[0.0, (1 - np.cos(np.linspace(0.15, 0.85, 11 if fine else 7) * np.pi)) / 2]
+
+    def height(self, patch: Patch) -> Floats:
+        v = patch.v / patch.nv
+        cord = np.sqrt(np.clip(1 - (2 * v - 1) ** 2, 0, 1))
+        strand = np.abs(np.sin(np.pi * (patch.u + 1.1 * v)))
+        return self.depth * cord * (0.35 + 0.65 * np.sqrt(strand))
+
+
+@operator("guilloche")
+class Guilloche(Operator):
+    """Two wavy bands that cross over and under round a row of studs."""
+
+    phrase: ClassVar[str] = "a guilloche braid"
+    role: ClassVar[Literal["field", "border", "skin"]] = "border"
+    aspect: ClassVar[float] = 0.7
+    pitch: float = Field(default=0.24, ge=0.16, le=0.32, description="wave length of the bands")
+    depth: float = Field(default=0.03, ge=0.018, le=0.04, description="height of the bands")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.arange(n := 32 if fine else 20) / n
+
+    def rows(self, fine: bool) -> Floats:
+        return np.arange(n := 22 if fine else 14) / n
+
+    def height(self, patch: Patch) -> Floats:
+        u, v = patch.u, 2 * patch.v / patch.nv - 1
+        total = np.zeros(len(u))
+        for side in (1, -1):
+            wave = 0.55 * side * np.cos(2 * np.pi * u)
+            slope = 0.55 * 2 * np.pi * side * np.sin(2 * np.pi * u) * 0.5
+            away = np.abs(v - wave) / np.sqrt(1 + slope**2 * 0.5)
+            over = 0.75 + 0.25 * side * np.sin(2 * np.pi * u) * np.sign(np.cos(2 * np.pi * u) + 1e-9)
+            total = np.maximum(total, (away < 0.26) * over * (0.8 + 0.2 * (away > 0.14)))
+        stud = np.hypot((u % 0.5 - 0.0) - 0.5 * np.round(u % 0.5 / 0.5), v * 0.35)
+        return self.depth * np.maximum(total, np.sqrt(np.clip(1 - (stud / 0.08) ** 2, 0, 1)))
+
+
+@operator("arcade")
+class Arcade(Operator):
+    """Blind arches on little columns."""
+
+    phrase: ClassVar[str] = "a blind arcade"
+    aspect: ClassVar[float] = 2.2
+    pitch: float = Field(default=0.18, ge=0.14, le=0.28, description="width of a bay")
+    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="depth of the niches")
+    pier: float = Field(default=0.24, ge=0.15, le=0.35, description="share of the bay that is pier")
+
+    def columns(self, fine: bool) -> Floats:
+        low = self.pier / 2
+        inside = np.linspace(low + 0.02, 1 - low - 0.02, 11 if fine else 8)
+        return np.r_[0.02, low - 0.01, inside, 1 - low + 0.01]
+
+    def rows(self, fine: bool) -> Floats:
+        top = np.linspace(0.6, 0.9, 16 if fine else 10)
+        return np.r_[0.04, 0.06, 0.14, 0.16, top, 0.97]
+
+    def height(self, patch: Patch) -> Floats:
+        x = (patch.u % 1 - 0.5) * patch.size[0]
+        z = (patch.v % 1) * patch.size[1]
+        half = (1 - self.pier) / 2 * patch.size[0]
+        spring = 0.88 * patch.size[1] - half
+        inside = np.where(z < spring, np.abs(x) < half, np.hypot(x, z - spring) < half) & (z > 0.15 * patch.size[1])
+        rim = np.where(z < spring, np.abs(x), np.hypot(x, z - spring)) < half * 1.22
+        return np.where(inside, -self.depth, np.where(rim & (z > 0.05 * patch.size[1]), 0.3 * self.depth, 0.0))

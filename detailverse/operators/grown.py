@@ -1,0 +1,197 @@
+"""Natural and worn surfaces: scales, cells, cracks, hammering, quilting, Turing patterns, ridges, erosion."""
+
+import functools
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from detailverse.noise import cells, fractal, hashed, scatter, smoothstep
+from detailverse.registry import Floats, Operator, operator
+from detailverse.surfaces import Patch
+
+
+@operator("scales")
+class Scales(Operator):
+    """Overlapping scales or shingles, each with a keel."""
+
+    phrase: ClassVar[str] = "overlapping scales"
+    aspect: ClassVar[float] = 0.6
+    pitch: float = Field(default=0.13, ge=0.08, le=0.2, description="width of a scale")
+    depth: float = Field(default=0.03, ge=0.018, le=0.045, description="how far a scale's tip stands out")
+    keel: float = Field(default=0.25, ge=0.0, le=0.5, description="height of the middle ridge over the depth")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.arange(n := 16 if fine else 10) / n
+
+    def rows(self, fine: bool) -> Floats:
+        return np.arange(n := 12 if fine else 8) / n
+
+    def height(self, patch: Patch) -> Floats:
+        v = patch.nv - patch.v
+        best = np.zeros(len(v))
+        for back in (0, 1, 2):
+            row = np.floor(v) - back
+            x = (patch.u + 0.5 * (row % 2)) % 1 - 0.5
+            y = (v - row) / 2
+            inside = np.abs(x) < 0.5 * np.sqrt(np.clip(1 - np.clip(2 * y - 1, 0, 1) ** 2, 0, 1)) * 0.98
+            rise = (0.25 + 0.75 * y) * (1 - 0.25 * (2 * x) ** 2) + self.keel * np.clip(1 - 6 * np.abs(x), 0, 1) * y
+            best = np.maximum(best, np.where(inside & (y < 1) & (row >= 0), rise, 0.0))
+        return self.depth * best
+
+
+@operator("voronoi")
+class Voronoi(Operator):
+    """Irregular cells: raised pebbles or sunken pits between walls."""
+
+    phrase: ClassVar[str] = "a net of irregular cells"
+    pitch: float = Field(default=0.15, ge=0.1, le=0.24, description="mean size of a cell")
+    depth: float = Field(default=0.03, ge=0.018, le=0.045, description="height of the cells")
+    raised: bool = Field(default=True, description="pebbles rather than pits")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.arange(n := 14 if fine else 8) / n
+
+    def height(self, patch: Patch) -> Floats:
+        _, border, _ = scatter(patch.u, patch.v, patch.nu, patch.seed, patch.wrap)
+        dome = np.sqrt(np.clip(1 - (1 - np.clip((border - 0.06) / 0.3, 0, 1)) ** 2, 0, 1))
+        return self.depth * (dome if self.raised else -smoothstep(border, 0.08, 0.16))
+
+
+@operator("cracks")
+class Cracks(Operator):
+    """Dried mud: tilted plates between deep cracks."""
+
+    phrase: ClassVar[str] = "deep cracks"
+    pitch: float = Field(default=0.22, ge=0.14, le=0.34, description="mean size of a plate")
+    depth: float = Field(default=0.03, ge=0.018, le=0.04, description="depth of the cracks")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.arange(n := 24 if fine else 14) / n
+
+    def height(self, patch: Patch) -> Floats:
+        wobble = 0.12 * fractal(patch.points, 4 / patch.size[0] / 2, patch.seed, 2)
+        _, border, name = scatter(patch.u + wobble, patch.v - wobble, patch.nu, patch.seed, patch.wrap)
+        level = 0.35 * hashed(name, patch.seed + 1)
+        return self.depth * np.where(border < 0.045, -1.0, level)
+
+
+@operator("hammering")
+class Hammering(Operator):
+    """Facets of a hammer: shallow dents that meet in ridges."""
+
+    phrase: ClassVar[str] = "hammered facets"
+    pitch: float = Field(default=0.13, ge=0.09, le=0.2, description="mean size of a dent")
+    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="depth of a dent")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.arange(n := 10 if fine else 6) / n
+
+    def height(self, patch: Patch) -> Floats:
+        centre, _, _ = scatter(patch.u, patch.v, patch.nu, patch.seed, patch.wrap)
+        return self.depth * (np.minimum(centre / 0.7, 1.0) ** 2 - 0.6)
+
+
+@operator("quilting")
+class Quilting(Operator):
+    """Padded diamonds with a button in each seam crossing."""
+
+    phrase: ClassVar[str] = "diamond quilting"
+    aspect: ClassVar[float] = 1.0
+    pitch: float = Field(default=0.24, ge=0.16, le=0.36, description="width of a diamond")
+    depth: float = Field(default=0.045, ge=0.03, le=0.06, description="height of the padding")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.arange(n := 24 if fine else 14) / n
+
+    def height(self, patch: Patch) -> Floats:
+        a, b = (patch.u + patch.v) % 1 - 0.5, (patch.u - patch.v) % 1 - 0.5
+        puff = (np.clip(1 - (2 * a) ** 2, 0, 1) * np.clip(1 - (2 * b) ** 2, 0, 1)) ** 0.4
+        corner = np.hypot(0.5 - np.abs(a), 0.5 - np.abs(b))
+        return self.depth * np.maximum(puff, 0.8 * np.sqrt(np.clip(1 - (corner / 0.12) ** 2, 0, 1)))
+
+
+@functools.lru_cache(maxsize=8)
+def _turing(seed: int, stripes: bool) -> Floats:
+    """A (96, 96) periodic Turing pattern in [-1, 1], 8 wave lengths wide: Swift-Hohenberg, spectral steps."""
+    n, waves = 96, 8
+    k = np.fft.fftfreq(n, 1 / n)
+    squared = (k[:, None] ** 2 + k[None, : n // 2 + 1] ** 2) / waves**2
+    linear = 0.3 - (1 - squared) ** 2
+    i, j = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
+    field = 0.2 * (hashed(i, j, seed) - 0.5)
+    step, bias = 0.5, 0.0 if stripes else 0.9
+    for _ in range(150):
+        forcing = bias * field**2 - field**3
+        field = np.fft.irfft2((np.fft.rfft2(field) + step * np.fft.rfft2(forcing)) / (1 - step * linear), s=(n, n))
+    return field / np.abs(field).max()
+
+
+@operator("reaction_diffusion")
+class ReactionDiffusion(Operator):
+    """A Turing pattern: labyrinth or spots, from the Swift-Hohenberg equation on a periodic raster."""
+
+    phrase: ClassVar[str] = "a reaction-diffusion labyrinth"
+    pitch: float = Field(default=0.16, ge=0.11, le=0.24, description="wave length of the pattern")
+    depth: float = Field(default=0.03, ge=0.018, le=0.04, description="height of the pattern")
+    stripes: bool = Field(default=True, description="labyrinth rather than spots")
+
+    def columns(self, fine: bool) -> Floats:
+        return np.arange(n := 14 if fine else 8) / n
+
+    def height(self, patch: Patch) -> Floats:
+        pattern = _turing(patch.seed % 1009, self.stripes)
+        n = len(pattern)
+        tiles = max(1, round(patch.nu / 8))
+        x, y = patch.u / patch.nu * tiles * n, patch.v / 8 * n
+        i, j = np.floor(x).astype(int), np.floor(y).astype(int)
+        a, b = x - i, y - j
+        value = sum(
+            pattern[(i + di) % n, (j + dj) % n] * np.where(di, a, 1 - a) * np.where(dj, b, 1 - b)
+            for di in (0, 1)
+            for dj in (0, 1)
+        )
+        return self.depth * smoothstep(np.asarray(value), -0.15, 0.15)
+
+
+@operator("ridges")
+class Ridges(Operator):
+    """Branching crests: ridged noise in space."""
+
+    phrase: ClassVar[str] = "sharp ridges"
+    role: ClassVar[Literal["field", "border", "skin"]] = "skin"
+    pitch: float = Field(default=0.3, ge=0.2, le=0.5, description="distance between the main crests")
+    depth: float = Field(default=0.05, ge=0.03, le=0.08, description="height of the crests")
+
+    def height(self, patch: Patch) -> Floats:
+        return self.depth * fractal(patch.points, 1 / self.pitch, patch.seed, 3, ridged=True)
+
+
+@operator("erosion")
+class Erosion(Operator):
+    """Worn, pitted stone: terraced noise with pits."""
+
+    phrase: ClassVar[str] = "eroded strata"
+    role: ClassVar[Literal["field", "border", "skin"]] = "skin"
+    pitch: float = Field(default=0.3, ge=0.2, le=0.5, description="size of the largest forms")
+    depth: float = Field(default=0.04, ge=0.02, le=0.06, description="height of the relief")
+    layers: int = Field(default=4, ge=2, le=7, description="number of terraces")
+
+    def height(self, patch: Patch) -> Floats:
+        level = fractal(patch.points * [1, 1, 1.6], 1 / self.pitch, patch.seed, 3) * self.layers
+        terrace = np.floor(level) + smoothstep(level % 1, 0.35, 0.65)
+        return self.depth * terrace / self.layers
+
+
+@operator("pebbles")
+class Pebbles(Operator):
+    """Cells in space, each one a bump: pebbledash, warts, berries."""
+
+    phrase: ClassVar[str] = "a pebbled skin"
+    role: ClassVar[Literal["field", "border", "skin"]] = "skin"
+    pitch: float = Field(default=0.14, ge=0.1, le=0.22, description="mean size of a bump")
+    depth: float = Field(default=0.04, ge=0.025, le=0.055, description="height of a bump")
+
+    def height(self, patch: Patch) -> Floats:
+        _, border, _ = cells(patch.points, self.pitch, patch.seed)
+        return self.depth * np.sqrt(np.clip(1 - (1 - np.clip(border / 0.35, 0, 1)) ** 2, 0, 1))
