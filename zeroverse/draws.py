@@ -1,0 +1,155 @@
+"""Draws a plan: every random value of one object, as JSON. The plan alone decides the asset (see build.py).
+
+Each purpose has its own stream, and draws as many numbers as it could ever need whatever the configuration, so
+that switching an augmentation on or off moves no other value: arms of an ablation are paired.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from versemill import seeds
+from versemill.materials import library, procedural
+from zeroverse.config import KINDS, Kind, ZeroverseConfig
+from zeroverse.primitives import FIELDS, SURFACES
+
+VERSION = 1
+"""Of the plan's format and meaning: a plan of another version is refused, not misread."""
+
+Plan = dict[str, Any]
+BUILD_FIELDS = ("composition", "min_removed", "max_removed", "triangles", "texture_size", "tile")
+
+
+def draw(config: ZeroverseConfig, seed: int, index: int) -> Plan:
+    """Every value of object `index` of dataset `seed`, JSON-able."""
+    rng = seeds.stream(seed, index, "zeroverse/composition")
+    count = 1 + _choose(rng.random(), config.count_weights)
+    primitives = [_primitive(config, seed, index, k) for k in range(count)]
+    u, v = seeds.stream(seed, index, "zeroverse/augmentation").random(2)
+    cut = u < config.boolean
+    wired = config.boolean <= u < config.boolean + config.wireframe if config.disjoint else v < config.wireframe
+    return {
+        "version": VERSION,
+        "seed": seed,
+        "index": index,
+        "preset": config.preset,
+        **{name: getattr(config, name) for name in BUILD_FIELDS},
+        "placement": config.placement,
+        "primitives": primitives,
+        "boolean": _boolean(config, seed, index) if cut else None,
+        "wireframe": _wireframe(config, seed, index) if wired else None,
+    }
+
+
+def _primitive(config: ZeroverseConfig, seed: int, index: int, k: int) -> dict[str, Any]:
+    rng = seeds.stream(seed, index, f"zeroverse/primitive/{k}")
+    kind = _kind(rng.random(), config.primitives)
+    axes = _between(rng.random(3), config.semi_axes)
+    quaternion, unit, angles = _quaternion(rng), rng.random(6), rng.random(6) * 180
+    pose: dict[str, Any]
+    if config.placement == "cube":
+        pose = {"center": (2 * unit[:3] - 1).tolist(), "quaternion": quaternion}
+    else:
+        pose = {
+            "euler": angles[:3].tolist(),
+            "offset": (unit[:3] * max(axes)).tolist(),
+            "grown_euler": angles[3:].tolist(),
+            "grown_offset": (unit[3:] * max(axes)).tolist(),
+        }
+    return {
+        "kind": kind,
+        "axes": axes.tolist(),
+        **pose,
+        "heights": _heights(config, seed, index, k, kind, float(min(axes))),
+        "materials": [_material(config, seed, index, str(k), s) for s in range(len(SURFACES[kind]))],
+    }
+
+
+def _heights(config: ZeroverseConfig, seed: int, index: int, k: int, kind: Kind, smallest: float) -> list[dict[str, Any]]:
+    """The displaced surfaces: amplitude in composition units, 5x5 grid in [-1, 1]. A torus has none, as in the paper."""
+    rng = seeds.stream(seed, index, f"zeroverse/heights/{k}")
+    chosen, amplitude, grids = rng.random(FIELDS), rng.random(FIELDS), rng.uniform(-1, 1, (FIELDS, 5, 5))
+    if kind == "torus":
+        return []
+    return [
+        {"surface": s, "amplitude": float(amplitude[s] * config.height_amplitude * smallest), "grid": grids[s].tolist()}
+        for s in range(len(SURFACES[kind]))
+        if chosen[s] < config.height_field
+    ]
+
+
+def _boolean(config: ZeroverseConfig, seed: int, index: int) -> dict[str, Any]:
+    rng = seeds.stream(seed, index, "zeroverse/boolean")
+    attempts = [{"kind": _kind(rng.random(), config.cutters), **_place(config, rng)} for _ in range(config.attempts)]
+    return {"attempts": attempts, "material": _material(config, seed, index, "boolean", 0)}
+
+
+def _wireframe(config: ZeroverseConfig, seed: int, index: int) -> dict[str, Any]:
+    rng = seeds.stream(seed, index, "zeroverse/wireframe")
+    kind, thickness = _kind(rng.random(), config.wires), float(_between(rng.random(), config.wire_thickness))
+    subdivided, smooth = (bool(x < 0.5) for x in rng.random(2))
+    return {
+        "kind": kind,
+        "thickness": thickness,
+        "subdivision": ("smooth" if smooth else "simple") if subdivided else "none",
+        "attempts": [_place(config, rng) for _ in range(config.attempts)],
+        "material": _material(config, seed, index, "wireframe", 0),
+    }
+
+
+def _place(config: ZeroverseConfig, rng: np.random.Generator) -> dict[str, Any]:
+    """Size, rotation, and a point of the surface still to be built: uniform numbers for the face and within it."""
+    return {
+        "size": float(_between(rng.random(), config.augment_size)),
+        "quaternion": _quaternion(rng),
+        "point": rng.random(3).tolist(),
+    }
+
+
+def _material(config: ZeroverseConfig, seed: int, index: int, owner: str, surface: int) -> dict[str, Any]:
+    """A texture, the colour that multiplies it (linear RGB) and where its pattern begins on the surface."""
+    if config.texture_per == "object":
+        owner, surface = "object", 0
+    slot, hue, saturation, value, x, y = seeds.stream(seed, index, f"zeroverse/material/{owner}/{surface}").random(6)
+    # Textured surfaces are tinted lightly; plain ones get the whole colour.
+    strength = config.tint if config.textures != "none" else 1.0
+    color = (1 - 0.3 * strength * (1 - value)) * (1 - 0.8 * strength * saturation * _opponent(hue))
+    record: dict[str, Any] = {"color": color.tolist(), "offset": [float(x), float(y)], "texture": None}
+    if isinstance(config.textures, str) and config.textures == "procedural":
+        if config.pool:
+            rng = seeds.stream(seed, int(slot * config.pool), "zeroverse/texture")
+        else:
+            rng = seeds.stream(seed, index, f"zeroverse/texture/{owner}/{surface}")
+        record["texture"] = procedural.draw(rng, config.families)
+    elif config.textures != "none":
+        sets = library.index(config.textures)
+        chosen = sets[int(slot * len(sets))]
+        record["texture"] = {"library": str(config.textures), "set": chosen.name, "sha256": chosen.sha256}
+    return record
+
+
+def _opponent(hue: float) -> np.ndarray:
+    """(3,) how much of red, green and blue a fully saturated hue lacks."""
+    return 1 - np.clip(np.abs((hue * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
+
+
+def _choose(u: float, weights: Sequence[float]) -> int:
+    cumulative = np.cumsum(weights)
+    return int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))
+
+
+def _kind(u: float, weights: Mapping[Kind, float]) -> Kind:
+    return KINDS[_choose(u, [weights.get(kind, 0.0) for kind in KINDS])]
+
+
+def _between(u: Any, interval: tuple[float, float]) -> Any:
+    return interval[0] + u * (interval[1] - interval[0])
+
+
+def _quaternion(rng: np.random.Generator) -> list[float]:
+    """A uniform rotation (Shoemake 1992), three uniform numbers: (w, x, y, z)."""
+    u, v, w = rng.random(3)
+    a, b = np.sqrt(1 - u), np.sqrt(u)
+    v, w = 2 * np.pi * v, 2 * np.pi * w
+    return [float(b * np.cos(w)), float(a * np.sin(v)), float(a * np.cos(v)), float(b * np.sin(w))]
