@@ -142,20 +142,6 @@ class Canvas:
         where = np.stack([row - np.float32(self.size) * dv, column + np.float32(self.size) * du])
         return np.asarray(map_coordinates(field, where, order=1, mode="grid-wrap", prefilter=False), np.float32)
 
-    def spots(self, count: int, radius: tuple[float, float]) -> tuple[Field, Field]:
-        """`count` random discs: the distance to the nearest one's rim (negative inside), and that disc's number."""
-        best = np.full((self.size, self.size), 9, np.float32)
-        which = np.zeros((self.size, self.size), np.float32)
-        centers, radii = self.rng.random((count, 2), np.float32), self.rng.uniform(*radius, count).astype(np.float32)
-        for k in range(count):
-            du = np.abs(self.u[0] - centers[k, 0])
-            dv = np.abs(self.v[:, 0] - centers[k, 1])
-            du, dv = np.minimum(du, 1 - du), np.minimum(dv, 1 - dv)
-            distance = np.sqrt(du[None, :] ** 2 + dv[:, None] ** 2) - radii[k]
-            np.copyto(which, np.float32(k), where=distance < best)
-            np.minimum(best, distance, out=best)
-        return best, which
-
 
 def _spline(lattice: Field, size: int, axis: int) -> Field:
     """A periodic uniform cubic B-spline along one axis, at `size` pixel centres."""

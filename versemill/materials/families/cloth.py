@@ -73,7 +73,7 @@ def _draw_knit(rng: Rng) -> Recipe:
     return {
         "colors": colors,
         "pattern": pick(rng, ("plain", "stripes", "zigzag", "melange")),
-        "columns": pick(rng, (16, 20, 24, 32)),
+        "columns": pick(rng, (16, 24, 32)),
         "roughness": number(rng, 0.85, 1.0),
     }
 
@@ -133,7 +133,7 @@ def _draw_camouflage(rng: Rng) -> Recipe:
     colors = scheme(rng, 4) if kind == "free" else [hsv(rng, *spans[kind]) for _ in range(4)]
     return {
         "colors": colors,
-        "scale": whole(rng, 3, 6),
+        "scale": whole(rng, 3, 8),
         "pixels": pick(rng, (0, 0, 48, 64)),
         "threads": pick(rng, (96, 128)),
         "roughness": number(rng, 0.75, 0.95),

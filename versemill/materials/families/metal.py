@@ -174,9 +174,7 @@ def _paint_carbon_fibre(p: Recipe, c: Canvas) -> Maps:
     run = np.where(warp, y + np.floor(x), x + np.floor(y)) / 2 % 1
     crown = np.sqrt(np.clip(1 - (2 * across - 1) ** 2, 0, 1))
     fibre = np.where(warp, c.noise((256, 8)), c.noise((8, 256)))
-    sheen = np.clip(
-        (0.8 if p["tows"] else 0) * np.sin(np.pi * run) ** 2 * crown + np.where(warp, 0.25, 0.0) + 0.25 * fibre, 0, 1
-    )
+    sheen = np.clip(0.8 * np.sin(np.pi * run) ** 2 * crown + np.where(warp, 0.25, 0.0) + 0.25 * fibre, 0, 1)
     return Maps(mix(p["base"], p["shine"], sheen), 0.12 * crown / tows, p["roughness"] + 0.08 * fibre, 0.35)
 
 

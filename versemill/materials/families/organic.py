@@ -53,7 +53,7 @@ def _draw_planks(rng: Rng) -> Recipe:
 
 def _paint_planks(p: Recipe, c: Canvas) -> Maps:
     across = p["boards"]
-    shift = c.rng.random(across, np.float32)[np.floor(c.u * np.float32(across)).astype(np.int64)]
+    shift = c.rng.random((across,), np.float32)[np.floor(c.u * np.float32(across)).astype(np.int64)]
     y = (c.v + shift) * np.float32(p["pieces"])
     x = c.u * np.float32(across)
     fx, fy = x - np.floor(x), y - np.floor(y)
@@ -94,8 +94,9 @@ def _paint_parquet(p: Recipe, c: Canvas) -> Maps:
     own = c.rng.random(grid * grid, np.float32)[first]
     edge = np.minimum(np.minimum(across, 1 - across), np.minimum(along, ratio - along)) / grid
     upright, relief = _grain(p, c, 2 * grid, offset=5 * own)
-    color = np.where(lying[..., None], np.swapaxes(upright, 0, 1), upright)
-    relief = np.where(lying, relief.T, relief)
+    flat, relief_flat = _grain(p, c, 2 * grid, offset=5 * own.T)
+    color = np.where(lying[..., None], np.swapaxes(flat, 0, 1), upright)
+    relief = np.where(lying, relief_flat.T, relief)
     gap = step(0.0035, 0.001, edge)
     return Maps(
         tint(color, (0.7 + 0.5 * own) * (1 - 0.75 * gap)), 0.0006 * relief - 0.005 * gap, p["roughness"] * 0.7 + 0.15 * gap
@@ -162,7 +163,7 @@ def _paint_leather(p: Recipe, c: Canvas) -> Maps:
     color, rough = tint(p["color"], gain), p["roughness"] + 0.15 * (1 - dome)
     if p["stitch"]:
         seam = np.abs(c.v - 0.5)
-        stitches = step(0.011, 0.007, np.abs(seam - 0.06)) * step(0.12, 0.25, np.abs(tent(14 * c.u) - 0.0))
+        stitches = step(0.011, 0.007, np.abs(seam - 0.06)) * step(0.12, 0.25, tent(14 * c.u))
         color = mix(color, tint(p["thread"], 0.7 + 0.3 * wave(56 * c.u + 300 * c.v)), stitches)
         height = height - 0.014 * step(0.03, 0.0, np.abs(seam - 0.06)) + 0.007 * stitches - 0.02 * step(0.008, 0.003, seam)
         rough = blend(rough, 0.8, stitches)
@@ -183,7 +184,7 @@ def _draw_scales(rng: Rng) -> Recipe:
 def _paint_scales(p: Recipe, c: Canvas) -> Maps:
     rows = p["rows"]
     height, own, rim = (np.zeros((c.size, c.size), np.float32) for _ in range(3))
-    value = c.rng.random((rows, rows), np.float32)
+    value = c.rng.random((rows, rows // 2), np.float32)
     # A scale hangs one row down over its neighbours; the rows above lie on top, so they are tried first.
     taken = np.zeros((c.size, c.size), bool)
     for above in (1, 0, -1):
@@ -196,7 +197,7 @@ def _paint_scales(p: Recipe, c: Canvas) -> Maps:
         bump = (0.35 + 0.4 * np.clip(fy / 1.55, 0, 1)) * np.sqrt(np.clip(1 - reach**6, 0, 1)) - 0.12 * np.abs(fx) * 2
         np.copyto(height, bump.astype(np.float32), where=mine)
         np.copyto(rim, reach.astype(np.float32), where=mine)
-        np.copyto(own, value[row % rows, np.floor(x).astype(np.int64) % rows], where=mine)
+        np.copyto(own, value[row % rows, np.floor(x).astype(np.int64) % (rows // 2)], where=mine)
     gain = (0.75 + 0.4 * own) * (1 - 0.45 * step(0.82, 1, rim))
     color = tint(mix(p["base"], p["tip"], np.clip(step(0.1, 0.9, rim) + 0.2 * c.noise(3, 2), 0, 1)), gain)
     return Maps(color, 0.6 * height / rows, p["roughness"] + 0.1 * own, p["metallic"])

@@ -15,7 +15,7 @@ Recipe = dict[str, Any]
 def _draw_noise(rng: Rng) -> Recipe:
     return {
         "colors": scheme(rng, 4),
-        "scale": whole(rng, 2, 8),
+        "scale": whole(rng, 3, 10),
         "octaves": whole(rng, 2, 6),
         "bend": number(rng, 0.0, 0.25),
         "relief": number(rng, 0.002, 0.03),
@@ -165,7 +165,7 @@ def _draw_hexagons(rng: Rng) -> Recipe:
 
 def _paint_hexagons(p: Recipe, c: Canvas) -> Maps:
     across = p["across"]
-    up = round(across / np.sqrt(3) * 2 / 2) * 2 // 2
+    up = round(across / np.sqrt(3))
     x, y = c.u * np.float32(across), c.v * np.float32(up) * np.float32(np.sqrt(3))
     best, label = np.full((c.size, c.size), 9, np.float32), np.zeros((c.size, c.size), np.int64)
     for odd in (0, 1):
