@@ -1,1 +1,18 @@
-"""Any mesh in, training-ready geometry out: ingest, clean, watertight, score, filter, fix, fields."""
+"""Curation: any mesh in, training-ready geometry out."""
+
+from curation.config import CurationConfig, FieldsConfig, FilterConfig, LoadLimits
+from curation.fields import check_agreement, depth_to_surface, sample
+from curation.ingest import load
+from curation.pipeline import curate
+
+__all__ = [
+    "CurationConfig",
+    "FieldsConfig",
+    "FilterConfig",
+    "LoadLimits",
+    "check_agreement",
+    "curate",
+    "depth_to_surface",
+    "load",
+    "sample",
+]
