@@ -1,12 +1,16 @@
 """The row schema, and how shards are written, read, checked and exported."""
 
+from typing import TYPE_CHECKING, Any
+
 from shards.card import card
 from shards.checks import Problem, verify_shard
 from shards.config import ShardsConfig
-from shards.dataset import ShardDataset
 from shards.rows import decode_cameras, decode_fields, decode_mesh, decode_views, encode_row, read_rows
 from shards.schema import SCHEMA, SCHEMA_VERSION, schema
 from shards.writing import Sealed, read_row, seal, write_row
+
+if TYPE_CHECKING:
+    from shards.dataset import ShardDataset
 
 __all__ = [
     "SCHEMA",
@@ -28,3 +32,12 @@ __all__ = [
     "verify_shard",
     "write_row",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads torch only for those who read with it: the workers of a run never do."""
+    if name == "ShardDataset":
+        from shards.dataset import ShardDataset
+
+        return ShardDataset
+    raise AttributeError(f"module 'shards' has no attribute '{name}'")

@@ -42,7 +42,7 @@ def card(
     body = [
         f"# {name}",
         "",
-        f"{total} assets, made by versemill {__version__}. One row is one asset: its textured mesh, posed images, and "
+        f"{total} assets, made by versemill {__version__}. One row is one asset: its textured mesh, posed images, and",
         f"signed-distance samples. Conventions version {CONVENTION_VERSION}, row schema version {SCHEMA_VERSION}.",
         "",
         "## Contents",

@@ -14,6 +14,7 @@ from shards.schema import SCHEMA_VERSION, schema
 from shards.storage import exists, sha256
 from versemill.camera import Camera
 from versemill.errors import AssetError, ShardError
+from versemill.gltf import from_glb
 from versemill.views import Views
 
 SLACK = 0.03
@@ -94,8 +95,6 @@ def _verify_rows(fs: pafs.FileSystem, path: str) -> list[Problem]:
 
 def check_row(row: dict[str, Any]) -> list[tuple[str, str]]:
     """(kind, message) of everything wrong with the contents of one row."""
-    from versemill.gltf import from_glb
-
     found: list[tuple[str, str]] = []
     try:
         vertices, faces = decode_mesh(row["mesh"])
@@ -131,8 +130,10 @@ def check_views(views: Views) -> list[tuple[str, str]]:
         stray = stray_share(views.cameras, depth)
         worst = int(stray.argmax())
         if stray[worst] > STRAY_SHARE:
-            found.append(("reprojection", f"{stray[worst]:.1%} of view {worst}'s depth contradicts other views or the unit cube "
-                          f"(limit {STRAY_SHARE:.0%})"))  # fmt: skip
+            text = (
+                f"{stray[worst]:.1%} of view {worst}'s depth contradicts other views or the unit cube; limit {STRAY_SHARE:.0%}"
+            )
+            found.append(("reprojection", text))
     return found
 
 

@@ -23,7 +23,7 @@ from PIL import Image
 from versemill.errors import ShardError
 
 MAGIC = b"VMA1"
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "B": np.dtype("<u1"),
     "H": np.dtype("<u2"),
     "I": np.dtype("<u4"),
@@ -50,7 +50,7 @@ def encode_array(array: NDArray[Any], filter: Filter = "shuffle", level: int = 1
         TypeError: the dtype has no code, or is a float and the filter is "delta".
     """
     array = np.ascontiguousarray(array)
-    dtype = array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype
+    dtype = array.dtype.newbyteorder("<")
     if dtype not in CODES:
         raise TypeError(f"array cells hold {', '.join(map(str, CODES))}, not {array.dtype}")
     shape, kind = array.shape, filter[0].upper()
@@ -100,7 +100,7 @@ def _shuffled(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array.reshape(-1).view(np.uint8).reshape(-1, size).T)
 
 
-def _unshuffled(raw: NDArray[np.uint8], dtype: np.dtype) -> NDArray[Any]:
+def _unshuffled(raw: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
     count = raw.size // dtype.itemsize
     out = np.empty((count, dtype.itemsize), np.uint8)
     for byte in range(dtype.itemsize):

@@ -1,6 +1,7 @@
 """From a row's cells to training tensors: which columns a selection needs, and how a sample is decoded."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -157,9 +158,19 @@ def _crop(
     }, K
 
 
+@lru_cache(maxsize=16)
+def _overlap(source: int, target: int) -> torch.Tensor:
+    """(target, source) share of each target pixel that each source pixel covers; rows sum to 1."""
+    edges = torch.arange(target + 1, dtype=torch.float64) * (source / target)
+    pixel = torch.arange(source, dtype=torch.float64)
+    cover = torch.minimum(edges[1:, None], pixel + 1) - torch.maximum(edges[:-1, None], pixel)
+    return (cover.clamp(min=0) * (target / source)).float()
+
+
 def _area(image: torch.Tensor, resolution: int) -> torch.Tensor:
-    """(V, C, H, W) averaged over the source pixels of each of resolution x resolution target pixels."""
-    return F.interpolate(image.float(), (resolution, resolution), mode="area")
+    """(V, C, H, W) averaged over the exact areas of resolution x resolution target pixels."""
+    height, width = image.shape[-2:]
+    return _overlap(height, resolution) @ image.float() @ _overlap(width, resolution).T
 
 
 def _finished(

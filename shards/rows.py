@@ -19,6 +19,7 @@ from versemill.config import canonical_json
 from versemill.curated import Curated
 from versemill.errors import AssetError, ShardError
 from versemill.fields import FIELD_ARRAYS, Fields
+from versemill.gltf import to_glb
 from versemill.views import PASSES, Views
 
 NORMALS = ("normal", "geometric_normal")
@@ -51,8 +52,6 @@ def encode_row(
     Raises:
         AssetError: reason "not_finite": a pass, a field or the mesh holds NaN or infinity.
     """
-    from versemill.gltf import to_glb
-
     asset = curated.asset
     asset.check()
     _finite("watertight_vertices", curated.watertight_vertices)

@@ -80,10 +80,9 @@ def seal(
         OSError: the disk is full or the path is not writable; nothing is left under `path`.
     """
     config = config or ShardsConfig()
-    with write_atomic(fs, path) as sink:
-        writer = pq.ParquetWriter(pa.PythonFile(sink, "w"), schema(metadata), **_options())
-        group: list[pa.Table] = []
-        last, count, size = -1, 0, 0
+    group: list[pa.Table] = []
+    last, count, size = -1, 0, 0
+    with write_atomic(fs, path) as sink, pq.ParquetWriter(pa.PythonFile(sink, "w"), schema(metadata), **_options()) as writer:
         for item in rows:
             table = read_row(fs, item) if isinstance(item, str) else item
             _check(table, item if isinstance(item, str) else "row")
@@ -97,7 +96,6 @@ def seal(
             last, count, size = index, count + 1, size + table.nbytes
         if group:
             writer.write_table(pa.concat_tables(group).cast(writer.schema))
-        writer.close()
     return Sealed(sink.sha256, count, sink.bytes)
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -188,3 +189,17 @@ def write_spheres(
 def spheres(tmp_path_factory: pytest.TempPathFactory) -> Spheres:
     """10 rows in 2 shards, 4 views of 48 pixels, every pass; splits train, val, test in turn."""
     return write_spheres(tmp_path_factory.mktemp("spheres"))
+
+
+@pytest.fixture(scope="session")
+def sphere() -> SimpleNamespace:
+    """The makers of this file: `sphere.row(index, ...)`, `sphere.views(...)`, `sphere.write(folder, ...)` ..."""
+    return SimpleNamespace(
+        radius=RADIUS,
+        asset=sphere_asset,
+        views=sphere_views,
+        fields=sphere_fields,
+        row=sphere_row,
+        trace=trace_sphere,
+        write=write_spheres,
+    )
