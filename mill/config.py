@@ -272,7 +272,7 @@ def _explain(path: str, model: type[BaseModel], error: ValidationError, extra: S
         where = ".".join([path, *map(str, loc)])
         if detail["type"] == "extra_forbidden":
             valid = [*_keys(model, loc[:-1]), *(extra if len(loc) == 1 else ())]
-            phrases[where] = f"unknown key '{where}'{nearest(str(loc[-1]), valid)}"
+            phrases[where] = f"unknown key '{where}'{nearest(str(loc[-1]), valid, '.'.join([path, *map(str, loc[:-1]), '']))}"
         elif where in phrases:
             phrases[where] += f", or {message}"
         else:
@@ -299,10 +299,10 @@ def _keys(model: Any, loc: Sequence[int | str]) -> list[str]:
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
-def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """"; did you mean 'x'?", or the known words where none is near, or nothing where there are none."""
+def nearest(word: str, known: typing.Iterable[str], prefix: str = "") -> str:
+    """ "; did you mean 'x'?", or the known words where none is near, or nothing where there are none."""
     words = list(known)
     found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     if found:
-        return f"; did you mean '{found[0]}'?"
+        return f"; did you mean '{prefix}{found[0]}'?"
     return f"; valid: {', '.join(words)}" if words else ""

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from curation.config import LoadLimits
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.errors import ConfigError
 
-MESH_SUFFIXES = frozenset({".glb", ".gltf", ".obj", ".off", ".ply", ".stl", ".3mf", ".dae"})
+MESH_SUFFIXES = frozenset({".glb", ".gltf", ".obj", ".ply", ".stl", ".off"})
 COMPANION_SUFFIXES = frozenset({".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff"})
 """Files that a mesh may refer to; a change of one changes what the mesh is."""
 
@@ -32,6 +33,7 @@ class FilesConfig(Config):
     """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths."""
 
     folder: str = Field(default="", description="folder of mesh files; relative to the working directory")
+    limits: LoadLimits = Field(default=LoadLimits(), description="what a file may ask of this machine")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _file(config: FilesConfig, seed: int, index: int, item: str | None) -> Asset
     import curation
 
     assert item is not None
-    asset = curation.load(Path(config.folder) / item)
+    asset = curation.load(Path(config.folder) / item, config.limits)
     provenance = {**asset.provenance, "file": item}
     return dataclasses.replace(asset, seed=seed, index=index, source="files", provenance=provenance)
 

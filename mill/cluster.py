@@ -1,0 +1,197 @@
+"""Ray, started for one run or joined at an address: quiet, private, and gone when the run is over."""
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mill.watchdog import Sight, Warden
+from versemill.errors import ConfigError
+
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "TBB_NUM_THREADS": "1",
+}
+"""One asset is one core's work: parallelism comes from many assets."""
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray prints a paragraph to standard output for each worker that dies; the ledger has the facts.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+}
+
+STORE_BYTES = 128 * 2**20
+"""Object store of an embedded run: rows go through files, only small answers through Ray."""
+
+PREFIX = "versemill-ray-"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What a run may use: CPU cores and GPUs of all nodes, and whether the cluster is this process's own."""
+
+    cpus: int
+    gpus: float
+    embedded: bool
+
+
+@contextmanager
+def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
+    """Ray for the length of a block: one that is initialised already, the one at `address`, or one of our own.
+
+    Our own listens with a secret token that only its processes know, keeps its files in a private folder that
+    goes when the block ends, and sends nothing anywhere. If this process is killed, its processes die with it
+    and the next run removes the folder.
+
+    Args:
+        address: of a running cluster ("auto", "host:port"), or None.
+        workers: CPU slots of our own cluster; None is one per core that this process may use.
+
+    Raises:
+        ConfigError: there is no cluster at the address.
+    """
+    for key, value in (QUIET | ({} if address else _secret())).items():
+        os.environ.setdefault(key, value)
+    import ray
+
+    if ray.is_initialized():
+        yield _facts(ray, embedded=False)
+        return
+    if address is not None:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="error", runtime_env={"env_vars": WORKER_ENVIRONMENT})
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"can't join the Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
+        try:
+            yield _facts(ray, embedded=False)
+        finally:
+            ray.shutdown()
+        return
+    _remove_leftovers()
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp")  # Ray's socket paths have to be short
+    inherited = {**WORKER_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(_search_path())}
+    before = {key: os.environ.get(key) for key in inherited}
+    os.environ.update(inherited)
+    try:
+        ray.init(
+            num_cpus=workers or cores(),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="error",
+            object_store_memory=STORE_BYTES,
+            _temp_dir=folder,
+        )
+        try:
+            yield _facts(ray, embedded=True)
+        finally:
+            ray.shutdown()
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key, None)
+            if value is not None:
+                os.environ[key] = value
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _secret() -> dict[str, str]:
+    """A token of our own, so that Ray writes none into the home directory; it is read when Ray is imported, not later."""
+    return {} if "ray" in sys.modules else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _search_path() -> list[str]:
+    """Where workers find the modules that this process finds."""
+    return [path for path in sys.path if path]
+
+
+def _facts(ray: Any, embedded: bool) -> Cluster:
+    resources = ray.cluster_resources()
+    return Cluster(int(resources.get("CPU", 1)), float(resources.get("GPU", 0)), embedded)
+
+
+def _remove_leftovers() -> None:
+    """Removes the folders of runs of this user that were killed."""
+    for folder in Path("/tmp").glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).split("-")[0]
+        try:
+            mine = folder.stat().st_uid == os.getuid()
+        except OSError:
+            continue
+        if mine and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class Wardens:
+    """The wardens of all nodes of the cluster: this machine's own, and one actor on each other node."""
+
+    def __init__(self, run: str) -> None:
+        self._run, self._local = run, Warden(run)
+        self._remote: dict[str, Any] = {}
+
+    def look(self) -> list[Sight]:
+        """What all of them see; a node that does not answer in time is left out this once."""
+        import ray
+
+        self._visit_new_nodes()
+        sights = self._local.look()
+        for actor in list(self._remote.values()):
+            try:
+                sights += ray.get(actor.look.remote(), timeout=2)
+            except ray.exceptions.RayError:
+                continue
+        return sights
+
+    def last_words(self, token: str) -> tuple[int, str, list[str]] | None:
+        """(index, stage, last lines) of a dead task, from the node it was on."""
+        import ray
+
+        found = self._local.last_words(token)
+        for actor in self._remote.values() if found is None else ():
+            try:
+                found = found or ray.get(actor.last_words.remote(token), timeout=2)
+            except ray.exceptions.RayError:
+                continue
+        return found
+
+    def kill_children(self, pid: int) -> None:
+        """Kills what a worker of this machine started."""
+        self._local.kill_children(pid)
+
+    def sweep(self) -> None:
+        """Removes the scratch folders of all nodes."""
+        import ray
+
+        self._local.sweep()
+        for actor in self._remote.values():
+            try:
+                ray.get(actor.sweep.remote(), timeout=2)
+                ray.kill(actor)
+            except ray.exceptions.RayError:
+                continue
+
+    def _visit_new_nodes(self) -> None:
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = ray.get_runtime_context().get_node_id()
+        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]} - {here}
+        self._remote = {node: actor for node, actor in self._remote.items() if node in alive}
+        for node in alive - set(self._remote):
+            strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+            self._remote[node] = ray.remote(Warden).options(num_cpus=0, scheduling_strategy=strategy).remote(self._run)

@@ -1,0 +1,143 @@
+"""One asset's way through the stages, as a plain function: no Ray, no files of the dataset, no YAML.
+
+source -> curate -> render -> sample -> agreement -> encode, and either a row or a reasoned rejection comes out.
+"""
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from curation.config import CurationConfig, FieldsConfig
+from mill import sources
+from render.config import RenderConfig
+from shards.config import ShardsConfig
+from versemill import seeds
+from versemill.curated import Rejected
+from versemill.errors import AssetError
+
+STAGES = ("source", "curate", "render", "fields", "encode")
+
+Note = Callable[[str], None]
+"""Told the name of each stage when it begins, so that whoever watches knows where an asset was when it died."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a worker needs to make any asset of a dataset.
+
+    Attributes:
+        seed: dataset seed.
+        sources: entry name -> (registered source, its config).
+        curate, render, fields, shards: the stages' configs.
+        digest, fingerprint: written into every row.
+    """
+
+    seed: int
+    sources: dict[str, tuple[str, Any]]
+    curate: CurationConfig
+    render: RenderConfig
+    fields: FieldsConfig
+    shards: ShardsConfig
+    digest: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """One asset to make: its index, its source entry, and that source's item (a file), where it has items.
+
+    `item` is "" where the source's supply is exhausted.
+    """
+
+    index: int
+    entry: str
+    item: str | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of an asset: a one-row table, or a rejection; and (wall, CPU) seconds per stage."""
+
+    outcome: pa.Table | Rejected
+    seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass
+class Clock:
+    """Measures stages and tells `note` about them."""
+
+    note: Note
+    stage: str = ""
+    seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Times the block as `stage`, whether or not it ends well."""
+        self.stage = stage
+        self.note(stage)
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = (time.perf_counter() - wall, cpu_seconds() - cpu)
+
+
+def cpu_seconds() -> float:
+    """User and system seconds of this process and of the children that it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def make(recipe: Recipe, order: Order, note: Note = lambda stage: None) -> Made:
+    """Makes one asset: a pure function of (recipe, order).
+
+    An `AssetError` of any stage is a rejection of that stage; any other error is the caller's to judge.
+    """
+    clock = Clock(note)
+    try:
+        outcome = _make(recipe, order, clock)
+    except AssetError as error:
+        stage = "ingest" if clock.stage == "source" and order.item is not None else clock.stage
+        outcome = Rejected(stage, error.reason, str(error))
+    return Made(outcome, clock.seconds)
+
+
+def _make(recipe: Recipe, order: Order, clock: Clock) -> pa.Table | Rejected:
+    import curation
+    import render
+    import shards
+
+    if order.item == "":
+        return Rejected("source", "exhausted", f"source '{order.entry}' has no more files for its share of the mix")
+    name, config = recipe.sources[order.entry]
+    with clock("source"):
+        asset = sources.find(name).generate(config, recipe.seed, order.index, order.item)
+    with clock("curate"):
+        curated = curation.curate(asset, recipe.curate)
+    if isinstance(curated, Rejected):
+        return curated
+    with clock("render"):
+        views = render.render(curated.asset, recipe.render)
+    with clock("fields"):
+        fields = curation.sample(curated, recipe.fields)
+        distance = curation.depth_to_surface(curated, views)
+    limit = recipe.fields.max_depth_to_surface * 2 / 256
+    if distance > limit:
+        text = f"unprojected depth lies {distance:.4g} from the sampled surface on average; the limit is {limit:.4g}"
+        return Rejected("agreement", "depth_off_surface", text, distance, limit)
+    with clock("encode"):
+        return shards.encode_row(
+            curated,
+            views,
+            fields,
+            config=recipe.shards,
+            digest=recipe.digest,
+            fingerprint=recipe.fingerprint,
+            split=seeds.split(recipe.seed, order.index, recipe.shards.splits),
+            depth_to_surface=distance,
+        )

@@ -1,0 +1,174 @@
+"""Watches workers from outside: which asset each is on, since when, how much memory it holds, what it said last.
+
+A worker keeps a small *note* file per task in a scratch folder of its machine, and its standard error in a log
+beside it; both outlive the worker. A `Warden` reads them. The driver has one for its own machine, and one as
+a Ray actor on every other node.
+"""
+
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+NOTE_BYTES = 128
+LOG_LINES = 12
+SIGNALS = (
+    (r"Fatal Python error: Aborted|\*\*\* SIGABRT", "SIGABRT"),
+    (r"Fatal Python error: Segmentation fault|\*\*\* SIGSEGV", "SIGSEGV"),
+    (r"Fatal Python error: Bus error|\*\*\* SIGBUS", "SIGBUS"),
+    (r"Fatal Python error: Floating.point exception|\*\*\* SIGFPE", "SIGFPE"),
+    (r"Fatal Python error: Illegal instruction|\*\*\* SIGILL", "SIGILL"),
+)
+"""What a dying worker's fault handler writes, and the signal it means."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a warden sees of one task: the asset and stage it is on, its process, and the MiB of its process tree."""
+
+    token: str
+    index: int
+    stage: str
+    pid: int
+    memory_mb: float
+
+
+def scratch(run: str) -> Path:
+    """The folder of a run's notes and logs on this machine."""
+    return Path(tempfile.gettempdir()) / f"versemill-{os.getuid()}" / run
+
+
+class Notebook:
+    """The worker's side: one note and one log for one task; used as a context manager around the task.
+
+    Inside, file descriptors 1 and 2 go to the log, so that native code's last words are kept too.
+    """
+
+    def __init__(self, run: str, token: str) -> None:
+        folder = scratch(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._note, self._log = folder / f"{token}.note", folder / f"{token}.log"
+
+    def __enter__(self) -> "Notebook":
+        self._file = os.open(self._note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        log = os.open(self._log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND, 0o600)
+        self._kept = [os.dup(1), os.dup(2)]
+        for number in (1, 2):
+            os.dup2(log, number)
+        os.close(log)
+        return self
+
+    def write(self, index: int, stage: str) -> None:
+        """Says which asset the task is on, and where. One small write, so that a reader never sees half of it."""
+        os.pwrite(self._file, f"{os.getpid()} {index} {stage}\n".encode().ljust(NOTE_BYTES)[:NOTE_BYTES], 0)
+
+    def tail(self) -> list[str]:
+        """The last lines of the log so far."""
+        return _tail(self._log)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+        for number, kept in zip((1, 2), self._kept, strict=True):
+            os.dup2(kept, number)
+            os.close(kept)
+        self._note.unlink(missing_ok=True)
+        self._log.unlink(missing_ok=True)
+
+
+class Warden:
+    """The watcher's side, for the workers of one machine."""
+
+    def __init__(self, run: str) -> None:
+        self._folder = scratch(run)
+
+    def look(self) -> list[Sight]:
+        """All tasks that are being worked on here."""
+        notes = {}
+        for path in self._folder.glob("*.note"):
+            words = _read(path).split(maxsplit=2)
+            if len(words) == 3:
+                notes[path.stem] = (int(words[0]), int(words[1]), words[2].strip())
+        memory = _trees(pid for pid, _, _ in notes.values())
+        return [Sight(token, index, stage, pid, memory.get(pid, 0.0)) for token, (pid, index, stage) in notes.items()]
+
+    def last_words(self, token: str) -> tuple[int, str, list[str]] | None:
+        """(index, stage, last lines) of a task that died here; its files are removed. None: it was not here."""
+        note, log = self._folder / f"{token}.note", self._folder / f"{token}.log"
+        words = _read(note).split(maxsplit=2)
+        lines = _tail(log)
+        note.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)
+        return (int(words[1]), words[2].strip(), lines) if len(words) == 3 else None
+
+    def kill_children(self, pid: int) -> None:
+        """Kills the programs that a worker started; the worker itself is Ray's to kill."""
+        try:
+            children = psutil.Process(pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return
+        for child in children:
+            try:
+                child.send_signal(signal.SIGKILL)
+            except psutil.NoSuchProcess:
+                continue
+
+    def sweep(self) -> None:
+        """Removes the run's scratch folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def signal_of(lines: Iterable[str]) -> str | None:
+    """The signal that a dead worker's log tells of; None where it tells of none (killed from outside, or `_exit`)."""
+    text = "\n".join(lines)
+    return next((name for pattern, name in SIGNALS if re.search(pattern, text)), None)
+
+
+def _trees(pids: Iterable[int]) -> dict[int, float]:
+    """MiB of resident memory of each process and its descendants."""
+    wanted = list(pids)
+    if not wanted:
+        return {}
+    children: dict[int, list[int]] = {}
+    for process in psutil.process_iter(["ppid"]):
+        children.setdefault(process.info["ppid"], []).append(process.pid)
+    sums = {}
+    for pid in wanted:
+        total, stack = 0.0, [pid]
+        while stack:
+            current = stack.pop()
+            stack += children.get(current, [])
+            total += _private(current)
+        sums[pid] = total / 2**20
+    return sums
+
+
+def _private(pid: int) -> int:
+    """Bytes of a process's resident memory that it does not share: Ray's object store is everybody's."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text().split()
+    except OSError:
+        return 0
+    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _tail(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 8192))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    return [line.rstrip()[:400] for line in lines if line.strip()][-LOG_LINES:]

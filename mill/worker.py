@@ -1,0 +1,219 @@
+"""What runs inside a Ray worker: a chunk of assets, one after another, or the sealing of a shard.
+
+A worker is the killable process. It answers for what it can (rows, rejections, Python errors); for what kills it,
+its note and log speak (see `mill.watchdog`).
+"""
+
+import errno
+import fcntl
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mill.dataset import Dataset
+from mill.stages import Made, Note, Order, Recipe, cpu_seconds
+from mill.watchdog import LOG_LINES, Notebook
+from shards import storage
+from shards.writing import read_row, seal, write_row
+from versemill.curated import Rejected
+from versemill.errors import ConfigError, MissingDependencyError
+
+Maker = Callable[[Recipe, Order, Note], Made]
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all tasks of a run share.
+
+    Attributes:
+        uri: the dataset. staging: folder for finished assets, relative to it.
+        run: id of the run; names the scratch folder.
+        recipe, maker: how an asset is made.
+        kernels, device: Warp kernels to load before the first asset.
+        pin: keep to one core.
+    """
+
+    uri: str
+    staging: str
+    run: str
+    recipe: Recipe
+    maker: Maker
+    kernels: tuple[str, ...] = ()
+    device: str = "cpu"
+    pin: bool = True
+
+
+@dataclass(frozen=True)
+class Error:
+    """A Python error of one asset."""
+
+    reason: str
+    stage: str
+    message: str
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fatal:
+    """An error that is not the asset's: the disk is full, a dependency is missing. The run stops."""
+
+    kind: type[Exception]
+    message: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A chunk's outcome: the staged record or the error of each asset, in order; or why the run has to stop."""
+
+    results: tuple[tuple[int, dict[str, Any] | Error], ...] = ()
+    fatal: Fatal | None = None
+    seconds: float = 0.0
+    cpu: float = 0.0
+
+
+def record_file(staging: str, index: int) -> str:
+    """Path of a finished asset's record; it is written last, so it says that the asset is done."""
+    return f"{staging}/{index:09d}.json"
+
+
+def row_file(staging: str, index: int) -> str:
+    """Path of a finished asset's row."""
+    return f"{staging}/{index:09d}.arrow"
+
+
+def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
+    """Makes and stages a chunk of assets; each asset's error is its own."""
+    started, cpu = time.perf_counter(), cpu_seconds()
+    if job.pin:
+        pin()
+    _load_kernels(job.kernels, job.device)
+    dataset = Dataset.at(job.uri)
+    results: list[tuple[int, dict[str, Any] | Error]] = []
+    fatal = None
+    with Notebook(job.run, token) as notebook:
+        for order in orders:
+            stage = ["start"]
+
+            def note(name: str, index: int = order.index, stage: list[str] = stage) -> None:
+                stage[0] = name
+                notebook.write(index, name)
+
+            note("start")
+            try:
+                results.append((order.index, stage_asset(job, dataset, order, note)))
+            except (ConfigError, MissingDependencyError) as error:
+                fatal = Fatal(type(error), f"asset {order.index}: {error}")
+            except Exception as error:  # noqa: BLE001  any error of one asset is that asset's alone
+                if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+                    fatal = Fatal(OSError, f"can't write to {job.uri}: {error}; make room, then run the same command")
+                else:
+                    results.append((order.index, _error(error, stage[0], notebook)))
+            if fatal:
+                break
+    return Answer(tuple(results), fatal, time.perf_counter() - started, cpu_seconds() - cpu)
+
+
+def stage_asset(job: Work, dataset: Dataset, order: Order, note: Note) -> dict[str, Any]:
+    """Makes one asset and writes its row and record into the staging folder; returns the record."""
+    wall = time.perf_counter()
+    made = job.maker(job.recipe, order, note)
+    note("staging")
+    record: dict[str, Any] = {"index": order.index, "source": order.entry}
+    if order.item:
+        record["item"] = order.item
+    if isinstance(made.outcome, Rejected):
+        record |= {"status": "rejected", "rejection": asdict(made.outcome)}
+    else:
+        write_row(dataset.fs, dataset.path(row_file(job.staging, order.index)), made.outcome)
+        record |= {"status": "row", "bytes": made.outcome.nbytes}
+    record |= {"seconds": {k: [round(x, 4) for x in v] for k, v in made.seconds.items()}}
+    record["wall"] = round(time.perf_counter() - wall, 4)
+    dataset.write(record_file(job.staging, order.index), record)
+    return record
+
+
+def seal_shard(job: Work, shard: int, indices: tuple[int, ...]) -> dict[str, Any]:
+    """Writes one shard from the staged rows of `indices`, rising; returns its file's facts for the ledger."""
+    if job.pin:
+        pin()
+    cpu = cpu_seconds()
+    dataset = Dataset.at(job.uri)
+    recipe = job.recipe
+    metadata = {
+        "versemill.seed": str(recipe.seed),
+        "versemill.shard": str(shard),
+        "versemill.config_digest": recipe.digest,
+        "versemill.fingerprint_digest": recipe.fingerprint,
+    }
+    rows = (read_row(dataset.fs, dataset.path(row_file(job.staging, index))) for index in indices)
+    sealed = seal(dataset.fs, dataset.path(dataset.shard_file(shard)), rows, metadata, recipe.shards)
+    facts = {"sha256": sealed.sha256, "bytes": sealed.bytes, "rows": sealed.rows}
+    return {"facts": facts, "cpu": cpu_seconds() - cpu}
+
+
+def _error(error: Exception, stage: str, notebook: Notebook) -> Error:
+    frames = [line for text in traceback.format_exception(error) for line in text.splitlines()]
+    log = (notebook.tail() + frames)[-LOG_LINES:]
+    reason = "memory" if isinstance(error, MemoryError) else "exception"
+    return Error(reason, stage, f"{type(error).__name__}: {error}"[:500], tuple(log))
+
+
+@cache
+def pin() -> None:
+    """Keeps this process on a core that no other worker of ours holds: TBB and Embree ask the kernel, not OMP_NUM_THREADS.
+
+    A core is held by a file lock, which the kernel drops when the process dies. With more workers than cores the
+    rest stay unpinned.
+    """
+    folder = Path(tempfile.gettempdir()) / f"versemill-{os.getuid()}" / "cores"
+    folder.mkdir(parents=True, exist_ok=True)
+    for core in sorted(os.sched_getaffinity(0)):
+        handle = (folder / f"{core}.lock").open("w")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.close()
+            continue
+        _held.append(handle)
+        for thread in os.listdir("/proc/self/task"):  # noqa: PTH208  names, not paths
+            try:
+                os.sched_setaffinity(int(thread), {core})
+            except OSError:
+                continue
+        return
+
+
+_held: list[Any] = []
+
+
+@cache
+def _load_kernels(modules: tuple[str, ...], device: str) -> None:
+    """Loads Warp kernels; the first process on a machine with a cold cache compiles, the others wait for it."""
+    if not modules:
+        return
+    from versemill.device import cache_dir, compile_kernels
+
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with (cache_dir() / "compile.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        compile_kernels(list(modules), device)
+
+
+def warm(modules: tuple[str, ...], device: str) -> None:
+    """Compiles kernels in this process; the driver calls it so that no worker has to."""
+    sys.stdout.flush()
+    _load_kernels(modules, device)
+
+
+def staged(dataset: Dataset, staging: str) -> list[int]:
+    """Indices with a record in the staging folder, rising."""
+    return [int(Path(p).stem) for p in storage.list_files(dataset.fs, dataset.path(staging), ".json")]
