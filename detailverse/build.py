@@ -12,7 +12,7 @@ from versemill.asset import Asset
 from versemill.config import digest
 from versemill.errors import AssetError
 from versemill.materials import Material, procedural
-from versemill.mesh import face_cross
+from versemill.mesh import components, face_cross
 
 TEXTURE_SPAN = 1.0
 """World units that one repeat of a texture covers."""
@@ -50,12 +50,7 @@ def build(
     solids = spec.family().build(shop)
     body, names = join(solids)
     body = reduce(body, face_budget or FACE_BUDGET[detail])
-    mesh = body.to_mesh()
-    faces = np.ascontiguousarray(mesh.tri_verts, np.int32)
-    vertices = np.ascontiguousarray(mesh.vert_properties[:, :3], np.float32)
-    runs = np.diff(np.asarray(mesh.run_index, np.int64)) // 3
-    owner = {original: k for k, original in enumerate(names.values())}
-    parts = np.repeat([owner[int(i)] for i in mesh.run_original_id], runs).astype(np.int32)
+    vertices, faces, parts = arrays(body, list(names.values()))
 
     used = [spec.parts[name].material if name in spec.parts else "" for name in names]
     keys = list(dict.fromkeys(used))
@@ -116,6 +111,22 @@ def reduce(body: Manifold, budget: int) -> Manifold:
         body = checked(body.simplify(tolerance * unit))
         tolerance *= 2
     return body
+
+
+def arrays(body: Manifold, originals: list[int]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
+    """Vertices, faces and the place of each face's source in `originals`. Closed cavities, which nobody sees, are filled."""
+    mesh = body.to_mesh()
+    vertices = np.ascontiguousarray(mesh.vert_properties[:, :3], np.float32)
+    faces = np.ascontiguousarray(mesh.tri_verts, np.int32)
+    owner = {original: k for k, original in enumerate(originals)}
+    runs = np.diff(np.asarray(mesh.run_index, np.int64)) // 3
+    parts = np.repeat([owner[int(i)] for i in mesh.run_original_id], runs).astype(np.int32)
+    label = components(faces)
+    corners = vertices.astype(np.float64)[faces]
+    volumes = np.bincount(label, np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))
+    kept = volumes[label] > 0
+    used, faces = np.unique(faces[kept], return_inverse=True)
+    return vertices[used], faces.reshape(-1, 3).astype(np.int32), parts[kept]
 
 
 def box_uvs(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:

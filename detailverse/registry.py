@@ -88,6 +88,10 @@ class Family(Config):
     title: ClassVar[str]
     """What people call the family."""
 
+    def parts(self) -> tuple[str, ...]:
+        """The slots that this member has; all of them unless a family says otherwise."""
+        return tuple(self.slots)
+
     def noun(self) -> str:
         """What a caption calls this member: 'tall amphora with two handles'."""
         raise NotImplementedError

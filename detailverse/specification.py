@@ -85,11 +85,10 @@ class Specification(Config):
             raise ValueError(f"unknown category '{self.category}'; known: {', '.join(known)}")
         if self.style not in STYLES:
             raise ValueError(f"unknown style '{self.style}'; known: {', '.join(STYLES)}")
-        self.family()
-        slots = known[self.category].slots
+        slots = self.family().parts()
         for name, part in self.parts.items():
             if name not in slots:
-                raise ValueError(f"a {self.category} has no part '{name}'; it has {', '.join(slots)}")
+                raise ValueError(f"this {self.category} has no part '{name}'; it has {', '.join(slots)}")
             if part.material not in self.materials:
                 raise ValueError(f"part '{name}' asks for material '{part.material}', which is not among the materials")
         return self
@@ -114,12 +113,13 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
     family = known[category]
     styles = family.styles
     style = styles[int(stream("style").integers(len(styles)))]
-    slots = family.slots
+    proportions = registry.draw(family, stream("proportions"))
+    slots = {name: family.slots[name] for name in family(**proportions).parts()}
     groups = sorted({slot.materials for slot in slots.values()})
     return Specification(
         category=category,
         style=style,
-        proportions=registry.draw(family, stream("proportions")),
+        proportions=proportions,
         parts={
             name: PartSpec(material=slot.materials, operators=_ornament(slot, style, config, stream(f"ornament/{name}")))
             for name, slot in slots.items()

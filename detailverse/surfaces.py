@@ -353,8 +353,9 @@ def _band(
     radius = float(np.mean(np.interp(middle, spine.t, spine.radius)))
     section, _ = spine.contour(np.linspace(0, 1, 257))
     perimeter = radius * float(np.linalg.norm(np.diff(section, axis=0), axis=1).sum())
-    nu = max(3, sides, round(perimeter / op.pitch / sides) * sides)
     length = inner[1] - inner[0]
+    pitch = max(length / op.aspect, 0.03) if op.role == "border" else op.pitch
+    nu = max(3, sides, round(perimeter / pitch / sides) * sides)
     cell = perimeter / nu
     nv = 1 if op.role == "border" else max(1, round(length / (cell * op.aspect)))
     across = np.asarray(op.columns(finish.fine))

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from detailverse.palette import ROUND, STRIP
 from detailverse.registry import Family, Slot, family
@@ -47,6 +47,10 @@ class Vessel(Family):
     foot: float = Field(default=0.1, ge=0.04, le=0.2, description="height of the foot")
     lip: float = Field(default=0.04, ge=0.02, le=0.07, description="how far the lip turns out")
     handle: float = Field(default=0.5, ge=0.2, le=0.8, description="reach of the handles")
+
+    def parts(self) -> tuple[str, ...]:
+        extra = {"amphora": ("handles",), "jug": ("handles",), "teapot": ("handles", "lid"), "urn": ("lid",)}
+        return ("body", "foot", *extra.get(self.shape, ()))
 
     def noun(self) -> str:
         proportion = "tall " if self.slender > 1.12 else "squat " if self.slender < 0.9 else ""
@@ -99,11 +103,10 @@ class Vessel(Family):
         high, low = (0.9, 0.5) if self.shape == "amphora" else (0.86, 0.25)
         ends = [float(np.interp(f * height, z, r)) - 0.02 for f in (low, high)]
         reach = max(ends) + 0.25 + 0.35 * self.handle
-        control = np.array([[ends[0], low], [reach * 0.92, low + 0.12 * (high - low)], [reach, high - 0.3 * (high - low)],
-                            [reach * 0.85, high + 0.02], [ends[1], high]])  # fmt: skip
-        s = np.linspace(0, 1, 5)
+        control = np.array([[ends[0], low], [reach * 0.85, low + 0.14 * (high - low)], [reach, high - 0.3 * (high - low)],
+                            [reach * 0.72, high + 0.03], [ends[1], high]])  # fmt: skip
         fine = np.linspace(0, 1, 40)
-        x, y = (PchipInterpolator(s, control[:, k])(fine) for k in (0, 1))
+        x, y = CubicSpline(np.linspace(0, 1, 5), control)(fine).T
         path = np.stack([side * x, 0 * x, y * height], 1)
         return Solid(shop.sweep(tube(path, 0.055 + 0.015 * np.cos(2 * np.pi * fine), up=(0, 1, 0)), "handles"), "handles")
 
