@@ -177,3 +177,21 @@ def _is_blob(path: str) -> bool:
     group, name = path.split(".")[:2]
     kind = COLUMNS[group][name].type
     return kind == pa.binary() or kind == pa.list_(pa.binary())
+
+
+def describe() -> str:
+    """Markdown tables of every leaf, as in docs/shards.md."""
+    parts = []
+    for group, columns in COLUMNS.items():
+        lines = [
+            f"### `{group}`",
+            "",
+            "| column | type | shape | dtype | frame | unit | meaning |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for name, c in columns.items():
+            kind = str(c.type).replace("element: ", "")
+            cells = (f"`{name}`", kind, c.shape, c.dtype, c.frame, c.unit, c.meaning)
+            lines.append("| " + " | ".join(cells) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
