@@ -63,6 +63,12 @@ def open_shard(fs: pafs.FileSystem, path: str) -> Shard:
     return Shard(path, groups, meta.field("index").to_numpy(zero_copy_only=False), tuple(meta.field("split").to_pylist()))
 
 
+def check_split(split: str | None) -> None:
+    """Raises ConfigError for a split that does not exist; None is all splits."""
+    if split is not None and split not in SPLITS:
+        raise ConfigError(f"unknown split '{split}'; there are {', '.join(SPLITS)}")
+
+
 class RowReader:
     """Random access to rows, with the row groups read last kept within a byte budget.
 
@@ -172,8 +178,7 @@ class ShardDataset(Dataset[Sample]):
         seed: int = 0,
         cache_bytes: int = 256 * MEGABYTE,
     ) -> None:
-        if split is not None and split not in SPLITS:
-            raise ConfigError(f"unknown split '{split}'; there are {', '.join(SPLITS)}")
+        check_split(split)
         self.selection = Selection(
             passes=tuple(passes),
             views=views if views is None or isinstance(views, int) else tuple(views),
