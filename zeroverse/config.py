@@ -50,8 +50,8 @@ class ZeroverseConfig(Config):
     semi_axes: Interval = Field((0.25, 2.0), description="range of each of a primitive's three semi-axes, composition units")
     placement: Literal["cube", "sequential"] = Field(
         "cube",
-        description="cube: centres uniform in [-1, 1]^3, uniform rotations (paper); sequential: Euler angles in [0, 180) degrees "
-        "and octant offsets, the grown shape moved before each addition (released code)",
+        description="cube: centres uniform in [-1, 1]^3, uniform rotations (paper); sequential: Euler angles in [0, 180) "
+        "degrees and octant offsets, the grown shape moved before each addition (released code)",
     )
     height_field: float = Field(0.5, description="probability that a surface is displaced (never a torus)", ge=0, le=1)
     height_amplitude: float = Field(
@@ -79,7 +79,7 @@ class ZeroverseConfig(Config):
     families: tuple[str, ...] | None = Field(None, description="procedural families to draw from; null: all of them")
     pool: int = Field(
         128,
-        description="procedural textures of a dataset, shared by its objects and tinted per surface; 0: a fresh one per surface",
+        description="procedural textures of a dataset, shared by its objects, tinted per surface; 0: a fresh one per surface",
         ge=0,
         le=100_000,
     )
@@ -115,7 +115,8 @@ class ZeroverseConfig(Config):
     def _consistent(self) -> "ZeroverseConfig":
         if self.disjoint and self.boolean + self.wireframe > 1 + 1e-9:
             raise ValueError(
-                f"disjoint shares exceed 1: boolean {self.boolean} + wireframe {self.wireframe}; lower one or set disjoint: false"
+                f"disjoint shares exceed 1: boolean {self.boolean} + wireframe {self.wireframe}; "
+                "lower one or set disjoint: false"
             )
         if self.min_removed >= self.max_removed:
             raise ValueError(f"min_removed {self.min_removed} must be below max_removed {self.max_removed}")

@@ -4,6 +4,7 @@ Each purpose has its own stream, and draws as many numbers as it could ever need
 that switching an augmentation on or off moves no other value: arms of an ablation are paired.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,8 +28,8 @@ def draw(config: ZeroverseConfig, seed: int, index: int) -> Plan:
     count = 1 + _choose(rng.random(), config.count_weights)
     primitives = [_primitive(config, seed, index, k) for k in range(count)]
     u, v = seeds.stream(seed, index, "zeroverse/augmentation").random(2)
-    cut = u < config.boolean
-    wired = config.boolean <= u < config.boolean + config.wireframe if config.disjoint else v < config.wireframe
+    # Disjoint shares lie at the two ends of [0, 1): switching one off hands none of its objects to the other.
+    cut, wired = u < config.boolean, (1 - u if config.disjoint else v) <= config.wireframe
     return {
         "version": VERSION,
         "seed": seed,
@@ -148,8 +149,9 @@ def _between(u: Any, interval: tuple[float, float]) -> Any:
 
 
 def _quaternion(rng: np.random.Generator) -> list[float]:
-    """A uniform rotation (Shoemake 1992), three uniform numbers: (w, x, y, z)."""
+    """A uniform rotation (Shoemake 1992) from three uniform numbers: (w, x, y, z)."""
     u, v, w = rng.random(3)
-    a, b = np.sqrt(1 - u), np.sqrt(u)
-    v, w = 2 * np.pi * v, 2 * np.pi * w
-    return [float(b * np.cos(w)), float(a * np.sin(v)), float(a * np.cos(v)), float(b * np.sin(w))]
+    a, b = math.sqrt(1 - u), math.sqrt(u)
+    v, w = 2 * math.pi * v, 2 * math.pi * w
+    # math, not numpy: numpy's vector units round sines differently from machine to machine, and a plan must not.
+    return [b * math.cos(w), a * math.sin(v), a * math.cos(v), b * math.sin(w)]

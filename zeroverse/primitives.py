@@ -59,7 +59,7 @@ class Domain:
 
 @dataclass(frozen=True, eq=False)
 class Primitive:
-    """A primitive in its own frame: semi-axes along x, y, z, centred at the origin."""
+    """A primitive in its own frame, centred at the origin, scaled by its semi-axes (a torus is lower: it scales as a whole)."""
 
     vertices: Float64
     charts: Sequence[Chart]
@@ -220,7 +220,7 @@ def _torus(axes: Float64, cells: Sequence[int]) -> Primitive:
         [
             np.cos(around)[:, None] * reach,
             np.sin(around)[:, None] * reach,
-            np.broadcast_to((1 + TUBE) * np.sin(across), (nu, nv)),
+            np.broadcast_to(TUBE * np.sin(across), (nu, nv)),
         ],
         -1,
     )
@@ -291,7 +291,7 @@ def _cone(axes: Float64, cells: Sequence[int]) -> Primitive:
         if quarter == 3:
             theta[0] = 2 * np.pi
         charts.append(Chart(0, corner, unrolled(theta, reach[corner])))
-    last = slots_ring(slots)
+    last = _border(slots)
     if rows:
         ids = np.concatenate([last[None], len(lattice) + np.arange(rows * 8 * m).reshape(rows, 8 * m)])
         side = np.concatenate([ids, ids[:, :1]], 1)[::-1].T
@@ -306,7 +306,7 @@ def _cone(axes: Float64, cells: Sequence[int]) -> Primitive:
 
 def _ring(axes: Float64, m: int) -> tuple[Float64, Float64]:
     """8m points (8m, 2) on the ellipse of the first two semi-axes, and their angles."""
-    angle = np.arange(8 * m) * (np.pi / (4 * m))
+    angle = np.linspace(0, 2 * np.pi, 8 * m, endpoint=False)
     return np.stack([np.cos(angle) * axes[0], np.sin(angle) * axes[1]], 1), angle
 
 
@@ -321,8 +321,8 @@ def _disc(m: int) -> tuple[Float64, Ints]:
     return points.reshape(-1, 2), np.arange(x.size).reshape(x.shape)
 
 
-def slots_ring(slots: Ints) -> Ints:
-    """The border of a disc's grid, counter-clockwise from angle 0: (8m,)."""
+def _border(slots: Ints) -> Ints:
+    """The outline of a disc's grid, counter-clockwise from angle 0: (8m,)."""
     m = slots.shape[0] // 2
     border = np.concatenate([slots[-1, :-1], slots[:0:-1, -1], slots[0, :0:-1], slots[:-1, 0]])
     return np.roll(border, -m)
@@ -331,7 +331,7 @@ def slots_ring(slots: Ints) -> Ints:
 def _cap(axes: Float64, m: int, sign: float, rim: Ints, start: int, surface: int) -> tuple[Float64, Chart, Domain]:
     """A disc at z = sign * c that shares the `rim` vertices; its inner vertices are numbered from `start`."""
     points, slots = _disc(m)
-    border = slots_ring(slots)
+    border = _border(slots)
     inner = np.ones(len(points), bool)
     inner[border] = False
     ids = np.empty(len(points), np.int64)

@@ -47,7 +47,8 @@ class Shape:
 
 def join(shapes: Sequence[Shape]) -> Shape:
     """All shapes side by side in one; nothing is welded."""
-    vertex, node = (np.cumsum([0] + [len(a) for a in arrays]) for arrays in zip(*((s.vertices, s.nodes) for s in shapes)))
+    vertex = np.cumsum([0] + [len(s.vertices) for s in shapes])
+    node = np.cumsum([0] + [len(s.nodes) for s in shapes])
     return Shape(
         vertices=np.concatenate([s.vertices for s in shapes]),
         nodes=np.concatenate([s.nodes + k for s, k in zip(shapes, vertex, strict=False)]),

@@ -21,13 +21,13 @@ def build(record: dict[str, Any], name: str, size: int) -> tuple[Material, dict[
     Raises:
         AssetError: "texture_changed" when a texture folder no longer holds the set that was drawn.
     """
-    color = (*(float(c) for c in record["color"]), 1.0)
+    red, green, blue = record["color"]
     if record["texture"] is None:
         made, sha256 = Material(source="plain"), ""
     else:
         made, sha256 = _textures(record["texture"], size)
     identity = {"name": name, "source": made.source, "licence": made.licence, "sha256": sha256}
-    return replace(made, name=name, base_color=color), identity
+    return replace(made, name=name, base_color=(red, green, blue, 1.0)), identity
 
 
 def _textures(texture: dict[str, Any], size: int) -> tuple[Material, str]:
@@ -36,10 +36,7 @@ def _textures(texture: dict[str, Any], size: int) -> tuple[Material, str]:
     if key in _cache:
         _cache.move_to_end(key)
         return _cache[key]
-    if "library" in texture:
-        made = _from_library(texture, size)
-    else:
-        made = procedural.build(texture, size)
+    made = _from_library(texture, size) if "library" in texture else procedural.build(texture, size)
     _cache[key] = made, made.content_hash
     used = sum(_bytes(material) for material, _ in _cache.values())
     while used > CACHE_BYTES and len(_cache) > 1:

@@ -130,7 +130,7 @@ def _scan(root: Path, images: list[Path]) -> list[TextureSet]:
         # MatSynth keeps plain names (basecolor.png) in a folder per material; the others prefix the set's name.
         folder = path.parent.relative_to(root)
         stem = _RESOLUTION.sub("", match["set"]) if match["set"] else ""
-        name = (folder / stem).as_posix() if stem and stem != folder.name else folder.as_posix()
+        name = (folder / stem).as_posix() if stem and stem != _RESOLUTION.sub("", folder.name) else folder.as_posix()
         sets.setdefault(name, {}).setdefault(_WORD[match["map"].lower()], path)
     found = []
     for name, maps in sorted(sets.items()):
