@@ -3,6 +3,7 @@
 from curation.config import CurationConfig, FieldsConfig, FilterConfig, LoadLimits
 from curation.fields import check_agreement, depth_to_surface, sample
 from curation.ingest import load
+from curation.outputs import curate_file
 from curation.pipeline import curate
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "LoadLimits",
     "check_agreement",
     "curate",
+    "curate_file",
     "depth_to_surface",
     "load",
     "sample",

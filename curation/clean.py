@@ -21,8 +21,9 @@ def clean(asset: Asset, merge_distance: float, min_part: float, device: str = "c
     """A mesh that later stages can trust, and what was done to it.
 
     A closed, consistently wound mesh only loses tiny parts, has bodies that touch in a vertex taken apart and inside-out
-    components turned: merging or dropping faces would open it. Any other mesh loses degenerate and duplicate faces, has near-duplicate boundary vertices
-    merged, non-manifold edges and vertices taken apart, and its winding made consistent and outward.
+    components turned: merging or dropping faces would open it. Any other mesh loses degenerate and duplicate faces, has
+    near-duplicate boundary vertices merged, non-manifold edges and vertices taken apart, and its winding made consistent
+    and outward.
 
     Args:
         merge_distance: boundary vertices closer than this are one. min_part: bounding-box diagonal below which a loose

@@ -78,6 +78,7 @@ class CurationConfig(Config):
     close_holes: int = Field(
         default=0, ge=0, le=100_000, description="holes of at most this many edges are closed by pymeshlab; 0: leave it"
     )
+    detail: bool = Field(default=False, description="measure surface detail; takes several core-seconds per asset")
     face_budget: int = Field(default=0, ge=0, description="decimate the asset to this many triangles by pymeshlab; 0: leave it")
     meshlab_seconds: float = Field(default=60.0, gt=0, description="deadline of one pymeshlab job")
     untextured: Literal["keep", "clay"] = Field(default="keep", description="clay: an asset without textures gets neutral clay")

@@ -125,7 +125,7 @@ def _texture(material: Material) -> dict[str, float]:
 def normal_maps(
     vertices: NDArray[np.float32], faces: NDArray[np.int32], query: MeshQuery, size: int = VIEW_SIZE
 ) -> NDArray[np.float32]:
-    """(4, size, size, 3) float32 camera-space normals (x right, y up, z towards the viewer) of four orthographic views; 0 is background."""
+    """(4, size, size, 3) float32 normals of four orthographic views: x right, y up, z towards the viewer; 0 is background."""
     step = VIEW_EXTENT / size
     offsets = (np.arange(size) + 0.5) * step - VIEW_EXTENT / 2
     x, y = np.meshgrid(offsets, offsets)
@@ -175,5 +175,5 @@ def _solidity(mask: NDArray[np.bool_]) -> float:
 def feature_vector(found: dict[str, Any], names: list[str]) -> NDArray[np.float64]:
     """(len(names),) values in the given order; counts enter as logarithms."""
     values = [float(found[name]) for name in names]
-    logs = ("faces", "components", "area", "crease_length", "curvature_energy", "sharp_edges")
+    logs = ("faces", "components", "area")
     return np.array([np.log1p(max(v, 0.0)) if n in logs else v for n, v in zip(names, values, strict=True)])

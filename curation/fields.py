@@ -18,7 +18,7 @@ VOXEL_SAMPLES_PER_CELL = 8
 
 
 def sample(curated: Curated, config: FieldsConfig) -> Fields:
-    """Draws the field arrays of `versemill.fields.Fields` from the watertight surface (TripoSG section 3.2; Dora's sharp edges).
+    """Draws the field arrays of `versemill.fields.Fields` from the watertight surface (TripoSG section 4; Dora's sharp edges).
 
     Signed distances are exact closest distances, negative inside by winding number. A surface without sharp edges gives
     empty sharp arrays, not an error.
@@ -41,8 +41,8 @@ def sample(curated: Curated, config: FieldsConfig) -> Fields:
     sharp_near = _jitter(bases, config.sharp_near_sigmas, rng)
 
     rng = stream("near")
-    bases, _, _ = sample_surface(vertices, faces, config.near_points, rng)
-    near = _jitter(bases, config.near_sigmas, rng)
+    starts, _, _ = sample_surface(vertices, faces, config.near_points, rng)
+    near = _jitter(starts, config.near_sigmas, rng)
     volume = stream("volume").uniform(-VOLUME_BOX, VOLUME_BOX, (config.volume_points, 3)).astype(np.float32)
 
     query = MeshQuery(vertices, faces, config.device, winding=True)
@@ -121,8 +121,8 @@ def _jitter(points: NDArray[Any], sigmas: tuple[float, ...], rng: np.random.Gene
 def voxels(vertices: NDArray[np.float32], faces: NDArray[np.int32], resolution: int) -> NDArray[np.uint8]:
     """(K, 3) uint8 cells of a grid over [-1, 1]^3 that the surface passes through, in ascending order.
 
-    Triangles are cut until no edge is longer than a third of a cell and every corner and centre marks its cell; a cell that is only
-    grazed may be missed.
+    Triangles are cut until no edge is longer than a third of a cell, then every corner and centre marks its cell; a cell
+    that is only grazed may be missed.
     """
     size = 2 / resolution
     corners = vertices.astype(np.float64)[faces]

@@ -43,7 +43,7 @@ def check_gltf(path: Path, data: bytes, limits: LoadLimits) -> dict[str, Any]:
             if "bufferView" in image:
                 check_image(views[image["bufferView"]][0], label, limits)
             elif "uri" in image:
-                check_image(_resource(path, image["uri"], "bad_image", limits), label, limits)
+                check_image(resource(path, image["uri"], "bad_image", limits), label, limits)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise AssetError("unreadable", f"{path.name} is not valid glTF: {type(error).__name__} {error}") from error
     return document
@@ -81,7 +81,7 @@ def _parts(path: Path, data: bytes) -> tuple[dict[str, Any], bytes | None]:
     return document, chunk
 
 
-def _resource(path: Path, uri: str, reason: str, limits: LoadLimits) -> bytes:
+def resource(path: Path, uri: str, reason: str, limits: LoadLimits) -> bytes:
     """Bytes behind a URI: embedded, or a file beside the model."""
     if uri.startswith("data:"):
         return data_uri(uri)
@@ -95,7 +95,7 @@ def _resource(path: Path, uri: str, reason: str, limits: LoadLimits) -> bytes:
 
 def _buffer(path: Path, i: int, entry: dict[str, Any], chunk: bytes | None, limits: LoadLimits) -> bytes:
     if "uri" in entry:
-        content = _resource(path, entry["uri"], "missing_buffer", limits)
+        content = resource(path, entry["uri"], "missing_buffer", limits)
     elif chunk is not None and i == 0:
         content = chunk
     else:

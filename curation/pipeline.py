@@ -1,17 +1,25 @@
 """One asset's way through curation: check, normalise, clean, filter, make watertight."""
 
 import dataclasses
+from typing import Any
 
+from curation import meshlab
 from curation.clean import clean
 from curation.config import CurationConfig
 from curation.features import features
 from curation.filters import judge
+from curation.orient import rest_pose
+from curation.scores import DEFAULT_HEAD
 from curation.watertight import make_watertight
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.curated import Curated, Rejected
+from versemill.detail import measure
 from versemill.errors import AssetError
-from versemill.mesh import components
+from versemill.materials.material import Material
+from versemill.mesh import components, topology
+
+CLAY = Material(base_color=(0.55, 0.53, 0.5, 1.0), roughness=0.8, source="clay")
 
 
 def curate(asset: Asset, config: CurationConfig) -> Curated | Rejected:
@@ -27,6 +35,10 @@ def curate(asset: Asset, config: CurationConfig) -> Curated | Rejected:
     if len(asset.faces) == 0:
         return Rejected("clean", "degenerate", "no triangle with an area is left after cleaning", 0.0, 1.0)
     asset = asset.normalized()
+    try:
+        asset, fixes = fix(asset, config)
+    except AssetError as error:
+        return Rejected("fix", error.reason, str(error))
     parts = int(components(asset.faces).max()) + 1
     if parts > config.max_parts:
         return Rejected(
@@ -47,8 +59,34 @@ def curate(asset: Asset, config: CurationConfig) -> Curated | Rejected:
         return result
     metrics = {
         "repairs": repairs,
+        "score": DEFAULT_HEAD(measured),
         "features": measured,
         "filters": [dataclasses.asdict(v) for v in verdicts],
         "watertight": result.metrics,
     }
-    return Curated(asset, result.vertices, result.faces, metrics, result.methods)
+    if config.detail:
+        metrics["detail"] = dataclasses.asdict(measure(asset.vertices, asset.faces, config.device))
+    return Curated(asset, result.vertices, result.faces, metrics, {**result.methods, **fixes})
+
+
+def fix(asset: Asset, config: CurationConfig) -> tuple[Asset, dict[str, Any]]:
+    """Rest pose, closed holes, face budget and clay, each where the configuration asks for it; and what was done.
+
+    Raises:
+        AssetError: a MeshLab job failed or passed its deadline.
+        MissingDependencyError: a MeshLab job was asked for and pymeshlab is not here.
+    """
+    done: dict[str, Any] = {}
+    if config.orient == "rest":
+        asset, done["pose"] = rest_pose(asset, seeds.stream(asset.seed, asset.index, "curation/pose"))
+    if config.close_holes and topology(asset.faces).boundary:
+        before = len(asset.faces)
+        asset = meshlab.close_holes(asset, config.close_holes, config.meshlab_seconds)
+        done["cap_faces"] = len(asset.faces) - before
+    if config.face_budget and len(asset.faces) > config.face_budget:
+        done["decimated_from"] = len(asset.faces)
+        asset = meshlab.decimate_asset(asset, config.face_budget, config.meshlab_seconds)
+    if config.untextured == "clay" and all(m.source == "default" for m in asset.materials):
+        asset = dataclasses.replace(asset, materials=tuple(dataclasses.replace(CLAY, name=m.name) for m in asset.materials))
+        done["material"] = "clay"
+    return asset.normalized(), done

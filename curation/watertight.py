@@ -122,7 +122,7 @@ def _outward(vertices: Vertices, faces: Faces, label: NDArray[np.int32]) -> Surf
 def _relations(
     vertices: Vertices, faces: Faces, label: NDArray[np.int32], count: int, device: str
 ) -> tuple[NDArray[np.bool_], int]:
-    """Which closed components lie wholly inside others, and how many cut into others, by points just above some of their faces."""
+    """Closed components that lie wholly inside others, and how many cut into others, by points just above some faces."""
     per = int(np.clip(16384 // count, 8, 512))
     order = np.argsort(label, kind="stable")
     sizes = np.bincount(label, minlength=count)
@@ -263,7 +263,7 @@ def gate(source: Source, surface: Surface, method: str, config: CurationConfig) 
     facts = topology(faces)
     if not facts.watertight:
         raise Unsuitable(
-            f"the result has {facts.boundary} boundary, {facts.non_manifold} non-manifold and {facts.inconsistent} inconsistent edges"
+            f"the result has {facts.boundary} boundary, {facts.non_manifold} non-manifold, {facts.inconsistent} unlike edges"
         )
     amount = volume(vertices, faces)
     if not amount > 1e-9:

@@ -1,0 +1,121 @@
+"""MeshLab's repairs, in their own program behind a pipe: see `curation.meshlab_worker`."""
+
+import dataclasses
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from versemill.asset import Asset
+from versemill.errors import AssetError, MissingDependencyError
+
+Arrays = dict[str, NDArray[Any]]
+WORKER = Path(__file__).with_name("meshlab_worker.py")
+INSTALL = "pip install 'versemill[meshlab]' (and on Debian: apt-get install libgl1 libopengl0)"
+
+
+def run(job: dict[str, Any], vertices: ArrayLike, faces: ArrayLike, seconds: float, uvs: ArrayLike | None = None) -> Arrays:
+    """Sends one job to a fresh worker program and waits at most `seconds`.
+
+    Args:
+        job: {"name": "decimate" | "close_holes" | "remesh" | "alpha_wrap", and its options}.
+
+    Returns:
+        "vertices" (V, 3) float64, "faces" (F, 3) int32, and where they survive "uvs" (F, 3, 2) and "origin" (F,).
+
+    Raises:
+        MissingDependencyError: pymeshlab can't be imported.
+        AssetError: "not_finite" or "bad_index" before anything is sent (MeshLab hangs on NaN); "meshlab_timeout",
+            "meshlab_crashed" or "meshlab_failed" after.
+    """
+    points, triangles = np.asarray(vertices), np.asarray(faces)
+    if not np.isfinite(points).all() or (uvs is not None and not np.isfinite(np.asarray(uvs)).all()):
+        raise AssetError("not_finite", f"the mesh for MeshLab's {job['name']} holds NaN or infinity")
+    if len(triangles) == 0 or triangles.min() < 0 or triangles.max() >= len(points):
+        raise AssetError("bad_index", f"the mesh for MeshLab's {job['name']} has no faces, or indices out of range")
+    arrays = {"vertices": points, "faces": triangles, "job": np.array(json.dumps(job))}
+    if uvs is not None:
+        arrays["uvs"] = np.asarray(uvs)
+    request = io.BytesIO()
+    np.savez(request, **arrays)  # type: ignore[arg-type]
+    # -P: the worker's own folder stays off the import path, so that it loads numpy and pymeshlab alone.
+    with subprocess.Popen(
+        [sys.executable, "-P", str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as worker:
+        try:
+            answer, said = worker.communicate(request.getvalue(), timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            worker.kill()
+            raise AssetError(
+                "meshlab_timeout", f"MeshLab's {job['name']} took longer than {seconds:g} s and was stopped"
+            ) from error
+    last = (said.decode(errors="replace").strip().splitlines() or [""])[-1]
+    if worker.returncode == 3:
+        raise MissingDependencyError(f"{last}; to install it: {INSTALL}")
+    if worker.returncode < 0:
+        name = signal.Signals(-worker.returncode).name
+        raise AssetError("meshlab_crashed", f"MeshLab's {job['name']} died of {name}: {last}")
+    if worker.returncode:
+        raise AssetError("meshlab_failed", f"MeshLab's {job['name']} failed: {last}")
+    with np.load(io.BytesIO(answer), allow_pickle=False) as result:
+        found = {name: result[name] for name in result.files}
+    if len(found["faces"]) == 0 or not np.isfinite(found["vertices"]).all():
+        raise AssetError("meshlab_failed", f"MeshLab's {job['name']} gave {len(found['faces'])} faces or broken vertices")
+    return found
+
+
+def decimate(vertices: ArrayLike, faces: ArrayLike, target: int, seconds: float = 60.0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Vertices (V, 3) float64 and faces (F, 3) int32 of the mesh collapsed to about `target` faces; closed stays closed."""
+    found = run({"name": "decimate", "target": int(target)}, vertices, faces, seconds)
+    return found["vertices"], found["faces"]
+
+
+def decimate_asset(asset: Asset, target: int, seconds: float = 60.0) -> Asset:
+    """The asset collapsed to about `target` faces; UVs, materials and parts stay, authored normals go."""
+    textured = bool(np.ptp(asset.uvs) > 0)
+    found = run(
+        {"name": "decimate", "target": int(target)}, asset.vertices, asset.faces, seconds, asset.uvs if textured else None
+    )
+    return _rebuilt(asset, found, found["origin"])
+
+
+def close_holes(asset: Asset, edges: int, seconds: float = 60.0) -> Asset:
+    """The asset with holes of at most `edges` edges closed; a cap takes material, part and UV of the face nearest to it."""
+    found = run({"name": "close_holes", "edges": int(edges)}, asset.vertices, asset.faces, seconds)
+    return _rebuilt(asset, found, _nearest_faces(asset, found))
+
+
+def _nearest_faces(asset: Asset, found: Arrays) -> NDArray[np.int64]:
+    from versemill.queries import MeshQuery
+
+    middles = found["vertices"][found["faces"]].mean(1)
+    return MeshQuery(asset.vertices, asset.faces).closest(middles)[1].astype(np.int64)
+
+
+def _rebuilt(asset: Asset, found: Arrays, origin: NDArray[np.int64]) -> Asset:
+    faces = found["faces"].astype(np.int32)
+    if "uvs" in found:
+        uvs = found["uvs"].astype(np.float32)
+    else:
+        # Old faces keep their corners; a new one wears its neighbour's first corner.
+        same = (
+            (asset.faces[origin] == faces).all(1)
+            if len(asset.vertices) == len(found["vertices"])
+            else np.zeros(len(faces), bool)
+        )
+        uvs = np.where(same[:, None, None], asset.uvs[origin], asset.uvs[origin][:, :1])
+    return dataclasses.replace(
+        asset,
+        vertices=found["vertices"].astype(np.float32),
+        faces=faces,
+        uvs=np.ascontiguousarray(uvs),
+        material_ids=asset.material_ids[origin],
+        part_ids=asset.part_ids[origin],
+        normals=None,
+    )
