@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from render import cameras as _cameras
 from render import lighting as _lighting
 from render.config import RenderConfig
-from render.kernels.geometry import geometry
+from render.kernels.geometry import TILE, cover, geometry
 from render.kernels.scene import Scene
 from render.kernels.shading import shading
 from render.lighting import Lighting
@@ -109,6 +109,14 @@ def render_passes(
     packed = pack(asset, device)
     views = pack_views(cameras, device)
     wanted = set(passes)
+    columns, rows = -(-width // TILE), -(-height // TILE)
+    tiles = wp.zeros(len(cameras) * columns * rows, dtype=wp.uint8, device=device)
+    wp.launch(
+        cover,
+        (len(cameras), len(asset.faces)),
+        [packed.scene.mesh, views, width, height, columns, rows, tiles],
+        device=device,
+    )
 
     def array(dtype: Any, *names: str) -> Any:
         return wp.zeros(count, dtype=dtype, device=device) if wanted & set(names) else None
@@ -126,7 +134,7 @@ def render_passes(
             "metallic_roughness": array(wp.vec2ub, "metallic_roughness"),
             "position": array(wp.vec3, "position"),
         }
-        wp.launch(geometry, count, [packed.scene, views, width, height, faces, depth, *buffers.values()], device=device)
+        wp.launch(geometry, count, [packed.scene, views, tiles, width, height, faces, depth, *buffers.values()], device=device)
         face = shaped(faces.numpy())
         found = {"depth": shaped(depth.numpy()), "mask": face >= 0}
         found |= {name: shaped(buffer.numpy()) for name, buffer in buffers.items() if buffer is not None}
@@ -142,6 +150,7 @@ def render_passes(
                 pack_light(lighting, device),
                 split_sum_table(device),
                 views,
+                tiles,
                 width,
                 height,
                 samples,

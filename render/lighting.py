@@ -18,7 +18,7 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rectangle:
-    """An area light, invisible to cameras: centre, half edges (world units), radiance (linear RGB), emitting along x cross y."""
+    """An area light that cameras don't see: centre, half edges (world units), linear RGB radiance; it emits along x cross y."""
 
     center: tuple[float, float, float]
     x: tuple[float, float, float]

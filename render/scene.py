@@ -61,6 +61,7 @@ def pack(asset: Asset, device: str) -> PackedScene:
     scene.part = wp.array(asset.part_ids, dtype=wp.int32, device=device)
 
     textures: list[list[NDArray[np.uint8]]] = []
+    levels: list[tuple[int, int, int]] = []
     seen: dict[tuple[int, bool], int] = {}
     maps = np.full((len(asset.materials), 3), -1, np.int32)
     for m, material in enumerate(asset.materials):
@@ -73,7 +74,7 @@ def pack(asset: Asset, device: str) -> PackedScene:
                 seen[(id(image), kind == 0)] = len(textures)
                 textures.append(mip_levels(image, srgb=kind == 0))
             maps[m, kind] = seen[(id(image), kind == 0)]
-    mips, levels, texels, first = [], [], [], 0
+    mips, texels, first = [], [], 0
     for chain in textures:
         mips.append((len(levels), len(chain)))
         for image in chain:
@@ -150,6 +151,7 @@ def pack_views(cameras: tuple[Camera, ...], device: str) -> Any:
         view.origin = wp.vec3(*camera.center.tolist())
         view.rotation = wp.mat33(*camera.c2w[:3, :3].ravel().tolist())
         view.unproject = wp.mat33(*np.linalg.inv(camera.K).ravel().tolist())
+        view.project = wp.mat33(*camera.K.ravel().tolist())
         view.pixel = float(1 / np.sqrt(abs(camera.K[0, 0] * camera.K[1, 1])))
         view.orthographic = int(camera.orthographic)
         views.append(view)

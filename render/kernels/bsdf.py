@@ -27,6 +27,7 @@ class Lobes:
 
 @wp.func
 def luminance(c: wp.vec3):
+    """Luminance of linear sRGB."""
     return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]
 
 

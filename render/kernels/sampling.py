@@ -7,42 +7,64 @@ from versemill import device as _device
 wp.set_module_options(_device.EXACT)
 
 PI = wp.constant(3.14159265358979)
+MIX_2 = wp.constant(wp.uint32(0x846CA68B))
+GOLDEN = wp.constant(wp.uint32(0x9E3779B9))
+MIX_1 = wp.constant(wp.uint32(0x7FEB352D))
+SALT_X = wp.constant(wp.uint32(0x68BC21EB))
+SALT_Y = wp.constant(wp.uint32(0x02E5BE93))
 
 
 @wp.func
 def mix(h: wp.uint32):
     """A 32-bit integer hash (two rounds of multiply and shift)."""
     x = h
-    x = (x ^ (x >> wp.uint32(16))) * wp.uint32(0x7FEB352D)
-    x = (x ^ (x >> wp.uint32(15))) * wp.uint32(0x846CA68B)
+    x = (x ^ (x >> wp.uint32(16))) * MIX_1
+    x = (x ^ (x >> wp.uint32(15))) * MIX_2
     return x ^ (x >> wp.uint32(16))
 
 
 @wp.func
 def to_unit(x: wp.uint32):
+    """The upper 24 bits as a float in [0, 1)."""
     return float(x >> wp.uint32(8)) * (1.0 / 16777216.0)
 
 
 @wp.func
+def reverse(x: wp.uint32):
+    """The 32 bits in reverse order."""
+    y = ((x >> wp.uint32(1)) & wp.uint32(0x55555555)) | ((x & wp.uint32(0x55555555)) << wp.uint32(1))
+    y = ((y >> wp.uint32(2)) & wp.uint32(0x33333333)) | ((y & wp.uint32(0x33333333)) << wp.uint32(2))
+    y = ((y >> wp.uint32(4)) & wp.uint32(0x0F0F0F0F)) | ((y & wp.uint32(0x0F0F0F0F)) << wp.uint32(4))
+    y = ((y >> wp.uint32(8)) & wp.uint32(0x00FF00FF)) | ((y & wp.uint32(0x00FF00FF)) << wp.uint32(8))
+    return (y >> wp.uint32(16)) | (y << wp.uint32(16))
+
+
+@wp.func
+def scramble(x: wp.uint32, seed: wp.uint32):
+    """A permutation in which each bit depends on the lower ones only: Owen scrambling of bit-reversed numbers."""
+    y = x ^ (x * wp.uint32(0x3D20ADEA))
+    y = (y + seed) * ((seed >> wp.uint32(16)) | wp.uint32(1))
+    y = y ^ (y * wp.uint32(0x05526C56))
+    return y ^ (y * wp.uint32(0x53A22864))
+
+
+@wp.func
 def draw(key: wp.uint32, dimension: int, index: int, count: int):
-    """Sample `index` of `count` (a power of two) of a 2D (0, 2)-sequence of its own for each key and dimension."""
-    seed = mix(key ^ (wp.uint32(dimension) * wp.uint32(0x9E3779B9)))
-    k = wp.uint32(index) ^ (seed & wp.uint32(count - 1))
-    x = wp.uint32(0)
-    y = wp.uint32(0)
-    bit = wp.uint32(0x80000000)
-    vector = wp.uint32(0x80000000)
+    """Sample `index` of `count` (a power of two) of an Owen-scrambled Sobol pair of its own for each key and dimension."""
+    seed = mix(key ^ (wp.uint32(dimension) * GOLDEN))
+    # Permuting the order decorrelates the dimensions; scrambling keeps each one stratified.
+    k = scramble(wp.uint32(index), seed) & wp.uint32(count - 1)
+    mirrored = wp.uint32(0)
+    vector = wp.uint32(1)
     rest = k
     while rest != wp.uint32(0):
         if (rest & wp.uint32(1)) != wp.uint32(0):
-            x = x ^ bit
-            y = y ^ vector
+            mirrored = mirrored ^ vector
         rest = rest >> wp.uint32(1)
-        bit = bit >> wp.uint32(1)
-        vector = vector ^ (vector >> wp.uint32(1))
-    first = mix(seed + wp.uint32(0x68BC21EB))
-    second = mix(seed + wp.uint32(0x02E5BE93))
-    return wp.vec2(to_unit(x ^ first), to_unit(y ^ second))
+        vector = vector ^ (vector << wp.uint32(1))
+    first = reverse(scramble(k, mix(seed + SALT_X)))
+    second = reverse(scramble(mirrored, mix(seed + SALT_Y)))
+    return wp.vec2(to_unit(first), to_unit(second))
 
 
 @wp.func
@@ -118,6 +140,7 @@ def panorama(texels: wp.array(dtype=wp.vec3), level: wp.vec3i, direction: wp.vec
 
 @wp.func
 def environment(light: Light, direction: wp.vec3):
+    """Radiance from a direction."""
     return panorama(light.texels, light.levels[0], direction)
 
 

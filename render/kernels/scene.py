@@ -36,11 +36,12 @@ class Scene:
 
 @wp.struct
 class View:
-    """A camera: its place, its axes and the inverse of K."""
+    """A camera: its place, its axes, K and its inverse, and a pixel's width at depth 1 (anywhere, if orthographic)."""
 
     origin: wp.vec3
     rotation: wp.mat33
     unproject: wp.mat33
+    project: wp.mat33
     pixel: float
     orthographic: int
 
@@ -70,6 +71,7 @@ class Surface:
 
 @wp.func
 def camera_origin(view: View, x: float, y: float):
+    """Where the ray through image point (x, y) starts."""
     if view.orthographic == 1:
         plane = view.unproject * wp.vec3(x, y, 1.0)
         return view.origin + view.rotation * wp.vec3(plane[0], plane[1], 0.0)
@@ -86,6 +88,7 @@ def camera_direction(view: View, x: float, y: float):
 
 @wp.func
 def texel(scene: Scene, level: wp.vec3i, x: int, y: int, srgb: bool):
+    """One texel in [0, 1], repeated outside, decoded to linear where it is a colour."""
     wrapped_x = x % level[1]
     if wrapped_x < 0:
         wrapped_x += level[1]
@@ -101,6 +104,7 @@ def texel(scene: Scene, level: wp.vec3i, x: int, y: int, srgb: bool):
 
 @wp.func
 def bilinear(scene: Scene, level: wp.vec3i, uv: wp.vec2, srgb: bool):
+    """Bilinear lookup in one mip level, (offset, width, height)."""
     # v points up, row 0 is the top.
     x = (uv[0] - wp.floor(uv[0])) * float(level[1]) - 0.5
     y = (1.0 - (uv[1] - wp.floor(uv[1]))) * float(level[2]) - 0.5
@@ -133,6 +137,7 @@ def texture(scene: Scene, index: int, uv: wp.vec2, footprint: float, srgb: bool)
 
 @wp.func
 def hit_uv(scene: Scene, hit: Hit):
+    """Interpolated texture coordinates."""
     at = 3 * hit.face
     return hit.weights[0] * scene.uvs[at] + hit.weights[1] * scene.uvs[at + 1] + hit.weights[2] * scene.uvs[at + 2]
 
@@ -177,13 +182,23 @@ def cast(scene: Scene, origin: wp.vec3, direction: wp.vec3, limit: float, thresh
 
 
 @wp.func
+def occluded(scene: Scene, origin: wp.vec3, direction: wp.vec3, limit: float, threshold: float):
+    """Whether anything stops a ray before `limit`."""
+    if scene.cut_out == 0:
+        return wp.mesh_query_ray_anyhit(scene.mesh, origin, direction, limit)
+    return cast(scene, origin, direction, limit, threshold).face >= 0
+
+
+@wp.func
 def corner(scene: Scene, face: int, k: int):
+    """Position of corner k of a face."""
     mesh = wp.mesh_get(scene.mesh)
     return mesh.points[mesh.indices[3 * face + k]]
 
 
 @wp.func
 def face_normal(scene: Scene, face: int):
+    """Unit normal of a face's outer side."""
     a = corner(scene, face, 0)
     return wp.normalize(wp.cross(corner(scene, face, 1) - a, corner(scene, face, 2) - a))
 
@@ -229,7 +244,6 @@ def surface(scene: Scene, hit: Hit, direction: wp.vec3, width: float):
     s = Surface()
     outer = face_normal(scene, hit.face)
     smooth = smooth_normal(scene, hit, outer)
-    mesh = wp.mesh_get(scene.mesh)
     s.position = (
         hit.weights[0] * corner(scene, hit.face, 0)
         + hit.weights[1] * corner(scene, hit.face, 1)

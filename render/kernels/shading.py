@@ -7,8 +7,8 @@ indirect bounce; it converges to the light transport of that depth.
 
 import warp as wp
 
-from render.kernels.bsdf import Lobes, density, lobes, reflect_to, sample_lobes, sample_specular, specular
-from render.kernels.geometry import encode_srgb, to_byte
+from render.kernels.bsdf import Lobes, density, lobes, reflect_to, sample_lobes, sample_specular
+from render.kernels.geometry import encode_srgb, in_empty_tile, to_byte
 from render.kernels.sampling import (
     Light,
     ambient,
@@ -21,7 +21,7 @@ from render.kernels.sampling import (
     mix,
     sample_environment,
 )
-from render.kernels.scene import Hit, Scene, Surface, View, camera_direction, camera_origin, cast, corner, surface
+from render.kernels.scene import Hit, Scene, Surface, View, camera_direction, camera_origin, cast, corner, occluded, surface
 from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)
@@ -70,8 +70,7 @@ def lit(scene: Scene, light: Light, start: wp.vec3, lobe: Lobes, k: int, u: wp.v
     reflected = reflect_to(lobe, direction)
     if wp.max(reflected) <= 0.0:
         return wp.vec3(0.0)
-    blocker = cast(scene, start, direction, distance, threshold)
-    if blocker.face >= 0:
+    if occluded(scene, start, direction, distance, threshold):
         return wp.vec3(0.0)
     pdf = distance * distance / (cosine * area)
     weight = float(1.0)
@@ -125,12 +124,13 @@ def shade_fast(
     k: int,
     n: int,
 ):
+    """Radiance towards the viewer, without noise where nothing is occluded."""
     lobe = lobes(table, s.shading, view, s.color, s.metallic, s.roughness)
     start = lifted(scene, hit, s)
     total = wp.vec3(0.0)
     for r in range(light.count):
         total += lit(scene, light, start, lobe, r, draw(key, 8 + r, k, n), 0.5, False)
-    open_way = frame(lobe.normal) * cosine_direction(draw(key, 2, k, n))
+    open_way = frame(s.smooth) * cosine_direction(draw(key, 2, k, n))
     blocker = cast(scene, start, open_way, FAR, 0.5)
     around = ambient(light, lobe.normal)
     if blocker.face >= 0:
@@ -164,9 +164,8 @@ def direct(
         total += float(light.count) * lit(scene, light, start, lobe, pick, draw(key, dimension, k, n), threshold[0], with_mis)
     way = sample_environment(light, draw(key, dimension + 1, k, n), draw(key, dimension + 2, k, n))
     reflected = reflect_to(lobe, way)
-    if wp.max(reflected) > 0.0:
-        blocker = cast(scene, start, way, FAR, threshold[0])
-        if blocker.face < 0:
+    if wp.max(reflected) > 0.0:  # noqa: SIM102 - Warp evaluates both sides of `and`
+        if not occluded(scene, start, way, FAR, threshold[0]):
             pdf = environment_density(light, way)
             weight = float(1.0)
             if with_mis:
@@ -189,6 +188,7 @@ def shade_fine(
     k: int,
     n: int,
 ):
+    """One path: light sampling here and after one bounce, both lobes sampled, weighted by the power heuristic."""
     lobe = lobes(table, s.shading, view, s.color, s.metallic, s.roughness)
     start = lifted(scene, hit, s)
     total = direct(scene, light, start, lobe, key, 16, k, n, True)
@@ -217,12 +217,22 @@ def shade_fine(
     return total + indirect
 
 
+@wp.func
+def alike(a: Surface, b: Surface, footprint: float):
+    """Whether two samples of one pixel lie on one smooth surface."""
+    if a.material != b.material or wp.dot(a.smooth, b.smooth) < 0.97:
+        return False
+    gap = b.position - a.position
+    return wp.abs(wp.dot(gap, a.geometric)) < 2.0 * footprint and wp.length(gap) < 16.0 * footprint
+
+
 @wp.kernel
 def shading(
     scene: Scene,
     light: Light,
     table: wp.array2d(dtype=wp.vec2),
     views: wp.array(dtype=View),
+    tiles: wp.array(dtype=wp.uint8),
     width: int,
     height: int,
     samples: int,
@@ -234,31 +244,49 @@ def shading(
 ):
     """`samples` is rounded up to a power of two by `stratum`, the number of strata the sequence is scrambled in."""
     i = wp.tid()
-    view = views[i // (width * height)]
-    x = float(i % width)
-    y = float((i // width) % height)
+    v = i // (width * height)
+    column = i % width
+    row = (i // width) % height
+    if in_empty_tile(tiles, v, column, row, width, height):
+        return
+    view = views[v]
     key = mix(seed ^ mix(wp.uint32(i)))
-    # Half the filtered width of one sample: the samples together filter the rest.
+    # A sample stands for its share of the pixel.
     share = view.pixel / wp.sqrt(float(samples))
     total = wp.vec3(0.0)
-    covered = int(0)
+    covered = int(0)  # noqa: RUF046 - declares a mutable Warp variable
+    before = Surface()
+    shared = wp.vec3(0.0)
+    may_share = bool(False)
     for k in range(samples):
         jitter = draw(key, 0, k, stratum)
-        px = x + jitter[0]
-        py = y + jitter[1]
+        px = float(column) + jitter[0]
+        py = float(row) + jitter[1]
+        threshold = float(0.5)
+        if scene.cut_out == 1:
+            threshold = draw(key, 1, k, stratum)[0]
         direction = camera_direction(view, px, py)
-        hit = cast(scene, camera_origin(view, px, py), direction, FAR, draw(key, 1, k, stratum)[0])
+        hit = cast(scene, camera_origin(view, px, py), direction, FAR, threshold)
         if hit.face >= 0:
+            covered += 1
             footprint = share
             if view.orthographic == 0:
                 footprint = share * hit.t
-            s = surface(scene, hit, direction, footprint)
             toward = -wp.normalize(direction)
-            covered += 1
             if fine:
+                s = surface(scene, hit, direction, footprint)
                 total += shade_fine(scene, light, table, hit, s, toward, footprint, key, k, stratum)
             else:
-                total += shade_fast(scene, light, table, hit, s, toward, key, k, stratum)
+                # Two neighbouring samples of one smooth surface share their shading; edges get it sample by sample.
+                s = surface(scene, hit, direction, 1.5 * footprint)
+                if may_share and alike(before, s, footprint):
+                    total += shared
+                    may_share = False
+                else:
+                    shared = shade_fast(scene, light, table, hit, s, toward, key, k, stratum)
+                    total += shared
+                    before = s
+                    may_share = True
     # Alpha that rounds to 0 is background, and background has no colour.
     if 510 * covered < samples:
         return
