@@ -87,7 +87,6 @@ class CyclesConfig(Config):
     compute: Literal["cpu", "cuda", "optix", "hip"] = Field(
         default="cpu", description="Cycles' own device; never switched silently"
     )
-    denoise: bool = Field(default=True, description="OpenImageDenoise, fast prefilter")
     bounces: int = Field(default=1, ge=0, le=32, description="indirect bounces")
     timeout: float = Field(default=600.0, gt=0, description="seconds one asset may take before its process is killed")
     restart_after: int = Field(default=100, gt=0, description="assets after which the process is replaced")
@@ -108,7 +107,8 @@ class RenderConfig(Config):
     quality: Literal["fast", "fine"] = Field(
         default="fast", description="'fast': shadows and occluded environment light; 'fine': path traced, one indirect bounce"
     )
-    samples: int | None = Field(default=None, gt=0, le=65536, description="samples per pixel of RGB; 4 for fast, 64 for fine")
+    samples: int | None = Field(default=None, gt=0, le=65536, description="samples per pixel of RGB; 4 for fast, 16 for fine")
+    denoise: bool = Field(default=True, description="smooth the noise of the colour pass, guided by the geometry")
     cycles: CyclesConfig = CyclesConfig()
 
     @model_validator(mode="after")
@@ -122,4 +122,4 @@ class RenderConfig(Config):
     @property
     def spp(self) -> int:
         """Samples per pixel of the RGB pass."""
-        return self.samples or {"fast": 4, "fine": 64}[self.quality]
+        return self.samples or {"fast": 4, "fine": 16}[self.quality]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from render import cameras as _cameras
 from render import lighting as _lighting
 from render.config import RenderConfig
+from render.kernels.film import Film, develop, smooth
 from render.kernels.geometry import TILE, cover, geometry
-from render.kernels.scene import Scene
 from render.kernels.shading import shading
 from render.lighting import Lighting
 from render.scene import pack, pack_light, pack_views, split_sum_table
@@ -21,10 +21,15 @@ from versemill.camera import Camera
 from versemill.errors import AssetError
 from versemill.views import PASSES, Views
 
-__all__ = ["KERNELS", "Scene", "render", "render_views"]
-
-KERNELS = ["render.kernels.geometry", "render.kernels.shading"]
+KERNELS = ["render.kernels.geometry", "render.kernels.shading", "render.kernels.film"]
 """Modules whose kernels the driver compiles once, before its workers start."""
+
+
+CHUNK = {"cpu": 2**20, "cuda": 2**25}
+"""Pixels whose colour is in flight at once: 60 bytes each."""
+
+SMOOTHING = 2.0
+"""Standard deviations of noise by which a tap of the denoiser may differ."""
 
 
 def render(asset: Asset, config: RenderConfig) -> Views:
@@ -55,12 +60,15 @@ def render(asset: Asset, config: RenderConfig) -> Views:
         passes, used = render_cycles(asset, cameras, light, config, seed)
     else:
         used = {"device": _device.resolve(config.device)}
-        passes = render_passes(asset, cameras, light, config.passes, config.quality, config.spp, seed, used["device"])
+        passes = render_passes(
+            asset, cameras, light, config.passes, config.quality, config.spp, config.denoise, seed, used["device"]
+        )
     _refuse_blank(passes)
     info = {
         "engine": config.engine,
         "quality": config.quality,
         "samples": config.spp,
+        "denoise": config.denoise,
         "cameras": config.cameras.preset,
         "lighting": light.info,
         "clipped_views": clipped,
@@ -77,6 +85,7 @@ def render_views(
     passes: tuple[str, ...] = ("rgb", "normal", "depth", "mask"),
     quality: str = "fast",
     samples: int = 4,
+    denoise: bool = True,
     seed: int = 0,
     device: str = "auto",
 ) -> Views:
@@ -87,7 +96,7 @@ def render_views(
     asset.check()
     name = _device.resolve(device)
     light = lighting if lighting is not None else _lighting.uniform()
-    arrays = render_passes(asset, cameras, light, passes, quality, samples, seed, name)
+    arrays = render_passes(asset, cameras, light, passes, quality, samples, denoise, seed, name)
     return Views(cameras, arrays, {"engine": "warp", "device": name, "quality": quality, "samples": samples})
 
 
@@ -98,6 +107,7 @@ def render_passes(
     passes: tuple[str, ...],
     quality: str,
     samples: int,
+    denoise: bool,
     seed: int,
     device: str,
 ) -> dict[str, NDArray[Any]]:
@@ -141,29 +151,35 @@ def render_passes(
         for name, ids in (("part", asset.part_ids), ("material", asset.material_ids)):
             found[name] = np.where(face >= 0, ids[np.maximum(face, 0)], np.int32(-1))
     if "rgb" in wanted:
+        light, table = pack_light(lighting, device), split_sum_table(device)
         image = wp.zeros(count, dtype=wp.vec4ub, device=device)
-        wp.launch(
-            shading,
-            count,
-            [
-                packed.scene,
-                pack_light(lighting, device),
-                split_sum_table(device),
-                views,
-                tiles,
-                width,
-                height,
-                samples,
-                1 << (samples - 1).bit_length(),
-                quality == "fine",
-                seed,
-                image,
-                None,
-            ],
-            device=device,
-        )
+        chunk = width * height * max(1, CHUNK["cpu" if device == "cpu" else "cuda"] // (width * height))
+        for first in range(0, count, chunk):
+            film = new_film(min(chunk, count - first), device)
+            size = (width, height)
+            drawn = [samples, 1 << (samples - 1).bit_length(), quality == "fine", seed]
+            wp.launch(
+                shading,
+                len(film.coverage),
+                [packed.scene, light, table, views, tiles, first, *size, *drawn, film],
+                device=device,
+            )
+            for step in (1, 2, 4) if denoise else ():
+                smoothed, variance = wp.zeros_like(film.light), wp.zeros_like(film.variance)
+                wp.launch(smooth, len(film.coverage), [film, *size, step, SMOOTHING, smoothed, variance], device=device)
+                film.light, film.variance = smoothed, variance
+            wp.launch(develop, len(film.coverage), [film, first, image], device=device)
         found["rgb"] = shaped(image.numpy())
     return {name: found[name] for name in PASSES if name in wanted}
+
+
+def new_film(count: int, device: str) -> Any:
+    """An empty film of `count` pixels."""
+    film = Film()
+    for name, dtype in (("light", wp.vec3), ("albedo", wp.vec3), ("normal", wp.vec3), ("position", wp.vec3)):
+        setattr(film, name, wp.zeros(count, dtype=dtype, device=device))
+    film.variance, film.coverage = (wp.zeros(count, dtype=float, device=device) for _ in range(2))
+    return film
 
 
 def _refuse_blank(passes: dict[str, NDArray[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The colour pass: stratified samples over each pixel, straight alpha, sRGB.
+"""The colour pass: stratified samples over each pixel.
 
 `fast`: shadowed area lights, environment light by its irradiance where a cosine-weighted ray leaves the asset,
 and a reflection ray where the surface shines. `fine`: path traced with multiple importance sampling and one
@@ -7,8 +7,9 @@ indirect bounce; it converges to the light transport of that depth.
 
 import warp as wp
 
-from render.kernels.bsdf import Lobes, density, lobes, reflect_to, sample_lobes, sample_specular
-from render.kernels.geometry import encode_srgb, in_empty_tile, to_byte
+from render.kernels.bsdf import Lobes, density, lobes, luminance, reflect_to, sample_lobes, sample_specular
+from render.kernels.film import Film
+from render.kernels.geometry import in_empty_tile
 from render.kernels.sampling import (
     Light,
     ambient,
@@ -28,7 +29,7 @@ wp.set_module_options(_device.EXACT)
 
 FAR = wp.constant(1.0e6)
 BOUNCED = wp.constant(0.6)
-"""Share of the unshadowed ambient light that `fast` grants to a surface seen by an occluded ray."""
+"""Share of the unshadowed light that `fast` grants to a surface seen by an occluded ray."""
 INDIRECT_LIMIT = wp.constant(10.0)
 """Indirect samples are clamped here, as in Cycles' default, against single bright pixels."""
 
@@ -103,13 +104,26 @@ def rectangles_along(light: Light, start: wp.vec3, direction: wp.vec3, limit: fl
 
 @wp.func
 def glow(scene: Scene, light: Light, hit: Hit, direction: wp.vec3):
-    """About what a surface sends back when an occluded ray meets it: its mean colour in ambient light."""
+    """About what a surface sends back when an occluded ray meets it: its mean colour in unshadowed light."""
     color = scene.mean_color[scene.material[hit.face]]
     at = 3 * hit.face
     n = hit.weights[0] * scene.normals[at] + hit.weights[1] * scene.normals[at + 1] + hit.weights[2] * scene.normals[at + 2]
     if wp.dot(n, direction) > 0.0:
         n = -n
-    return BOUNCED * wp.cw_mul(color, ambient(light, wp.normalize(n)))
+    n = wp.normalize(n)
+    around = ambient(light, n)
+    at_hit = (
+        hit.weights[0] * corner(scene, hit.face, 0)
+        + hit.weights[1] * corner(scene, hit.face, 1)
+        + hit.weights[2] * corner(scene, hit.face, 2)
+    )
+    for k in range(light.count):
+        toward = light.centers[k] - at_hit
+        out = wp.cross(light.x[k], light.y[k])
+        squared = wp.length_sq(toward)
+        cosines = wp.max(wp.dot(n, toward), 0.0) * wp.max(-wp.dot(out, toward), 0.0) / squared
+        around += light.radiance[k] * (4.0 * cosines / (3.14159265 * squared))
+    return BOUNCED * wp.cw_mul(color, around)
 
 
 @wp.func
@@ -226,6 +240,13 @@ def alike(a: Surface, b: Surface, footprint: float):
     return wp.abs(wp.dot(gap, a.geometric)) < 2.0 * footprint and wp.length(gap) < 16.0 * footprint
 
 
+@wp.func
+def base_albedo(table: wp.array2d(dtype=wp.vec2), s: Surface, view: wp.vec3):
+    """What the surface reflects of a white surrounding: the part of its colour that light does not decide."""
+    lobe = lobes(table, s.shading, view, s.color, s.metallic, s.roughness)
+    return wp.max(lobe.diffuse + lobe.albedo, wp.vec3(0.02))
+
+
 @wp.kernel
 def shading(
     scene: Scene,
@@ -233,27 +254,32 @@ def shading(
     table: wp.array2d(dtype=wp.vec2),
     views: wp.array(dtype=View),
     tiles: wp.array(dtype=wp.uint8),
+    first: int,
     width: int,
     height: int,
     samples: int,
     stratum: int,
     fine: bool,
     seed: wp.uint32,
-    image: wp.array(dtype=wp.vec4ub),
-    linear: wp.array(dtype=wp.vec4),
+    film: Film,
 ):
-    """`samples` is rounded up to a power of two by `stratum`, the number of strata the sequence is scrambled in."""
+    """Fills a film with the pixels from number `first` on. `stratum` is the power of two that holds `samples`."""
     i = wp.tid()
-    v = i // (width * height)
-    column = i % width
-    row = (i // width) % height
+    pixel = first + i
+    v = pixel // (width * height)
+    column = pixel % width
+    row = (pixel // width) % height
     if in_empty_tile(tiles, v, column, row, width, height):
         return
     view = views[v]
-    key = mix(seed ^ mix(wp.uint32(i)))
+    key = mix(seed ^ mix(wp.uint32(pixel)))
     # A sample stands for its share of the pixel.
     share = view.pixel / wp.sqrt(float(samples))
     total = wp.vec3(0.0)
+    albedo = wp.vec3(0.0)
+    normal = wp.vec3(0.0)
+    position = wp.vec3(0.0)
+    squares = float(0.0)
     covered = int(0)  # noqa: RUF046 - declares a mutable Warp variable
     before = Surface()
     shared = wp.vec3(0.0)
@@ -275,26 +301,33 @@ def shading(
             toward = -wp.normalize(direction)
             if fine:
                 s = surface(scene, hit, direction, footprint)
-                total += shade_fine(scene, light, table, hit, s, toward, footprint, key, k, stratum)
+                shared = shade_fine(scene, light, table, hit, s, toward, footprint, key, k, stratum)
             else:
                 # Two neighbouring samples of one smooth surface share their shading; edges get it sample by sample.
                 s = surface(scene, hit, direction, 1.5 * footprint)
                 if may_share and alike(before, s, footprint):
-                    total += shared
                     may_share = False
                 else:
                     shared = shade_fast(scene, light, table, hit, s, toward, key, k, stratum)
-                    total += shared
                     before = s
                     may_share = True
+            total += shared
+            bright = luminance(shared)
+            squares += bright * bright
+            albedo += base_albedo(table, s, toward)
+            normal += s.shading
+            position += s.position
     # Alpha that rounds to 0 is background, and background has no colour.
-    if 510 * covered < samples:
+    if 510 * covered < samples or covered == 0:
         return
-    color = total / float(covered)
-    alpha = float(covered) / float(samples)
-    if linear:
-        linear[i] = wp.vec4(color[0], color[1], color[2], alpha)
-    if image:
-        image[i] = wp.vec4ub(
-            to_byte(encode_srgb(color[0])), to_byte(encode_srgb(color[1])), to_byte(encode_srgb(color[2])), to_byte(alpha)
-        )
+    scale = 1.0 / float(covered)
+    albedo = albedo * scale
+    mean = total * scale
+    bright = luminance(mean)
+    white = wp.max(luminance(albedo), 1.0e-3)
+    film.light[i] = wp.cw_div(mean, albedo)
+    film.variance[i] = wp.max(squares * scale - bright * bright, 0.0) * scale / (white * white)
+    film.albedo[i] = albedo
+    film.normal[i] = wp.normalize(normal)
+    film.position[i] = position * scale
+    film.coverage[i] = float(covered) / float(samples)
