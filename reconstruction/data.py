@@ -1,0 +1,172 @@
+"""Scenes for training and evaluation: rows of the shards, scaled to the model's size, and batches drawn from them."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+from reconstruction.presets import Preset
+from shards import ShardDataset
+from versemill import seeds
+from versemill.errors import ConfigError
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All views of one asset at the model's size, float32 on the CPU.
+
+    Attributes:
+        rgb: (V, 3, S, S) sRGB premultiplied by alpha (V, 1, S, S), both in [0, 1].
+        depth: (V, 1, S, S) planar z in world units, 0 where unknown.
+        c2w: (V, 4, 4), OpenCV axes. K: (V, 3, 3) for S x S pixels.
+        name: says which asset it is.
+    """
+
+    rgb: Tensor
+    alpha: Tensor
+    depth: Tensor
+    c2w: Tensor
+    K: Tensor
+    name: str = ""
+
+    @property
+    def over_white(self) -> Tensor:
+        """(V, 3, S, S) pictures over white: what the model sees and what it is judged by."""
+        return self.rgb + 1 - self.alpha
+
+
+def scene(sample: dict[str, Any]) -> Scene:
+    """The scene of a `shards.ShardDataset` sample: rgb (V, 4, S, S) straight alpha, depth (V, 1, S, S), c2w, K, id.
+
+    Raises:
+        ConfigError: the images are not square, or a camera is orthographic.
+    """
+    rgba = sample["rgb"]
+    if rgba.shape[2] != rgba.shape[3]:
+        raise ConfigError(f"reconstruction needs square views, these are {rgba.shape[3]} x {rgba.shape[2]}")
+    if bool(sample["orthographic"].any()):
+        raise ConfigError("reconstruction needs perspective views, this dataset has orthographic ones: take other cameras")
+    alpha = rgba[:, 3:]
+    return Scene(rgba[:, :3] * alpha, alpha, sample["depth"], sample["c2w"], sample["K"], str(sample["id"]))
+
+
+class Scenes(Dataset[Scene]):
+    """The scenes of some splits of a dataset folder at `size` pixels, in the shards' order; in memory once seen if `keep`.
+
+    Raises:
+        ConfigError: the dataset's images are smaller than `size`.
+    """
+
+    def __init__(self, dataset_dir: str | Path, splits: tuple[str, ...], size: int, keep: bool) -> None:
+        sources = [ShardDataset(dataset_dir, split, passes=("rgb", "depth"), resolution=size) for split in splits]
+        self._where = [(source, i) for source in sources for i in range(len(source))]
+        self._kept: dict[int, Scene] = {}
+        self._keep = keep
+        if self._where:
+            width = ShardDataset(dataset_dir, passes=("rgb",), views=(0,))[0]["rgb"].shape[3]
+            if width < size:
+                raise ConfigError(f"the views of {dataset_dir} are {width} pixels wide and the preset needs {size}: "
+                                  "render larger or take a smaller preset")  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def __getitem__(self, index: int) -> Scene:
+        if index in self._kept:
+            return self._kept[index]
+        source, i = self._where[index]
+        loaded = scene(source[i])
+        if self._keep:
+            self._kept[index] = loaded
+        return loaded
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B objects with inputs (B, I, ...) and targets (B, T, ...); see `Scene` for the arrays."""
+
+    images: Tensor
+    alpha: Tensor
+    depth: Tensor
+    c2w: Tensor
+    K: Tensor
+    target_rgb: Tensor
+    target_alpha: Tensor
+    target_c2w: Tensor
+    target_K: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+
+
+class Batches(Dataset[Batch]):
+    """Batch number `step` is a pure function of (scenes, preset, seed, step): resuming needs no generator state.
+
+    With several processes, process r of n takes the batches step * n + r.
+    """
+
+    def __init__(self, scenes: Any, preset: Preset, seed: int) -> None:
+        self.scenes, self.preset, self.seed = scenes, preset, seed
+
+    def __len__(self) -> int:
+        return self.preset.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = seeds.stream(self.seed, step, "reconstruction/batch")
+        picked = [self._example(self.scenes[self._object(step * self.preset.batch + k)], rng) for k in range(self.preset.batch)]
+        return Batch(*(torch.stack([getattr(p, f.name) for p in picked]) for f in fields(Batch)))
+
+    def _object(self, position: int) -> int:
+        """Each epoch is a permutation of the scenes."""
+        epoch, place = divmod(position, len(self.scenes))
+        return int(seeds.stream(self.seed, epoch, "reconstruction/order").permutation(len(self.scenes))[place])
+
+    def _example(self, scene: Scene, rng: np.random.Generator) -> Batch:
+        preset = self.preset
+        order = rng.permutation(len(scene.rgb))
+        inputs = order[: preset.input_views]
+        # One target in four is an input: it keeps the visible side sharp; the others are novel as far as there are views.
+        pool = np.roll(order, -(preset.input_views - preset.target_views // 4))
+        near = angles(scene.c2w, scene.c2w[inputs]).min(1).values[pool] <= preset.max_angle
+        pool = pool[near.numpy()]
+        targets = np.resize(pool, preset.target_views)
+        c2w, rgb = scene.c2w, scene.rgb
+        if preset.augment:
+            c2w = _turn(rng.uniform(0, 2 * np.pi)) @ c2w
+            rgb = rgb[:, rng.permutation(3).tolist()]
+        return Batch(
+            (rgb + 1 - scene.alpha)[inputs], scene.alpha[inputs], scene.depth[inputs], c2w[inputs], scene.K[inputs],
+            rgb[targets], scene.alpha[targets], c2w[targets], scene.K[targets],
+        )  # fmt: skip
+
+
+def angles(c2w: Tensor, others: Tensor) -> Tensor:
+    """Angles in degrees (A, B) at the origin between camera positions of c2w (A, 4, 4) and of others (B, 4, 4)."""
+    a, b = (F.normalize(t[:, :3, 3], dim=1) for t in (c2w, others))
+    return torch.rad2deg(torch.arccos((a @ b.T).clamp(-1, 1)))
+
+
+def spread(c2w: Tensor, count: int) -> list[int]:
+    """Indices of `count` cameras spread around the origin: the first one, then always the farthest from those chosen."""
+    if count >= len(c2w):
+        raise ConfigError(f"{count} input views leave none of {len(c2w)} to test on: render at least {count + 1} views")
+    apart = angles(c2w, c2w)
+    chosen = [0]
+    while len(chosen) < count:
+        nearest = apart[:, chosen].min(1).values
+        nearest[chosen] = -1
+        chosen.append(int(nearest.argmax()))
+    return chosen
+
+
+def _turn(angle: float) -> Tensor:
+    """(4, 4) rotation of the world about Z."""
+    turn = torch.eye(4)
+    turn[:2, :2] = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return turn

@@ -1,0 +1,61 @@
+"""Image and geometry metrics, per view, and their interval over objects."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from versemill import seeds
+
+
+def psnr(image: Tensor, target: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB of (..., 3, H, W) images in [0, 1]; 100 at most."""
+    return -10 * torch.log10((image - target).square().mean((-3, -2, -1)).clamp_min(1e-10))
+
+
+def ssim(image: Tensor, target: Tensor) -> Tensor:
+    """Structural similarity (Wang 2004) of (N, C, H, W) images in [0, 1]: (N,).
+
+    Gaussian window of 11 pixels with sigma 1.5, averaged over positions where it lies inside the image.
+    """
+    channels = image.shape[1]
+    x = torch.arange(11, device=image.device, dtype=image.dtype) - 5
+    line = torch.exp(-(x**2) / (2 * 1.5**2))
+    window = torch.outer(line, line) / line.sum() ** 2
+    kernel = window.expand(channels, 1, 11, 11)
+
+    def blur(t: Tensor) -> Tensor:
+        return F.conv2d(t, kernel, groups=channels)
+
+    a, b = blur(image), blur(target)
+    aa, bb, ab = blur(image * image) - a * a, blur(target * target) - b * b, blur(image * target) - a * b
+    c1, c2 = 0.01**2, 0.03**2
+    score = ((2 * a * b + c1) * (2 * ab + c2)) / ((a * a + b * b + c1) * (aa + bb + c2))
+    return score.mean((1, 2, 3))
+
+
+def iou(mask: Tensor, target: Tensor) -> Tensor:
+    """Intersection over union of boolean masks (..., H, W); 1 where both are empty."""
+    union = (mask | target).sum((-2, -1))
+    return torch.where(union > 0, (mask & target).sum((-2, -1)) / union.clamp_min(1), 1.0)
+
+
+def depth_error(depth: Tensor, target: Tensor, where: Tensor) -> Tensor:
+    """Mean absolute difference (...,) in world units over the pixels `where` (..., H, W); NaN where there are none."""
+    count = where.sum((-2, -1))
+    return ((depth - target).abs() * where).sum((-2, -1)) / torch.where(count > 0, count, torch.nan)
+
+
+MIN_OBJECTS = 20
+"""Fewer objects than this get no interval: it would claim what so few can't show."""
+
+
+def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float] | None:
+    """95 % bootstrap interval of the mean over objects, or None below `MIN_OBJECTS`; a fixed seed."""
+    if len(values) < MIN_OBJECTS:
+        return None
+    picks = seeds.stream(0, len(values), "reconstruction/bootstrap").integers(0, len(values), (draws, len(values)))
+    low, high = np.quantile(np.asarray(values)[picks].mean(1), [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,148 @@
+"""The model: GS-LRM as LRM-Zero trains it. Posed images to one 3D Gaussian per pixel (LRM-Zero section 3; GS-LRM section 3)."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from reconstruction.presets import Preset
+from reconstruction.splat import Gaussians
+
+RADIUS = math.sqrt(3.0)
+"""The world box [-1, 1]^3 lies in this sphere; Gaussians are placed along their pixel's ray through it."""
+OUTPUTS = 12
+"""Raw numbers per Gaussian: distance, colour 3, scale 3, rotation 4, opacity."""
+
+
+class Block(nn.Module):
+    """Pre-norm self-attention over all tokens of all views, then an MLP."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width, bias=False)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.query_norm = nn.RMSNorm(width // heads, eps=1e-6)
+        self.key_norm = nn.RMSNorm(width // heads, eps=1e-6)
+        self.out = nn.Linear(width, width, bias=False)
+        self.norm_mlp = nn.LayerNorm(width, bias=False)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width, bias=False), nn.GELU(), nn.Linear(4 * width, width, bias=False))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, T, width) to the same."""
+        query, key, value = self.qkv(self.norm_attention(tokens)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(self.query_norm(query), self.key_norm(key), value)
+        tokens = tokens + self.out(mixed.transpose(1, 2).flatten(2))
+        return tokens + self.mlp(self.norm_mlp(tokens))
+
+
+class LRM(nn.Module):
+    """Large reconstruction model: images (B, V, 3, S, S) with cameras to V * (S / stride)^2 Gaussians per object."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        if preset.size % preset.patch or preset.patch % preset.stride or preset.width % preset.heads:
+            raise ValueError(
+                f"size {preset.size} must be a multiple of patch {preset.patch}, patch of stride {preset.stride}, "
+                f"width {preset.width} of heads {preset.heads}"
+            )
+        self.preset = preset
+        side = preset.patch // preset.stride
+        self.patchify = nn.Linear((9 + preset.masked) * preset.patch**2, preset.width, bias=False)
+        self.norm_in = nn.LayerNorm(preset.width, bias=False)
+        self.blocks = nn.ModuleList(Block(preset.width, preset.heads) for _ in range(preset.layers))
+        self.norm_out = nn.LayerNorm(preset.width, bias=False)
+        self.head = nn.Linear(preset.width, OUTPUTS * side**2, bias=False)
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                # Residual branches start small, so that depth does not raise the variance of the stream.
+                shrink = math.sqrt(2 * preset.layers) if name.endswith(("out.weight", "mlp.2.weight")) else 1.0
+                nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5 / shrink)
+        nn.init.normal_(self.head.weight, std=0.1 * preset.width**-0.5)
+
+    def forward(self, images: Tensor, alpha: Tensor, c2w: Tensor, K: Tensor) -> tuple[Gaussians, Tensor]:
+        """Predicts B sets of G = V * (S / stride)^2 Gaussians in the world frame, and their depth in their own view.
+
+        Args:
+            images: (B, V, 3, S, S) sRGB in [0, 1] over white. alpha: (B, V, 1, S, S), used if the preset is `masked`.
+            c2w: (B, V, 4, 4), OpenCV axes. K: (B, V, 3, 3) for S x S pixels.
+
+        Returns:
+            the Gaussians, ordered by view, row, column, and their centres' planar depth (B, V, 1, S / stride, S / stride).
+        """
+        preset = self.preset
+        origins, directions = rays(c2w, K, preset.size)
+        moments = torch.cross(origins, directions, dim=2)
+        parts = [images * 2 - 1, directions, moments] + ([alpha * 2 - 1] if preset.masked else [])
+        pixels = torch.cat(parts, 2)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=preset.amp == "bfloat16"):
+            tokens = self.norm_in(self.patchify(_to_patches(pixels, preset.patch)))
+            for block in self.blocks:
+                tokens = (
+                    checkpoint(block, tokens, use_reentrant=False) if preset.checkpointing and self.training else block(tokens)
+                )
+            raw = self.head(self.norm_out(tokens)).float()
+        gaussians, depth = self._gaussians(_from_patches(raw, images.shape[1], preset), images, origins, directions, c2w, K)
+        if not preset.masked:
+            return gaussians, depth
+        covered = pool(alpha, preset.stride).flatten(1)
+        return replace(gaussians, opacities=gaussians.opacities * covered), depth
+
+    def _gaussians(
+        self, raw: Tensor, images: Tensor, origins: Tensor, directions: Tensor, c2w: Tensor, K: Tensor
+    ) -> tuple[Gaussians, Tensor]:
+        """Raw outputs (B, V, 12, s, s) to Gaussians on the pixels' rays.
+
+        Distances lie between the ray's two crossings of the sphere of `RADIUS`, scales are relative to the pixel's
+        footprint there, colours are corrections of the pixel's own: a fresh network already shows its inputs, roughly.
+        """
+        stride = self.preset.stride
+        colors, origins, directions = (pool(t, stride) for t in (images, origins, directions))
+        directions = F.normalize(directions, dim=2)
+        distance, color, scale, quat, opacity = raw.split([1, 3, 3, 4, 1], 2)
+        middle = -(origins * directions).sum(2, keepdim=True)
+        chord = RADIUS**2 - (origins * origins).sum(2, keepdim=True) + middle**2
+        half = chord.clamp_min((0.1 * RADIUS) ** 2).sqrt()
+        along = (middle + half * torch.tanh(distance - 0.3)).clamp_min(0.1)
+        forward = (directions * c2w[:, :, :3, 2, None, None]).sum(2, keepdim=True)
+        depth = along * forward
+        footprint = stride * depth / K[:, :, 0, 0, None, None, None]
+        scales = torch.exp((torch.log(0.6 * footprint) + scale.clamp(-6, 6)).clamp_max(self.preset.scale_clip))
+        quat = quat + torch.tensor([1.0, 0.0, 0.0, 0.0], device=raw.device)[:, None, None]
+        colors = torch.sigmoid(torch.logit(colors.clamp(0.02, 0.98)) + color)
+        flat = [t.permute(0, 1, 3, 4, 2).flatten(1, 3) for t in (origins + along * directions, quat, scales, opacity, colors)]
+        means, quats, scales, opacities, colors = flat
+        return Gaussians(means, quats, scales, torch.sigmoid(opacities.squeeze(-1) - 1.0), colors), depth
+
+
+def rays(c2w: Tensor, K: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Origins and unit directions (B, V, 3, size, size) of the rays through all pixel centres, world frame."""
+    grid = torch.arange(size, device=c2w.device, dtype=c2w.dtype) + 0.5
+    y, x = torch.meshgrid(grid, grid, indexing="ij")
+    plane_x = (x - K[..., 0, 2, None, None]) / K[..., 0, 0, None, None]
+    plane_y = (y - K[..., 1, 2, None, None]) / K[..., 1, 1, None, None]
+    local = torch.stack([plane_x, plane_y, torch.ones_like(plane_x)], 2)
+    directions = F.normalize(torch.einsum("bvij,bvjhw->bvihw", c2w[..., :3, :3], local), dim=2)
+    return c2w[..., :3, 3, None, None].expand_as(directions), directions
+
+
+def _to_patches(pixels: Tensor, patch: int) -> Tensor:
+    """(B, V, C, S, S) to tokens (B, V * (S / patch)^2, C * patch^2)."""
+    b, v, c, s, _ = pixels.shape
+    n = s // patch
+    return pixels.reshape(b, v, c, n, patch, n, patch).permute(0, 1, 3, 5, 2, 4, 6).reshape(b, v * n * n, c * patch * patch)
+
+
+def _from_patches(raw: Tensor, views: int, preset: Preset) -> Tensor:
+    """Head outputs (B, T, 12 * side^2) to maps (B, V, 12, S / stride, S / stride)."""
+    n, side = preset.size // preset.patch, preset.patch // preset.stride
+    maps = raw.reshape(len(raw), views, n, n, OUTPUTS, side, side).permute(0, 1, 4, 2, 5, 3, 6)
+    return maps.reshape(len(raw), views, OUTPUTS, n * side, n * side)
+
+
+def pool(maps: Tensor, stride: int) -> Tensor:
+    """Mean over stride x stride pixels of (B, V, C, S, S)."""
+    return maps if stride == 1 else F.avg_pool2d(maps.flatten(0, 1), stride).unflatten(0, maps.shape[:2])

@@ -1,0 +1,172 @@
+"""Presets: model and training sizes as data. Each says its hardware, its time and what it should reach."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from versemill.config import Config
+from versemill.errors import ConfigError
+
+
+class Preset(Config):
+    """One recipe. What is named after a paper setting keeps the paper's value in the preset `paper`."""
+
+    name: str = Field(description="name in `PRESETS`")
+    hardware: str = Field(description="what it is meant to run on")
+    time: str = Field(description="wall-clock time there, training and evaluation")
+    expected: str = Field(description="the metric it should reach, and on what")
+
+    size: int = Field(description="image side in pixels that the model sees and renders", ge=16, le=1024)
+    patch: int = Field(description="side of a token's patch in pixels", ge=2, le=32)
+    stride: int = Field(default=1, description="pixels per Gaussian along a side; the paper has one per pixel", ge=1, le=4)
+    width: int = Field(description="channels of a token", ge=16, le=4096)
+    layers: int = Field(description="transformer blocks", ge=1, le=64)
+    heads: int = Field(description="attention heads", ge=1, le=64)
+
+    steps: int = Field(description="optimiser steps", ge=1)
+    batch: int = Field(description="objects per step and process", ge=1)
+    input_views: int = Field(default=4, description="views the model sees", ge=1, le=32)
+    target_views: int = Field(default=4, description="views the loss looks at; drawn from all views", ge=1, le=64)
+    lr: float = Field(default=4e-4, description="peak learning rate of AdamW, after a linear warm-up, then a cosine to 0", gt=0)
+    warmup: int = Field(default=100, description="steps of warm-up", ge=0)
+    weight_decay: float = Field(default=0.05, description="of matrices; biases and norms have none", ge=0)
+    clip: float = Field(default=1.0, description="gradient norm is clipped to this", gt=0)
+    ema: float = Field(default=0.999, description="decay of the averaged weights that evaluation uses", ge=0, lt=1)
+    perceptual: float = Field(default=0.2, description="weight of the perceptual loss (LRM-Zero 0.2, GS-LRM 0.5)", ge=0)
+    mask: float = Field(default=0.2, description="weight of the squared error of coverage", ge=0)
+    depth: float = Field(default=0.2, description="weight of the smooth L1 error of the Gaussians' depth (MegaSynth's geometry loss)", ge=0)
+    masked: bool = Field(
+        default=True,
+        description="the model also sees coverage, and background pixels get no Gaussian; GS-LRM has to infer it from white",
+    )
+    scale_clip: float = Field(default=-1.6, description="largest log scale of a Gaussian (stability study)", le=0)
+    max_angle: float = Field(
+        default=180.0,
+        description="targets further than this from every input, in degrees, are not drawn (stability study: 40)",
+        gt=0,
+    )
+    divergence: float = Field(
+        default=2.0,
+        description="training stops when the median gradient norm of 100 steps exceeds this (paper: 2-5 precedes)",
+        gt=0,
+    )
+    augment: bool = Field(default=True, description="turn scenes about Z and permute colour channels, for small datasets")
+    amp: Literal["off", "bfloat16"] = Field(default="off", description="mixed precision of the transformer")
+    checkpointing: bool = Field(default=False, description="recompute blocks in the backward pass to save memory")
+    workers: int = Field(default=0, description="loader processes; 0 holds the scaled dataset in memory", ge=0)
+    save_every: int = Field(default=200, description="steps between checkpoints", ge=1)
+
+
+_ALL = (
+    Preset(
+        name="micro",
+        hardware="2 CPU cores",
+        time="3 minutes",
+        expected="beats the mean image on held-out assets",
+        size=32,
+        patch=4,
+        stride=2,
+        width=128,
+        layers=4,
+        heads=4,
+        steps=800,
+        batch=4,
+        target_views=4,
+        lr=1e-3,
+        ema=0.99,
+    ),
+    Preset(
+        name="tiny",
+        hardware="2 CPU cores",
+        time="15 minutes",
+        expected="beats the mean image and the nearest view on held-out assets",
+        size=64,
+        patch=8,
+        stride=2,
+        width=192,
+        layers=6,
+        heads=6,
+        steps=1500,
+        batch=4,
+        target_views=4,
+        lr=8e-4,
+        ema=0.995,
+    ),
+    Preset(
+        name="small",
+        hardware="one GPU of 24 GB",
+        time="1 hour",
+        expected="not measured yet",
+        size=128,
+        patch=8,
+        width=512,
+        layers=12,
+        heads=8,
+        steps=20_000,
+        batch=8,
+        ema=0.999,
+        warmup=1000,
+        amp="bfloat16",
+        augment=False,
+        workers=8,
+        save_every=1000,
+    ),
+    Preset(
+        name="base",
+        hardware="8 GPUs of 80 GB",
+        time="1 day",
+        expected="not measured yet",
+        size=256,
+        patch=8,
+        width=768,
+        layers=12,
+        heads=12,
+        steps=60_000,
+        batch=8,
+        warmup=2000,
+        amp="bfloat16",
+        checkpointing=True,
+        augment=False,
+        workers=8,
+        save_every=2000,
+    ),
+    Preset(
+        name="paper",
+        hardware="64 A100",
+        time="3 days",
+        expected="not measured here; the paper: 30.78 dB on GSO, 8 views at 256",
+        size=256,
+        patch=8,
+        width=1024,
+        layers=24,
+        heads=16,
+        steps=80_000,
+        batch=8,
+        warmup=2000,
+        amp="bfloat16",
+        checkpointing=True,
+        masked=False,
+        mask=0.0,
+        depth=0.0,
+        scale_clip=-1.2,
+        augment=False,
+        workers=12,
+        save_every=2000,
+    ),
+)
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
+"""Name -> preset, from the smallest to the paper's."""
+
+
+def get(preset: str | Preset) -> Preset:
+    """The named preset; a `Preset` passes through.
+
+    Raises:
+        ConfigError: no such preset.
+    """
+    if isinstance(preset, Preset):
+        return preset
+    if preset not in PRESETS:
+        raise ConfigError(f"no preset '{preset}'; there are {', '.join(PRESETS)}")
+    return PRESETS[preset]

@@ -1,0 +1,42 @@
+"""The gate: train a set budget on a dataset, judge on held-out assets, say in one sentence whether it taught anything."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reconstruction.config import ValidateConfig
+from reconstruction.evaluate import HULL, MEAN, MODEL, NEAREST, evaluate
+from reconstruction.train import Progress, train
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Passed or not, why in one sentence, and the figures: `training` and `evaluation` as JSON-able dictionaries."""
+
+    passed: bool
+    sentence: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def validate(dataset_dir: str | Path, config: ValidateConfig, out: str | Path, progress: Progress | None = None) -> Verdict:
+    """Trains `config.preset` on the train split and judges on val and test; goes on where `out` was left.
+
+    It passes if and only if the model's mean PSNR beats the mean image's: with 20 objects or more, the paired 95 %
+    interval of the gain must lie above 0; with fewer, the mean must.
+
+    Raises:
+        ConfigError: the dataset has no training or no held-out assets, or its views don't suit the preset.
+        DivergenceError: training failed.
+    """
+    training = train(dataset_dir, config.preset, out, config.seed, config.device, progress)
+    result = evaluate(out, dataset_dir, ("val", "test"), config.views, config.device, config.objects)
+    gain, low, high = result.gains[MEAN]
+    passed = gain > 0 if low is None else low > 0
+    ours, others = result.summary[MODEL]["psnr"], {m: result.summary[m]["psnr"] for m in (MEAN, NEAREST, HULL)}
+    bounds = f", interval {low:+.2f} to {high:+.2f}" if low is not None and high is not None else ""
+    sentence = (
+        f"{'passed' if passed else 'failed'}: preset {config.preset} reaches {ours:.2f} dB on {len(result.objects)} held-out "
+        f"assets, {gain:+.2f} dB against the mean image{bounds} "
+        f"({', '.join(f'{name} {value:.2f}' for name, value in others.items())})"
+    )
+    return Verdict(passed, sentence, {"training": training, "evaluation": asdict(result)})
