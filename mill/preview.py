@@ -68,7 +68,7 @@ def write(
 
 
 def _render_config(resolution: int, views: int) -> RenderConfig:
-    cameras = {"preset": "ring", "views": views, "elevation": (20, 20), "framing": "tight"}
+    cameras = {"preset": "ring", "views": views, "elevation": (20, 20), "azimuth": (-60, 300), "framing": "tight"}
     passes = ("rgb", "normal", "depth", "mask", "part") if views > 1 else ("rgb",)
     return RenderConfig.model_validate(
         {"width": resolution, "height": resolution, "cameras": cameras, "passes": passes, "samples": 16, "device": "auto"}

@@ -1,0 +1,123 @@
+"""Commands on single assets: preview, specs, curate, score, doctor."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.progress import track
+
+from mill.commands.common import AsJson, Overrides, err, out, print_json
+
+
+def preview(
+    source: Annotated[str, typer.Argument(metavar="zeroverse|detailverse|FILE", help="What to show.", show_default=False)],
+    picture: Annotated[Path, typer.Option("--out", metavar="X.png", help="The contact sheet.", show_default=False)],
+    seed: Annotated[int, typer.Option(min=0, help="Dataset seed.")] = 0,
+    index: Annotated[int, typer.Option(min=0, help="Asset index; with --count, the first.")] = 0,
+    count: Annotated[int, typer.Option(min=1, max=400, help="More than 1: a grid of assets, one picture each.")] = 1,
+    resolution: Annotated[int, typer.Option(min=32, max=2048, help="Pixels of one picture's side.")] = 256,
+    glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Also write the asset as GLB.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Look at assets: RGB, normals, depth and parts of one, or a grid of many.
+
+    Examples:
+
+    versemill preview zeroverse --seed 1 --index 7 --out seven.png --glb seven.glb
+
+    versemill preview zeroverse --set preset=release --count 24 --out grid.png
+
+    versemill preview detailverse --set categories.vessel=1 --count 12 --out vessels.png
+
+    versemill preview chair.obj --out chair.png
+    """
+    from mill import preview as sheets
+
+    sheets.write(
+        source, picture, seed=seed, index=index, count=count, resolution=resolution, glb=glb, overrides=overrides or []
+    )
+    out.print(f"wrote {picture}" + (f" and {glb}" if glb else ""))
+
+
+def specs(
+    sample: Annotated[int, typer.Option(min=1, help="How many to draw.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Dataset seed.")] = 0,
+    build: Annotated[Path | None, typer.Option(metavar="SPEC.yaml", help="Build this specification instead.")] = None,
+    glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Where --build writes its asset.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Browse DetailVerse specifications as YAML; any of them can be edited and built.
+
+    Examples:
+
+    versemill specs --sample 20
+
+    versemill specs --sample 1 > mine.yaml; versemill specs --build mine.yaml --glb mine.glb
+    """
+    import detailverse
+    from mill import config
+    from versemill.errors import ConfigError
+    from versemill.gltf import to_glb
+
+    if build is not None:
+        if glb is None:
+            raise ConfigError("--build needs --glb X.glb to write to")
+        content = config.read_yaml(build)
+        spec = config.checked(str(build), detailverse.Specification, content)
+        asset = detailverse.build(spec, seed=seed)
+        glb.write_bytes(to_glb(asset))
+        out.print(f"wrote {glb}: {asset.caption}")
+        return
+    settings = config.settings("detailverse", detailverse.DetailverseConfig, overrides or [])
+    drawn = [detailverse.sample_spec(settings, seed, k).model_dump(mode="json") for k in range(sample)]
+    typer.echo(yaml.safe_dump_all(drawn, sort_keys=False, explicit_start=True), nl=False)
+
+
+def curate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Mesh files.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.", show_default=False)],
+    overrides: Overrides = None,
+) -> None:
+    """Clean meshes, make them watertight and sample them: per file NAME.glb, .watertight.ply, .fields.npz and .json.
+
+    Exit code 1 if any file was rejected; its NAME.json says why.
+
+    Example: versemill curate models/*.glb --out curated --set resolution=512
+    """
+    from curation import CurationConfig, Rejected
+    from curation.outputs import curate_file
+    from mill import config
+
+    settings = config.settings("curate", CurationConfig, overrides or [])
+    rejected = 0
+    for file in track(files, description="curating", console=err, disable=not err.is_terminal):
+        answer = curate_file(file, directory, settings)
+        if isinstance(answer, Rejected):
+            rejected += 1
+            out.print(f"[red]rejected[/red] {file}: {answer.reason}: {answer.message}", soft_wrap=True)
+        else:
+            out.print(f"[green]kept[/green] {file}: {len(answer.watertight_faces)} faces, {answer.methods.get('watertight')}")
+    raise typer.Exit(1 if rejected else 0)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Try every engine, device and library for real; say what was used, what is missing and the line that fixes it.
+
+    Exit code 1 if something that the main job needs is broken.
+
+    Example: versemill doctor
+    """
+    from mill import doctor as checks
+
+    marks = {"ok": "[green]ok     [/green]", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken [/red]"}
+    findings = []
+    for finding in checks.examine():
+        findings.append(finding)
+        if not as_json:
+            out.print(f"{marks[finding.state]} [bold]{finding.name}[/bold]: {finding.detail}", soft_wrap=True)
+            if finding.state != "ok" and finding.fix:
+                out.print(f"        fix: {finding.fix}", soft_wrap=True)
+    if as_json:
+        print_json([vars(finding) for finding in findings])
+    raise typer.Exit(1 if any(finding.state == "broken" for finding in findings) else 0)

@@ -1,0 +1,29 @@
+"""What every command shares: the consoles, the argument types, JSON on standard output."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Dataset = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `versemill run` wrote.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, e.g. render.width=256. Repeatable."),
+]
+RunOverrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="run.KEY=VALUE", help="Override a setting of section run, e.g. run.workers=8. Repeatable."),
+]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or ray://head:10001.")]
+
+
+def print_json(value: Any) -> None:
+    """Writes JSON for machines: sorted keys, nothing else on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, default=str) + "\n")

@@ -1,0 +1,205 @@
+"""Commands on datasets: list, run, status, verify, retry, regenerate, extend, debug, diff, report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from mill.commands.common import Address, AsJson, Dataset, Overrides, RunOverrides, err, out, print_json
+from versemill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mill.driver import Summary
+
+
+def list_(
+    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml; it may extend the bundled ones.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the named pipelines.
+
+    Example: versemill list
+    """
+    from mill import config
+
+    found = config.pipelines(file)
+    if as_json:
+        print_json([{"name": name, "description": description} for name, description in found])
+        return
+    table = Table("pipeline", "what it makes", box=None)
+    for name, description in found:
+        table.add_row(f"[bold]{name}[/bold]", description)
+    out.print(table)
+
+
+def run(
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="A name from `versemill list`.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the dataset goes.", show_default=False)],
+    assets: Annotated[int | None, typer.Option(help="How many assets to try.", show_default="the pipeline's")] = None,
+    seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
+    overrides: Overrides = None,
+    address: Address = None,
+    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml.")] = None,
+    only: Annotated[list[int] | None, typer.Option(metavar="INDEX", help="Make these assets alone and seal nothing.")] = None,
+) -> None:
+    """Mill a dataset: generate, curate, render, sample and seal shards. The same command goes on where it was.
+
+    Examples:
+
+    versemill run quickstart --out out/quickstart
+
+    versemill run files --out out/mine --set sources.files.folder=~/meshes
+
+    versemill run mixed --out out/big --assets 10000 --seed 7 --set run.workers=32 --set render.device=cuda
+    """
+    from mill import config, driver
+
+    loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
+    _finish(driver.run(loaded, _place(directory), address=address, only=only))
+
+
+def status(directory: Dataset, as_json: AsJson = False) -> None:
+    """Counts, rates, rejections by reason, failures, core-seconds by stage; while a run goes on and after.
+
+    Example: versemill status out/quickstart --json
+    """
+    from mill import status as view
+
+    facts = view.status(_place(directory))
+    if as_json:
+        print_json(facts)
+    else:
+        out.print(view.text(facts))
+
+
+def verify(
+    directory: Dataset,
+    quick: Annotated[bool, typer.Option("--quick", help="Presence and checksums only; don't decode the rows.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Make again what is at fault, from config and seed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find missing, extra, truncated or tampered shards, NaN, and cameras that don't reproject. Exit code 1 if any.
+
+    Example: versemill verify out/quickstart
+    """
+    from mill import maintenance
+    from mill import verify as check
+
+    problems = check.verify(_place(directory), deep=not quick)
+    if problems and repair:
+        for problem in problems:
+            err.print(f"[yellow]{problem}[/yellow]", soft_wrap=True)
+        maintenance.repair(_place(directory), deep=not quick)
+        problems = check.verify(_place(directory), deep=not quick)
+    if as_json:
+        print_json([vars(problem) for problem in problems])
+    else:
+        for problem in problems:
+            out.print(f"[red]{problem}[/red]", soft_wrap=True)
+        out.print(f"{directory}: {len(problems)} problems" if problems else f"{directory}: every shard is as the ledger says")
+    raise typer.Exit(1 if problems else 0)
+
+
+def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None) -> None:
+    """Make the failed assets again, and only them.
+
+    Example: versemill retry out/quickstart --set run.memory_mb=16000
+    """
+    from mill import maintenance
+
+    _finish(maintenance.retry(_place(directory), overrides or [], address=address))
+
+
+def regenerate(
+    directory: Dataset,
+    shards: Annotated[str, typer.Option(metavar="3,7-9", help="Which shards.", show_default=False)],
+    overrides: RunOverrides = None,
+    address: Address = None,
+) -> None:
+    """Make whole shards again from config and seed; on the same machine their bytes are the same.
+
+    Example: versemill regenerate out/quickstart --shards 3,7-9
+    """
+    from mill import maintenance
+
+    _finish(maintenance.regenerate(_place(directory), _numbers(shards), overrides or [], address=address))
+
+
+def extend(
+    directory: Dataset,
+    assets: Annotated[int, typer.Option(help="Assets in all, not how many more.", show_default=False)],
+    overrides: RunOverrides = None,
+    address: Address = None,
+) -> None:
+    """Make more of the same dataset; the rows that are there stay.
+
+    Example: versemill extend out/quickstart --assets 500
+    """
+    from mill import maintenance
+
+    _finish(maintenance.extend(_place(directory), assets, overrides or [], address=address))
+
+
+def debug(
+    directory: Dataset, index: Annotated[int, typer.Argument(help="Asset index, as the ledger names it.", show_default=False)]
+) -> None:
+    """Make one asset of a dataset in this process, without Ray: what it raises is shown whole.
+
+    Example: python -m pdb -m mill.cli debug out/quickstart 17
+    """
+    from mill import maintenance
+
+    made = maintenance.debug(_place(directory), index)
+    print_json(made.record)
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", show_default=False)],
+    second: Annotated[Path, typer.Argument(metavar="B", show_default=False)],
+) -> None:
+    """What differs between two datasets: config, versions, shards. Exit code 1 if anything does.
+
+    Example: versemill diff out/monday out/tuesday
+    """
+    from mill import maintenance
+
+    lines = maintenance.diff(_place(first), _place(second))
+    for line in lines:
+        out.print(line, soft_wrap=True)
+    if not lines:
+        out.print("equal: the same config, and every shard has the same SHA-256")
+    raise typer.Exit(1 if lines else 0)
+
+
+def report(directory: Dataset) -> None:
+    """Write DIR/report.html: gallery, passes, shares, rejections, timings, failures, validation. One self-contained page.
+
+    Example: versemill report out/quickstart
+    """
+    from mill import report as page
+
+    out.print(f"wrote {page.write(_place(directory))}")
+
+
+def _finish(summary: "Summary") -> None:
+    """Exit code 4 tells a script that some assets failed; rejections are answers, not failures."""
+    raise typer.Exit(4 if summary.failed else 0)
+
+
+def _numbers(text: str) -> list[int]:
+    """ "3,7-9" as [3, 7, 8, 9]."""
+    found: list[int] = []
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-")
+        if not low.isdigit() or (dash and not high.isdigit()):
+            raise ConfigError(f"shards are numbers and ranges such as 3,7-9, got '{text}'")
+        found += range(int(low), int(high or low) + 1)
+    return found
+
+
+def _place(directory: Path) -> str:
+    """The folder or URI as typed: pathlib would halve the slashes of s3://."""
+    text = str(directory)
+    scheme, colon, rest = text.partition(":/")
+    return f"{scheme}://{rest.lstrip('/')}" if colon and scheme.isalnum() else text

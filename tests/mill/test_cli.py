@@ -1,0 +1,85 @@
+"""The command line: exit codes that scripts rely on, one line per mistake, help that teaches."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from mill import cli
+from mill.commands.datasets import _numbers, _place
+from versemill.errors import ConfigError
+
+
+def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The real program in a process of its own."""
+    command = [sys.executable, "-m", "mill.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "quikstart", "--out", "x"], "did you mean 'quickstart'"),
+        (["run", "quickstart", "--out", "x", "--assets", "-3"], "assets"),
+        (["run", "quickstart", "--out", "x", "--set", "render.wdith=3"], "did you mean"),
+        (["run", "quickstart", "--out", "x", "--set", "run.workers=0"], "run.workers"),
+        (["run", "quickstart", "--out", "x", "--set", "nonsense"], "section.key=value"),
+        (["run", "quickstart", "--out", "/proc/nowhere/x"], "/proc/nowhere"),
+        (["run", "files", "--out", "x"], "folder"),
+        (["status", "nowhere"], "nowhere"),
+        (["verify", "nowhere"], "nowhere"),
+        (["report", "nowhere"], "nowhere"),
+        (["validate", "nowhere"], "nowhere"),
+        (["preview", "no-such-mesh.obj", "--out", "x.png"], "no-such-mesh.obj"),
+        (["preview", "zeroverse", "--out", "no/such/folder/x.png"], "no/such/folder"),
+        (["train", "gan", "nowhere", "--out", "x"], "gan"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:
+    answer = versemill(*arguments, cwd=tmp_path)
+    assert answer.returncode == 2, answer.stderr
+    lines = answer.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not list(tmp_path.iterdir()), "nothing was done"
+
+
+def test_help_names_every_command_with_an_example() -> None:
+    runner = CliRunner()
+    for commands in cli.GROUPS.values():
+        for command in commands:
+            shown = runner.invoke(cli.app, [command.__name__.strip("_"), "--help"])
+            assert shown.exit_code == 0
+            assert "Example" in shown.output
+
+
+def test_list_as_json_holds_the_named_pipelines() -> None:
+    found = json.loads(CliRunner().invoke(cli.app, ["list", "--json"]).output)
+    names = [entry["name"] for entry in found]
+    assert {"quickstart", "zeroverse-paper", "detailverse", "mixed", "files"} <= set(names)
+    assert all(entry["description"] for entry in found)
+
+
+def test_preview_writes_a_sheet_and_a_glb(tmp_path: Path) -> None:
+    picture, glb = tmp_path / "x.png", tmp_path / "x.glb"
+    arguments = ["preview", "zeroverse", "--seed", "3", "--out", str(picture), "--glb", str(glb), "--resolution", "64"]
+    answer = CliRunner().invoke(cli.app, arguments)
+    assert answer.exit_code == 0, answer.output
+    pixels = np.asarray(Image.open(picture))
+    assert pixels.shape[1] > 4 * 64
+    assert pixels.std() > 10
+    again = CliRunner().invoke(cli.app, ["preview", str(glb), "--out", str(tmp_path / "again.png"), "--resolution", "64"])
+    assert again.exit_code == 0, again.output
+
+
+def test_shard_numbers_and_places() -> None:
+    assert _numbers("3,7-9") == [3, 7, 8, 9]
+    with pytest.raises(ConfigError, match="3,7-9"):
+        _numbers("3,x")
+    assert _place(Path("s3://bucket/key")) == "s3://bucket/key"
+    assert _place(Path("out/x")) == "out/x"
