@@ -62,8 +62,8 @@ def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
     Raises:
         ConfigError: there is no cluster at the address.
     """
-    for key, value in (QUIET | ({} if address else _secret())).items():
-        os.environ.setdefault(key, value)
+    for name, setting in (QUIET | ({} if address else _secret())).items():
+        os.environ.setdefault(name, setting)
     import ray
 
     if ray.is_initialized():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -33,9 +33,11 @@ class RunConfig(Config):
         default=None, description="assets to make; with only a folder of files, all of them by default", gt=0, le=10**9
     )
     seed: int = Field(default=0, description="dataset seed: with the config, it decides every byte", ge=0, lt=2**63)
-    workers: int | Literal["auto"] = Field(default="auto", description="assets made at once; auto: one per core", gt=0)
-    chunk: int | Literal["auto"] = Field(
-        default="auto", description="assets per Ray task; auto: what takes about a second", gt=0, le=1000
+    workers: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
+        default="auto", description="assets made at once; auto: one per core"
+    )
+    chunk: Annotated[int, Field(gt=0, le=1000)] | Literal["auto"] = Field(
+        default="auto", description="assets per Ray task; auto: what takes about a second"
     )
     deadline_s: float = Field(default=300.0, description="seconds one asset may take before its worker is killed", gt=0)
     memory_mb: int = Field(default=4096, description="MiB one worker may hold before it is killed", gt=0)
@@ -95,7 +97,7 @@ class Pipeline:
         """What decides the dataset's bytes: everything but the section `validate`, where a folder lies, and how it is run."""
         kept = {name: value for name, value in self.resolved.items() if name not in ("run", "validate")}
         entries = {
-            name: {k: v for k, v in entry.items() if not (entry["source"] == "files" and k == "folder")}
+            name: {k: v for k, v in entry.items() if not (entry["source"] == "files" and k == "path")}
             for name, entry in self.resolved["sources"].items()
         }
         return {**kept, "sources": entries, "seed": self.run.seed, "conventions": CONVENTION_VERSION}
@@ -134,6 +136,14 @@ def load(
     return _build(pipeline, merged)
 
 
+def restore(name: str, resolved: Mapping[str, Any], overrides: Sequence[str] = ()) -> Pipeline:
+    """The pipeline of a dataset, from the resolved config in its dataset.json; see `load` for `overrides`."""
+    merged: dict[str, Any] = {"description": "", **resolved}
+    for text in overrides:
+        merged = _merge(merged, _override(text))
+    return _build(name, merged)
+
+
 def pipelines(file: str | Path | None = None) -> list[tuple[str, str]]:
     """(name, description) of every pipeline, in the file's order; the ones in `file` come last.
 
@@ -141,6 +151,39 @@ def pipelines(file: str | Path | None = None) -> list[tuple[str, str]]:
         ConfigError: the file can't be read.
     """
     return [(name, str((body or {}).get("description", ""))) for name, body in _read(file).items()]
+
+
+def settings(name: str, model: type[Any], overrides: Sequence[str] = ()) -> Any:
+    """One stage's own config, with "key=value" overrides: what a command on single assets takes.
+
+    Raises:
+        ConfigError: an unknown key or an invalid value.
+    """
+    merged: dict[str, Any] = {}
+    for text in overrides:
+        merged = _merge(merged, _override(text))
+    return checked(name, model, merged)
+
+
+def checked(name: str, model: type[Any], content: Any) -> Any:
+    """A model built from parsed YAML; `name` says in the error where the content comes from.
+
+    Raises:
+        ConfigError: an unknown key or an invalid value.
+    """
+    return _section(name, name, model, content)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file.
+
+    Raises:
+        ConfigError: it can't be read or is not YAML.
+    """
+    try:
+        return _parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't read {path}: {error}") from error
 
 
 class _Loader(yaml.SafeLoader):

@@ -222,7 +222,7 @@ def _comparable(info: Mapping[str, Any]) -> dict[str, Any]:
     """What must be equal for two runs to write into one folder."""
     config = {k: v for k, v in info["config"].items() if k not in ("run", "validate")}
     entries = {
-        name: {k: v for k, v in entry.items() if not (entry["source"] == "files" and k == "folder")}
+        name: {k: v for k, v in entry.items() if not (entry["source"] == "files" and k == "path")}
         for name, entry in config["sources"].items()
     }
     files = {e: {p: item["sha256"] for p, item in record.items()} for e, record in info["files"].items()}

@@ -18,14 +18,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mill import cluster, sources, stages
+from mill import cluster, stages
 from mill import dataset as layout
 from mill.config import Pipeline
 from mill.dataset import Dataset
 from mill.fingerprint import fingerprint
+from mill.plan import Plan
 from mill.progress import Display, Tally
 from mill.schedule import Schedule
-from mill.stages import Order, Recipe
+from mill.stages import Order
 from mill.watchdog import Sight, signal_of
 from mill.worker import Answer, Error, Fatal, Maker, Work, record_file, row_file, seal_shard, staged, warm, work
 from shards import storage
@@ -113,43 +114,17 @@ def run(
     """
     dataset = Dataset.at(out)
     with layout.locked(dataset), _terminable():
-        known = (dataset.read("dataset.json") or {}).get("files", {})
-        files = _source_files(pipeline, known)
-        items = {name: _items(pipeline, name) for name in pipeline.sources}
-        assets = _count(pipeline, items)
+        plan = Plan.of(pipeline, (dataset.read("dataset.json") or {}).get("files", {}))
         try:
-            layout.establish(dataset, layout.describe(pipeline, assets, files))
+            layout.establish(dataset, layout.describe(pipeline, plan.assets, plan.files))
         except OSError as error:
             raise ConfigError(f"can't write to '{out}': {error.strerror or error}") from error
-        if only is not None and (bad := [index for index in only if not 0 <= index < assets]):
-            raise ConfigError(f"index {bad[0]} is not in this dataset; it has 0..{assets - 1}")
+        if only is not None and (bad := [index for index in only if not 0 <= index < plan.assets]):
+            raise ConfigError(f"index {bad[0]} is not in this dataset; it has 0..{plan.assets - 1}")
         sealed = dataset.sealed()
         if only is None and len(sealed) == dataset.shards:
             return summarise(dataset)
-        return _Run(pipeline, dataset, items, sealed, progress, only, maker).go(address)
-
-
-def _source_files(pipeline: Pipeline, known: dict[str, Any]) -> dict[str, Any]:
-    entries = {name: entry for name, entry in pipeline.sources.items() if isinstance(entry.config, sources.FilesConfig)}
-    return {name: sources.record(entry.config, known.get(name)) for name, entry in entries.items()}
-
-
-def _items(pipeline: Pipeline, name: str) -> list[str] | None:
-    entry = pipeline.sources[name]
-    supply = sources.find(entry.source).items
-    return None if supply is None else supply(entry.config)
-
-
-def _count(pipeline: Pipeline, items: dict[str, list[str] | None]) -> int:
-    """How many assets the dataset has."""
-    wanted, supplies = pipeline.run.assets, list(items.values())
-    if len(supplies) == 1 and (only := supplies[0]) is not None:
-        if wanted is not None and wanted > len(only):
-            raise ConfigError(f"{wanted} assets asked for, but source '{next(iter(items))}' has {len(only)} files")
-        return wanted or len(only)
-    if wanted is None:
-        raise ConfigError(f"how many assets? pipeline '{pipeline.name}' doesn't say: --assets N or --set run.assets=N")
-    return wanted
+        return _Run(plan, dataset, sealed, progress, only, maker).go(address)
 
 
 @contextlib.contextmanager
@@ -173,27 +148,16 @@ class _Run:
     """The state of one run. Everything that must survive it is on disk."""
 
     def __init__(
-        self,
-        pipeline: Pipeline,
-        dataset: Dataset,
-        items: dict[str, list[str] | None],
-        sealed: list[int],
-        progress: bool,
-        only: Sequence[int] | None,
-        maker: Maker,
+        self, plan: Plan, dataset: Dataset, sealed: list[int], progress: bool, only: Sequence[int] | None, maker: Maker
     ) -> None:
-        self.pipeline, self.dataset, self.items, self.sealed, self.only = pipeline, dataset, items, sealed, only
+        self.plan, self.dataset, self.sealed, self.only = plan, dataset, sealed, only
         self.id = secrets.token_hex(6)
         self.real = maker is stages.make
-        self.device = resolve(pipeline.render.device) if self.real else "cpu"
+        self.device = resolve(plan.pipeline.render.device) if self.real else "cpu"
         self.print = fingerprint(self.device)
         self.fingerprint = digest(self.print)
         self.staging = f"only/{self.id}" if only is not None else f"staging/{self.fingerprint[:12]}"
-        shares = {name: entry.share for name, entry in pipeline.sources.items()}
-        self.entries = list(shares)
-        self.assigned = sources.assign(shares, pipeline.run.seed, dataset.assets)
-        self.ordinals = sources.ordinals(self.assigned)
-        self.limits = pipeline.run
+        self.limits = plan.pipeline.run
         self.maker = maker
         self.progress = progress
         self.tasks: dict[Any, Task] = {}
@@ -270,16 +234,7 @@ class _Run:
     def _submit_shared(self, kernels: tuple[str, ...]) -> None:
         import ray
 
-        recipe = Recipe(
-            seed=self.pipeline.run.seed,
-            sources={name: (entry.source, entry.config) for name, entry in self.pipeline.sources.items()},
-            curate=self.pipeline.curate,
-            render=self.pipeline.render,
-            fields=self.pipeline.fields,
-            shards=self.pipeline.shards,
-            digest=self.dataset.info["digest"],
-            fingerprint=self.fingerprint,
-        )
+        recipe = self.plan.recipe(self.dataset.info["digest"], self.fingerprint)
         uri = self.dataset.root if self.dataset.local else self.dataset.uri
         self.shared = ray.put(Work(uri, self.staging, self.id, recipe, self.maker, kernels, self.device))
         gpus = min(1.0, self.cluster.gpus / self.width) if self.device.startswith("cuda") else 0.0
@@ -324,18 +279,10 @@ class _Run:
                 if self.schedule.to_seal:  # taking may have found shards with nothing left to make
                     return self._start()
                 return False
-            orders = tuple(self._order(index) for index in indices)
+            orders = tuple(self.plan.order(index) for index in indices)
             self.tasks[self.work.remote(self.shared, token, orders)] = Task(token, orders)
         self.count += 1
         return True
-
-    def _order(self, index: int) -> Order:
-        entry = self.entries[int(self.assigned[index])]
-        supply = self.items[entry]
-        if supply is None:
-            return Order(index, entry)
-        k = int(self.ordinals[index])
-        return Order(index, entry, supply[k] if k < len(supply) else "")
 
     def _receive(self, ref: Any, task: Task) -> None:
         import ray
@@ -388,9 +335,9 @@ class _Run:
     def _failed(self, index: int, reason: str, stage: str, message: str, sign: str | None, log: list[str]) -> None:
         if self.schedule.blame(index):
             return
-        order = self._order(index)
-        failure = {"stage": stage, "reason": reason, "signal": sign, "message": message}
-        failure |= {"tries": self.schedule.tries(index), "seed": self.pipeline.run.seed, "log": log}
+        order = self.plan.order(index)
+        failure: dict[str, Any] = {"stage": stage, "reason": reason, "signal": sign, "message": message}
+        failure |= {"tries": self.schedule.tries(index), "log": log}
         record = {"index": index, "source": order.entry, "status": "failed", "failure": failure}
         if order.item:
             record["item"] = order.item
@@ -466,7 +413,7 @@ class _Run:
     def _sealed(self, shard: int, answer: dict[str, Any]) -> None:
         """Writes the ledger entry, which makes the shard count, and removes its staging files."""
         self.cpu += answer["cpu"]
-        self.stage_seconds["seal"] = self.stage_seconds.get("seal", 0.0) + answer["cpu"]
+        self.stage_seconds["seal"] = self.stage_seconds.get("seal", 0.0) + answer["sealing"]
         records = self._records(shard)
         self.dataset.write(self.dataset.timings_file(shard), _timings(shard, records))
         entry = ledger_entry(self.dataset, shard, answer["facts"], records, self.print)
@@ -586,4 +533,12 @@ def summarise(dataset: Dataset, **of_run: Any) -> Summary:
     )
 
 
-__all__ = ["Summary", "run", "summarise"]
+def try_task() -> str:
+    """Starts Ray, runs one task on it and stops it; says what was found. For `versemill doctor`."""
+    started = time.monotonic()
+    with cluster.joined(None, 1) as found:
+        import ray
+
+        pid = ray.get(ray.remote(os.getpid).remote())
+        text = f"Ray {ray.__version__}: a task ran in process {pid}; {found.cpus} slot, {cluster.cores()} cores"
+    return f"{text}; started and stopped in {time.monotonic() - started:.0f} s"

@@ -1,5 +1,6 @@
 """What else decides the bytes besides config and seed: package versions, the processor, the render device."""
 
+import importlib
 import platform
 import sys
 from functools import cache
@@ -52,9 +53,8 @@ def _version(package: str) -> str | None:
 
 def _instructions() -> list[str]:
     """Instruction sets in use, as numpy found them at run time; its kernels differ in the last bit between them."""
-    from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[attr-defined]
-
-    return sorted(name for name, present in __cpu_features__.items() if present)
+    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
+    return sorted(name for name, present in features.items() if present)
 
 
 def _device(name: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Schedule:
         """The assets of the next task; empty when there is none to start now."""
         if self._again:
             return (self._again.popleft(),)
-        taken = []
+        taken: list[int] = []
         size = self.size()
         while len(taken) < size:
             index = next(self._fresh, None)

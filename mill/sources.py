@@ -32,7 +32,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 class FilesConfig(Config):
     """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths."""
 
-    folder: str = Field(default="", description="folder of mesh files; relative to the working directory")
+    path: str = Field(default="", description="folder of mesh files; relative to the working directory")
     limits: LoadLimits = Field(default=LoadLimits(), description="what a file may ask of this machine")
 
 
@@ -69,7 +69,7 @@ def _file(config: FilesConfig, seed: int, index: int, item: str | None) -> Asset
     import curation
 
     assert item is not None
-    asset = curation.load(Path(config.folder) / item, config.limits)
+    asset = curation.load(Path(config.path) / item, config.limits)
     provenance = {**asset.provenance, "file": item}
     return dataclasses.replace(asset, seed=seed, index=index, source="files", provenance=provenance)
 
@@ -82,14 +82,14 @@ def mesh_files(config: FilesConfig) -> list[str]:
     """
     found = [name for name in _files(config) if Path(name).suffix.lower() in MESH_SUFFIXES]
     if not found:
-        raise ConfigError(f"no mesh file in '{config.folder}' ({', '.join(sorted(MESH_SUFFIXES))})")
+        raise ConfigError(f"no mesh file in '{config.path}' ({', '.join(sorted(MESH_SUFFIXES))})")
     return found
 
 
 def _files(config: FilesConfig) -> list[str]:
-    if not config.folder:
-        raise ConfigError("source 'files' needs its folder: --set sources.files.folder=PATH")
-    root = Path(config.folder)
+    if not config.path:
+        raise ConfigError("source 'files' needs its folder: --set sources.files.path=DIR")
+    root = Path(config.path)
     if not root.is_dir():
         raise ConfigError(f"the folder of source 'files' does not exist: {root}")
     wanted = MESH_SUFFIXES | COMPANION_SUFFIXES
@@ -172,7 +172,7 @@ def record(config: FilesConfig, known: Mapping[str, Any] | None = None) -> dict[
     """
     result = {}
     for name in _files(config):
-        path = Path(config.folder) / name
+        path = Path(config.path) / name
         stat = path.stat()
         old = (known or {}).get(name)
         if old and (old["bytes"], old["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):

@@ -125,11 +125,9 @@ def _make(recipe: Recipe, order: Order, clock: Clock) -> pa.Table | Rejected:
         views = render.render(curated.asset, recipe.render)
     with clock("fields"):
         fields = curation.sample(curated, recipe.fields)
-        distance = curation.depth_to_surface(curated, views)
-    limit = recipe.fields.max_depth_to_surface * 2 / 256
-    if distance > limit:
-        text = f"unprojected depth lies {distance:.4g} from the sampled surface on average; the limit is {limit:.4g}"
-        return Rejected("agreement", "depth_off_surface", text, distance, limit)
+        agreement = curation.check_agreement(curated, views, recipe.fields)
+    if isinstance(agreement, Rejected):
+        return agreement
     with clock("encode"):
         return shards.encode_row(
             curated,
@@ -139,5 +137,5 @@ def _make(recipe: Recipe, order: Order, clock: Clock) -> pa.Table | Rejected:
             digest=recipe.digest,
             fingerprint=recipe.fingerprint,
             split=seeds.split(recipe.seed, order.index, recipe.shards.splits),
-            depth_to_surface=distance,
+            depth_to_surface=agreement,
         )

@@ -1,0 +1,164 @@
+"""A finished dataset's later life: retry what failed, remake shards, make more of it, compare two, look at one asset.
+
+Each of these opens shards again (their ledger entries go, which makes them unfinished) and then is the run.
+The dataset's own dataset.json says how its assets are made; nothing has to be repeated.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mill import stages
+from mill.config import Pipeline, restore
+from mill.dataset import Dataset, differences, locked
+from mill.driver import Summary, run
+from mill.fingerprint import fingerprint
+from mill.plan import Plan
+from mill.stages import Made
+from mill.verify import verify
+from mill.worker import Maker, record_file, row_file
+from shards.schema import SCHEMA
+from shards.writing import write_row
+from versemill.config import digest
+from versemill.errors import ConfigError
+
+
+def pipeline_of(dataset: Dataset, overrides: Sequence[str] = ()) -> Pipeline:
+    """The pipeline that a dataset is made by, with its number of assets; `overrides` may only touch the section `run`."""
+    for text in overrides:
+        if not text.startswith("run."):
+            raise ConfigError(f"a dataset's config can't be changed ('{text}'); only run.workers and the like can")
+    return restore(dataset.info["pipeline"], dataset.info["config"], [f"run.assets={dataset.assets}", *overrides])
+
+
+def retry(directory: str | Path, overrides: Sequence[str] = (), maker: Maker = stages.make, **options: Any) -> Summary:
+    """Makes the failed assets again, and only them: the rows of their shards are kept.
+
+    Args:
+        options: of `mill.driver.run`.
+    """
+    dataset = Dataset.open(directory)
+    with locked(dataset):
+        for shard in dataset.sealed():
+            entry = dataset.read(dataset.ledger_file(shard))
+            if entry and entry["failures"]:
+                _reopen(dataset, shard, entry, keep=True)
+    return run(pipeline_of(dataset, overrides), directory, maker=maker, **options)
+
+
+def regenerate(
+    directory: str | Path, shards: Iterable[int], overrides: Sequence[str] = (), maker: Maker = stages.make, **options: Any
+) -> Summary:
+    """Makes whole shards again, from nothing but config and seed.
+
+    Raises:
+        ConfigError: a shard that the dataset does not have.
+    """
+    dataset = Dataset.open(directory)
+    wanted = sorted(set(shards))
+    if bad := [shard for shard in wanted if not 0 <= shard < dataset.shards]:
+        raise ConfigError(f"shard {bad[0]} is not in this dataset; it has 0..{dataset.shards - 1}")
+    with locked(dataset):
+        for shard in wanted:
+            _reopen(dataset, shard, None, keep=False)
+    return run(pipeline_of(dataset, overrides), directory, maker=maker, **options)
+
+
+def repair(directory: str | Path, deep: bool = False, maker: Maker = stages.make, **options: Any) -> Summary:
+    """Makes every shard again that `mill.verify.verify` finds fault with, and the unsealed ones."""
+    faulty = {problem.shard for problem in verify(directory, deep) if problem.shard is not None}
+    return regenerate(directory, faulty, maker=maker, **options)
+
+
+def extend(
+    directory: str | Path, assets: int, overrides: Sequence[str] = (), maker: Maker = stages.make, **options: Any
+) -> Summary:
+    """More of the same dataset: `assets` in all. Rows that are there stay; a last shard that was not full is filled.
+
+    Raises:
+        ConfigError: fewer assets than there are.
+    """
+    dataset = Dataset.open(directory)
+    if assets < dataset.assets:
+        raise ConfigError(f"'{directory}' has {dataset.assets} assets already; extend it to more, not to {assets}")
+    Plan.of(pipeline_of(dataset, [f"run.assets={assets}", *overrides]), dataset.info["files"])
+    with locked(dataset):
+        last = dataset.shards - 1
+        entry = dataset.read(dataset.ledger_file(last))
+        if entry and len(dataset.indices(last)) < dataset.per_shard and assets > dataset.assets:
+            _reopen(dataset, last, entry, keep=True, failures=True)
+        dataset.write("dataset.json", {**dataset.info, "assets": assets})
+    grown = Dataset.open(directory)
+    return run(pipeline_of(grown, overrides), directory, maker=maker, **options)
+
+
+def debug(directory: str | Path, index: int, maker: Maker = stages.make) -> Made:
+    """Makes one asset of a dataset in this process, without Ray: what it raises is raised here, for a debugger.
+
+    Raises:
+        ConfigError: the dataset has no such index.
+    """
+    dataset = Dataset.open(directory)
+    if not 0 <= index < dataset.assets:
+        raise ConfigError(f"index {index} is not in this dataset; it has 0..{dataset.assets - 1}")
+    pipeline = pipeline_of(dataset)
+    plan = Plan.of(pipeline, dataset.info["files"])
+    made_with = digest(fingerprint(pipeline.render.device))
+    return maker(plan.recipe(dataset.info["digest"], made_with), plan.order(index), lambda stage: None)
+
+
+def diff(first: str | Path, second: str | Path) -> list[str]:
+    """What differs between two datasets: config, assets, fingerprints, shards; empty when their rows are the same bytes.
+
+    A shard counts as equal only by its SHA-256; under different fingerprints shards are "remade", not equal.
+    """
+    a, b = Dataset.open(first), Dataset.open(second)
+    kept = ("seed", "assets", "config", "conventions", "versions", "digest")
+    lines = differences({k: _data(a.info, k) for k in kept}, {k: _data(b.info, k) for k in kept})
+    entries = [{s: d.read(d.ledger_file(s)) or {} for s in d.sealed()} for d in (a, b)]
+    for shard in sorted({*entries[0], *entries[1]}):
+        one, two = entries[0].get(shard), entries[1].get(shard)
+        if one is None or two is None:
+            lines.append(f"shard {shard}: only in {first if two is None else second}")
+        elif one["sha256"] != two["sha256"]:
+            why = differences(one["fingerprint"], two["fingerprint"]) or differences(one["indices"], two["indices"])
+            lines.append(f"shard {shard}: {one['sha256'][:12]} -> {two['sha256'][:12]}" + (f" ({why[0]})" if why else ""))
+    return lines
+
+
+def _data(info: dict[str, Any], key: str) -> Any:
+    return {k: v for k, v in info[key].items() if k != "run"} if key == "config" else info[key]
+
+
+def _reopen(dataset: Dataset, shard: int, entry: dict[str, Any] | None, keep: bool, failures: bool = False) -> None:
+    """Makes a shard unfinished; its rows and rejections go back to staging first when they are to be kept."""
+    if keep and entry is not None:
+        staging = f"staging/{digest(entry['fingerprint'])[:12]}"
+        seconds = (dataset.read(dataset.timings_file(shard)) or {"assets": {}})["assets"]
+        fates = {r["index"]: ("rejected", r) for r in entry["rejections"]}
+        if failures:
+            fates |= {f["index"]: ("failed", f) for f in entry["failures"]}
+        for index, table in _rows(dataset, entry):
+            write_row(dataset.fs, dataset.path(row_file(staging, index)), table)
+            fates[index] = ("row", {"index": index, "source": entry["sources"][str(index)]})
+        for index, (status, fact) in sorted(fates.items()):
+            base = {k: fact[k] for k in ("index", "source", "item") if k in fact}
+            rest = {k: v for k, v in fact.items() if k not in base}
+            kind = {"rejected": "rejection", "failed": "failure"}.get(status)
+            record = {**seconds.get(str(index), {}), **base, "status": status, **({kind: rest} if kind else {})}
+            dataset.write(record_file(staging, index), record)
+    dataset.remove(dataset.ledger_file(shard))
+
+
+def _rows(dataset: Dataset, entry: dict[str, Any]) -> Iterable[tuple[int, pa.Table]]:
+    """The rows of a sealed shard as the one-row tables that it was sealed from."""
+    with pq.ParquetFile(dataset.path(entry["file"]), filesystem=dataset.fs) as file:
+        position = 0
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group).replace_schema_metadata(SCHEMA.metadata)
+            for k in range(table.num_rows):
+                yield entry["indices"][position], table.slice(k, 1)
+                position += 1

@@ -1,0 +1,174 @@
+"""How a dataset stands: counts per stage, rates, rejections, failures, seconds. While a run goes on, and after."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mill.dataset import Dataset, is_running
+from mill.progress import counts, duration
+from mill.stages import STAGES
+
+STAGE_OF = {"ingest": "source", "source": "source", "render": "render", "fields": "fields", "encode": "encode"}
+"""Stage of a rejection -> the stage of `STAGES` that it happened in; all others are curation's."""
+
+
+def status(directory: str | Path) -> dict[str, Any]:
+    """Facts of a dataset, JSON-able.
+
+    Returns:
+        `pipeline`, `seed`, `digest`, `state` ("running", "complete", "stopped"), `assets`, `shards` {sealed, total, bytes},
+        `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
+        `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
+        `rejections` ["stage: reason" -> count], `failures` [index, stage, reason, signal, message, command],
+        `runs` (their records) and `run`, the latest with `rate` (assets per second), `eta` and `busy`.
+
+    Raises:
+        ConfigError: there is no dataset.
+    """
+    dataset = Dataset.open(directory)
+    sealed = dataset.sealed()
+    entries = [entry for shard in sealed if (entry := dataset.read(dataset.ledger_file(shard)))]
+    staged = _staged(dataset)
+    runs = dataset.runs()
+    rejections = [r for e in entries for r in e["rejections"]] + [_flat(r) for r in staged if r["status"] == "rejected"]
+    failures = [f for e in entries for f in e["failures"]] + [_flat(r) for r in staged if r["status"] == "failed"]
+    rows = sum(e["rows"] for e in entries) + sum(r["status"] == "row" for r in staged)
+    done = rows + len(rejections) + len(failures)
+    running = is_running(dataset)
+    complete = len(entries) == dataset.shards
+    return {
+        "directory": str(directory),
+        "pipeline": dataset.info["pipeline"],
+        "seed": dataset.info["seed"],
+        "digest": dataset.info["digest"],
+        "state": "running" if running else "complete" if complete else "stopped",
+        "assets": dataset.assets,
+        "shards": {"sealed": len(entries), "total": dataset.shards, "bytes": sum(e["bytes"] for e in entries)},
+        "counts": {
+            "rows": rows,
+            "rejected": len(rejections),
+            "failed": len(failures),
+            "staged": len(staged),
+            "left": dataset.assets - done,
+        },
+        "sources": _by_source(dataset, entries, staged),
+        "stages": _stages(dataset, sealed, staged, rejections, failures),
+        "rejections": _tally(f"{r['stage']}: {r['reason']}" for r in rejections),
+        "failures": [_failure(dataset, f) for f in sorted(failures, key=lambda f: f["index"])],
+        "run": _latest(runs, dataset.assets - done, running),
+        "runs": runs,
+    }
+
+
+def _staged(dataset: Dataset) -> list[dict[str, Any]]:
+    from mill.worker import record_file, staged
+
+    names = [f"staging/{name}" for name in dataset.folders("staging")]
+    found = (dataset.read(record_file(name, index)) for name in names for index in staged(dataset, name))
+    return [record for record in found if record is not None]
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    return {"index": record["index"], "source": record["source"], **(record.get("rejection") or record["failure"])}
+
+
+def _by_source(dataset: Dataset, entries: list[dict[str, Any]], staged: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    found = {name: {"rows": 0, "rejected": 0, "failed": 0} for name in dataset.info["config"]["sources"]}
+    for entry in entries:
+        fate = dict.fromkeys((str(r["index"]) for r in entry["rejections"]), "rejected")
+        fate |= dict.fromkeys((str(f["index"]) for f in entry["failures"]), "failed")
+        for index, name in entry["sources"].items():
+            found[name][fate.get(index, "rows")] += 1
+    for record in staged:
+        found[record["source"]]["rows" if record["status"] == "row" else record["status"]] += 1
+    return found
+
+
+def _stages(
+    dataset: Dataset,
+    sealed: list[int],
+    staged: list[dict[str, Any]],
+    rejections: list[dict[str, Any]],
+    failures: list[dict[str, Any]],
+) -> dict[str, dict[str, float]]:
+    """Per stage: assets that entered and passed, and mean CPU and wall seconds of those that entered."""
+    timed = [t for shard in sealed for t in (dataset.read(dataset.timings_file(shard)) or {"assets": {}})["assets"].values()]
+    timed += staged
+    lost = _tally(STAGE_OF.get(r["stage"], "curate") for r in [*rejections, *failures])
+    result = {}
+    for stage in STAGES:
+        pairs = [t["seconds"][stage] for t in timed if stage in t.get("seconds", {})]
+        entered = len(pairs)
+        result[stage] = {
+            "entered": entered,
+            "passed": max(entered - lost.get(stage, 0), 0),
+            "cpu": round(sum(cpu for _, cpu in pairs) / max(entered, 1), 4),
+            "wall": round(sum(wall for wall, _ in pairs) / max(entered, 1), 4),
+        }
+    return result
+
+
+def _tally(words: Any) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for word in words:
+        found[word] = found.get(word, 0) + 1
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _failure(dataset: Dataset, failure: dict[str, Any]) -> dict[str, Any]:
+    command = f"versemill run {dataset.info['pipeline']} --seed {dataset.info['seed']} --only {failure['index']}"
+    return {**failure, "seed": dataset.info["seed"], "command": command}
+
+
+def _latest(runs: list[dict[str, Any]], left: int, running: bool) -> dict[str, Any] | None:
+    if not runs:
+        return None
+    latest = dict(runs[-1])
+    latest["rate"] = round(latest["made"] / latest["wall"], 4) if latest["wall"] else 0.0
+    latest["eta"] = round(left / latest["rate"]) if running and latest["rate"] else None
+    if latest["state"] == "running" and not running:
+        latest["state"] = "killed"
+    return latest
+
+
+def text(facts: dict[str, Any]) -> RenderableType:
+    """The facts of `status` as a page for a terminal."""
+    numbers, shards, run = facts["counts"], facts["shards"], facts["run"]
+    head = Text.assemble(
+        (f"{facts['directory']}", "bold"),
+        f"  {facts['pipeline']}, seed {facts['seed']}, config {facts['digest'][:12]}: {facts['state']}\n",
+        f"{shards['sealed']} of {shards['total']} shards sealed, {shards['bytes'] / 1e6:.1f} MB; ",
+        f"{numbers['rows']} rows, {numbers['rejected']} rejected, {numbers['failed']} failed, {numbers['left']} left",
+    )
+    parts: list[RenderableType] = [head]
+    if run:
+        eta = f", {duration(run['eta'])} left" if run["eta"] is not None else ""
+        parts.append(
+            Text(
+                f"latest run: {run['state']}, {run['made']} assets in {duration(run['wall'])} ({run['rate'] * 60:.1f}/min){eta}; "
+                f"{run['busy']:.0%} of {run['cores']} cores busy"
+            )
+        )
+    stages = Table(
+        "stage", *(("entered", "passed", "core-seconds", "seconds")), box=None, title="per asset", title_justify="left"
+    )
+    for column in stages.columns[1:]:
+        column.justify = "right"
+    for name, stage in facts["stages"].items():
+        stages.add_row(name, f"{stage['entered']}", f"{stage['passed']}", f"{stage['cpu']:.2f}", f"{stage['wall']:.2f}")
+    total = sum(stage["cpu"] for stage in facts["stages"].values())
+    stages.add_row("all", "", "", f"{total:.2f}", "")
+    parts += [Text(), stages, Text()]
+    for name, each in facts["sources"].items():
+        parts.append(Text(f"source {name}: {counts(each)}"))
+    for reason, number in facts["rejections"].items():
+        parts.append(Text(f"rejected {number} x {reason}"))
+    for failure in facts["failures"][:10]:
+        parts.append(Text(f"failed {failure['index']} at {failure['stage']}: {failure['message']}", style="red"))
+        parts.append(Text(f"    alone: {failure['command']}"))
+    if len(facts["failures"]) > 10:
+        parts.append(Text(f"and {len(facts['failures']) - 10} more failures; --json has them all"))
+    return Group(*parts)

@@ -1,0 +1,142 @@
+"""A finished dataset's later life, and what status and verify say of it."""
+
+import json
+import shutil
+
+import millstones
+import pytest
+from test_run import entries, hashes, leftovers, run
+
+from mill import maintenance
+from mill.dataset import Dataset
+from mill.status import status, text
+from mill.verify import verify
+from versemill.curated import Rejected
+from versemill.errors import ConfigError
+
+OPTIONS = {"maker": millstones.make, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def whole(two_workers, tmp_path_factory):
+    """A finished dataset of 40 assets; tests copy it."""
+    from mill import config
+
+    root = tmp_path_factory.mktemp("whole")
+    overrides = ["sources.zeroverse=null", "sources.t.source=millstones:TRIVIAL", "sources.t.reject_every=7"]
+    pipeline = config.load("base", overrides=[*overrides, "shards.assets_per_shard=16"], assets=40, seed=1)
+    run(pipeline, root / "a")
+    return root / "a"
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "copy")
+
+
+def test_retry_mends_the_failed_and_ends_in_the_undisturbed_bytes(two_workers, trivial, tmp_path):
+    run(trivial(), tmp_path / "undisturbed")
+    pipeline = trivial(faults={3: "raise", 4: "raise", 20: "abort"}, overrides=["run.retries=0"])
+    assert run(pipeline, tmp_path / "a").failed == 3
+    trivial()  # takes the faults away
+    summary = maintenance.retry(tmp_path / "a", **OPTIONS)
+    assert (summary.made, summary.failed, summary.complete) == (3, 0, True)
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "undisturbed")
+    assert [e["rejections"] for e in entries(tmp_path / "a")] == [e["rejections"] for e in entries(tmp_path / "undisturbed")]
+    assert leftovers(tmp_path / "a") == []
+
+
+def test_regenerate_gives_the_same_bytes(copy, whole):
+    (copy / "shards" / "shard-000001.parquet").unlink()
+    summary = maintenance.regenerate(copy, [1], **OPTIONS)
+    assert (summary.made, summary.complete) == (16, True)
+    assert hashes(copy) == hashes(whole)
+    assert verify(copy) == []
+    with pytest.raises(ConfigError, match=r"it has 0\.\.2"):
+        maintenance.regenerate(copy, [3], **OPTIONS)
+
+
+def test_extend_makes_what_a_larger_run_makes(copy, trivial, tmp_path, two_workers):
+    summary = maintenance.extend(copy, 55, **OPTIONS)
+    assert (summary.made, summary.assets, summary.complete) == (15, 55, True)
+    pipeline = maintenance.pipeline_of(Dataset.open(copy))
+    run(pipeline, tmp_path / "large")
+    assert hashes(copy) == hashes(tmp_path / "large")
+    with pytest.raises(ConfigError, match="55 assets already"):
+        maintenance.extend(copy, 40, **OPTIONS)
+
+
+def test_debug_makes_one_asset_here(whole):
+    made = maintenance.debug(whole, 9, maker=millstones.make)
+    assert made.outcome.num_rows == 1
+    assert isinstance(maintenance.debug(whole, 7, maker=millstones.make).outcome, Rejected)
+
+
+def test_the_config_of_a_dataset_is_not_changed(whole):
+    with pytest.raises(ConfigError, match="can't be changed"):
+        maintenance.retry(whole, overrides=["render.width=9"], **OPTIONS)
+
+
+def test_diff_says_what_differs(copy, whole, trivial, tmp_path, two_workers):
+    assert maintenance.diff(copy, whole) == []
+    pipeline = maintenance.pipeline_of(Dataset.open(copy))
+    other = maintenance.restore(pipeline.name, pipeline.resolved, ["sources.t.size=2", "run.assets=16"])
+    run(other, tmp_path / "other")
+    lines = maintenance.diff(whole, tmp_path / "other")
+    assert any(line.startswith("config.sources.t.size: 1.0 -> 2") for line in lines)
+    assert any(line.startswith("shard 0: ") for line in lines)
+    assert any(line.startswith("shard 2: only in") for line in lines)
+
+
+def test_verify_finds_each_kind_of_damage(copy):
+    assert verify(copy, deep=True) == []
+    shards = copy / "shards"
+    data = (shards / "shard-000000.parquet").read_bytes()
+    (shards / "shard-000000.parquet").write_bytes(data[:-100])
+    flipped = bytearray((shards / "shard-000001.parquet").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (shards / "shard-000001.parquet").write_bytes(flipped)
+    (shards / "shard-000002.parquet").unlink()
+    (shards / "shard-000009.parquet").write_bytes(data)
+    found = {(p.kind, p.shard) for p in verify(copy)}
+    assert found == {("truncated", 0), ("tampered", 1), ("missing", 2), ("extra", None)}
+
+
+def test_verify_finds_a_ledger_that_lies(copy):
+    path = copy / "ledger" / "shard-000000.json"
+    entry = json.loads(path.read_text())
+    path.write_text(json.dumps({**entry, "indices": entry["indices"][1:]}))
+    (copy / "ledger" / "shard-000001.json").write_text("{")
+    (copy / "ledger" / "shard-000002.json").unlink()
+    found = {(p.kind, p.shard) for p in verify(copy, deep=True)}
+    assert found == {("rows", 0), ("ledger", 0), ("ledger", 1), ("unsealed", None)}
+
+
+def test_repair_mends_what_verify_finds(copy, whole):
+    (copy / "shards" / "shard-000000.parquet").write_bytes(b"PAR1")
+    (copy / "ledger" / "shard-000002.json").unlink()
+    assert maintenance.repair(copy, **OPTIONS).complete
+    assert verify(copy) == []
+    assert hashes(copy) == hashes(whole)
+
+
+def test_status_counts_what_the_ledger_holds(whole, capsys):
+    facts = status(whole)
+    json.dumps(facts, allow_nan=False)
+    assert facts["state"] == "complete"
+    assert facts["counts"] == {"rows": 34, "rejected": 6, "failed": 0, "staged": 0, "left": 0}
+    assert facts["rejections"] == {"filter: unwanted": 6}
+    assert facts["sources"] == {"t": {"rows": 34, "rejected": 6, "failed": 0}}
+    assert facts["stages"]["source"]["entered"] == 34
+    assert facts["run"]["made"] == 40
+    from rich.console import Console
+
+    Console(width=120).print(text(facts))
+    shown = capsys.readouterr().out
+    for words in ("complete", "3 of 3 shards", "34 rows, 6 rejected", "filter: unwanted"):
+        assert words in shown
+
+
+def test_status_of_nothing_is_a_clear_line(tmp_path):
+    with pytest.raises(ConfigError, match="holds no dataset"):
+        status(tmp_path)

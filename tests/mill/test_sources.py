@@ -1,0 +1,102 @@
+"""The mix of sources: shares met nearly exactly, an index that never changes its source, files in order."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mill import config, sources
+from mill.plan import Plan
+from versemill.errors import ConfigError
+
+SHARES = st.lists(st.floats(0, 10), min_size=1, max_size=5).filter(lambda shares: sum(shares) > 0.1)
+
+
+@given(shares=SHARES, seed=st.integers(0, 2**63 - 1), count=st.integers(1, 3000))
+def test_shares_are_met_within_a_few(shares, seed, count):
+    weights = {str(k): share for k, share in enumerate(shares)}
+    drawn = np.bincount(sources.assign(weights, seed, count), minlength=len(shares))
+    wanted = count * np.array(shares) / sum(shares)
+    assert np.abs(drawn - wanted).max() <= 3 + np.log2(count)  # a random draw would miss by sqrt(count)
+
+
+@given(shares=SHARES, seed=st.integers(0, 2**63 - 1), count=st.integers(1, 500), more=st.integers(0, 500))
+def test_an_index_keeps_its_source_however_many_follow(shares, seed, count, more):
+    weights = {str(k): share for k, share in enumerate(shares)}
+    few, many = sources.assign(weights, seed, count), sources.assign(weights, seed, count + more)
+    assert (many[:count] == few).all()
+
+
+def test_a_share_of_zero_makes_nothing():
+    assert set(sources.assign({"a": 0, "b": 1, "c": 0}, 3, 5000)) == {1}
+
+
+def test_seeds_differ():
+    weights = {"a": 1.0, "b": 1.0}
+    assert (sources.assign(weights, 0, 100) != sources.assign(weights, 1, 100)).any()
+
+
+@given(assigned=st.lists(st.integers(0, 4), max_size=200))
+def test_ordinals_count_each_source_from_zero(assigned):
+    found = sources.ordinals(np.array(assigned, np.int32))
+    assert found.tolist() == [assigned[:i].count(name) for i, name in enumerate(assigned)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "meshes"
+    for name in ("b.obj", "a/c.PLY", "a/b.stl", "z.glb", "notes.txt", "wood.png", ".hidden/x.obj"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    return root
+
+
+def test_files_are_found_in_the_order_of_their_paths(folder):
+    assert sources.mesh_files(sources.FilesConfig(path=str(folder))) == ["a/b.stl", "a/c.PLY", "b.obj", "z.glb"]
+
+
+def test_record_holds_meshes_and_textures_and_notices_a_change(folder):
+    settings = sources.FilesConfig(path=str(folder))
+    before = sources.record(settings)
+    assert sorted(before) == ["a/b.stl", "a/c.PLY", "b.obj", "wood.png", "z.glb"]
+    (folder / "wood.png").write_text("pine")
+    after = sources.record(settings, before)
+    assert [name for name in before if before[name]["sha256"] != after[name]["sha256"]] == ["wood.png"]
+
+
+def plan(folder, assets=None, extra=()):
+    return Plan.of(config.load("files", overrides=[f"sources.files.path='{folder}'", *extra], assets=assets), {})
+
+
+def test_a_folder_alone_makes_each_file_once(folder):
+    made = plan(folder)
+    assert [made.order(i).item for i in range(made.assets)] == ["a/b.stl", "a/c.PLY", "b.obj", "z.glb"]
+
+
+def test_more_assets_than_files_is_refused(folder):
+    with pytest.raises(ConfigError, match="5 assets asked for, but source 'files' has 4 files"):
+        plan(folder, assets=5)
+
+
+def test_exhausted_files_of_a_mix_are_told_apart(folder):
+    made = plan(folder, assets=20, extra=["sources.zeroverse.share=1"])
+    items = [made.order(i).item for i in range(20) if made.order(i).entry == "files"]
+    assert items[:4] == ["a/b.stl", "a/c.PLY", "b.obj", "z.glb"]
+    assert len(items) > 4
+    assert set(items[4:]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("path", "word"), [("", "needs its folder"), ("/nowhere", "does not exist"), ("empty", "no mesh file")]
+)
+def test_a_folder_that_cannot_serve_is_refused(tmp_path, path, word):
+    (tmp_path / "empty").mkdir()
+    where = tmp_path / path if path == "empty" else path
+    with pytest.raises(ConfigError, match=word):
+        plan(where)
+
+
+def test_endless_sources_need_a_number():
+    loaded = config.load("base", overrides=["run.assets=null"])
+    with pytest.raises(ConfigError, match="--assets N"):
+        Plan.of(loaded, {})
