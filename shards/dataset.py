@@ -3,7 +3,6 @@
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,59 +13,11 @@ from numpy.typing import NDArray
 from pyarrow import fs as pafs
 from torch.utils.data import Dataset
 
+from shards.folder import Shard, check_split, find_shards, open_shard
 from shards.reading import Sample, Selection
-from shards.storage import join, list_files, open_storage
-from versemill.errors import ConfigError, ShardError
-from versemill.seeds import SPLITS
+from versemill.errors import ShardError
 
 MEGABYTE = 1_000_000
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One shard as readers see it: rows per row group, and each row's index and split."""
-
-    path: str
-    groups: tuple[int, ...]
-    indices: NDArray[np.uint64]
-    splits: tuple[str, ...]
-
-
-def find_shards(directory: str | Path) -> tuple[pafs.FileSystem, list[str]]:
-    """The file system and sorted paths of the shards of a dataset folder (`DIR/shards/*.parquet`), or of a
-    folder that holds the Parquet files itself.
-
-    Raises:
-        ShardError: there are none.
-    """
-    fs, root = open_storage(directory)
-    paths = list_files(fs, join(root, "shards"), ".parquet") or list_files(fs, root, ".parquet")
-    if not paths:
-        raise ShardError(f"no shards in '{directory}': neither shards/*.parquet nor *.parquet; run a pipeline into it first")
-    return fs, paths
-
-
-def open_shard(fs: pafs.FileSystem, path: str) -> Shard:
-    """Reads a shard's footer and its rows' indices and splits.
-
-    Raises:
-        ShardError: the file is missing or damaged.
-    """
-    try:
-        with pq.ParquetFile(path, filesystem=fs) as file:
-            groups = tuple(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups))
-            meta = file.read(columns=["meta.index", "meta.split"])["meta"].combine_chunks()
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise ShardError(f"shard '{path}' can't be read ({error}); `versemill verify` tells more") from error
-    if isinstance(meta, pa.ChunkedArray):
-        meta = pa.concat_arrays(meta.chunks) if meta.num_chunks else pa.array([], meta.type)
-    return Shard(path, groups, meta.field("index").to_numpy(zero_copy_only=False), tuple(meta.field("split").to_pylist()))
-
-
-def check_split(split: str | None) -> None:
-    """Raises ConfigError for a split that does not exist; None is all splits."""
-    if split is not None and split not in SPLITS:
-        raise ConfigError(f"unknown split '{split}'; there are {', '.join(SPLITS)}")
 
 
 class RowReader:

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch.distributed as dist
 from torch.utils.data import IterableDataset, get_worker_info
 
-from shards.dataset import MEGABYTE, RowReader, Shard, check_split, find_shards, open_shard
+from shards.dataset import MEGABYTE, RowReader
+from shards.folder import Shard, check_split, find_shards, open_shard
 from shards.reading import Sample, Selection
 from versemill import seeds
 from versemill.errors import ConfigError

@@ -91,18 +91,25 @@ def trace_sphere(camera: Camera) -> dict[str, np.ndarray]:
     }
 
 
-def sphere_cameras(count: int, size: int, seed: int = 0, index: int = 0) -> tuple[Camera, ...]:
+def sphere_cameras(count: int, size: int, seed: int = 0, index: int = 0, fov: float = 49.1) -> tuple[Camera, ...]:
     rng = seeds.stream(seed, index, "tests/cameras")
     cameras = []
     for k in range(count):
         direction = rng.normal(size=3)
         eye = 3.2 * direction / np.linalg.norm(direction)
-        cameras.append(Camera(look_at(eye, roll=0.1 * k), intrinsics(49.1, size, size), size, size))
+        cameras.append(Camera(look_at(eye, roll=0.1 * k), intrinsics(fov, size, size), size, size))
     return tuple(cameras)
 
 
-def sphere_views(count: int = 4, size: int = 48, passes: tuple[str, ...] | None = None, seed: int = 0, index: int = 0) -> Views:
-    cameras = sphere_cameras(count, size, seed, index)
+def sphere_views(
+    count: int = 4,
+    size: int = 48,
+    passes: tuple[str, ...] | None = None,
+    seed: int = 0,
+    index: int = 0,
+    fov: float = 49.1,
+) -> Views:
+    cameras = sphere_cameras(count, size, seed, index, fov)
     images = [trace_sphere(camera) for camera in cameras]
     names = passes or tuple(images[0])
     return Views(cameras, {name: np.stack([i[name] for i in images]) for name in names}, {"engine": "analytic"}, ("clipped",))
@@ -146,12 +153,13 @@ def sphere_row(
     size: int = 48,
     passes: tuple[str, ...] | None = None,
     split: str = "train",
+    fov: float = 49.1,
 ) -> pa.Table:
     asset = sphere_asset(seed, index)
     curated = Curated(asset, asset.vertices, asset.faces, {"score": 0.5}, {"watertight": "closed"}, ("smooth",))
     return encode_row(
         curated,
-        sphere_views(views, size, passes, seed, index),
+        sphere_views(views, size, passes, seed, index, fov),
         sphere_fields(seed, index),
         config=ShardsConfig(),
         digest="c" * 64,

@@ -1,0 +1,152 @@
+"""Exports: a dataset in the files that other people's training code reads.
+
+A format is one module of this package that calls `register`. Shards are exported one by one, in parallel; a shard
+that is done leaves a marker in OUT/.export, so an export that was stopped goes on where it was.
+"""
+
+import hashlib
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from shards.export.item import Item, save, text
+from shards.folder import check_split, find_shards
+from shards.rows import read_rows
+from shards.storage import open_storage
+from versemill.errors import ConfigError
+
+Entry = dict[str, Any]
+"""What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way out.
+
+    Attributes:
+        name: as typed on the command line.
+        summary: one line: who reads it, axes, units, sign.
+        columns: groups or leaves that it reads.
+        write: (items of one shard, output folder, shard name) -> one entry per asset.
+        finish: (output folder, all entries in order): index files; called once, after all shards.
+    """
+
+    name: str
+    summary: str
+    columns: tuple[str, ...]
+    write: Callable[[Iterator[Item], Path, str], list[Entry]]
+    finish: Callable[[Path, list[Entry]], None] | None = None
+
+
+_FORMATS: dict[str, Format] = {}
+
+
+def register(format: Format) -> None:
+    """Makes a format known under its name."""
+    if format.name in _FORMATS:
+        raise ValueError(f"export format '{format.name}' is registered twice")
+    _FORMATS[format.name] = format
+
+
+def per_asset(write: Callable[[Item, Path], Entry]) -> Callable[[Iterator[Item], Path, str], list[Entry]]:
+    """A shard writer for formats whose files belong to one asset each."""
+
+    def write_shard(items: Iterator[Item], out: Path, _shard: str) -> list[Entry]:
+        return [{"id": item.id, "split": item.row["meta"]["split"], **write(item, out)} for item in items]
+
+    return write_shard
+
+
+def formats() -> dict[str, Format]:
+    """All formats by name, sorted."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return dict(sorted(_FORMATS.items()))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How many assets lie in the output, and how many of its shards this call wrote."""
+
+    assets: int
+    shards_written: int
+
+
+def export(
+    directory: str | Path,
+    format: str,
+    out: str | Path,
+    *,
+    split: str | None = None,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Exported:
+    """Writes a dataset in another format into the folder `out`.
+
+    Args:
+        split: only this split; None is all.
+        workers: processes; each takes whole shards.
+        progress: called with (shards done, shards in all).
+
+    Raises:
+        ConfigError: unknown format or split; `out` holds another export; or the data lacks what the format needs.
+        ShardError: a shard is missing or damaged.
+    """
+    check_split(split)
+    known = formats()
+    if format not in known:
+        raise ConfigError(f"unknown export format '{format}'; there are {', '.join(known)}")
+    target = Path(out).absolute()
+    _, paths = find_shards(directory)
+    name = json.dumps({"format": format, "split": split})
+    marker = target / ".export" / "format.json"
+    if marker.exists() and marker.read_text() != name:
+        raise ConfigError(f"'{target}' holds another export ({marker.read_text()}); choose an empty folder")
+    save(marker, name.encode())
+    jobs = [(str(directory), path, format, split, str(target)) for path in paths]
+    done, written = [], 0
+    for number, (entries, fresh) in enumerate(_run(jobs, workers), 1):
+        done += entries
+        written += fresh
+        if progress:
+            progress(number, len(jobs))
+    finish = known[format].finish
+    if finish:
+        finish(target, done)
+    return Exported(len(done), written)
+
+
+def _run(jobs: Sequence[tuple[str, str, str, str | None, str]], workers: int) -> Iterator[tuple[list[Entry], bool]]:
+    if workers <= 1:
+        yield from (_export_shard(*job) for job in jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_export_shard, *zip(*jobs, strict=True))
+
+
+def _export_shard(directory: str, path: str, format: str, split: str | None, out: str) -> tuple[list[Entry], bool]:
+    """The entries of one shard, and whether it was written now; a marker of the same bytes spares the work."""
+    fs, _ = open_storage(directory)
+    stem = Path(path).stem
+    info = fs.get_file_info(path)
+    source = hashlib.sha256(f"{stem} {info.size} {info.mtime_ns}".encode()).hexdigest()
+    marker = Path(out) / ".export" / f"{stem}.json"
+    if marker.exists() and (record := json.loads(marker.read_text()))["source"] == source:
+        return record["entries"], False
+    known = formats()[format]
+    columns = ["meta", *(c for c in known.columns if c != "meta")]
+    rows = (row for row in read_rows(fs, path, columns) if split in (None, row["meta"]["split"]))
+    entries = known.write((Item(row) for row in rows), Path(out), stem)
+    temporary = marker.with_suffix(".tmp")
+    save(temporary, text({"source": source, "entries": entries}))
+    temporary.replace(marker)
+    return entries, True
+
+
+__all__ = ["Exported", "Format", "export", "formats", "per_asset", "register"]

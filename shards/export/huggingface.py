@@ -1,0 +1,114 @@
+"""Hugging Face: Parquet that `datasets.load_dataset` opens with its images decoded, and a README with its metadata.
+
+One row is one asset: `id`, `caption`, `source`, `images` (a list of lossless WebP or PNG, RGBA), `c2w` (V, 16) OpenCV camera to
+world, `K` (V, 9) pixels, `mesh` (GLB). Row groups hold at most 8 rows. Files are named by split and shard.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shards.export import Entry, Format, register
+from shards.export.item import Item, save
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+_VALUE = {"_type": "Value"}
+
+FEATURES = {
+    "id": {"dtype": "string", **_VALUE},
+    "caption": {"dtype": "string", **_VALUE},
+    "source": {"dtype": "string", **_VALUE},
+    "tags": {"feature": {"dtype": "string", **_VALUE}, "_type": "Sequence"},
+    "images": {"feature": {"_type": "Image"}, "_type": "Sequence"},
+    "c2w": {"feature": {"feature": {"dtype": "float64", **_VALUE}, "_type": "Sequence"}, "_type": "Sequence"},
+    "K": {"feature": {"feature": {"dtype": "float64", **_VALUE}, "_type": "Sequence"}, "_type": "Sequence"},
+    "mesh": {"dtype": "binary", **_VALUE},
+}
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("caption", pa.string()),
+        ("source", pa.string()),
+        ("tags", pa.list_(pa.string())),
+        ("images", pa.list_(IMAGE)),
+        ("c2w", pa.list_(pa.list_(pa.float64()))),
+        ("K", pa.list_(pa.list_(pa.float64()))),
+        ("mesh", pa.binary()),
+    ],
+    metadata={"huggingface": json.dumps({"info": {"features": FEATURES}})},
+)
+
+ROWS = 8
+
+
+def _row(item: Item) -> dict[str, object]:
+    meta, views = item.row["meta"], item.views
+    images = [{"bytes": cell, "path": f"{item.id}-{k:03d}.{'webp' if cell[:4] == b'RIFF' else 'png'}"}
+              for k, cell in enumerate(views["rgb"])]  # fmt: skip
+    return {"id": item.id, "caption": meta["caption"], "source": meta["source"], "tags": meta["tags"], "images": images,
+            "c2w": views["c2w"], "K": views["K"], "mesh": item.row["mesh"]["glb"]}  # fmt: skip
+
+
+def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
+    """Writes `data/{split}-{shard}.parquet` for each split in the shard, renamed when they are whole."""
+    (out / "data").mkdir(parents=True, exist_ok=True)
+    writers: dict[str, pq.ParquetWriter] = {}
+    waiting: dict[str, list[dict[str, object]]] = {}
+    entries: list[Entry] = []
+
+    def flush(split: str) -> None:
+        writers[split].write_table(pa.Table.from_pylist(waiting[split], schema=SCHEMA))
+        waiting[split] = []
+
+    for item in items:
+        split = item.row["meta"]["split"]
+        if split not in writers:
+            writers[split] = pq.ParquetWriter(out / "data" / f".{split}-{shard}.tmp", SCHEMA, use_dictionary=False)
+            waiting[split] = []
+        waiting[split].append(_row(item))
+        if len(waiting[split]) == ROWS:
+            flush(split)
+        entries.append({"id": item.id, "split": split})
+    for split, writer in writers.items():
+        if waiting[split]:
+            flush(split)
+        writer.close()
+        (out / "data" / f".{split}-{shard}.tmp").replace(out / "data" / f"{split}-{shard}.parquet")
+    return entries
+
+
+def finish(out: Path, entries: list[Entry]) -> None:
+    """Writes README.md with the splits' files."""
+    counts = {s: sum(e["split"] == s for e in entries) for s in ("train", "val", "test")}
+    files = [f"  - split: {'validation' if s == 'val' else s}\n    path: data/{s}-*.parquet" for s, n in counts.items() if n]
+    lines = ["---", "tags: [3d, multi-view, synthetic, versemill]", "configs:", "- config_name: default", "  data_files:",
+             *files, "---", "", "# Posed images and meshes", "",
+             "One row is one asset: `images` (RGBA), `c2w` (V, 16; camera to world, OpenCV axes, Z up), `K` (V, 9;",
+             "pixels), `mesh` (GLB).", "", "| split | rows |", "|---|---|",
+             *(f"| {s} | {n} |" for s, n in counts.items()), ""]  # fmt: skip
+    save(out / "README.md", "\n".join(lines).encode())
+
+
+register(
+    Format(
+        name="huggingface",
+        summary="Hugging Face datasets: Parquet with decoded image lists and a README; c2w, OpenCV, Z up, world units",
+        columns=(
+            "views.count",
+            "views.width",
+            "views.height",
+            "views.c2w",
+            "views.K",
+            "views.orthographic",
+            "views.rgb",
+            "mesh.glb",
+        ),
+        write=write,
+        finish=finish,
+    )
+)
