@@ -19,6 +19,8 @@ from zeroverse.wireframe import augment_axes, struts
 
 AUGMENT_STEP = 0.07
 """Edge length of a cutter's grid; a cutter is small and its surface stays visible."""
+CRUMB = 1e-3
+"""Share of the object's volume below which a piece that a cut leaves loose is swept away."""
 CLEAR = 1e-3
 """How far off a point of the surface must be outside every solid to count as visible."""
 
@@ -138,33 +140,41 @@ def _cut(scene: _Scene, drawn: dict[str, Any], surface: int, least: float, most:
         cutter = _augment(attempt["kind"], attempt["size"], scene.tile, surface).moved(
             quaternion_matrix(attempt["quaternion"]), spot
         )
-        bodies, removed = _difference(scene.bodies, cutter)
+        bodies, removed, crumbs = _difference(scene.bodies, cutter)
         result = "removed_too_little" if removed < least else "removed_too_much" if removed > most else "cut"
         tried.append({"result": result, "removed": removed})
         if result == "cut":
             scene.bodies = bodies
-            return {"kind": attempt["kind"], "center": spot.tolist(), "removed": removed, "attempts": tried}
-    return {"kind": None, "center": None, "removed": 0.0, "attempts": tried}
+            return {
+                "kind": attempt["kind"],
+                "center": spot.tolist(),
+                "removed": removed,
+                "crumbs": crumbs,
+                "attempts": tried,
+            }
+    return {"kind": None, "center": None, "removed": 0.0, "crumbs": 0, "attempts": tried}
 
 
-def _difference(bodies: list[Shape], cutter: Shape) -> tuple[list[Shape], float]:
-    """What is left of each body, and the share of all volume that was removed."""
+def _difference(bodies: list[Shape], cutter: Shape) -> tuple[list[Shape], float, int]:
+    """What is left of each body, the share of all volume that was removed, and how many crumbs were swept away."""
     tool = solids.solid(cutter)
     low, high = cutter.vertices.min(0), cutter.vertices.max(0)
+    total = sum(body.volume for body in bodies)
     left: list[Shape] = []
-    before = removed = 0.0
+    removed, crumbs = 0.0, 0
     for body in bodies:
         if (body.vertices.min(0) > high).any() or (body.vertices.max(0) < low).any():
             left.append(body)
-            before += body.volume
             continue
         whole = solids.solid(body)
         rest: Manifold = whole - tool
-        before += whole.volume()
         removed += whole.volume() - rest.volume()
-        if not rest.is_empty():
-            left.append(solids.shape(solids.checked(rest, "difference_failed")))
-    return left, removed / before
+        if rest.is_empty():
+            continue
+        rest, swept = solids.without_crumbs(solids.checked(rest, "difference_failed"), CRUMB * total)
+        crumbs += swept
+        left.append(solids.shape(rest))
+    return left, removed / total, crumbs
 
 
 def _augment(kind: Any, size: float, tile: float, surface: int) -> Shape:

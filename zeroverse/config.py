@@ -39,53 +39,66 @@ class ZeroverseConfig(Config):
     lengths of the normalised object, whose longest side is 2.
     """
 
-    preset: str = Field("paper", description="name of a preset in zeroverse/presets.yaml; other fields override it")
+    preset: str = Field(default="paper", description="name of a preset in zeroverse/presets.yaml; other fields override it")
     composition: Literal["raw", "solid"] = Field(
-        "raw", description="raw: closed primitives that interpenetrate, as in the paper; solid: their exact union, watertight"
+        default="raw",
+        description="raw: closed primitives that interpenetrate, as in the paper; solid: their exact union, watertight",
     )
-    primitives: Weights = Field(ALL, description="relative weight of each primitive type")
+    primitives: Weights = Field(default=ALL, description="relative weight of each primitive type")
     count_weights: tuple[Weight, ...] = Field(
-        (5, 5, 5, 5, 5, 4, 3, 2, 1), description="relative weight of 1, 2, 3, ... primitives", min_length=1, max_length=32
+        default=(5, 5, 5, 5, 5, 4, 3, 2, 1),
+        description="relative weight of 1, 2, 3, ... primitives",
+        min_length=1,
+        max_length=32,
     )
-    semi_axes: Interval = Field((0.25, 2.0), description="range of each of a primitive's three semi-axes, composition units")
+    semi_axes: Interval = Field(
+        default=(0.25, 2.0), description="range of each of a primitive's three semi-axes, composition units"
+    )
     placement: Literal["cube", "sequential"] = Field(
-        "cube",
+        default="cube",
         description="cube: centres uniform in [-1, 1]^3, uniform rotations (paper); sequential: Euler angles in [0, 180) "
         "degrees and octant offsets, the grown shape moved before each addition (released code)",
     )
-    height_field: float = Field(0.5, description="probability that a surface is displaced (never a torus)", ge=0, le=1)
+    height_field: float = Field(default=0.5, description="probability that a surface is displaced (never a torus)", ge=0, le=1)
     height_amplitude: float = Field(
-        0.4, description="largest displacement, as a share of the primitive's smallest semi-axis", gt=0, le=1.5
+        default=0.4, description="largest displacement, as a share of the primitive's smallest semi-axis", gt=0, le=1.5
     )
-    boolean: float = Field(0.4, description="share of objects with a boolean difference", ge=0, le=1)
-    wireframe: float = Field(0.2, description="share of objects with a wireframe primitive", ge=0, le=1)
-    disjoint: bool = Field(True, description="an object gets a boolean or a wireframe or neither; False: drawn independently")
+    boolean: float = Field(default=0.4, description="share of objects with a boolean difference", ge=0, le=1)
+    wireframe: float = Field(default=0.2, description="share of objects with a wireframe primitive", ge=0, le=1)
+    disjoint: bool = Field(
+        default=True, description="an object gets a boolean or a wireframe or neither; False: drawn independently"
+    )
     cutters: Weights = Field(
-        {"cube": 1, "sphere": 1, "cylinder": 1, "cone": 1}, description="relative weight of each boolean cutter type"
+        default={"cube": 1, "sphere": 1, "cylinder": 1, "cone": 1}, description="relative weight of each boolean cutter type"
     )
-    wires: Weights = Field(ALL, description="relative weight of each wireframe type")
-    augment_size: Interval = Field((0.3, 0.6), description="range of the cutter's or wireframe's half size")
-    wire_thickness: Interval = Field((0.01, 0.03), description="range of a strut's thickness")
-    min_removed: float = Field(0.01, description="least share of the volume that a boolean must remove", ge=0, lt=1)
-    max_removed: float = Field(0.7, description="largest share of the volume that a boolean may remove", gt=0, lt=1)
-    attempts: int = Field(12, description="how often a boolean's or wireframe's place may be drawn", ge=1, le=64)
-    triangles: int = Field(10_000, description="triangles of a composition before augmentation", ge=2_000, le=200_000)
+    wires: Weights = Field(default=ALL, description="relative weight of each wireframe type")
+    augment_size: Interval = Field(default=(0.3, 0.6), description="range of the cutter's or wireframe's half size")
+    wire_thickness: Interval = Field(default=(0.01, 0.03), description="range of a strut's thickness")
+    min_removed: float = Field(default=0.01, description="least share of the volume that a boolean must remove", ge=0, lt=1)
+    max_removed: float = Field(default=0.7, description="largest share of the volume that a boolean may remove", gt=0, lt=1)
+    attempts: int = Field(default=12, description="how often a boolean's or wireframe's place may be drawn", ge=1, le=64)
+    triangles: int = Field(default=10_000, description="triangles of a composition before augmentation", ge=2_000, le=200_000)
     texture_per: Literal["surface", "object"] = Field(
-        "surface", description="surface: each surface draws its own material (paper); object: one for all (released code)"
+        default="surface",
+        description="surface: each surface draws its own material (paper); object: one for all (released code)",
     )
     textures: Literal["procedural", "none"] | Path = Field(
-        "procedural", description="procedural; none: plain colours; or the path of a folder of PBR texture sets"
+        default="procedural", description="procedural; none: plain colours; or the path of a folder of PBR texture sets"
     )
-    families: tuple[str, ...] | None = Field(None, description="procedural families to draw from; null: all of them")
+    families: tuple[str, ...] | None = Field(default=None, description="procedural families to draw from; null: all of them")
     pool: int = Field(
-        128,
+        default=128,
         description="procedural textures of a dataset, shared by its objects, tinted per surface; 0: a fresh one per surface",
         ge=0,
         le=100_000,
     )
-    tint: float = Field(0.5, description="strength of the random colour that multiplies each surface's texture", ge=0, le=1)
-    texture_size: int = Field(512, description="texture side in texels", ge=8, le=4096)
-    tile: float = Field(1.0, description="length that one repeat of a texture covers: the same on every surface", gt=0, le=10)
+    tint: float = Field(
+        default=0.5, description="strength of the random colour that multiplies each surface's texture", ge=0, le=1
+    )
+    texture_size: int = Field(default=512, description="texture side in texels", ge=8, le=4096)
+    tile: float = Field(
+        default=1.0, description="length that one repeat of a texture covers: the same on every surface", gt=0, le=10
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -57,6 +57,15 @@ def union(solids: Sequence[Manifold]) -> Manifold:
     return checked(Manifold.batch_boolean(list(solids), manifold3d.OpType.Add), "union_failed")
 
 
+def without_crumbs(made: Manifold, least: float) -> tuple[Manifold, int]:
+    """The solid without loose pieces (or bubbles) of a volume below `least`, and how many they were."""
+    pieces = made.decompose()
+    kept = [piece for piece in pieces if abs(piece.volume()) >= least]
+    if len(kept) in (0, len(pieces)):
+        return made, 0
+    return checked(Manifold.compose(kept), "difference_failed"), len(pieces) - len(kept)
+
+
 def shape(made: Manifold) -> Shape:
     """The solid as a shape: vertices stay shared exactly as manifold3d shares them, nothing is merged by position."""
     mesh = made.to_mesh()

@@ -66,6 +66,17 @@ def test_a_cut_face_lies_on_the_cutter():
     assert ((normals * middle).sum(1) < 0).all()
 
 
+def test_crumbs_are_swept_and_the_rest_keeps_its_ids():
+    crumb = box((0.05, 0.05, 0.05), offset=(2, 0, 0), first=6)
+    both = solids.union([solids.solid(box()), solids.solid(crumb)])
+    rest, swept = solids.without_crumbs(both, 0.01)
+    assert swept == 1
+    assert solids.without_crumbs(both, 1e-6)[1] == 0
+    left = solids.shape(rest)
+    assert left.volume == pytest.approx(8)
+    assert set(left.surfaces) == set(range(6))
+
+
 def test_what_is_no_solid_is_refused():
     whole = box()
     with pytest.raises(AssetError) as open_shell:
