@@ -17,6 +17,9 @@ from versemill.mesh import components, face_cross
 TEXTURE_SPAN = 1.0
 """World units that one repeat of a texture covers."""
 
+CRUMB = 0.004
+"""Smallest share of the volume that a loose component may have."""
+
 COARSEST = 0.01
 """Largest tolerance of simplification, in world units; beyond it an asset would lose its ornament."""
 
@@ -114,7 +117,8 @@ def reduce(body: Manifold, budget: int) -> Manifold:
 
 
 def arrays(body: Manifold, originals: list[int]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
-    """Vertices, faces and the place of each face's source in `originals`. Closed cavities, which nobody sees, are filled."""
+    """Vertices, faces and the place of each face's source in `originals`. Closed cavities, which
+    nobody sees, are filled, and loose crumbs (below CRUMB of the volume), such as a cut may leave, are dropped."""
     mesh = body.to_mesh()
     vertices = np.ascontiguousarray(mesh.vert_properties[:, :3], np.float32)
     faces = np.ascontiguousarray(mesh.tri_verts, np.int32)
@@ -124,7 +128,7 @@ def arrays(body: Manifold, originals: list[int]) -> tuple[NDArray[np.float32], N
     label = components(faces)
     corners = vertices.astype(np.float64)[faces]
     volumes = np.bincount(label, np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))
-    kept = volumes[label] > 0
+    kept = (volumes > CRUMB * volumes.sum())[label]
     used, faces = np.unique(faces[kept], return_inverse=True)
     return vertices[used], faces.reshape(-1, 3).astype(np.int32), parts[kept]
 

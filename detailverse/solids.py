@@ -54,9 +54,9 @@ class Shop:
         """A generator for one purpose of this specification."""
         return seeds.stream(self.variation, 0, f"detailverse/build/{purpose}")
 
-    def sweep(self, spine: Spine, part: str = "", finish: Finish | None = None) -> Manifold:
-        """The solid of a spine, with the ornament of `part`."""
-        return solid(*grid(spine, finish or self.finish(part), self.segments(float(spine.radius.max()))))
+    def sweep(self, spine: Spine, part: str = "", segments: int = 0) -> Manifold:
+        """The solid of a spine, with the ornament of `part`; `segments` columns where plain, by default as fits its size."""
+        return solid(*grid(spine, self.finish(part), segments or self.segments(float(spine.radius.max()))))
 
     def plate(self, width: float, height: float, thickness: float, part: str = "") -> Manifold:
         """A plate, front to -Y, with the first operator of `part` on its front."""

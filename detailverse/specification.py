@@ -149,7 +149,7 @@ def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.
     if plain or not allowed:
         return ()
     borders = [name for name in allowed if kinds[name].role == "border"]
-    fields = [name for name in allowed if kinds[name].role != "border"] or borders
+    fields = [name for name in allowed if kinds[name].role != "border" or slot.bands == 1] or borders
 
     def pick(names: list[str]) -> str:
         weights = np.array([4.0 if name in STYLES[style] else 1.0 for name in names])

@@ -18,6 +18,9 @@ Contour = Callable[[Floats], tuple[Floats, Floats]]
 CREASE = 0.004
 """Width of the step between a band and its plain neighbourhood, in world units: half a pixel of a 512² view."""
 
+MIN_CELLS = 6
+"""Fewest cells round a surface: on a thin one the pattern shrinks, its depth with it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Patch:
@@ -71,10 +74,6 @@ class Finish:
     fine: bool = False
     edge: float = 0.02
     seed: int = 0
-
-    def scaled(self, factor: float) -> "Finish":
-        """The same without its bands if the surface is too small to carry them (`factor` < 1)."""
-        return self if factor >= 1 else Finish((), self.skins, self.fine, self.edge, self.seed)
 
 
 PLAIN = Finish()
@@ -354,10 +353,12 @@ def _band(
     section, _ = spine.contour(np.linspace(0, 1, 257))
     perimeter = radius * float(np.linalg.norm(np.diff(section, axis=0), axis=1).sum())
     length = inner[1] - inner[0]
-    pitch = max(length / op.aspect, 0.03) if op.role == "border" else op.pitch
+    pitch = min(op.pitch, perimeter / MIN_CELLS)
+    narrow = op.role == "border" and length < 2 * pitch * op.aspect
+    pitch = max(length / op.aspect, 0.03) if narrow else pitch
     nu = max(3, sides, round(perimeter / pitch / sides) * sides)
     cell = perimeter / nu
-    nv = 1 if op.role == "border" else max(1, round(length / (cell * op.aspect)))
+    nv = 1 if narrow else max(1, round(length / (cell * op.aspect)))
     across = np.asarray(op.columns(finish.fine))
     f = ((np.arange(nu)[:, None] + across[None]) / nu).reshape(-1)
     u = (np.arange(nu)[:, None] + across[None]).reshape(-1)
@@ -372,6 +373,7 @@ def _band(
     ts = inner[0] + v / nv * length
     points = np.stack([spine.place(f, float(t)) for t in ts])
     shrink = np.clip(np.interp(ts, spine.t, spine.radius) / max(radius, 1e-9), 0.15, 1.0)[:, None]
+    shrink = shrink * min(1.0, cell / op.pitch)
     patch = Patch(
         np.broadcast_to(u, points.shape[:2]).reshape(-1),
         np.repeat(v, len(u)),

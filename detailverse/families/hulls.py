@@ -163,7 +163,9 @@ class Hull(Family):
         vents = [box((2 * w + 1, 0.02, 0.12), (0, y, -h * 0.3)) for y in np.linspace(-0.6, 0.6, 19)]
         body = subtract(body, [subtract(v, [box((1.9 * w, 2, 2))]) for v in vents])
         extra = self._cover(shop, body, "top", (0, 0, 1), w, 0.8) + self._cover(shop, body, "side", (1, 0, 0), h, 0.8)
-        front = self._turret(shop).rotate([90, 0, 0]).translate([0, -0.84, 0])
+        fan = [(0, -0.06), (0.3, -0.06), (0.3, 0.08), (0.26, 0.08), (0.22, 0.03), (0.1, 0.03), (0.05, 0.1), (0, 0.12)]
+        blades = [box((0.2, 0.05, 0.05), (0.15, 0, 0.05), 0.01).rotate([30, 0, 0]).rotate([0, 0, 40.0 * k]) for k in range(9)]
+        front = union([shop.sweep(lathe(fan, (1, 2)), "turret"), *blades]).rotate([90, 0, 0]).translate([0, -0.84, 0])
         return [
             Solid(body, "hull"),
             Solid(front, "turret"),

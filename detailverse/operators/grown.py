@@ -119,9 +119,9 @@ def _turing(seed: int, stripes: bool) -> Floats:
     squared = (k[:, None] ** 2 + k[None, : n // 2 + 1] ** 2) / waves**2
     linear = 0.3 - (1 - squared) ** 2
     i, j = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
-    field = 0.2 * (hashed(i, j, seed) - 0.5)
+    field = hashed(i, j, seed) - 0.5
     step, bias = 0.5, 0.0 if stripes else 0.9
-    for _ in range(150):
+    for _ in range(70):
         forcing = bias * field**2 - field**3
         field = np.fft.irfft2((np.fft.rfft2(field) + step * np.fft.rfft2(forcing)) / (1 - step * linear), s=(n, n))
     return field / np.abs(field).max()

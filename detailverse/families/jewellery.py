@@ -1,0 +1,184 @@
+"""Knots, chains, rings, crowns, medallions: tubes along closed curves, settings, stones."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from detailverse.registry import Family, Floats, Slot, family
+from detailverse.solids import Manifold, Shop, Solid, box, cylinder, facing, hull, move, union
+from detailverse.surfaces import Contour, circle, lathe, polygon, rectangle, tube
+
+CORD = ("rope", "beads", "ribs", "knurling", "scales", "basket_weave", "grooves", "studs")
+
+
+@family("jewellery")
+class Jewellery(Family):
+    """An ornament of bent and set metal."""
+
+    title: ClassVar[str] = "knots, chains and jewellery"
+    styles: ClassVar[tuple[str, ...]] = ("ornate", "classical", "alien", "industrial")
+    slots: ClassVar[dict[str, Slot]] = {
+        "cord": Slot(CORD, "metal"),
+        "setting": Slot(("beads", "rope", "greek_key", "dentils"), "metal", ornament=0.8),
+        "stones": Slot((), "gem"),
+    }
+
+    kind: Literal["knot", "chain", "ring", "crown", "medallion", "knot2"] = Field(default="knot", description="what it is")
+    p: Literal[2, 3] = Field(default=2, description="turns of a knot about the axis")
+    q: Literal[3, 5, 7] = Field(default=3, description="turns of a knot round the tube; even steps are avoided")
+    thick: float = Field(default=0.12, ge=0.09, le=0.16, description="thickness of the cord")
+    section: Literal["round", "square", "flat"] = Field(default="round", description="section of the cord")
+    count: int = Field(default=8, ge=6, le=14, description="links, points or stones")
+    height: float = Field(default=0.5, ge=0.35, le=0.65, description="height of a crown, length of a link")
+
+    def noun(self) -> str:
+        return {
+            "chain": f"chain of {self.count} links",
+            "ring": "finger ring with a faceted stone",
+            "crown": f"crown of {self.count} points set with stones",
+            "medallion": f"medallion with {self.count} stones",
+        }.get(self.kind, f"({self._turns()[0]},{self._turns()[1]}) torus knot")
+
+    def _turns(self) -> tuple[int, int]:
+        return (self.p, 4) if self.p == 3 and self.q == 3 else (self.p, self.q)
+
+    def parts(self) -> tuple[str, ...]:
+        return ("cord",) if self.kind.startswith(("knot", "chain")) else tuple(self.slots)
+
+    def _contour(self) -> Contour:
+        return {"round": circle, "square": polygon(4), "flat": rectangle(1.35, 0.6)}[self.section]
+
+    def build(self, shop: Shop) -> list[Solid]:
+        return {"chain": self._chain, "ring": self._ring, "crown": self._crown, "medallion": self._medallion}.get(self.kind, self._knot)(shop)
+
+    def _knot(self, shop: Shop) -> list[Solid]:
+        p, q = self._turns()
+        s = np.linspace(0, 2 * np.pi, 64 * (p + q), endpoint=False)
+        wide = 0.34
+        r = 0.66 + wide * np.cos(q * s)
+        curve = np.stack([r * np.cos(p * s), wide * 1.25 * np.sin(q * s), r * np.sin(p * s)], 1)
+        thick = min(self.thick, 0.145 if q < 5 else 0.11)
+        return [Solid(shop.sweep(tube(curve, thick * (0.85 if self.section == "flat" else 1), True, self._contour()), "cord"), "cord")]
+
+    def _link(self, shop: Shop, long: float, wide: float) -> Manifold:
+        s = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+        x = (long - wide) * np.clip(np.cos(s) * 1.6, -1, 1) + wide * np.cos(s)
+        curve = np.stack([x, wide * np.sin(s), 0 * s], 1)
+        return shop.sweep(tube(_even(curve, 72), self.thick * 0.42, True, self._contour()), "cord")
+
+    def _chain(self, shop: Shop) -> list[Solid]:
+        """Links on a ring, every second one turned; each rests in its neighbours."""
+        count = self.count + self.count % 2 + 6
+        radius = 0.8
+        gap = 2 * np.pi * radius / count
+        tube_radius = self.thick * 0.42
+        link = self._link(shop, gap / 2 + tube_radius * 0.98, 0.16)
+        solids = []
+        for k in range(count):
+            body = link.rotate([90.0 * (k % 2) + 45, 0, 0]).rotate([0, 0, 90]).translate([radius, 0, 0]).rotate([0, 0, 360 * k / count])
+            solids.append(Solid(body.rotate([90, 0, 0]), "cord"))
+        return solids
+
+    def _stone(self, size: float) -> Manifold:
+        """A brilliant cut: table up, girdle at z = 0."""
+        a = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+        ring = np.stack([np.cos(a), np.sin(a)], 1)
+        turned = np.stack([np.cos(a + np.pi / 8), np.sin(a + np.pi / 8)], 1)
+        rows = [np.c_[ring * 0.55, 0 * a + 0.38], np.c_[turned * 0.86, 0 * a + 0.2], np.c_[ring, 0 * a + 0.03], np.c_[ring, 0 * a - 0.03], [[0, 0, -0.7]]]
+        return hull(np.concatenate(rows) * size)
+
+    def _claws(self, size: float, count: int) -> list[Manifold]:
+        return [_claw(size).rotate([0, 0, 360 * k / count]) for k in range(count)]
+
+    def _ring(self, shop: Shop) -> list[Solid]:
+        a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+        swell = self.thick * (1.0 + 0.35 * np.exp(-(((a - np.pi / 2 + np.pi) % (2 * np.pi) - np.pi) ** 2) / 0.3))
+        curve = np.stack([0.72 * np.cos(a), 0 * a, 0.72 * np.sin(a)], 1)
+        solids = [Solid(shop.sweep(tube(curve, swell, True, rectangle(0.7, 1.2) if self.section != "round" else circle), "cord"), "cord")]
+        size = 0.3
+        z = 0.72 + self.thick + 0.16
+        cup = lathe([(0, -0.2), (0.14, -0.2), (0.2, -0.1), (size * 0.98, -0.06), (size * 1.02, 0.05), (size * 0.85, 0.05), (0, -0.05)], (3, 4))
+        solids.append(Solid(shop.sweep(cup, "setting").translate([0, 0, z - 0.02]), "setting"))
+        solids.append(Solid(self._stone(size).translate([0, 0, z + 0.06]), "stones"))
+        solids += [Solid(c.translate([0, 0, z + 0.04]), "setting") for c in self._claws(size, 6)]
+        for side in (1, -1):
+            for k in range(3):
+                t = np.pi / 2 + side * (0.48 + 0.21 * k)
+                way = np.array([np.cos(t), 0, np.sin(t)])
+                at = way * (0.72 + self.thick * 1.05)
+                solids.append(Solid(move(self._stone(0.085), facing(way, (0, 1, 0)), at + way * 0.01), "stones"))
+                solids.append(Solid(move(cylinder(0.1, 0.1, (0, 0, -0.03), segments=24), facing(way, (0, 1, 0)), at), "setting"))
+        return solids
+
+    def _crown(self, shop: Shop) -> list[Solid]:
+        low, high, r = -0.5, -0.16, 0.85
+        band = [(r - 0.05, low), (r, low), (r, high), (r - 0.05, high)]
+        profile = [(0, low), *band[1:3], (r - 0.07, high), (r - 0.07, low + 0.08), (0, low + 0.08)]
+        solid_band = shop.sweep(lathe(profile, (1, 2)), "setting")
+        solids = [Solid(solid_band, "setting")]
+        hole = cylinder(r - 0.071, 1, segments=96)
+        solids = [Solid(Manifold.batch_boolean([solid_band, hole], _SUBTRACT), "setting")]
+        for z in (low, high):
+            a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+            curve = np.stack([(r - 0.03) * np.cos(a), (r - 0.03) * np.sin(a), 0 * a + z], 1)
+            solids.append(Solid(shop.sweep(tube(curve, 0.06, True), "cord"), "cord"))
+        tall = self.height
+        for k in range(self.count):
+            turn = 360 * k / self.count
+            half = 0.75 * np.pi * r / self.count
+            outline = [(-half, 0), (half, 0), (half * 0.35, tall * 0.55), (half * 0.5, tall * 0.72), (0, tall), (-half * 0.5, tall * 0.72), (-half * 0.35, tall * 0.55)]
+            point = _plate(outline, 0.06).translate([0, -r + 0.03, high - 0.02])
+            solids.append(Solid(point.rotate([0, 0, turn]), "setting"))
+            solids.append(Solid(Manifold.sphere(0.065, 32).translate([0, -r + 0.03, high + tall]).rotate([0, 0, turn]), "stones"))
+            stone = self._stone(0.11).rotate([90, 0, 0]).translate([0, -r - 0.02, (low + high) / 2])
+            solids.append(Solid(stone.rotate([0, 0, turn]), "stones"))
+            solids.append(Solid(cylinder(0.13, 0.06, (0, -r - 0.01, (low + high) / 2), "y", 32).rotate([0, 0, turn]), "cord"))
+            small = self._stone(0.05).rotate([90, 0, 0]).translate([0, -r - 0.01, high + tall * 0.68])
+            solids.append(Solid(small.rotate([0, 0, turn]), "stones"))
+        return solids
+
+    def _medallion(self, shop: Shop) -> list[Solid]:
+        disc = lathe([(0, -0.07), (0.8, -0.07), (0.86, -0.02), (0.86, 0.03), (0.8, 0.07), (0.56, 0.07), (0.52, 0.03), (0, 0.03)], (5, 6))
+        solids = [Solid(shop.sweep(disc, "setting"), "setting")]
+        a = np.linspace(0, 2 * np.pi, 128, endpoint=False)
+        for r, thick in ((0.88, self.thick * 0.75), (0.34, self.thick * 0.4)):
+            curve = np.stack([r * np.cos(a), r * np.sin(a), 0 * a + 0.03], 1)
+            solids.append(Solid(shop.sweep(tube(curve, thick, True, self._contour()), "cord"), "cord"))
+        solids.append(Solid(self._stone(0.3).translate([0, 0, 0.12]), "stones"))
+        solids += [Solid(c.translate([0, 0, 0.1]), "setting") for c in self._claws(0.3, 8)]
+        for k in range(self.count):
+            t = 2 * np.pi * k / self.count + np.pi / 2
+            at = [0.68 * np.cos(t), 0.68 * np.sin(t), 0.1]
+            solids.append(Solid(self._stone(0.085).translate(at), "stones"))
+            solids.append(Solid(cylinder(0.105, 0.09, (at[0], at[1], 0.06), segments=24), "cord"))
+        loop = shop.sweep(tube(np.stack([0 * a, 0.12 * np.cos(a), 0.12 * np.sin(a)], 1)[::2] * 1.0, 0.035, True)).translate([0, 1.04, 0])
+        solids.append(Solid(loop, "cord"))
+        return [Solid(s.body.rotate([90, 0, 0]), s.part) for s in solids]
+
+
+def _even(curve: Floats, count: int) -> Floats:
+    """A closed curve resampled to equal steps."""
+    ring = np.concatenate([curve, curve[:1]])
+    t = np.r_[0, np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))]
+    at = np.arange(count) / count * t[-1]
+    return np.stack([np.interp(at, t, ring[:, k]) for k in range(3)], 1)
+
+
+def _claw(size: float) -> Manifold:
+    return union([box((0.05, 0.06, 0.26), (size * 0.98, 0, 0.0), 0.012), box((0.12, 0.05, 0.05), (size * 0.93, 0, 0.12), 0.012)])
+
+
+def _plate(outline: list[tuple[float, float]], thick: float) -> Manifold:
+    import manifold3d as m3
+
+    return m3.CrossSection([np.array(outline)]).extrude(thick).translate([0, 0, -thick / 2]).rotate([90, 0, 0])
+
+
+def _op() -> "object":
+    import manifold3d as m3
+
+    return m3.OpType.Subtract
+
+
+_SUBTRACT = _op()
