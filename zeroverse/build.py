@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from manifold3d import Manifold
 
+import versemill
+from versemill import mesh
 from versemill.asset import Asset
 from versemill.errors import AssetError
-from versemill.mesh import face_areas
 from zeroverse import captions, primitives, solids, surfaces
 from zeroverse.draws import VERSION, Plan
 from zeroverse.primitives import SURFACES, Primitive
@@ -119,7 +120,7 @@ class _Scene:
     def point(self, numbers: list[float]) -> tuple[Float64, bool]:
         """A point of the surface, uniform by area, from three uniform numbers; and whether it is outside all bodies."""
         whole = join(self.bodies)
-        cumulative = np.cumsum(face_areas(whole.vertices, whole.faces))
+        cumulative = np.cumsum(mesh.face_areas(whole.vertices, whole.faces))
         face = min(int(np.searchsorted(cumulative, numbers[0] * cumulative[-1], side="right")), len(cumulative) - 1)
         root, v = np.sqrt(numbers[1]), numbers[2]
         corners = whole.vertices[whole.faces[face]]
@@ -217,6 +218,7 @@ def _asset(
     offsets = np.array([material["offset"] for _, _, material in labels])
     vertices, shift, grow = _normalized(whole.vertices)
     low, high = vertices.min(0), vertices.max(0)
+    components = int(mesh.components(whole.faces).max()) + 1
     made = Asset(
         vertices=vertices,
         faces=whole.faces.astype(np.int32),
@@ -234,6 +236,7 @@ def _asset(
         scale=scale * grow,
         provenance={
             "generator": "zeroverse",
+            "versemill": versemill.__version__,
             "manifold3d": importlib.metadata.version("manifold3d"),
             "plan": plan,
             "outcome": {
@@ -241,6 +244,9 @@ def _asset(
                 "base_sha256": base,
                 "vertices": len(vertices),
                 "triangles": len(whole.triangles),
+                "components": components,
+                # Euler's formula for closed surfaces, where three edges belong to two triangles.
+                "genus": components - (len(vertices) - len(whole.triangles) // 2) // 2,
                 "volume": whole.volume * grow**-3,
                 "size": (high - low).tolist(),
                 "materials": [identity for _, identity in built],

@@ -85,6 +85,9 @@ class ZeroverseConfig(Config):
     textures: Literal["procedural", "none"] | Path = Field(
         default="procedural", description="procedural; none: plain colours; or the path of a folder of PBR texture sets"
     )
+    licences: tuple[str, ...] | None = Field(
+        default=None, description="of a texture folder, only sets whose licence starts with one of these; null: all sets"
+    )
     families: tuple[str, ...] | None = Field(default=None, description="procedural families to draw from; null: all of them")
     pool: int = Field(
         default=128,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from versemill import seeds
+from versemill.errors import ConfigError
 from versemill.materials import library, procedural
 from zeroverse.config import KINDS, Kind, ZeroverseConfig
 from zeroverse.primitives import FIELDS, SURFACES
@@ -124,10 +125,25 @@ def _material(config: ZeroverseConfig, seed: int, index: int, owner: str, surfac
             rng = seeds.stream(seed, index, f"zeroverse/texture/{owner}/{surface}")
         record["texture"] = procedural.draw(rng, config.families)
     elif config.textures != "none":
-        sets = library.index(config.textures)
+        sets = _allowed(library.index(config.textures), config)
         chosen = sets[int(slot * len(sets))]
         record["texture"] = {"library": str(config.textures), "set": chosen.name, "sha256": chosen.sha256}
     return record
+
+
+def _allowed(sets: Sequence[library.TextureSet], config: ZeroverseConfig) -> Sequence[library.TextureSet]:
+    """The sets under an accepted licence.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if config.licences is None:
+        return sets
+    found = [s for s in sets if s.licence.startswith(config.licences)]
+    if not found:
+        have = sorted({s.licence for s in sets})
+        raise ConfigError(f"{config.textures} holds no set under licences {list(config.licences)}; it has {have}")
+    return found
 
 
 def _opponent(hue: float) -> np.ndarray:

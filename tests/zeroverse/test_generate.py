@@ -45,6 +45,10 @@ def test_a_hundred_assets_are_sound(config):
         topology = mesh.topology(asset.faces)
         assert topology.watertight, index
         assert mesh.volume(asset.vertices, asset.faces) > 0
+        outcome = asset.provenance["outcome"]
+        euler = len(asset.vertices) - topology.edges + len(asset.faces)
+        assert euler == 2 * (outcome["components"] - outcome["genus"])
+        assert outcome["genus"] >= 0
         assert np.unique(asset.faces).size == len(asset.vertices)
         low, high = asset.vertices.min(0), asset.vertices.max(0)
         assert np.abs(low + high).max() < 2e-6
@@ -54,7 +58,7 @@ def test_a_hundred_assets_are_sound(config):
         assert set(np.unique(asset.part_ids)) <= set(range(len(asset.part_names)))
         counts.append(len(asset.faces))
         if config is SOLID:
-            assert asset.provenance["outcome"]["volume"] == pytest.approx(mesh.volume(asset.vertices, asset.faces), rel=1e-4)
+            assert outcome["volume"] == pytest.approx(mesh.volume(asset.vertices, asset.faces), rel=1e-4)
     assert 5_000 < np.median(counts) < 20_000
     assert max(counts) < 20_000
 

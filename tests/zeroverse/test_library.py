@@ -101,3 +101,11 @@ def test_objects_take_textures_from_a_folder(folder):
     surfaces._cache.clear()
     with pytest.raises(AssetError, match="no longer holds"):
         rebuild(asset.provenance)
+
+
+def test_licences_are_respected(folder):
+    config = {"textures": folder, "texture_size": 16}
+    asset = generate(ZeroverseConfig(**config, licences=("CC0-1.0",)), 0, 0)
+    assert {m.licence for m in asset.materials} == {"CC0-1.0"}
+    with pytest.raises(ConfigError, match="holds no set under licences"):
+        generate(ZeroverseConfig(**config, licences=("MIT",)), 0, 0)
