@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from render import cameras as _cameras
 from render import lighting as _lighting
 from render.config import RenderConfig
-from render.kernels.film import Film, develop, smooth
+from render.kernels.film import Film, develop, smooth, steady
 from render.kernels.geometry import TILE, cover, geometry
 from render.kernels.shading import shading
 from render.lighting import Lighting
@@ -28,7 +28,7 @@ KERNELS = ["render.kernels.geometry", "render.kernels.shading", "render.kernels.
 CHUNK = {"cpu": 2**20, "cuda": 2**25}
 """Pixels whose colour is in flight at once: 60 bytes each."""
 
-SMOOTHING = 2.0
+SMOOTHING = 3.0
 """Standard deviations of noise by which a tap of the denoiser may differ."""
 
 
@@ -164,10 +164,13 @@ def render_passes(
                 [packed.scene, light, table, views, tiles, first, *size, *drawn, film],
                 device=device,
             )
-            for step in (1, 2, 4) if denoise else ():
-                smoothed, variance = wp.zeros_like(film.light), wp.zeros_like(film.variance)
-                wp.launch(smooth, len(film.coverage), [film, *size, step, SMOOTHING, smoothed, variance], device=device)
-                film.light, film.variance = smoothed, variance
+            for step in (0, 1, 2, 4) if denoise else ():
+                out = [wp.zeros_like(film.light), wp.zeros_like(film.variance)]
+                if step == 0:
+                    wp.launch(steady, len(film.coverage), [film, *size, *out], device=device)
+                else:
+                    wp.launch(smooth, len(film.coverage), [film, *size, step, SMOOTHING, *out], device=device)
+                film.light, film.variance = out
             wp.launch(develop, len(film.coverage), [film, first, image], device=device)
         found["rgb"] = shaped(image.numpy())
     return {name: found[name] for name in PASSES if name in wanted}

@@ -105,18 +105,22 @@ def reflect_to(lobe: Lobes, direction: wp.vec3):
 
 
 @wp.func
-def density(lobe: Lobes, direction: wp.vec3):
-    """Probability density, over solid angle, with which `sample_lobes` draws a direction."""
-    nl = wp.dot(lobe.normal, direction)
+def specular_density(lobe: Lobes, direction: wp.vec3):
+    """Probability density, over solid angle, with which `sample_specular` draws a direction; 0 below the surface."""
     nv = wp.dot(lobe.normal, lobe.view)
-    if nl <= 0.0 or nv <= 0.0:
+    if wp.dot(lobe.normal, direction) <= 0.0 or nv <= 0.0:
         return float(0.0)
-    h = wp.normalize(lobe.view + direction)
-    nh = wp.dot(lobe.normal, h)
+    nh = wp.dot(lobe.normal, wp.normalize(lobe.view + direction))
     base = nh * nh * (lobe.a2 - 1.0) + 1.0
     d = lobe.a2 / (PI * base * base)
-    visible = d / (2.0 * (nv + wp.sqrt(lobe.a2 + (1.0 - lobe.a2) * nv * nv)))
-    return lobe.specular_share * visible + (1.0 - lobe.specular_share) * nl / PI
+    return d / (2.0 * (nv + wp.sqrt(lobe.a2 + (1.0 - lobe.a2) * nv * nv)))
+
+
+@wp.func
+def density(lobe: Lobes, direction: wp.vec3):
+    """Probability density, over solid angle, with which `sample_lobes` draws a direction; 0 below the surface."""
+    nl = wp.max(wp.dot(lobe.normal, direction), 0.0)
+    return lobe.specular_share * specular_density(lobe, direction) + (1.0 - lobe.specular_share) * nl / PI
 
 
 @wp.func

@@ -21,20 +21,46 @@ class Film:
     coverage: wp.array(dtype=float)
 
 
-@wp.func
-def blurred_variance(film: Film, column: int, row: int, i: int, width: int, height: int):
-    """3 x 3 mean over covered pixels: a few samples estimate their own variance badly."""
+@wp.kernel
+def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), variance: wp.array(dtype=float)):
+    """Makes a few samples' light and variance fit to steer a filter.
+
+    The variance becomes the mean of the 7 x 7 covered pixels that face the same way. Light that is brighter or darker
+    than all but one of the eight neighbours is brought to that one: a lone occluded ray is no detail.
+    """
+    i = wp.tid()
+    if film.coverage[i] <= 0.0:
+        return
+    column = i % width
+    row = (i // width) % height
     total = float(0.0)
     weight = float(0.0)
-    for dy in range(-1, 2):
-        for dx in range(-1, 2):
-            if column + dx >= 0 and column + dx < width and row + dy >= 0 and row + dy < height:
-                j = i + dy * width + dx
-                if film.coverage[j] > 0.0:
-                    w = 1.0 / float(1 + dx * dx + dy * dy)
-                    total += w * film.variance[j]
-                    weight += w
-    return total / weight
+    near = int(0)  # noqa: RUF046 - declares a mutable Warp variable
+    lowest = wp.vec2(1.0e9, 1.0e9)
+    highest = wp.vec2(-1.0, -1.0)
+    for y in range(wp.max(row - 3, 0), wp.min(row + 4, height)):
+        for x in range(wp.max(column - 3, 0), wp.min(column + 4, width)):
+            j = i + (y - row) * width + x - column
+            if film.coverage[j] > 0.0:
+                w = wp.max(wp.dot(film.normal[i], film.normal[j]), 0.01)
+                total += w * w * film.variance[j]
+                weight += w * w
+                if j != i and w > 0.8 and wp.abs(x - column) < 2 and wp.abs(y - row) < 2:
+                    near += 1
+                    other = luminance(film.light[j])
+                    if other < lowest[0]:
+                        lowest = wp.vec2(other, lowest[0])
+                    elif other < lowest[1]:
+                        lowest = wp.vec2(lowest[0], other)
+                    if other > highest[0]:
+                        highest = wp.vec2(other, highest[0])
+                    elif other > highest[1]:
+                        highest = wp.vec2(highest[0], other)
+    variance[i] = total / weight
+    here = luminance(film.light[i])
+    light[i] = film.light[i]
+    if near > 4:
+        light[i] = film.light[i] * (wp.clamp(here, lowest[1], highest[1]) / wp.max(here, 1.0e-6))
 
 
 @wp.kernel
@@ -60,8 +86,7 @@ def smooth(
     n = film.normal[i]
     p = film.position[i]
     center = luminance(film.light[i])
-    noise = strength * wp.sqrt(blurred_variance(film, column, row, i, width, height)) + 1.0e-4
-    # The width of a pixel on the surface, from its neighbours.
+    noise = strength * wp.sqrt(film.variance[i]) + 1.0e-3
     total = film.light[i]
     spread = film.variance[i]
     weights = float(1.0)

@@ -7,7 +7,17 @@ indirect bounce; it converges to the light transport of that depth.
 
 import warp as wp
 
-from render.kernels.bsdf import Lobes, density, lobes, luminance, reflect_to, sample_lobes, sample_specular
+from render.kernels.bsdf import (
+    Lobes,
+    density,
+    lobes,
+    luminance,
+    reflect_to,
+    sample_lobes,
+    sample_specular,
+    specular,
+    specular_density,
+)
 from render.kernels.film import Film
 from render.kernels.geometry import in_empty_tile
 from render.kernels.sampling import (
@@ -30,8 +40,11 @@ wp.set_module_options(_device.EXACT)
 FAR = wp.constant(1.0e6)
 BOUNCED = wp.constant(0.6)
 """Share of the unshadowed light that `fast` grants to a surface seen by an occluded ray."""
-INDIRECT_LIMIT = wp.constant(10.0)
-"""Indirect samples are clamped here, as in Cycles' default, against single bright pixels."""
+INDIRECT_LIMIT = wp.constant(5.0)
+"""Indirect samples are clamped here against single bright pixels."""
+INDIRECT_ROUGHNESS = wp.constant(0.4)
+"""A bounce sees surfaces at least this rough: caustics of sharp reflections would only be noise."""
+NO_LOBE, SPECULAR, BOTH_LOBES = wp.constant(0), wp.constant(1), wp.constant(2)
 
 
 @wp.func
@@ -55,8 +68,8 @@ def lifted(scene: Scene, hit: Hit, s: Surface):
 
 
 @wp.func
-def lit(scene: Scene, light: Light, start: wp.vec3, lobe: Lobes, k: int, u: wp.vec2, threshold: float, with_mis: bool):
-    """One shadowed sample of rectangle k."""
+def lit(scene: Scene, light: Light, start: wp.vec3, lobe: Lobes, k: int, u: wp.vec2, threshold: float, shared_with: int):
+    """One shadowed sample of rectangle k; `shared_with` names the lobes that are sampled too, by direction."""
     x = light.x[k]
     y = light.y[k]
     point = light.centers[k] + (2.0 * u[0] - 1.0) * x + (2.0 * u[1] - 1.0) * y
@@ -68,17 +81,23 @@ def lit(scene: Scene, light: Light, start: wp.vec3, lobe: Lobes, k: int, u: wp.v
     cosine = -wp.dot(direction, wp.normalize(out))
     if cosine <= 0.0:
         return wp.vec3(0.0)
-    reflected = reflect_to(lobe, direction)
+    pdf = distance * distance / (cosine * area)
+    shine = specular(lobe, direction)
+    matt = lobe.diffuse * (wp.max(wp.dot(lobe.normal, direction), 0.0) / 3.14159265)
+    if shared_with != NO_LOBE:
+        other = density(lobe, direction)
+        if shared_with == SPECULAR:
+            other = specular_density(lobe, direction)
+        weight = pdf * pdf / (pdf * pdf + other * other)
+        shine = weight * shine
+        if shared_with == BOTH_LOBES:
+            matt = weight * matt
+    reflected = matt + shine
     if wp.max(reflected) <= 0.0:
         return wp.vec3(0.0)
     if occluded(scene, start, direction, distance, threshold):
         return wp.vec3(0.0)
-    pdf = distance * distance / (cosine * area)
-    weight = float(1.0)
-    if with_mis:
-        other = density(lobe, direction)
-        weight = pdf * pdf / (pdf * pdf + other * other)
-    return wp.cw_mul(light.radiance[k], reflected) * (weight / pdf)
+    return wp.cw_mul(light.radiance[k], reflected) / pdf
 
 
 @wp.func
@@ -142,32 +161,41 @@ def shade_fast(
     lobe = lobes(table, s.shading, view, s.color, s.metallic, s.roughness)
     start = lifted(scene, hit, s)
     total = wp.vec3(0.0)
+    # A rough, weak reflection shares the diffuse ray; a mirror-like one gets its own.
+    mirror = wp.max(lobe.albedo) * (1.0 - s.roughness) > 0.04
+    sampled = NO_LOBE
+    if mirror:
+        sampled = SPECULAR
     for r in range(light.count):
-        total += lit(scene, light, start, lobe, r, draw(key, 8 + r, k, n), 0.5, False)
+        total += lit(scene, light, start, lobe, r, draw(key, 8 + r, k, n), 0.5, sampled)
     open_way = frame(s.smooth) * cosine_direction(draw(key, 2, k, n))
     blocker = cast(scene, start, open_way, FAR, 0.5)
     around = ambient(light, lobe.normal)
     if blocker.face >= 0:
         around = glow(scene, light, blocker, open_way)
     total += wp.cw_mul(lobe.diffuse, around)
-    # A rough, weak reflection shares the diffuse ray; a mirror-like one gets its own.
-    mirrored = 2.0 * wp.dot(lobe.normal, view) * lobe.normal - view
-    shine = blurred_environment(light, mirrored, s.roughness)
-    if wp.max(lobe.albedo) * (1.0 - s.roughness) > 0.04:
+    if mirror:
         way = sample_specular(lobe, draw(key, 3, k, n))
-        if wp.dot(way, lobe.normal) > 0.0:
+        pdf = specular_density(lobe, way)
+        if pdf > 0.0:
             found = cast(scene, start, way, FAR, 0.5)
+            reach = FAR
             shine = blurred_environment(light, way, 0.5 * s.roughness)
             if found.face >= 0:
+                reach = found.t
                 shine = glow(scene, light, found, way)
-    elif blocker.face >= 0:
-        shine = around
-    return total + wp.cw_mul(lobe.albedo, shine)
+            total += wp.cw_mul(lobe.albedo, shine)
+            through = specular(lobe, way) / pdf
+            total += wp.cw_mul(through, rectangles_along(light, start, way, reach, pdf))
+        return total
+    if blocker.face < 0:
+        around = blurred_environment(light, 2.0 * wp.dot(lobe.normal, view) * lobe.normal - view, s.roughness)
+    return total + wp.cw_mul(lobe.albedo, around)
 
 
 @wp.func
 def direct(
-    scene: Scene, light: Light, start: wp.vec3, lobe: Lobes, key: wp.uint32, dimension: int, k: int, n: int, with_mis: bool
+    scene: Scene, light: Light, start: wp.vec3, lobe: Lobes, key: wp.uint32, dimension: int, k: int, n: int, shared_with: int
 ):
     """Light sampling of the rectangles (one, drawn evenly) and the environment."""
     total = wp.vec3(0.0)
@@ -175,14 +203,16 @@ def direct(
     if light.count > 0:
         pick = wp.min(int(threshold[1] * float(light.count)), light.count - 1)
         # Multiple importance sampling counts each rectangle as if it had the sample alone: the draw is evened out here.
-        total += float(light.count) * lit(scene, light, start, lobe, pick, draw(key, dimension, k, n), threshold[0], with_mis)
+        total += float(light.count) * lit(
+            scene, light, start, lobe, pick, draw(key, dimension, k, n), threshold[0], shared_with
+        )
     way = sample_environment(light, draw(key, dimension + 1, k, n), draw(key, dimension + 2, k, n))
     reflected = reflect_to(lobe, way)
     if wp.max(reflected) > 0.0:  # noqa: SIM102 - Warp evaluates both sides of `and`
         if not occluded(scene, start, way, FAR, threshold[0]):
             pdf = environment_density(light, way)
             weight = float(1.0)
-            if with_mis:
+            if shared_with == BOTH_LOBES:
                 other = density(lobe, way)
                 weight = pdf * pdf / (pdf * pdf + other * other)
             total += wp.cw_mul(environment(light, way), reflected) * (weight / wp.max(pdf, 1.0e-9))
@@ -205,7 +235,7 @@ def shade_fine(
     """One path: light sampling here and after one bounce, both lobes sampled, weighted by the power heuristic."""
     lobe = lobes(table, s.shading, view, s.color, s.metallic, s.roughness)
     start = lifted(scene, hit, s)
-    total = direct(scene, light, start, lobe, key, 16, k, n, True)
+    total = direct(scene, light, start, lobe, key, 16, k, n, BOTH_LOBES)
     choose = draw(key, 3, k, n)
     way = sample_lobes(lobe, choose[0], draw(key, 2, k, n))
     pdf = density(lobe, way)
@@ -222,8 +252,8 @@ def shade_fine(
         total += wp.cw_mul(through, environment(light, way)) * (pdf * pdf / (pdf * pdf + other * other))
         return total
     there = surface(scene, found, way, width + 0.2 * found.t)
-    again = lobes(table, there.shading, -way, there.color, there.metallic, wp.max(there.roughness, 0.2))
-    bounced = direct(scene, light, lifted(scene, found, there), again, key, 24, k, n, False)
+    again = lobes(table, there.shading, -way, there.color, there.metallic, wp.max(there.roughness, INDIRECT_ROUGHNESS))
+    bounced = direct(scene, light, lifted(scene, found, there), again, key, 24, k, n, NO_LOBE)
     indirect = wp.cw_mul(through, bounced)
     peak = wp.max(indirect)
     if peak > INDIRECT_LIMIT:
@@ -281,6 +311,7 @@ def shading(
     position = wp.vec3(0.0)
     squares = float(0.0)
     covered = int(0)  # noqa: RUF046 - declares a mutable Warp variable
+    shaded = int(0)  # noqa: RUF046
     before = Surface()
     shared = wp.vec3(0.0)
     may_share = bool(False)
@@ -300,6 +331,7 @@ def shading(
                 footprint = share * hit.t
             toward = -wp.normalize(direction)
             if fine:
+                shaded += 1
                 s = surface(scene, hit, direction, footprint)
                 shared = shade_fine(scene, light, table, hit, s, toward, footprint, key, k, stratum)
             else:
@@ -310,6 +342,7 @@ def shading(
                 else:
                     shared = shade_fast(scene, light, table, hit, s, toward, key, k, stratum)
                     before = s
+                    shaded += 1
                     may_share = True
             total += shared
             bright = luminance(shared)
@@ -326,7 +359,7 @@ def shading(
     bright = luminance(mean)
     white = wp.max(luminance(albedo), 1.0e-3)
     film.light[i] = wp.cw_div(mean, albedo)
-    film.variance[i] = wp.max(squares * scale - bright * bright, 0.0) * scale / (white * white)
+    film.variance[i] = wp.max(squares * scale - bright * bright, 0.0) / (float(wp.max(shaded - 1, 1)) * white * white)
     film.albedo[i] = albedo
     film.normal[i] = wp.normalize(normal)
     film.position[i] = position * scale
