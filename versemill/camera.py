@@ -108,7 +108,8 @@ def from_opengl(c2w: ArrayLike) -> Float64:
 def look_at(eye: ArrayLike, target: ArrayLike = (0.0, 0.0, 0.0), up: ArrayLike = (0.0, 0.0, 1.0), roll: float = 0.0) -> Float64:
     """c2w (4, 4) of a camera at `eye` that looks at `target`, rolled by `roll` radians about its axis.
 
-    Where the view is within 1e-6 of `up`, +Y takes the place of `up`, so that poles have a defined image.
+    Where the view is within 1e-6 of `up`, +Y takes the place of `up` (+Z where `up` is +-Y), so that poles have a
+    defined image.
 
     Raises:
         ValueError: eye and target coincide.
@@ -121,7 +122,7 @@ def look_at(eye: ArrayLike, target: ArrayLike = (0.0, 0.0, 0.0), up: ArrayLike =
     forward = forward / distance
     right = np.cross(forward, up)
     if np.linalg.norm(right) < 1e-6 * np.linalg.norm(up):
-        right = np.cross(forward, (0.0, 1.0, 0.0))
+        right = np.cross(forward, (0.0, 1.0, 0.0) if abs(forward[1]) < 0.5 else (0.0, 0.0, 1.0))
     right /= np.linalg.norm(right)
     down = np.cross(forward, right)
     cos, sin = np.cos(roll), np.sin(roll)

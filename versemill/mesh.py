@@ -112,18 +112,22 @@ def components(faces: Ints) -> NDArray[np.int32]:
 
 
 def sharp_edges(vertices: Floats, faces: Ints, angle: float = 30.0) -> NDArray[np.int64]:
-    """(E, 2) int64 vertex pairs of manifold edges whose two faces' normals differ by more than `angle` degrees."""
+    """(E, 2) int64 vertex pairs of manifold edges whose two faces' normals differ by more than `angle` degrees.
+
+    A face without area has no normal, so that its edges are not sharp.
+    """
     pairs, edges = adjacency(faces)
     normals = face_normals(vertices, faces)
-    cosine = np.einsum("ij,ij->i", normals[pairs[:, 0]], normals[pairs[:, 1]])
-    return edges[cosine < np.cos(np.radians(angle))]
+    first, second = normals[pairs[:, 0]], normals[pairs[:, 1]]
+    sharp = np.einsum("ij,ij->i", first, second) < np.cos(np.radians(angle))
+    return edges[sharp & first.any(1) & second.any(1)]
 
 
 def corner_normals(vertices: Floats, faces: Ints, crease: float = 30.0) -> NDArray[np.float32]:
     """Shading normals per corner, (F, 3, 3) float32: smooth across edges below `crease` degrees, hard above.
 
     Faces around a vertex are grouped by walking over its smooth edges; a corner's normal is the
-    angle-weighted mean of its group.
+    angle-weighted mean of its group. A face without area stands alone, with zeros.
     """
     normals = face_normals(vertices, faces)
     corners = vertices.astype(np.float64)[faces]

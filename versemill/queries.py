@@ -88,6 +88,9 @@ class MeshQuery:
         indices = np.ascontiguousarray(faces, np.int32)
         if len(indices) == 0 or not np.isfinite(positions).all():
             raise ValueError("a mesh query needs finite vertices and at least one face")
+        # Native code reads what the indices say.
+        if indices.min() < 0 or indices.max() >= len(positions):
+            raise ValueError(f"face indices span [{indices.min()}, {indices.max()}], vertices are 0..{len(positions) - 1}")
         self.device = _device.resolve(device)
         self.winding = winding
         self._mesh = wp.Mesh(

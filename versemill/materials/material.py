@@ -56,11 +56,9 @@ class Material:
     def content_hash(self) -> str:
         """SHA-256 (hex) of all that is seen of the material: factors, modes and texture bytes; not its name."""
         h = hashlib.sha256()
-        h.update(
-            repr(
-                (self.base_color, self.metallic, self.roughness, self.alpha_mode, self.alpha_cutoff, self.double_sided)
-            ).encode()
-        )
+        color, metallic, roughness = tuple(map(float, self.base_color)), float(self.metallic), float(self.roughness)
+        seen = (color, metallic, roughness, self.alpha_mode, float(self.alpha_cutoff), self.double_sided)
+        h.update(repr(seen).encode())
         for texture in (self.base_color_texture, self.metallic_roughness_texture, self.normal_texture):
             h.update(b"-" if texture is None else repr(texture.shape).encode() + texture.tobytes())
         return h.hexdigest()

@@ -34,7 +34,8 @@ def draw(rng: np.random.Generator, families: Sequence[str] | None = None) -> dic
     names = FAMILIES if families is None else tuple(families)
     unknown = [name for name in names if name not in _PAINTERS]
     if unknown or not names:
-        raise ValueError(f"unknown texture families {unknown}; known: {', '.join(FAMILIES)}")
+        problem = f"unknown texture families {unknown}" if unknown else "no texture family to choose from"
+        raise ValueError(f"{problem}; known: {', '.join(FAMILIES)}")
     family = names[int(rng.integers(len(names)))]
     seed = int(rng.integers(2**53))
     parameters = _PAINTERS[family][0](np.random.Generator(np.random.Philox(seed).jumped()))
