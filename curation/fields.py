@@ -14,7 +14,6 @@ from versemill.queries import MeshQuery
 from versemill.views import Views
 
 VOLUME_BOX = 1.05
-VOXEL_SAMPLES_PER_CELL = 8
 
 
 def sample(curated: Curated, config: FieldsConfig) -> Fields:
@@ -121,18 +120,18 @@ def _jitter(points: NDArray[Any], sigmas: tuple[float, ...], rng: np.random.Gene
 def voxels(vertices: NDArray[np.float32], faces: NDArray[np.int32], resolution: int) -> NDArray[np.uint8]:
     """(K, 3) uint8 cells of a grid over [-1, 1]^3 that the surface passes through, in ascending order.
 
-    Triangles are cut until no edge is longer than a third of a cell, then every corner and centre marks its cell; a cell
-    that is only grazed may be missed.
+    Triangles are halved until no edge is longer than a cell, then ten evenly spaced points of each mark their cells; a
+    cell that is only grazed may be missed.
     """
     size = 2 / resolution
+    lattice = np.array([(i, j, 3 - i - j) for i in range(4) for j in range(4 - i)]) / 3
     corners = vertices.astype(np.float64)[faces]
     marked = []
     while len(corners):
-        sides = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2)
-        longest = sides.argmax(1)
-        done = sides.max(1) <= size / 3
-        marked.append(_cells(np.concatenate([corners[done].reshape(-1, 3), corners[done].mean(1)]), resolution))
-        rest, at = corners[~done], longest[~done]
+        sides = ((corners - corners[:, [1, 2, 0]]) ** 2).sum(2)
+        small = sides.max(1) <= size * size
+        marked.append(_cells(np.einsum("ki,nij->nkj", lattice, corners[small]).reshape(-1, 3), resolution))
+        rest, at = corners[~small], sides[~small].argmax(1)
         rows = np.arange(len(rest))
         a, b, c = rest[rows, at], rest[rows, (at + 1) % 3], rest[rows, (at + 2) % 3]
         middle = (a + b) / 2
@@ -142,8 +141,8 @@ def voxels(vertices: NDArray[np.float32], faces: NDArray[np.int32], resolution: 
 
 
 def _cells(points: NDArray[np.float64], resolution: int) -> NDArray[np.int64]:
-    index = np.clip(((points + 1) * resolution / 2).astype(np.int64), 0, resolution - 1)
-    return np.unique(np.ravel_multi_index(tuple(index.T), (resolution,) * 3))
+    index = np.clip(((points + 1) * (resolution / 2)).astype(np.int64), 0, resolution - 1)
+    return np.unique((index[:, 0] * resolution + index[:, 1]) * resolution + index[:, 2])
 
 
 def depth_to_surface(curated: Curated, views: Views, count: int = 4096, device: str = "cpu") -> float:

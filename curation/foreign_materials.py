@@ -23,9 +23,9 @@ def convert(path: Path, i: int, source: Any) -> Material:
     if not isinstance(source, trimesh.visual.material.SimpleMaterial):
         return Material(name=name)
     authored = source.kwargs or {}
-    texture = (
-        None if source.image is None else to_array(source.image, "RGBA", f"the texture of material '{name}' of {path.name}")
-    )
+    # trimesh invents a grey image where there are UVs but no material; only a decoded file has a format.
+    image = source.image if getattr(source.image, "format", None) else None
+    texture = None if image is None else to_array(image, "RGBA", f"the texture of material '{name}' of {path.name}")
     if texture is None and not {"kd", "d", "ns"} & set(authored):
         return Material(name=name)
     # With a texture, Kd is left at whatever the exporter's default was: the texture alone is meant.

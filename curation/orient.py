@@ -11,7 +11,8 @@ from versemill.asset import Asset
 from versemill.mesh import sample_surface
 from versemill.queries import MeshQuery
 
-MARGIN = 0.05  # how much better another pose must be than the authored one
+MARGIN = 0.3  # how much steadier another pose must be than the authored one
+SYMMETRY_MARGIN = 0.02  # how much smaller, in world units, the mean distance to the mirror image must be
 
 
 def poses() -> NDArray[np.float64]:
@@ -78,7 +79,7 @@ def rest_pose(asset: Asset, rng: np.random.Generator) -> tuple[Asset, int]:
     better = stable.max() > stable[0] + MARGIN
     candidates = np.flatnonzero(stable >= stable.max() - 1e-9) if better else np.flatnonzero(ground == 4)
     start = candidates[turning[candidates].argmin()]
-    fronts = candidates[lopsided[candidates] < lopsided[start] - MARGIN / 2]
+    fronts = candidates[lopsided[candidates] < lopsided[start] - SYMMETRY_MARGIN]
     kept = int(fronts[np.lexsort((turning[fronts], lopsided[fronts].round(3)))[0]] if len(fronts) else start)
     if kept == 0:
         return asset, 0

@@ -12,7 +12,7 @@ from curation.clean import closed_components, escapes
 from curation.config import CurationConfig
 from curation.volumes import shell_surface, winding_surface
 from versemill.curated import Rejected
-from versemill.mesh import components, face_normals, sample_surface, topology, volume
+from versemill.mesh import components, face_areas, face_normals, sample_surface, topology, volume
 from versemill.queries import MeshQuery
 
 Vertices = NDArray[np.float32]
@@ -105,7 +105,7 @@ def as_is(source: Source, config: CurationConfig) -> Surface:
     count = len(source.closed)
     if count == 1:
         return _compact(vertices, faces)
-    inner, overlapping = _relations(vertices, faces, source.label, count, config.device)
+    inner, overlapping = _relations(source, vertices, faces, config.device)
     if overlapping:
         raise Unsuitable(f"{overlapping} of {count} closed components cut into others")
     return _compact(vertices, faces[~inner[source.label]])
@@ -119,22 +119,29 @@ def _outward(vertices: Vertices, faces: Faces, label: NDArray[np.int32]) -> Surf
     return vertices, np.where(negative[label][:, None], faces[:, [0, 2, 1]], faces)
 
 
-def _relations(
-    vertices: Vertices, faces: Faces, label: NDArray[np.int32], count: int, device: str
-) -> tuple[NDArray[np.bool_], int]:
-    """Closed components that lie wholly inside others, and how many cut into others, by points just above some faces."""
+def _relations(source: Source, vertices: Vertices, faces: Faces, device: str) -> tuple[NDArray[np.bool_], int]:
+    """Closed components that lie wholly inside others, and how many cut into others, by points just above the surface."""
+    label, count = source.label, len(source.closed)
     per = int(np.clip(16384 // count, 8, 512))
     order = np.argsort(label, kind="stable")
-    sizes = np.bincount(label, minlength=count)
-    start = np.cumsum(sizes) - sizes
-    rank = np.arange(len(faces)) - start[label[order]]
-    # Evenly spaced faces of each component.
-    step = np.maximum(sizes // per, 1)[label[order]]
-    chosen = order[(rank % step == 0) & (rank // step < per)]
-    points = vertices[faces[chosen]].astype(np.float64).mean(1) + 1e-4 * face_normals(vertices, faces)[chosen]
-    inside = MeshQuery(vertices, faces, device, winding=True).signed_distance(points) < 0
-    share = np.bincount(label[chosen], weights=inside, minlength=count) / np.bincount(label[chosen], minlength=count)
-    return share == 1.0, int(((share > 0.01) & (share < 1)).sum())
+    cumulative = np.cumsum(face_areas(vertices, faces)[order])
+    last = np.cumsum(np.bincount(label, minlength=count)) - 1
+    first = np.r_[0.0, cumulative[last[:-1]]]
+    # As many points on every component, evenly spaced along its area.
+    targets = first[:, None] + (np.arange(per) + 0.5) / per * (cumulative[last] - first)[:, None]
+    chosen = order[np.searchsorted(cumulative, targets.reshape(-1)).clip(max=len(faces) - 1)]
+    root, v = np.sqrt(source.rng.random(len(chosen))), source.rng.random(len(chosen))
+    weights = np.stack([1 - root, root * (1 - v), root * v], 1)
+    points = np.einsum("ij,ijk->ik", weights, vertices[faces[chosen]].astype(np.float64))
+    above = points + 1e-4 * face_normals(vertices, faces)[chosen]
+    inside = MeshQuery(vertices, faces, device, winding=True).signed_distance(above) < 0
+    share = inside.reshape(count, per).mean(1)
+    # Bodies that coincide have nothing above their surface: their boxes give them away.
+    boxes = np.full((count, 6), -np.inf)
+    corners = vertices[faces]
+    np.maximum.at(boxes, label, np.concatenate([corners.max(1), -corners.min(1)], 1))
+    twins = count - len(np.unique(boxes.round(5), axis=0))
+    return share == 1.0, int(((share > 0) & (share < 1)).sum()) + twins
 
 
 def union(source: Source, config: CurationConfig) -> Surface:
@@ -183,7 +190,10 @@ def _union(vertices: Vertices, faces: Faces, label: NDArray[np.int32]) -> Surfac
 
 
 def cap(vertices: Vertices, faces: Faces) -> Surface:
-    """Closes every boundary loop with a fan around its centroid, so that winding numbers become whole."""
+    """Closes every boundary loop with a fan around its centroid, so that winding numbers become whole.
+
+    Expects a vertex to lie on one loop at most, as `curation.clean.split_non_manifold` leaves it.
+    """
     edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
     code = edges[:, 0].astype(np.int64) * len(vertices) + edges[:, 1]
     _, first, counts = np.unique(code, return_index=True, return_counts=True)
