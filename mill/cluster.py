@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from mill.watchdog import Sight, Warden
+from mill.watchdog import LastWords, Sight, Warden
 from versemill.errors import ConfigError
 
 WORKER_ENVIRONMENT = {
@@ -157,8 +157,8 @@ class Wardens:
                 continue
         return sights
 
-    def last_words(self, token: str) -> tuple[int, str, list[str]] | None:
-        """(index, stage, last lines) of a dead task, from the node it was on."""
+    def last_words(self, token: str) -> LastWords | None:
+        """What a dead task left, from the node it was on."""
         import ray
 
         found = self._local.last_words(token)

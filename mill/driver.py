@@ -27,7 +27,7 @@ from mill.plan import Plan
 from mill.progress import Display, Tally
 from mill.schedule import Schedule
 from mill.stages import Order
-from mill.watchdog import Sight, signal_of
+from mill.watchdog import Sight
 from mill.worker import Answer, Error, Fatal, Maker, Work, record_file, row_file, seal_shard, staged, warm, work
 from shards import storage
 from shards.writing import read_row
@@ -348,13 +348,11 @@ class _Run:
     def _crashed(self, task: Task, error: Exception) -> None:
         """The worker died. What it had finished stands; the one it was on is blamed; the rest is made again, alone."""
         words = self.wardens.last_words(task.token)
-        on, stage, log = words or (None, "start", [])
-        reason, message, sign = "crashed", "its worker died", signal_of(log)
+        on, stage, sign, log = (words.index, words.stage, words.signal, words.lines) if words else (None, "start", None, [])
+        reason, message = "crashed", f"its worker died of {sign}" if sign else "its worker died without a trace of why"
         if task.verdict:
             reason, on, stage, message = task.verdict
             sign = "SIGKILL"
-        elif sign:
-            message = f"its worker died of {sign}"
         elif type(error).__name__ == "OutOfMemoryError":
             reason, message = "memory", "the machine ran out of memory, and Ray killed the largest worker"
         for order in task.orders:

@@ -27,6 +27,9 @@ SIGNALS = (
 )
 """What a dying worker's fault handler writes, and the signal it means."""
 
+RAY_FRAME = re.compile(r"\[[^]]* E \d+ \d+\] logging\.cc:")
+"""Ray's own C++ stack of a dying worker: addresses without names. Python's fault handler says more."""
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -42,6 +45,16 @@ class Sight:
 def scratch(run: str) -> Path:
     """The folder of a run's notes and logs on this machine."""
     return Path(tempfile.gettempdir()) / f"versemill-{os.getuid()}" / run
+
+
+@dataclass(frozen=True)
+class LastWords:
+    """What a dead task left: the asset and stage it was on, the signal it died of (None: no trace), its last lines."""
+
+    index: int
+    stage: str
+    signal: str | None
+    lines: list[str]
 
 
 class Notebook:
@@ -97,14 +110,14 @@ class Warden:
         memory = _trees(pid for pid, _, _ in notes.values())
         return [Sight(token, index, stage, pid, memory.get(pid, 0.0)) for token, (pid, index, stage) in notes.items()]
 
-    def last_words(self, token: str) -> tuple[int, str, list[str]] | None:
-        """(index, stage, last lines) of a task that died here; its files are removed. None: it was not here."""
+    def last_words(self, token: str) -> LastWords | None:
+        """What a task that died here left; its files are removed. None: it was not here, or did not begin."""
         note, log = self._folder / f"{token}.note", self._folder / f"{token}.log"
-        words = _read(note).split(maxsplit=2)
-        lines = _tail(log)
+        words, lines = _read(note).split(maxsplit=2), _tail(log)
+        found = signal_of(_read(log)[-65536:])
         note.unlink(missing_ok=True)
         log.unlink(missing_ok=True)
-        return (int(words[1]), words[2].strip(), lines) if len(words) == 3 else None
+        return LastWords(int(words[1]), words[2].strip(), found, lines) if len(words) == 3 else None
 
     def kill_children(self, pid: int) -> None:
         """Kills the programs that a worker started; the worker itself is Ray's to kill."""
@@ -123,10 +136,9 @@ class Warden:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def signal_of(lines: Iterable[str]) -> str | None:
+def signal_of(log: str) -> str | None:
     """The signal that a dead worker's log tells of; None where it tells of none (killed from outside, or `_exit`)."""
-    text = "\n".join(lines)
-    return next((name for pattern, name in SIGNALS if re.search(pattern, text)), None)
+    return next((name for pattern, name in SIGNALS if re.search(pattern, log)), None)
 
 
 def _trees(pids: Iterable[int]) -> dict[int, float]:
@@ -171,4 +183,5 @@ def _tail(path: Path) -> list[str]:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return []
-    return [line.rstrip()[:400] for line in lines if line.strip()][-LOG_LINES:]
+    told = (line.rstrip()[:400] for line in lines if line.strip() and not RAY_FRAME.match(line))
+    return list(told)[-LOG_LINES:]
