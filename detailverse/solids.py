@@ -136,6 +136,11 @@ def prism(outline: ArrayLike, height: float, center: ArrayLike = (0, 0, 0), hole
     return section.extrude(height).translate([x, y, z - height / 2])
 
 
+def section(outline: ArrayLike) -> m3.CrossSection:
+    """A flat section from one outline (K, 2), counter-clockwise, to extrude or revolve."""
+    return m3.CrossSection([np.asarray(outline, np.float64)])
+
+
 def hull(points: ArrayLike) -> Manifold:
     """The convex hull of points (N, 3)."""
     return checked(Manifold.hull_points(np.ascontiguousarray(points, np.float64)))

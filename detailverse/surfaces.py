@@ -18,6 +18,9 @@ Contour = Callable[[Floats], tuple[Floats, Floats]]
 CREASE = 0.004
 """Width of the step between a band and its plain neighbourhood, in world units: half a pixel of a 512² view."""
 
+MAX_SAMPLES = {False: 24_000, True: 90_000}
+"""Most samples of one band, fast and fine: a long band's cells grow rather than exceed it."""
+
 MIN_CELLS = 6
 """Fewest cells round a surface: on a thin one the pattern shrinks, its depth with it."""
 
@@ -356,17 +359,18 @@ def _band(
     pitch = min(op.pitch, perimeter / MIN_CELLS)
     narrow = op.role == "border" and length < 2 * pitch * op.aspect
     pitch = max(length / op.aspect, 0.03) if narrow else pitch
+    across, along = np.asarray(op.columns(finish.fine)), np.asarray(op.rows(finish.fine))
+    samples = len(across) * len(along) * perimeter * length / (pitch * pitch * op.aspect)
+    pitch *= max(1.0, np.sqrt(samples / MAX_SAMPLES[finish.fine]))
     nu = max(3, sides, round(perimeter / pitch / sides) * sides)
     cell = perimeter / nu
     nv = 1 if narrow else max(1, round(length / (cell * op.aspect)))
-    across = np.asarray(op.columns(finish.fine))
     f = ((np.arange(nu)[:, None] + across[None]) / nu).reshape(-1)
     u = (np.arange(nu)[:, None] + across[None]).reshape(-1)
     corners = getattr(spine.contour, "corners", None)
     if corners is not None:
         extra = np.unique(np.round(np.r_[f, corners], 9))
         f, u = extra, extra * nu
-    along = np.asarray(op.rows(finish.fine))
     v = (np.arange(nv)[:, None] + along[None]).reshape(-1)
     if inner[0] > low:
         v = np.unique(np.r_[v, nv])

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from detailverse.palette import ROOF
 from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, subtract, union
+from detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, section, subtract, union
 from detailverse.surfaces import Contour, Spine, circle, lathe, polygon, rectangle
 
 MASONRY = ("bricks", "planks", "panels", "cracks", "bricks")
@@ -133,7 +133,7 @@ class Building(Family):
     def _lantern(self, shop: Shop, r: float, z: float) -> list[Solid]:
         deck = shop.sweep(lathe([(0, z), (r * 1.4, z), (r * 1.45, z + 0.06), (0, z + 0.06)]))
         posts = [cylinder(0.018, 0.16, (r * 1.35, 0, z + 0.12), segments=8).rotate([0, 0, 360 * k / 20]) for k in range(20)]
-        rail = Manifold.revolve(_ring(r * 1.35, z + 0.19, 0.022), 64)
+        rail = _hoop(r * 1.35, z + 0.19, 0.022)
         lamp = cylinder(r * 0.7, 0.34, (0, 0, z + 0.2), segments=8)
         bars = [cylinder(0.03, 0.36, (r * 0.72, 0, z + 0.2), segments=8).rotate([0, 0, 360 * k / 8]) for k in range(8)]
         return [
@@ -218,8 +218,7 @@ def _stairs(r: float, low: float, high: float, after: float) -> list[Manifold]:
     ] + [box((0.07, tread * count + 0.05, (high - low) * 0.75), (side * 0.2, -flat - tread * count / 2, low + (high - low) * 0.37), 0.01) for side in (1, -1)]
 
 
-def _ring(radius: float, z: float, thick: float) -> "object":
-    import manifold3d as m3
-
+def _hoop(radius: float, z: float, thick: float) -> Manifold:
     angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    return m3.CrossSection([np.stack([radius + thick * np.cos(angle), z + thick * np.sin(angle)], 1)])
+    ring = section(np.stack([radius + thick * np.cos(angle), z + thick * np.sin(angle)], 1))
+    return Manifold.revolve(ring, 64)

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, cylinder, strut, subtract
+from detailverse.solids import Manifold, Shop, Solid, box, cylinder, section, strut, subtract
 from detailverse.surfaces import Contour, circle, lathe, polygon, rectangle, tube
 
 TURNED = ("rope", "beads", "fluting", "ribs", "grooves", "knurling", "scales")
@@ -148,8 +148,8 @@ class Furniture(Family):
 
     def _chest(self, shop: Shop) -> list[Solid]:
         w, d, h = 0.9, self.width, 0.55
-        section: Contour = rectangle(w, d)
-        walls = shop.sweep(lathe([(0, -0.5), (1, -0.5), (1, -0.5 + h), (0, -0.5 + h)], (1, 2), section), "rails")
+        plan: Contour = rectangle(w, d)
+        walls = shop.sweep(lathe([(0, -0.5), (1, -0.5), (1, -0.5 + h), (0, -0.5 + h)], (1, 2), plan), "rails")
         angle = np.linspace(0, np.pi, 25)
         arch = np.stack([d * np.cos(angle), 0.55 * d * np.sin(angle)], 1)
         lid = _extrude(arch, 2 * w + 0.04).translate([0, 0, 0.06])
@@ -183,7 +183,7 @@ class Furniture(Family):
         outer = [(0.62, low), (0.64, low + 0.02), (0.36, high), (0.33, high)]
         shade = shop.sweep(lathe([(0, low), *outer, (0, high)], (2, 3), circle), "seat")
         inner = shop.sweep(lathe([(0, low - 0.1), (0.62, low - 0.1), (0.285, high + 0.1), (0, high + 0.1)]))
-        spokes = [cylinder(0.014, 0.68, (0, 0, high - 0.08), "x", 10).rotate([0, 0, 60.0 * k]) for k in range(3)]
+        spokes = [cylinder(0.014, 0.78, (0, 0, high - 0.08), "x", 10).rotate([0, 0, 60.0 * k]) for k in range(3)]
         stem = [cylinder(0.03, 0.75, (0, 0, 0.4), segments=16), Manifold.sphere(0.06, 24).translate([0, 0, high + 0.02])]
         bulb = [cylinder(0.05, 0.14, (0, 0, 0.16), segments=24), Manifold.sphere(0.1, 32).translate([0, 0, 0.3])]
         return [Solid(body, "legs"), Solid(base, "fittings"), Solid(subtract(shade, [inner]), "seat"), *(Solid(b, "fittings") for b in (*spokes, *stem, *bulb))]
@@ -215,17 +215,11 @@ class Furniture(Family):
         return solids + [Solid(column.translate([side * w * 1.24, -1.25 * d - 0.0, 0]), "legs") for side in (1, -1)]
 
 
-def _extrude(section: Floats, long: float) -> Manifold:
+def _extrude(outline: Floats, long: float) -> Manifold:
     """A (y, z) outline drawn out along x, centred."""
-    import manifold3d as m3
-
-    return m3.CrossSection([section]).extrude(long).translate([0, 0, -long / 2]).rotate([90, 0, 90])
+    return section(outline).extrude(long).translate([0, 0, -long / 2]).rotate([90, 0, 90])
 
 
-def _extrude_y(section: Floats, long: float) -> Manifold:
+def _extrude_y(outline: Floats, long: float) -> Manifold:
     """An (x, z) outline drawn out along y, centred."""
-    import manifold3d as m3
-
-    return m3.CrossSection([section]).extrude(long).translate([0, 0, -long / 2]).rotate([90, 0, 0])
-
-
+    return section(outline).extrude(long).translate([0, 0, -long / 2]).rotate([90, 0, 0])

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, cylinder, facing, hull, move, union
+from detailverse.solids import Manifold, Shop, Solid, box, cylinder, facing, hull, move, section, subtract, union
 from detailverse.surfaces import Contour, circle, lathe, polygon, rectangle, tube
 
 CORD = ("rope", "beads", "ribs", "knurling", "scales", "basket_weave", "grooves", "studs")
@@ -118,7 +118,7 @@ class Jewellery(Family):
         solid_band = shop.sweep(lathe(profile, (1, 2)), "setting")
         solids = [Solid(solid_band, "setting")]
         hole = cylinder(r - 0.071, 1, segments=96)
-        solids = [Solid(Manifold.batch_boolean([solid_band, hole], _SUBTRACT), "setting")]
+        solids = [Solid(subtract(solid_band, [hole]), "setting")]
         for z in (low, high):
             a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
             curve = np.stack([(r - 0.03) * np.cos(a), (r - 0.03) * np.sin(a), 0 * a + z], 1)
@@ -170,15 +170,4 @@ def _claw(size: float) -> Manifold:
 
 
 def _plate(outline: list[tuple[float, float]], thick: float) -> Manifold:
-    import manifold3d as m3
-
-    return m3.CrossSection([np.array(outline)]).extrude(thick).translate([0, 0, -thick / 2]).rotate([90, 0, 0])
-
-
-def _op() -> "object":
-    import manifold3d as m3
-
-    return m3.OpType.Subtract
-
-
-_SUBTRACT = _op()
+    return section(outline).extrude(thick).translate([0, 0, -thick / 2]).rotate([90, 0, 0])

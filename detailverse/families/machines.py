@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from detailverse.palette import ARMOUR, STRIP
+from detailverse.palette import STRIP
 from detailverse.registry import Family, Floats, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, subtract, union
-from detailverse.surfaces import lathe, polygon
+from detailverse.surfaces import lathe, tube
 
 
 def gear_outline(teeth: int, radius: float, depth: float, round_tip: float = 0.3) -> Floats:
@@ -96,7 +96,7 @@ class Machine(Family):
         depth = min(2.4 / self.count * 2, 0.2)
         slices = 8 if abs(self.helix) > 3 else 1
         outline = gear_outline(self.count, 1.0, depth)
-        body = Manifold.extrude(_section(outline), self.thick, slices, self.helix if slices > 1 else 0.0)
+        body = Manifold.extrude(section(outline), self.thick, slices, self.helix if slices > 1 else 0.0)
         body = body.translate([0, 0, -self.thick / 2])
         rim, hub = 1 - depth - 0.12, self.bore + 0.14
         web = subtract(cylinder(rim, self.thick, segments=96), [cylinder(hub, 2, segments=64)])
@@ -176,8 +176,6 @@ class Machine(Family):
         solids.append(Solid(neck, "hub"))
         solids += [Solid(h, "bolts") for h in ring_of(bolt(0.04, 0.04), 6, 0.36, 0.775)]
         solids.append(Solid(cylinder(0.06, 0.5, (0, 0, 1.15), segments=24), "bolts"))
-        from detailverse.surfaces import tube
-
         a = np.linspace(0, 2 * np.pi, 64, endpoint=False)
         wheel = shop.sweep(tube(np.stack([0.5 * np.cos(a), 0.5 * np.sin(a), 0 * a + 1.3], 1), 0.065, closed=True), "grip")
         solids.append(Solid(wheel, "grip"))
@@ -196,11 +194,11 @@ class Machine(Family):
             c = 0.03
             lip = [(low, -t / 2 + c), (low + c, -t / 2), (high - c, -t / 2), (high, -t / 2 + c), (high, t / 2 - c), (high - c, t / 2),
                    (low + c, t / 2), (low, t / 2 - c)]  # fmt: skip
-            return Manifold.revolve(_section(np.array(lip)), 128)
+            return Manifold.revolve(section(np.array(lip)), 128)
 
-        groove = Manifold.revolve(_section(np.array([(middle + ball * np.cos(a), ball * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 24, endpoint=False)])), 128)
+        groove = Manifold.revolve(section(np.array([(middle + ball * np.cos(a), ball * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 24, endpoint=False)])), 128)
         outer, inner = subtract(race(middle + ball * 0.55, 1.0), [groove]), subtract(race(self.bore + 0.1, middle - ball * 0.55), [groove])
-        cage = Manifold.revolve(_section(np.array([(middle - ball * 0.32, -0.03), (middle + ball * 0.32, -0.03), (middle + ball * 0.32, 0.03), (middle - ball * 0.32, 0.03)])), 128)
+        cage = Manifold.revolve(section(np.array([(middle - ball * 0.32, -0.03), (middle + ball * 0.32, -0.03), (middle + ball * 0.32, 0.03), (middle - ball * 0.32, 0.03)])), 128)
         balls = ring_of(Manifold.sphere(ball * 1.03, 40), n, middle, 0)
         notch = ring_of(cylinder(0.03, 0.1, segments=20), 12, 0.5 * (1 + middle + ball * 0.55), t / 2)
         outer = subtract(outer, notch)
@@ -225,12 +223,3 @@ class Machine(Family):
         rod = subtract(union([big, beam, small, *lugs]), [cylinder(self.bore + 0.03, 1, (0, 0, -0.75), "y", 48)])
         heads = [bolt(0.055).translate([side * 0.4, 0, -0.605]) for side in (1, -1)]
         return [Solid(checked(crown), "hub"), Solid(rod, "body"), Solid(pin, "bolts"), *(Solid(b, "bolts") for b in heads)]
-
-
-def _section(outline: Floats) -> "object":
-    import manifold3d as m3
-
-    return m3.CrossSection([np.asarray(outline, np.float64)])
-
-
-_ = ARMOUR, polygon

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from detailverse.palette import STRIP
 from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut
+from detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut, union
 from detailverse.surfaces import lathe, lobed, tube
 
 GOLDEN = np.pi * (3 - np.sqrt(5))
@@ -139,7 +139,7 @@ class Plant(Family):
             elbow = np.array([[side * 0.2, 0, height - 0.08], [side * 0.42, 0, height - 0.1], [side * 0.52, 0, height + 0.02]])
             solids += [Solid(strut(p, q, 0.13, 24), "leaves") for p, q in zip(elbow, elbow[1:], strict=False)]
         spine = [strut((0, 0, 0), (t * 0.05, s * 0.05, 0.06), 0.011, 6, 0.004) for t, s in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))]
-        needle = Manifold.batch_boolean(spine, _ADD)
+        needle = union(spine)
         for low, high, r in stems:
             length = float(high[2] - low[2])
             z = np.linspace(0, 1, 30)
@@ -179,12 +179,3 @@ class Plant(Family):
         for side, z in ((1, -0.55), (-1, -0.35)):
             solids.append(Solid(self._set(leaf, np.array([0, 0.05, z]), np.array([side * 1.0, -0.3, 0.45]), np.array([0, -0.3, 1.0]), 1.0), "leaves"))
         return solids
-
-
-def _add() -> "object":
-    import manifold3d as m3
-
-    return m3.OpType.Add
-
-
-_ADD = _add()

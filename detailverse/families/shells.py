@@ -8,7 +8,7 @@ from pydantic import Field
 from detailverse.families.minerals import ball
 from detailverse.noise import fractal
 from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, cylinder, facing, move, solid, strut, subtract
+from detailverse.solids import Manifold, Shop, Solid, cylinder, facing, move, solid, strut, subtract, union
 from detailverse.surfaces import Patch, lathe, lobed, tube
 
 
@@ -25,9 +25,9 @@ class Shell(Family):
     }
 
     kind: Literal["whelk", "nautilus", "urchin", "brain coral", "tube coral", "branch coral"] = Field(default="whelk", description="what it is")
-    turns: float = Field(default=4.5, ge=3.5, le=6.0, description="whorls of a spiral")
-    growth: float = Field(default=0.19, ge=0.15, le=0.24, description="logarithmic growth per radian")
-    spire: float = Field(default=1.6, ge=1.0, le=2.2, description="height of the spire")
+    turns: float = Field(default=5.0, ge=4.0, le=6.0, description="whorls of a spiral")
+    growth: float = Field(default=0.1, ge=0.085, le=0.12, description="logarithmic growth per radian")
+    spire: float = Field(default=1.1, ge=0.9, le=1.3, description="height of the spire")
     ribs: int = Field(default=10, ge=7, le=16, description="ribs of a whorl, meridians of an urchin")
     count: int = Field(default=26, ge=16, le=38, description="tubes or branches")
 
@@ -51,15 +51,22 @@ class Shell(Family):
         spire = 0.0 if flat else self.spire
         r = mouth * size
         path = np.stack([r * np.cos(a), r * np.sin(a), -spire * (size - 1)], 1)
-        thick = 0.44 if flat else 0.56
+        thick = 0.44 if flat else 0.58
         flare = 1 + 0.15 * np.exp(-(((a - a[-1]) / 0.25) ** 2))
-        body = shop.sweep(tube(path, thick * r * flare + 0.008, contour=lobed(self.ribs, 0.06) if not flat else lobed(2, 0.06)), "shell")
+        radius = thick * r * flare + 0.008
+        contour = lobed(2, 0.06) if flat else lobed(self.ribs, 0.06)
+        # Whorls touch: each three quarters of a turn is a solid of its own, or the tube would run through itself.
+        starts = range(0, len(path) - 4, 30)
+        whorls = [shop.sweep(tube(path[k : k + 32], radius[k : k + 32], contour=contour), "shell") for k in starts]
+        body = union(whorls)
         way = path[-1] - path[-4]
         way /= np.linalg.norm(way)
         hollow = Manifold.sphere(thick * mouth * 0.9, 40).translate((path[-1] + 0.02 * way).tolist())
         body = subtract(body, [hollow])
         if flat:
             body = body.rotate([90, 0, 0]).rotate([0, 0, 25])
+        else:
+            body = body.rotate([0, 0, 200 - float(np.degrees(a[-1]))])
         return [Solid(body, "shell")]
 
     def _urchin(self, shop: Shop) -> list[Solid]:
@@ -79,7 +86,7 @@ class Shell(Family):
                     size *= 0.55
                 out = place / np.array([0.72, 0.72, 0.5]) ** 2
                 solids.append(Solid(knob.scale([size] * 3).translate(place.tolist()), "shell"))
-                if k % 2 == 0 and j % 2 == 0 and self.turns > 4.6:
+                if k % 2 == 0 and j % 2 == 0 and self.turns > 5:
                     long = 0.3 + 0.1 * np.sin(3 * k + j)
                     solids.append(Solid(move(spine.scale([size * 0.8, size * 0.8, long]), facing(out), place), "shell"))
         return solids

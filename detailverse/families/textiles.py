@@ -1,0 +1,163 @@
+"""Woven, knitted and quilted things: cushions, baskets, bolsters, balls of yarn, rugs, hassocks."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from detailverse.registry import Family, Slot, family
+from detailverse.solids import Manifold, Shop, Solid, cylinder, strut, subtract
+from detailverse.surfaces import lathe, polygon, tube
+
+CLOTH = ("quilting", "basket_weave", "ribs", "scales", "studs", "knurling", "hex_grid")
+
+
+@family("textile")
+class Textile(Family):
+    """Something soft or plaited."""
+
+    title: ClassVar[str] = "woven, knitted and quilted things"
+    styles: ClassVar[tuple[str, ...]] = ("rustic", "ornate", "organic")
+    slots: ClassVar[dict[str, Slot]] = {
+        "cloth": Slot(CLOTH, "fabric"),
+        "yarn": Slot((), "fabric"),
+        "trim": Slot(("rope", "beads", "ribs", "grooves"), "fabric"),
+    }
+
+    kind: Literal["cushion", "basket", "bolster", "ball of yarn", "rug", "pouffe"] = Field(default="cushion", description="what it is")
+    size: float = Field(default=0.85, ge=0.7, le=1.0, description="half width")
+    fill: float = Field(default=0.4, ge=0.3, le=0.5, description="half thickness of a cushion, flare of a basket")
+    square: float = Field(default=0.35, ge=0.1, le=0.7, description="roundness of a cushion's corners")
+    count: int = Field(default=12, ge=9, le=16, description="tassels, ribs, windings")
+    handle: bool = Field(default=True, description="a basket has a handle, a rug is folded at one end")
+
+    def noun(self) -> str:
+        return {"cushion": "square cushion with a corded edge", "basket": "basket with a handle" if self.handle else "open basket",
+                "bolster": "bolster with tassels", "rug": "rolled rug with a fringe"}.get(self.kind, self.kind)  # fmt: skip
+
+    def parts(self) -> tuple[str, ...]:
+        return ("yarn",) if self.kind == "ball of yarn" else ("cloth", "trim")
+
+    def build(self, shop: Shop) -> list[Solid]:
+        return {"cushion": self._cushion, "basket": self._basket, "bolster": self._bolster, "ball of yarn": self._yarn, "rug": self._rug, "pouffe": self._pouffe}[self.kind](shop)
+
+    def _cushion(self, shop: Shop) -> list[Solid]:
+        contour = polygon(4, self.square)
+        s = np.linspace(-np.pi / 2, np.pi / 2, 50)
+        r, z = self.size * np.cos(s) ** 0.55, self.fill * np.sign(np.sin(s)) * np.abs(np.sin(s)) ** 0.9
+        r[[0, -1]] = 0
+        f = np.arange(240) / 240
+        section, _ = contour(f)
+        lie = shop.sweep(lathe(np.stack([r, z], 1), (8, 41), contour), "cloth")
+        cord = shop.sweep(tube(np.c_[section * self.size * 0.995, 0 * f], 0.05, closed=True), "trim")
+        corners = [section[30 + 60 * k] * self.size for k in range(4)]
+        tassels = [t for c in corners for t in self._tassel(np.array([c[0], c[1], 0.0]), np.array([c[0], c[1], 0.0]))]
+        solids = [Solid(lie, "cloth"), Solid(cord, "trim"), *(Solid(t, "trim") for t in tassels)]
+        return [Solid(s.body.rotate([68, 0, 0]), s.part) for s in solids]
+
+    def _tassel(self, at: np.ndarray, way: np.ndarray) -> list[Manifold]:
+        way = way / np.linalg.norm(way)
+        knob = Manifold.sphere(0.075, 20).translate((at + way * 0.05).tolist())
+        side = np.cross(way, [0, 0, 1.0])
+        threads = []
+        for k in range(7):
+            a = 2 * np.pi * k / 7
+            off = (side * np.cos(a) + np.array([0, 0, 1.0]) * np.sin(a)) * 0.05
+            threads.append(strut(at + way * 0.07 + off * 0.5, at + way * 0.28 + off * 1.3, 0.022, 8))
+        return [knob, *threads]
+
+    def _basket(self, shop: Shop) -> list[Solid]:
+        r, top = 0.6 * self.size, 0.5
+        flare = 1 + self.fill
+        s = np.linspace(0, 1, 30)
+        out = r * (1 + (flare - 1) * s**0.8)
+        z = -0.6 + (top + 0.5) * s
+        profile = [(0, -0.6), *zip(out, z, strict=True), (out[-1] - 0.06, z[-1]), *zip((out - 0.07)[::-4], z[::-4], strict=True), (0, -0.5)]
+        body = shop.sweep(lathe(profile, (1, 30)), "cloth")
+        a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+
+        def hoop(radius: float, height: float, thick: float) -> Solid:
+            return Solid(shop.sweep(tube(np.stack([radius * np.cos(a), radius * np.sin(a), 0 * a + height], 1), thick, closed=True), "trim"), "trim")
+
+        solids = [Solid(body, "cloth"), hoop(float(out[-1]) - 0.03, float(z[-1]), 0.075), hoop(float(out[0]), -0.57, 0.06)]
+        if self.handle:
+            t = np.linspace(-0.05, np.pi + 0.05, 50)
+            path = np.stack([(out[-1] - 0.02) * np.cos(t), 0 * t, z[-1] + 0.75 * np.sin(t)], 1)
+            solids.append(Solid(shop.sweep(tube(path, 0.07, up=(0, 1, 0)), "trim"), "trim"))
+        return solids
+
+    def _bolster(self, shop: Shop) -> list[Solid]:
+        r = 0.42 * self.size
+        s = np.linspace(0, 1, 12)
+        end = r * np.sqrt(np.clip(1 - (1 - s) ** 2, 0, 1)) * 0.85 + 0.15 * r * s
+        profile = [(0, -0.95), *zip(end[1:], -0.93 + 0.13 * s[1:], strict=True), *zip(end[:0:-1], 0.93 - 0.13 * s[:0:-1], strict=True), (0, 0.95)]
+        roll = shop.sweep(lathe(profile, (11, 12)), "cloth").rotate([0, 90, 0])
+        a = np.linspace(0, 2 * np.pi, 80, endpoint=False)
+        solids = [Solid(roll, "cloth")]
+        for side in (1, -1):
+            ring = np.stack([0 * a + side * 0.81, r * 0.99 * np.cos(a), r * 0.99 * np.sin(a)], 1)
+            solids.append(Solid(shop.sweep(tube(ring, 0.045, closed=True), "trim"), "trim"))
+            pleats = [strut((side * 0.94, 0, 0), (side * 0.83, r * 0.9 * np.cos(b), r * 0.9 * np.sin(b)), 0.03, 8) for b in a[::4]]
+            tassel = self._tassel(np.array([side * 0.95, 0, 0]), np.array([side * 1.0, 0, 0]))
+            solids += [Solid(p, "trim") for p in (*pleats, *tassel)]
+        return solids
+
+    def _yarn(self, shop: Shop) -> list[Solid]:
+        """A ball wound from bundles of great circles."""
+        rng = shop.rng("yarn")
+        solids = [Solid(Manifold.sphere(0.79, 64), "yarn")]
+        a = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+        for bundle in range(self.count // 2 + 1):
+            axis = rng.normal(size=3)
+            axis /= np.linalg.norm(axis)
+            x = np.cross(axis, [0.3, 0.2, 1.0])
+            x /= np.linalg.norm(x)
+            y = np.cross(axis, x)
+            for k in range(-3, 4):
+                lift = 0.105 * k
+                radius = np.sqrt(0.8**2 - lift**2) + 0.012 * bundle
+                ring = np.cos(a)[:, None] * x * radius + np.sin(a)[:, None] * y * radius + axis * lift
+                solids.append(Solid(shop.sweep(tube(ring, 0.055, closed=True), segments=10), "yarn"))
+        t = np.linspace(0, 1, 40)
+        tail = np.stack([0.1 + 1.0 * t, -0.2 + 0.25 * np.sin(5 * t) - 0.6 * t, -0.74 - 0.09 * np.minimum(4 * t, 1)], 1)
+        solids.append(Solid(shop.sweep(tube(tail, 0.055), segments=10), "yarn"))
+        for side in (1, -1):
+            solids.append(Solid(strut((-0.9 * side, -0.3, 1.1), (0.6 * side, 0.35, -0.6), 0.035, 12), "yarn"))
+            solids.append(Solid(Manifold.sphere(0.09, 24).translate([-0.9 * side, -0.3, 1.1]), "yarn"))
+        return solids
+
+    def _rug(self, shop: Shop) -> list[Solid]:
+        """A rug, rolled at the back."""
+        w, long = self.size * 0.8, 1.5
+        flat = shop.plate(2 * w, long, 0.08, "cloth").rotate([-90, 0, 0])
+        solids = [Solid(flat, "cloth")]
+        for side in (1, -1):
+            solids.append(Solid(shop.sweep(tube(np.array([[side * w, -long / 2, 0], [side * w, 0, 0], [side * w, long / 2, 0]]), 0.06), "trim"), "trim"))
+        turn = np.linspace(0, 2 * np.pi * 2.5, 80)
+        r = 0.26 - 0.013 * turn
+        spiral = np.stack([long / 2 + r * np.sin(turn), 0.26 - r * np.cos(turn) - 0.02], 1)
+        rolls = [strut((-w, *p), (w, *p), 0.042, 8) for p in spiral[::2]]
+        solids += [Solid(Manifold.batch_hull([a, b]), "cloth") for a, b in zip(rolls, rolls[1:], strict=False)]
+        count = 2 * self.count
+        for k in range(count + 1):
+            x = -w + 2 * w * k / count
+            solids.append(Solid(strut((x, -long / 2 + 0.02, 0), (x + 0.02 * (-1) ** k, -long / 2 - 0.2, -0.01), 0.026, 8), "trim"))
+            solids.append(Solid(Manifold.sphere(0.045, 12).translate([x, -long / 2 - 0.03, 0]), "trim"))
+        return solids
+
+    def _pouffe(self, shop: Shop) -> list[Solid]:
+        s = np.linspace(0, 1, 40)
+        r = self.size * (0.75 + 0.25 * np.sin(np.pi * s) ** 0.6)
+        z = -0.45 + 0.9 * s
+        profile = [(0, -0.45), *zip(r, z, strict=True), (r[-1] * 0.6, 0.5), (0.12, 0.47), (0, 0.46)]
+        solids = [Solid(shop.sweep(lathe(profile, (1, 40)), "cloth"), "cloth")]
+        a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+        for height in (-0.44, 0.45):
+            ring = np.stack([self.size * 0.76 * np.cos(a), self.size * 0.76 * np.sin(a), 0 * a + height], 1)
+            solids.append(Solid(shop.sweep(tube(ring, 0.06, closed=True), "trim"), "trim"))
+        solids.append(Solid(subtract(cylinder(0.12, 0.1, (0, 0, 0.5), segments=32), [cylinder(0.02, 0.1, (x, y, 0.56), segments=10) for x in (0.03, -0.03) for y in (0.03, -0.03)]), "trim"))
+        pleats = [strut((0.08 * np.cos(b), 0.08 * np.sin(b), 0.475), (self.size * 0.68 * np.cos(b), self.size * 0.68 * np.sin(b), 0.465), 0.03, 8) for b in 2 * np.pi * np.arange(2 * self.count) / (2 * self.count)]
+        feet = [cylinder(0.07, 0.14, (0.5 * sx, 0.5 * sy, -0.5), segments=20) for sx in (1, -1) for sy in (1, -1)]
+        return solids + [Solid(p, "trim") for p in (*pleats, *feet)]
+
+
