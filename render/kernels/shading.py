@@ -177,14 +177,18 @@ def shade_fast(
     if mirror:
         way = sample_specular(lobe, draw(key, 3, k, n))
         pdf = specular_density(lobe, way)
+        below = wp.dot(way, lobe.normal)
+        if below <= 0.0:
+            # The environment's share goes by the whole lobe's albedo, so a direction that is lost is folded back.
+            way = way - 2.0 * below * lobe.normal
+        found = cast(scene, start, way, FAR, 0.5)
+        reach = FAR
+        shine = blurred_environment(light, way, 0.5 * s.roughness)
+        if found.face >= 0:
+            reach = found.t
+            shine = glow(scene, light, found, way)
+        total += wp.cw_mul(lobe.albedo, shine)
         if pdf > 0.0:
-            found = cast(scene, start, way, FAR, 0.5)
-            reach = FAR
-            shine = blurred_environment(light, way, 0.5 * s.roughness)
-            if found.face >= 0:
-                reach = found.t
-                shine = glow(scene, light, found, way)
-            total += wp.cw_mul(lobe.albedo, shine)
             through = specular(lobe, way) / pdf
             total += wp.cw_mul(through, rectangles_along(light, start, way, reach, pdf))
         return total
