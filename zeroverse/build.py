@@ -22,6 +22,7 @@ AUGMENT_STEP = 0.07
 """Edge length of a cutter's grid; a cutter is small and its surface stays visible."""
 CRUMB = 1e-3
 """Share of the object's volume below which a piece that a cut leaves loose is swept away."""
+MANIFOLD3D = importlib.metadata.version("manifold3d")
 CLEAR = 1e-3
 """How far off a point of the surface must be outside every solid to count as visible."""
 
@@ -237,7 +238,7 @@ def _asset(
         provenance={
             "generator": "zeroverse",
             "versemill": versemill.__version__,
-            "manifold3d": importlib.metadata.version("manifold3d"),
+            "manifold3d": MANIFOLD3D,
             "plan": plan,
             "outcome": {
                 **outcome,

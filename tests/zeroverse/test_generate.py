@@ -187,6 +187,14 @@ def test_every_preset_generates():
         assert asset.provenance["plan"]["preset"] == name
 
 
+def test_the_docs_show_every_preset():
+    page = (Path(__file__).parents[2] / "docs" / "zeroverse.md").read_text()
+    ranges = {"level-2": "level-1", "level-3": "level-1", "level-4": "level-1"}  # one row: level-1 to level-5
+    for name in presets():
+        assert f"`{ranges.get(name, name)}`" in page, name
+    assert len([line for line in page.splitlines() if line.startswith("![")]) == len(presets()) - 2
+
+
 def test_presets_merge_and_refuse():
     assert ZeroverseConfig(preset="xu2018").placement == "sequential"
     assert ZeroverseConfig(preset="xu2018", placement="cube").placement == "cube"
