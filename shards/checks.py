@@ -23,6 +23,9 @@ SLACK = 0.03
 STRAY_SHARE = 0.05
 """Share of reprojected points that may miss the mask or float in front of the surface."""
 
+BARE_SHARE = 0.05
+"""Share of the mask that may have no alpha: coverage is sampled, and can miss a thin part that the pixel centre hits."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -124,7 +127,11 @@ def check_views(views: Views) -> list[tuple[str, str]]:
             found.append(("not_finite", f"pass '{name}' holds NaN or infinity"))
     if depth is not None and mask is not None and (differs := int(((depth > 0) != mask).sum())):
         found.append(("inconsistent", f"depth and mask disagree on {differs} pixels"))
-    if rgb is not None and mask is not None and (bare := int((mask & (rgb[..., 3] == 0)).sum())) > 0.001 * max(1, mask.sum()):
+    if (
+        rgb is not None
+        and mask is not None
+        and (bare := int((mask & (rgb[..., 3] == 0)).sum())) > BARE_SHARE * max(1, mask.sum())
+    ):
         found.append(("inconsistent", f"{bare} pixels of the mask have no alpha"))
     if depth is not None and not found:
         stray = stray_share(views.cameras, depth)

@@ -102,6 +102,11 @@ def _shuffled(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _unshuffled(raw: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
     count = raw.size // dtype.itemsize
+    if dtype.itemsize == 2:  # four times faster than the general way, and where most bytes are
+        values = raw[count:].astype(np.uint16)
+        values <<= 8
+        values |= raw[:count]
+        return values.view(dtype)
     out = np.empty((count, dtype.itemsize), np.uint8)
     for byte in range(dtype.itemsize):
         out[:, byte] = raw[byte * count : (byte + 1) * count]
@@ -127,7 +132,7 @@ def decode_image(cell: bytes | memoryview) -> NDArray[np.uint8]:
         ShardError: the bytes are no image, or are damaged.
     """
     try:
-        return np.asarray(Image.open(io.BytesIO(cell)))
+        return np.asarray(Image.open(io.BytesIO(cell), formats=("WEBP", "PNG")))
     except (OSError, ValueError, SyntaxError) as error:
         raise ShardError(f"an image cell of {len(cell)} bytes is damaged ({error}); remake the shard") from error
 
@@ -147,5 +152,5 @@ def dequantise(codes: NDArray[np.uint16], low: float, high: float) -> NDArray[np
     step = np.float32((high - low) / LEVELS)
     values = codes * step
     values += np.float32(low - step)
-    values[codes == 0] = 0.0
+    np.copyto(values, 0, where=codes == 0)
     return values

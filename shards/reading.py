@@ -134,9 +134,9 @@ class Selection:
 
 def _tensor(array: NDArray[Any], name: str) -> torch.Tensor:
     """Colours to float32 in [0, 1]; single-channel passes get a channel axis; the rest keeps its dtype."""
-    tensor = torch.from_numpy(np.ascontiguousarray(array))
-    if tensor.dtype == torch.uint8:
-        tensor = tensor.float() / 255
+    tensor = torch.from_numpy(array)
+    if tensor.dtype == torch.uint8:  # converts and reorders (H, W, C) memory in one pass
+        tensor = torch.empty(tensor.shape, dtype=torch.float32).copy_(tensor).div_(255)
     return tensor if PASSES[name].channels else tensor[:, None]
 
 

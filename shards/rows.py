@@ -170,22 +170,22 @@ def decode_pass(name: str, cells: Sequence[bytes], ranges: Sequence[Sequence[flo
         ranges: the same views' entries of `<name>_range`, for quantised passes.
 
     Returns:
-        The pass's own dtype (`versemill.views.PASSES`), background as there.
+        The pass's own dtype (`versemill.views.PASSES`), background as there; colours as a view of (V, H, W, C) memory.
     """
+    if name in IMAGES:
+        return np.moveaxis(np.stack([_channels(decode_image(cell), PASSES[name].channels) for cell in cells]), -1, 1)
+    arrays = (decode_array(cell) for cell in cells)
     if name in QUANTISED:
         assert ranges is not None
-        return np.stack([dequantise(decode_array(cell), *span) for cell, span in zip(cells, ranges, strict=True)])
-    if name in IMAGES:
-        return np.stack([_channels(decode_image(cell), PASSES[name].channels) for cell in cells])
-    return np.stack([decode_array(cell) for cell in cells])
+        return np.stack([dequantise(codes, *span) for codes, span in zip(arrays, ranges, strict=True)])
+    return np.stack(list(arrays))
 
 
 def _channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """(H, W, C') -> (C, H, W): an image file drops an alpha channel that is opaque everywhere."""
-    planar = np.empty((channels, *image.shape[:2]), np.uint8)
-    planar[: image.shape[2]] = image.transpose(2, 0, 1)[:channels]
-    planar[image.shape[2] :] = 255
-    return planar
+    """(H, W, C') -> (H, W, C): an image file drops an alpha channel that is opaque everywhere."""
+    if image.shape[2] == channels:
+        return image
+    return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
 
 
 def decode_cameras(views: dict[str, Any]) -> tuple[Camera, ...]:
