@@ -87,14 +87,17 @@ def adjacency(faces: Ints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     Returns:
         pairs (E, 2) of face indices and the vertex ends (E, 2) of the shared edges.
     """
-    directed = np.sort(directed_edges(faces), axis=1)
-    order = np.lexsort((directed[:, 1], directed[:, 0]))
-    ordered = directed[order]
-    first = np.flatnonzero(np.r_[True, (ordered[1:] != ordered[:-1]).any(1)])
-    counts = np.diff(np.r_[first, len(ordered)])
-    first = first[counts == 2]
+    if len(faces) == 0:
+        return np.zeros((0, 2), np.int64), np.zeros((0, 2), np.int64)
+    directed = directed_edges(faces)
+    span = int(faces.max()) + 1
+    code = directed.min(1) * span + directed.max(1)
+    order = np.argsort(code, kind="stable")
+    ordered = code[order]
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    first = first[np.diff(np.r_[first, len(ordered)]) == 2]
     owner = order // 3
-    return np.stack([owner[first], owner[first + 1]], 1), ordered[first]
+    return np.stack([owner[first], owner[first + 1]], 1), np.stack(np.divmod(ordered[first], span), 1)
 
 
 def components(faces: Ints) -> NDArray[np.int32]:

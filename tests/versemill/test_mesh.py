@@ -54,6 +54,12 @@ def test_adjacency_agrees_with_trimesh(torus) -> None:
     assert ours == {(*sorted(pair), *sorted(edge)) for pair, edge in theirs}
 
 
+def test_nothing_has_no_edges(cube) -> None:
+    vertices, faces = cube[0], cube[1][:0]
+    assert len(mesh.adjacency(faces)[0]) == len(mesh.sharp_edges(vertices, faces)) == 0
+    assert mesh.corner_normals(vertices, faces).shape == (0, 3, 3)
+
+
 def test_components_count_in_face_order(cube, torus) -> None:
     faces = np.concatenate([torus[1] + 100, cube[1]])
     label = mesh.components(faces)
