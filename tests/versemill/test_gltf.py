@@ -241,6 +241,27 @@ def test_texture_transforms_move_the_uvs() -> None:
     assert (asset.materials[0].base_color_texture == [77, 77, 77, 255]).all()
 
 
+def test_quantised_and_sparse_accessors() -> None:
+    document = _document(_foreign())
+    quantised = np.array([[0, 0], [65535, 0], [0, 65535], [65535, 0], [65535, 65535], [0, 65535]], "<u2")
+    replaced = np.array([4], "<u2").tobytes() + b"\0\0" + np.float32([1, 1, 9]).tobytes()
+    document["bufferViews"] += [
+        {"buffer": 0, "byteOffset": 120, "byteLength": 24},
+        {"buffer": 0, "byteOffset": 144, "byteLength": 2},
+        {"buffer": 0, "byteOffset": 148, "byteLength": 12},
+    ]
+    document["accessors"][0]["sparse"] = {
+        "count": 1,
+        "indices": {"bufferView": 3, "componentType": 5123},
+        "values": {"bufferView": 4},
+    }
+    document["accessors"][1] |= {"bufferView": 2, "componentType": 5123, "normalized": True}
+    asset, plain = from_glb(_glb(document, _foreign()[-120:] + quantised.tobytes() + replaced)), from_glb(_foreign())
+    np.testing.assert_allclose(asset.uvs, plain.uvs, atol=1e-6)
+    moved = asset.vertices[asset.faces] - plain.vertices[plain.faces]
+    assert sorted(np.abs(moved).sum((0, 1))) == [0, 0, 9]
+
+
 def test_a_file_of_trimesh_is_read_like_trimesh_reads_it(torus, cube) -> None:
     scene = trimesh.Scene()
     turn = trimesh.transformations.rotation_matrix(1.0, (1, 2, 3), (0.3, 0, 0))
