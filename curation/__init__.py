@@ -5,12 +5,15 @@ from curation.fields import check_agreement, depth_to_surface, sample
 from curation.ingest import load
 from curation.outputs import curate_file
 from curation.pipeline import curate
+from versemill.curated import Curated, Rejected
 
 __all__ = [
+    "Curated",
     "CurationConfig",
     "FieldsConfig",
     "FilterConfig",
     "LoadLimits",
+    "Rejected",
     "check_agreement",
     "curate",
     "curate_file",

@@ -69,4 +69,4 @@ def write_report(path: Path, content: dict[str, Any]) -> None:
 def write_ply(path: Path, curated: Curated) -> None:
     """The watertight surface as binary PLY, vertices shared, so that it reads back closed."""
     surface = trimesh.Trimesh(curated.watertight_vertices, curated.watertight_faces, process=False)
-    path.write_bytes(surface.export(file_type="ply"))
+    surface.export(path, file_type="ply")

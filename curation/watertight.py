@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import manifold3d
@@ -19,8 +20,8 @@ Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
 Surface = tuple[Vertices, Faces]
 
-GATE_SAMPLES = 8192
-VISIBILITY_RAYS = 48
+GATE_SAMPLES = 4096
+VISIBILITY_RAYS = (4, 24)  # a first few for all points, the rest for those still unseen
 
 
 class Unsuitable(Exception):
@@ -35,9 +36,27 @@ class Source:
     faces: Faces
     label: NDArray[np.int32]
     closed: NDArray[np.bool_]
-    visible: NDArray[np.float64]
-    normals: NDArray[np.float64]
     rng: np.random.Generator
+    device: str
+
+    @cached_property
+    def samples(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Points and normals (N, 3) drawn uniformly from the whole surface."""
+        points, chosen, _ = sample_surface(self.vertices, self.faces, GATE_SAMPLES, self.rng)
+        return points, face_normals(self.vertices, self.faces)[chosen]
+
+    @cached_property
+    def visible(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Those samples that something outside can see."""
+        points, normals = self.samples
+        seen = np.zeros(len(points), bool)
+        for rays in VISIBILITY_RAYS:
+            rest = np.flatnonzero(~seen)
+            front, back = escapes(self.vertices, self.faces, points[rest], normals[rest], rays, self.device)
+            seen[rest] = (front | back).any(1)
+        if seen.sum() < GATE_SAMPLES // 20:
+            seen[:] = True  # nearly all is hidden: judge by all of it
+        return points[seen], normals[seen]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +85,7 @@ def make_watertight(
         rng: draws the gate's samples.
     """
     label = components(faces)
-    closed = closed_components(faces, label)
-    source = Source(vertices, faces, label, closed, *_visible(vertices, faces, rng, config.device), rng)
+    source = Source(vertices, faces, label, closed_components(faces, label), rng, config.device)
     tried: list[dict[str, str]] = []
     for name, method in METHODS.items():
         try:
@@ -79,22 +97,6 @@ def make_watertight(
         return Watertight(*surface, metrics, {"watertight": name, "tried": tried})
     last = tried[-1]
     return Rejected("watertight", "no_watertight_surface", f"no method passed; the last, {last['method']}: {last['reason']}")
-
-
-def _visible(
-    vertices: Vertices, faces: Faces, rng: np.random.Generator, device: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points and normals of the source surface that something outside can see, (N, 3) each."""
-    points, chosen, _ = sample_surface(vertices, faces, GATE_SAMPLES, rng)
-    normals = face_normals(vertices, faces)[chosen]
-    seen = np.zeros(len(points), bool)
-    for rays in (4, VISIBILITY_RAYS):
-        rest = np.flatnonzero(~seen)
-        front, back = escapes(vertices, faces, points[rest], normals[rest], rays, device)
-        seen[rest] = (front | back).any(1)
-    if seen.sum() < GATE_SAMPLES // 20:
-        seen[:] = True  # nearly all is hidden: judge by all of it
-    return points[seen], normals[seen]
 
 
 def as_is(source: Source, config: CurationConfig) -> Surface:
@@ -290,8 +292,16 @@ def gate(source: Source, surface: Surface, method: str, config: CurationConfig) 
     if method == "as_is":
         return metrics
     voxel = 2 / config.resolution
-    there, near, _ = MeshQuery(vertices, faces, config.device).closest(source.visible)
-    consistency = np.abs(np.einsum("ij,ij->i", face_normals(vertices, faces)[near], source.normals))
+    query = MeshQuery(vertices, faces, config.device, winding=method == "union")
+    if method == "union":
+        # Whole bodies hide nothing but what they enclose; that is cheaper to ask than whether rays escape.
+        seen, normals = source.samples
+        shown = query.signed_distance(seen) > -1e-4
+        seen, normals = seen[shown], normals[shown]
+    else:
+        seen, normals = source.visible
+    there, near, _ = query.closest(seen)
+    consistency = np.abs(np.einsum("ij,ij->i", face_normals(vertices, faces)[near], normals))
     points, _, _ = sample_surface(vertices, faces, GATE_SAMPLES, source.rng)
     back, _, _ = MeshQuery(source.vertices, source.faces, config.device).closest(points)
     near_enough = back <= 3 * voxel
