@@ -68,10 +68,12 @@ def _march(scene: Scene, inputs: list[int], views: list[int]) -> Tensor:
     points = origins[:, None] + along[:, :, None] * directions[:, None]
     flat = points.permute(0, 1, 3, 4, 2).reshape(-1, 3)
     grid, z = _project(scene, inputs, flat)
-    # Outside an input's image nothing is known: such a view carves nothing away.
-    unknown = (grid.abs() > 1).any(-1)
+    # An input that shows the whole object carves away all that it does not show; one that cuts it off knows only its frame.
+    masks = scene.alpha[inputs, 0]
+    edges = torch.cat([masks[:, 0], masks[:, -1], masks[:, :, 0], masks[:, :, -1]], 1)
+    unknown = (grid.abs() > 1).any(-1) & (edges > 0.5).any(1, keepdim=True)
     filled = (_look(scene.alpha[inputs], grid)[:, 0] > 0.5) & (z > 0)
-    inside = (filled | unknown).all(0) & ~unknown.all(0)
+    inside = (filled | unknown).all(0) & ~unknown.all(0) & (flat.abs() <= 1).all(1)  # assets fit [-1, 1]^3
     inside = inside.reshape(along.shape)
     first = inside.float().argmax(1, keepdim=True)
     forward = (directions * scene.c2w[views, :3, 2, None, None]).sum(1, keepdim=True)

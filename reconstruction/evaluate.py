@@ -15,16 +15,17 @@ from reconstruction.data import Scene, Scenes, scene, spread
 from reconstruction.export import picture_grid, write_splats
 from reconstruction.model import LRM
 from reconstruction.splat import Gaussians, render
-from reconstruction.train import load_model, torch_device
+from reconstruction.train import fresh_model, load_model, torch_device
 from render import CameraConfig, RenderConfig
 from render import render as render_views
 from versemill.asset import Asset
 from versemill.errors import ConfigError
 from versemill.views import Views
 
-MODEL, MEAN, INPUT_MEAN, NEAREST, HULL = "model", "mean image", "mean of the inputs", "nearest view", "visual hull"
-METHODS = (MODEL, MEAN, INPUT_MEAN, NEAREST, HULL)
-"""Order of the rows: ours, then the baselines from the weakest to the strongest."""
+MODEL, UNTRAINED, MEAN, INPUT_MEAN = "model", "untrained model", "mean image", "mean of the inputs"
+NEAREST, HULL = "nearest view", "visual hull"
+METHODS = (MODEL, UNTRAINED, MEAN, INPUT_MEAN, NEAREST, HULL)
+"""Order of the rows: ours, the same network before training (what it owes to its design alone), then the baselines."""
 METRICS = ("psnr", "ssim", "mask_iou", "depth_error")
 PICTURES = 12
 """Objects in the picture grid."""
@@ -39,7 +40,7 @@ class Evaluation:
             can't have (depth of a picture) is absent.
         summary: method -> metric -> mean over objects.
         intervals: method -> 95 % bootstrap interval of PSNR over objects; empty below 20 objects.
-        gains: baseline -> the model's PSNR minus the baseline's: mean, low, high over objects (paired); low and high
+        gains: other method -> the model's PSNR minus the other's: mean, low, high over objects (paired); low and high
             are None below 20 objects.
         views: input views per object. size: image side. source: what was evaluated.
         grid: the picture. splats: a .ply per object in the picture.
@@ -139,12 +140,13 @@ def assess(
 ) -> Evaluation:
     """Measures a model on (scene, indices of its input views); writes the files of `evaluate` to `out`."""
     (out / "splats").mkdir(parents=True, exist_ok=True)
+    untrained = fresh_model(model.preset, 0).to(device).eval()
     objects: list[dict[str, Any]] = []
     rows: list[list[Tensor]] = []
     splats: list[str] = []
     for scene_, inputs in cases:
         targets = [k for k in range(len(scene_.rgb)) if k not in inputs]
-        answers, gaussians = _answers(model, scene_, inputs, targets, mean, device)
+        answers, gaussians = _answers(model, untrained, scene_, inputs, targets, mean, device)
         objects.append(
             {"name": scene_.name, **{method: _measure(scene_, targets, *answer) for method, answer in answers.items()}}
         )
@@ -176,24 +178,33 @@ Answer = tuple[Tensor, Tensor | None, Tensor | None]
 
 
 def _answers(
-    model: LRM, scene_: Scene, inputs: list[int], targets: list[int], mean: Tensor, device: torch.device
+    model: LRM, untrained: LRM, scene_: Scene, inputs: list[int], targets: list[int], mean: Tensor, device: torch.device
 ) -> tuple[dict[str, Answer], Gaussians]:
-    size, count = model.preset.size, len(targets)
+    count = len(targets)
     with torch.no_grad():
-        seen = [t[None, inputs].to(device) for t in (scene_.over_white, scene_.alpha, scene_.c2w, scene_.K)]
-        gaussians, _ = model(*seen)
-        rendering = render(gaussians, scene_.c2w[None, targets].to(device), scene_.K[None, targets].to(device), (size, size))
-        alpha = rendering.alpha[0].cpu()
-        depth = rendering.depth[0].cpu() / alpha.clamp_min(1e-3)
+        ours, gaussians = _predict(model, scene_, inputs, targets, device)
+        fresh, _ = _predict(untrained, scene_, inputs, targets, device)
         hull_rgb, hull_alpha, hull_depth = baselines.visual_hull(scene_, inputs, targets)
     near = baselines.nearest_view(scene_, inputs, targets)
     return {
-        MODEL: (rendering.over(1.0)[0].clamp(0, 1).cpu(), alpha, depth),
+        MODEL: ours,
+        UNTRAINED: fresh,
         MEAN: (mean.expand(count, -1, -1, -1), None, None),
         INPUT_MEAN: (scene_.over_white[inputs].mean(0).expand(count, -1, -1, -1), None, None),
         NEAREST: (scene_.over_white[near], scene_.alpha[near], None),
         HULL: (hull_rgb + 1 - hull_alpha, hull_alpha, hull_depth),
     }, gaussians
+
+
+def _predict(
+    model: LRM, scene_: Scene, inputs: list[int], targets: list[int], device: torch.device
+) -> tuple[Answer, Gaussians]:
+    size = model.preset.size
+    seen = [t[None, inputs].to(device) for t in (scene_.over_white, scene_.alpha, scene_.c2w, scene_.K)]
+    gaussians, _ = model(*seen)
+    rendering = render(gaussians, scene_.c2w[None, targets].to(device), scene_.K[None, targets].to(device), (size, size))
+    alpha = rendering.alpha[0].cpu()
+    return (rendering.over(1.0)[0].clamp(0, 1).cpu(), alpha, rendering.depth[0].cpu() / alpha.clamp_min(1e-3)), gaussians
 
 
 def _measure(scene_: Scene, targets: list[int], image: Tensor, alpha: Tensor | None, depth: Tensor | None) -> dict[str, float]:

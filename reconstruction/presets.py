@@ -34,7 +34,9 @@ class Preset(Config):
     ema: float = Field(default=0.999, description="decay of the averaged weights that evaluation uses", ge=0, lt=1)
     perceptual: float = Field(default=0.2, description="weight of the perceptual loss (LRM-Zero 0.2, GS-LRM 0.5)", ge=0)
     mask: float = Field(default=0.2, description="weight of the squared error of coverage", ge=0)
-    depth: float = Field(default=0.2, description="weight of the smooth L1 error of the Gaussians' depth (MegaSynth's geometry loss)", ge=0)
+    depth: float = Field(
+        default=0.2, description="weight of the smooth L1 error of the Gaussians' depth (MegaSynth's geometry loss)", ge=0
+    )
     masked: bool = Field(
         default=True,
         description="the model also sees coverage, and background pixels get no Gaussian; GS-LRM has to infer it from white",
@@ -69,7 +71,7 @@ _ALL = (
         width=128,
         layers=4,
         heads=4,
-        steps=800,
+        steps=1000,
         batch=4,
         target_views=4,
         lr=1e-3,

@@ -74,7 +74,11 @@ def fit(scenes: Any, preset: Preset, out: Path, seed: int, device: str, progress
     records = _cut_metrics(out / METRICS, state.step)
     started, waited = time.perf_counter(), 0.0
     loader = DataLoader(
-        Batches(scenes, preset, seed), batch_size=None, sampler=range(state.step, preset.steps), num_workers=preset.workers
+        Batches(scenes, preset, seed),
+        batch_size=None,
+        sampler=range(state.step, preset.steps),
+        num_workers=preset.workers,
+        generator=torch.Generator().manual_seed(seed),  # else the loader draws from the global one
     )
     norms = deque((r["grad_norm"] for r in records[-WINDOW:]), maxlen=WINDOW)
     asked = time.perf_counter()
@@ -110,9 +114,7 @@ class State:
 
     def __init__(self, preset: Preset, seed: int, device: torch.device) -> None:
         self.preset, self.device, self.step = preset, device, 0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = LRM(preset).to(device)
+        self.model = fresh_model(preset, seed).to(device)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.loss = Loss(preset).to(device)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
@@ -171,6 +173,13 @@ class State:
             self.step = saved["step"]
             for name in ("model", "average", "optimizer"):
                 getattr(self, name).load_state_dict(saved[name])
+
+
+def fresh_model(preset: Preset, seed: int) -> LRM:
+    """An untrained model on the CPU: the weights are a function of preset and seed; no global generator moves."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LRM(preset)
 
 
 def schedule(preset: Preset, step: int) -> float:

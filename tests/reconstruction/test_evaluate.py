@@ -1,0 +1,110 @@
+"""Evaluation and the gate, on a dataset folder with real shards and on meshes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from reconstruction import ValidateConfig, evaluate, train, validate
+from reconstruction.evaluate import HULL, MEAN, METHODS, MODEL, UNTRAINED, evaluate_assets
+from reconstruction.export import PLY, SH0, write_splats
+from reconstruction.presets import PRESETS, Preset
+from reconstruction.splat import Gaussians
+from versemill.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def toy_run(box_dataset: Path, toy_preset: Preset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    preset = toy_preset.model_copy(update={"input_views": 4})
+    summary = train(box_dataset, preset, out, device="cpu")
+    assert summary["objects"] == 4
+    assert 0 <= summary["wait_share"] <= 1
+    return out
+
+
+def read_ply(path: Path) -> np.ndarray:
+    head, body = path.read_bytes().split(b"end_header\n", 1)
+    names = [line.split()[-1].decode() for line in head.splitlines() if line.startswith(b"property float")]
+    assert names == list(PLY)
+    return np.frombuffer(body, "<f4").reshape(-1, len(names))
+
+
+def test_all_methods_are_measured_on_the_held_out_assets(toy_run: Path, box_dataset: Path) -> None:
+    result = evaluate(toy_run, box_dataset)
+    assert len(result.objects) == 2
+    assert list(result.summary) == list(METHODS)
+    for method in METHODS:
+        mean = np.mean([o[method]["psnr"] for o in result.objects])
+        assert result.summary[method]["psnr"] == pytest.approx(mean)
+    assert set(result.summary[MODEL]) == set(result.summary[HULL]) == {"psnr", "ssim", "mask_iou", "depth_error"}
+    assert set(result.summary[MEAN]) == {"psnr", "ssim"}
+    gain = result.summary[MODEL]["psnr"] - result.summary[MEAN]["psnr"]
+    assert result.gains[MEAN] == (pytest.approx(gain), None, None)
+    assert result.intervals == {}
+    saved = json.loads((toy_run / "evaluation" / "evaluation.json").read_text())
+    assert saved["summary"] == result.summary
+    with Image.open(result.grid) as picture:
+        assert np.asarray(picture).std() > 10
+    assert all(len(read_ply(Path(p))) > 0 for p in result.splats)
+
+
+def test_the_hull_of_a_box_beats_the_mean_image(toy_run: Path, box_dataset: Path) -> None:
+    summary = evaluate(toy_run, box_dataset, split="val").summary
+    assert summary[HULL]["psnr"] > summary[MEAN]["psnr"]
+    assert summary[HULL]["mask_iou"] > 0.5
+
+
+def test_evaluation_says_what_it_lacks(toy_run: Path, box_dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="leave none of 6"):
+        evaluate(toy_run, box_dataset, views=8)
+    with pytest.raises(ConfigError, match="no trained model"):
+        evaluate(tmp_path, box_dataset)
+    with pytest.raises(ConfigError, match="not 5"):
+        evaluate_assets(toy_run, [], box_dataset, views=5)
+
+
+@pytest.mark.parametrize("views", [4, 8])
+def test_meshes_are_seen_by_the_papers_cameras(toy_run: Path, box_dataset: Path, boxes, tmp_path: Path, views: int) -> None:
+    result = evaluate_assets(toy_run, [("box", boxes[2])], box_dataset, views, out=tmp_path)
+    assert result.objects[0]["name"] == "box"
+    assert np.isfinite(result.summary[MODEL]["psnr"])
+    assert result.summary[HULL]["mask_iou"] > 0.6
+
+
+def test_splats_come_back_from_the_file(tmp_path: Path) -> None:
+    g = torch.Generator().manual_seed(0)
+    opacities = torch.tensor([[0.5, 0.9, 0.001]])
+    start = Gaussians(
+        torch.randn(1, 3, 3, generator=g), torch.randn(1, 3, 4, generator=g), torch.rand(1, 3, 3, generator=g) + 0.01,
+        opacities, torch.rand(1, 3, 3, generator=g),
+    )  # fmt: skip
+    assert write_splats(tmp_path / "a.ply", start) == 2
+    table = read_ply(tmp_path / "a.ply")
+    np.testing.assert_allclose(table[:, :3], start.means[0, :2], rtol=1e-6)
+    np.testing.assert_allclose(0.5 + SH0 * table[:, 3:6], start.colors[0, :2], atol=1e-6)
+    np.testing.assert_allclose(1 / (1 + np.exp(-table[:, 6])), opacities[0, :2], atol=1e-6)
+    np.testing.assert_allclose(np.exp(table[:, 7:10]), start.scales[0, :2], rtol=1e-5)
+
+
+def test_the_gate_says_why(box_dataset: Path, toy_preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, steps in (("toy", 6), ("still", 1)):
+        preset = toy_preset.model_copy(
+            update={"name": name, "steps": steps, "input_views": 4, "lr": 1e-9 if steps == 1 else 1e-3}
+        )
+        monkeypatch.setitem(PRESETS, name, preset)
+        verdict = validate(box_dataset, ValidateConfig(preset=name, device="cpu"), tmp_path / name)
+        gains = verdict.metrics["evaluation"]["gains"]
+        assert verdict.passed == (gains[MEAN][0] > 0 and gains[UNTRAINED][0] > 0)
+        assert verdict.sentence.startswith("passed" if verdict.passed else "failed")
+        assert "mean image" in verdict.sentence
+        assert verdict.metrics["training"]["steps"] == steps
+        json.dumps(verdict.metrics)
+
+
+def test_the_gate_refuses_an_unknown_preset(toy_run: Path, box_dataset: Path) -> None:
+    with pytest.raises(ConfigError, match="no preset 'giant'"):
+        validate(box_dataset, ValidateConfig(preset="giant"), toy_run)

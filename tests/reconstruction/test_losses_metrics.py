@@ -1,0 +1,88 @@
+"""Losses are zero at the truth; metrics agree with independent implementations."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from reconstruction import metrics
+from reconstruction.losses import FILTERS, Loss, RandomFeatureLoss
+from reconstruction.presets import Preset
+from reconstruction.splat import Rendering
+
+
+def pictures(seed: int, *shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_loss_is_zero_at_the_truth_and_only_there(toy_preset: Preset) -> None:
+    rgb, alpha = pictures(0, 2, 3, 3, 16, 16) * 0.5, torch.ones(2, 3, 1, 16, 16)
+    depth = 1 + pictures(1, 2, 3, 1, 8, 8)
+    targets = {"rgb": rgb, "alpha": alpha, "input_depth": depth, "input_alpha": torch.ones_like(depth)}
+    loss = Loss(toy_preset)
+    total, terms = loss(Rendering(rgb, alpha, alpha), depth, targets)
+    assert set(terms) == {"mse", "perceptual", "mask", "depth"}
+    assert float(total) == pytest.approx(0, abs=1e-7)
+    worse = {
+        "mse": (Rendering(rgb + 0.1, alpha, alpha), depth),
+        "mask": (Rendering(rgb, alpha * 0.9, alpha), depth),
+        "depth": (Rendering(rgb, alpha, alpha), depth + 0.2),
+    }
+    for name, (rendering, moved) in worse.items():
+        total, terms = loss(rendering, moved, targets)
+        assert terms[name] > 0
+        assert total > 0
+
+
+def test_depth_is_judged_only_where_it_is_known(toy_preset: Preset) -> None:
+    rgb, alpha = pictures(0, 1, 1, 3, 16, 16), torch.ones(1, 1, 1, 16, 16)
+    depth, cover = torch.ones(1, 1, 1, 8, 8), torch.ones(1, 1, 1, 8, 8)
+    depth[..., :4], cover[..., 4:6] = 0, 0.5
+    guess = torch.ones(1, 1, 1, 8, 8)
+    guess[..., :6] = 9.0
+    targets = {"rgb": rgb, "alpha": alpha, "input_depth": depth, "input_alpha": cover}
+    assert Loss(toy_preset)(Rendering(rgb, alpha, alpha), guess, targets)[1]["depth"] == 0
+
+
+def test_random_features_are_fixed_orthonormal_and_blind_to_flat_regions() -> None:
+    one, two = RandomFeatureLoss(), RandomFeatureLoss()
+    assert torch.equal(one.filters, two.filters)
+    flat = one.filters.flatten(1)
+    torch.testing.assert_close(flat @ flat.T, torch.eye(FILTERS), atol=1e-5, rtol=0)
+    assert one.filters.mean((2, 3)).abs().max() < 1e-6
+    image = pictures(2, 1, 3, 32, 32)
+    blurred = torch.nn.functional.avg_pool2d(image, 3, 1, 1)
+    assert one(image, image) == 0
+    assert one(blurred, image) > one(image + 0.01 * (blurred - image), image) > 0
+
+
+def test_psnr_of_a_known_error() -> None:
+    image = torch.zeros(2, 3, 8, 8)
+    assert metrics.psnr(image + 0.1, image).tolist() == pytest.approx([20.0, 20.0], abs=1e-4)
+    assert metrics.psnr(image, image).tolist() == [100.0, 100.0]
+
+
+def test_ssim_agrees_with_scikit_image() -> None:
+    a = pictures(3, 1, 3, 24, 20).double()
+    b = (a + 0.2 * pictures(4, 1, 3, 24, 20).double()).clamp(0, 1)
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0, "channel_axis": 0}
+    expected = structural_similarity(a[0].numpy(), b[0].numpy(), **options)
+    assert float(metrics.ssim(a, b)) == pytest.approx(expected, abs=1e-6)
+    assert float(metrics.ssim(a, a)) == pytest.approx(1.0)
+
+
+def test_iou_and_depth_error() -> None:
+    a, b = torch.zeros(4, 4, dtype=torch.bool), torch.zeros(4, 4, dtype=torch.bool)
+    assert metrics.iou(a, b) == 1
+    a[:2], b[1:3] = True, True
+    assert float(metrics.iou(a, b)) == pytest.approx(1 / 3)
+    assert float(metrics.depth_error(torch.full((4, 4), 2.0), torch.full((4, 4), 1.5), a)) == pytest.approx(0.5)
+    assert metrics.depth_error(torch.ones(4, 4), torch.ones(4, 4), torch.zeros(4, 4)).isnan()
+
+
+def test_an_interval_needs_twenty_objects_and_covers_the_mean() -> None:
+    values = np.random.default_rng(0).normal(5.0, 1.0, 40).tolist()
+    assert metrics.interval(values[:19]) is None
+    low, high = metrics.interval(values)
+    assert low < np.mean(values) < high
+    assert high - low == pytest.approx(2 * 1.96 * np.std(values) / 40**0.5, rel=0.2)

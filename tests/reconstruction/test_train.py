@@ -1,0 +1,140 @@
+"""Training: exact resume, refusals, the stop before divergence, and an asset learned by heart."""
+
+import json
+from collections import deque
+from pathlib import Path
+
+import pytest
+import torch
+
+from reconstruction import train as public_train
+from reconstruction.metrics import psnr
+from reconstruction.presets import Preset
+from reconstruction.splat import render
+from reconstruction.train import (
+    CHECKPOINT,
+    METRICS,
+    WINDOW,
+    DivergenceError,
+    fit,
+    guard,
+    load_model,
+    schedule,
+    torch_device,
+)
+from versemill.errors import ConfigError, MissingDependencyError
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(limit: int):
+    def progress(step: int, steps: int, record: dict[str, float]) -> None:
+        if step == limit:
+            raise Stopped
+
+    return progress
+
+
+def records(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
+
+
+def test_a_killed_and_resumed_run_has_the_same_losses_and_weights(balls, toy_preset: Preset, tmp_path: Path) -> None:
+    fit(balls, toy_preset, tmp_path / "whole", 0, "cpu")
+    with pytest.raises(Stopped):
+        fit(balls, toy_preset, tmp_path / "broken", 0, "cpu", stop_after(5))  # the checkpoint is of step 3
+    assert len(records(tmp_path / "broken")) == 5
+    summary = fit(balls, toy_preset, tmp_path / "broken", 0, "cpu")
+    assert summary["steps"] == toy_preset.steps
+    assert records(tmp_path / "broken") == records(tmp_path / "whole")
+    a, b = (load_model(tmp_path / name, torch.device("cpu"))[0].state_dict() for name in ("whole", "broken"))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_a_finished_run_is_left_as_it_is(balls, toy_preset: Preset, tmp_path: Path) -> None:
+    first = fit(balls, toy_preset, tmp_path, 0, "cpu")
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    again = fit(balls, toy_preset, tmp_path, 0, "cpu")
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert again["loss"] == first["loss"]
+
+
+def test_seeds_differ_and_the_global_generator_is_left_alone(balls, toy_preset: Preset, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fit(balls, toy_preset, tmp_path / "a", 0, "cpu")
+    assert torch.equal(torch.rand(3), expected)
+    fit(balls, toy_preset, tmp_path / "b", 1, "cpu")
+    assert records(tmp_path / "a")[0]["loss"] != records(tmp_path / "b")[0]["loss"]
+
+
+def test_the_loss_falls(balls, toy_preset: Preset, tmp_path: Path) -> None:
+    fit(balls, toy_preset.model_copy(update={"steps": 60, "lr": 3e-3, "warmup": 5}), tmp_path, 0, "cpu")
+    losses = [r["loss"] for r in records(tmp_path)]
+    assert sum(losses[-15:]) < 0.85 * sum(losses[:15])
+
+
+def test_another_preset_in_the_same_folder_is_refused(balls, toy_preset: Preset, tmp_path: Path) -> None:
+    fit(balls, toy_preset, tmp_path, 0, "cpu")
+    with pytest.raises(ConfigError, match="another preset or seed"):
+        fit(balls, toy_preset, tmp_path, 1, "cpu")
+    with pytest.raises(ConfigError, match="no trained model"):
+        load_model(tmp_path / "nowhere", torch.device("cpu"))
+
+
+def test_loader_processes_give_the_same_losses(box_dataset: Path, toy_preset: Preset, tmp_path: Path) -> None:
+    runs = []
+    for workers in (0, 2):
+        preset = toy_preset.model_copy(update={"workers": workers, "steps": 3})
+        public_train(box_dataset, preset, tmp_path / str(workers), device="cpu")
+        runs.append(records(tmp_path / str(workers)))
+    assert runs[0] == runs[1]
+
+
+def test_devices_that_are_not_here_are_named() -> None:
+    with pytest.raises(ConfigError, match="'abacus'"):
+        torch_device("abacus")
+    if not torch.cuda.is_available():
+        with pytest.raises(MissingDependencyError, match="'cuda'"):
+            torch_device("cuda")
+    assert torch_device("auto").type in ("cpu", "cuda")
+
+
+def test_the_guard_stops_a_run_that_diverges(toy_preset: Preset) -> None:
+    calm, wild = (deque([value] * WINDOW, maxlen=WINDOW) for value in (0.5, 3.0))
+    late = {"step": 1000, "loss": 0.1, "grad_norm": 3.0}
+    guard(late, calm, toy_preset)
+    guard({**late, "step": 20}, wild, toy_preset)  # the first steps are wild in health, too
+    with pytest.raises(DivergenceError, match=r"median gradient norm .* 3\.00.*limit is 2"):
+        guard(late, wild, toy_preset)
+    with pytest.raises(DivergenceError, match="step 1000: loss nan"):
+        guard({**late, "loss": float("nan")}, calm, toy_preset)
+
+
+def test_the_learning_rate_warms_up_and_ends_at_zero(toy_preset: Preset) -> None:
+    preset = toy_preset.model_copy(update={"steps": 100, "warmup": 10})
+    rates = [schedule(preset, step) for step in range(101)]
+    assert rates[9] == max(rates) == preset.lr
+    assert rates[100] == pytest.approx(0, abs=1e-12)
+    assert sorted(rates[:10]) == rates[:10]
+    assert sorted(rates[10:], reverse=True) == rates[10:]
+
+
+@pytest.mark.slow
+def test_one_asset_is_learned_by_heart(make_ball, toy_preset: Preset, tmp_path: Path) -> None:
+    preset = toy_preset.model_copy(
+        update={
+            "size": 32, "width": 64, "heads": 4, "steps": 300, "warmup": 20, "lr": 2e-3, "batch": 1, "augment": False,
+            "input_views": 4, "target_views": 5, "ema": 0.9, "weight_decay": 0.0, "save_every": 300,
+        }
+    )  # fmt: skip
+    scene, inputs = make_ball(0, 32, 5), [0, 1, 2, 3]
+    fit([scene], preset, tmp_path, 0, "cpu")
+    model, _ = load_model(tmp_path, torch.device("cpu"))
+    with torch.no_grad():
+        gaussians, _ = model(*(t[None, inputs] for t in (scene.over_white, scene.alpha, scene.c2w, scene.K)))
+        image = render(gaussians, scene.c2w[None], scene.K[None], (32, 32)).over(1.0)[0]
+    assert psnr(image, scene.over_white).mean() > 28
