@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shards import card
+from shards.export import formats
 from shards.rows import decode_table
 from shards.schema import COLUMNS, describe
 
@@ -32,6 +33,11 @@ def test_the_documented_reader_reads_every_cell(spheres):
     assert mask.shape == depth.shape == (48, 48)
     np.testing.assert_array_equal(mask, depth > 0)
     assert scope["read_cell"](row["views"]["normal"][0]).shape == (3, 48, 48)
+
+
+def test_every_export_format_is_documented():
+    for format in formats().values():
+        assert f"| `{format.name}` | {format.summary} |" in DOCS.read_text()
 
 
 CARD = {

@@ -50,7 +50,7 @@ def test_ray_data(spheres):
     pytest.importorskip("pandas")
     ray.init(num_cpus=1, include_dashboard=False, logging_level="error")
     try:
-        rows = ray.data.read_parquet(paths(spheres), columns=["meta", "fields"]).take_all()
+        rows = ray.data.read_parquet(paths(spheres)).select_columns(["meta", "fields"]).take_all()
     finally:
         ray.shutdown()
     rows.sort(key=lambda row: row["meta"]["index"])
