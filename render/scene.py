@@ -34,6 +34,11 @@ def encode_srgb(values: NDArray[Any]) -> Float64:
 
 
 DECODE = decode_srgb(np.arange(256) / 255).astype(np.float32)
+# Tables keep the mip levels of many textures cheap: sRGB codes <-> 16-bit light, and 8-bit <-> 16-bit linear values.
+DECODE_16 = np.round(decode_srgb(np.arange(256) / 255) * 65535).astype(np.uint16)
+LINEAR_16 = (np.arange(256) * 257).astype(np.uint16)
+CODE_16 = ((np.arange(65536) + 128) // 257).astype(np.uint8)
+ENCODE_16 = np.round(encode_srgb(np.arange(65536) / 65535) * 255).astype(np.uint8)
 
 
 @dataclass
@@ -116,31 +121,30 @@ def _mean_color(material: Material, chain: list[NDArray[np.uint8]] | None) -> Fl
 
 def mip_levels(image: Texture, srgb: bool) -> list[NDArray[np.uint8]]:
     """Halved copies of a texture down to one texel, each (h, w, 4) uint8; colours are averaged as light, not as codes."""
-    if image.shape[2] == 3:
-        image = np.concatenate([image, np.full(image.shape[:2] + (1,), 255, np.uint8)], 2)
-    chain = [np.ascontiguousarray(image)]
-    if srgb:
-        values = np.concatenate([DECODE[image[..., :3]], image[..., 3:].astype(np.float32) / 255], 2)
-    else:
-        values = image.astype(np.float32) / 255
+    filled = np.full(image.shape[:2] + (4,), 255, np.uint8)
+    filled[..., : image.shape[2]] = image
+    chain = [filled]
+    values = np.empty(filled.shape, np.uint16)
+    values[..., :3] = (DECODE_16 if srgb else LINEAR_16)[filled[..., :3]]
+    values[..., 3] = LINEAR_16[filled[..., 3]]
     while max(values.shape[:2]) > 1:
-        values = _halved(_halved(values, 0), 1)
-        codes = values.copy()
-        if srgb:
-            codes[..., :3] = encode_srgb(values[..., :3])
-        chain.append(np.round(codes * 255).astype(np.uint8))
+        values = _halved(values)
+        codes = np.empty(values.shape, np.uint8)
+        codes[..., :3] = ENCODE_16[values[..., :3]] if srgb else CODE_16[values[..., :3]]
+        codes[..., 3] = CODE_16[values[..., 3]]
+        chain.append(codes)
     return chain
 
 
-def _halved(values: Float32, axis: int) -> Float32:
-    """Mean of neighbours along an axis; an odd last row or column stands for itself."""
-    count = values.shape[axis]
-    if count == 1:
-        return values
-    moved = np.moveaxis(values, axis, 0)
-    if count % 2:
-        moved = np.concatenate([moved, moved[-1:]])
-    return np.moveaxis((moved[::2] + moved[1::2]) * np.float32(0.5), 0, axis)
+def _halved(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Mean of 2 x 2 neighbours; an odd last row or column, or a lone one, stands for itself."""
+    odd = [(0, n % 2) for n in values.shape[:2]]
+    if any(extra for _, extra in odd):
+        values = np.pad(values, [*odd, (0, 0)], mode="edge")
+    total = values[::2, ::2].astype(np.uint32)
+    for quarter in (values[1::2, ::2], values[::2, 1::2], values[1::2, 1::2]):
+        total += quarter
+    return ((total + 2) >> 2).astype(np.uint16)
 
 
 def pack_views(cameras: tuple[Camera, ...], device: str) -> Any:
