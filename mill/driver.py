@@ -10,11 +10,9 @@ import datetime
 import os
 import platform
 import secrets
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +21,14 @@ from mill import dataset as layout
 from mill.config import Pipeline
 from mill.dataset import Dataset
 from mill.fingerprint import fingerprint
+from mill.ledger import Staging, summarise
+from mill.ledger import Summary as Summary
 from mill.plan import Plan
 from mill.progress import Display, Tally
 from mill.schedule import Schedule
 from mill.stages import Order
 from mill.watchdog import Sight
-from mill.worker import Answer, Error, Fatal, Maker, Work, record_file, row_file, seal_shard, staged, warm, work
-from shards import storage
-from shards.writing import read_row
+from mill.worker import Answer, Error, Fatal, Maker, Work, seal_shard, warm, work
 from versemill.config import digest
 from versemill.device import resolve
 from versemill.errors import ConfigError, ShardError, VersemillError
@@ -40,41 +38,6 @@ WATCH_SECONDS = 0.5
 SNAPSHOT_SECONDS = 3.0
 LOST_LIMIT = 3
 """How often an asset may be on a worker that vanished without a word before the asset is blamed for it."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run did, and how its dataset stands now.
-
-    Attributes:
-        uri, assets, shards: the dataset; `sealed` of its shards are complete.
-        rows, rejected, failed: counts over all sealed shards of the dataset.
-        made: assets that this run finished; 0 when there was nothing to do.
-        wall: seconds of the pipeline part, from the first task to the last seal. cpu: its workers' CPU seconds.
-        cores: how many the run could use. busy: cpu / (wall * cores).
-        core_seconds: stage -> CPU seconds per asset made by this run.
-        outcomes: with `only`, each asset's record, in the order asked.
-    """
-
-    uri: str
-    assets: int
-    shards: int
-    sealed: int
-    rows: int
-    rejected: int
-    failed: int
-    made: int = 0
-    wall: float = 0.0
-    cpu: float = 0.0
-    cores: int = 0
-    busy: float = 0.0
-    core_seconds: dict[str, float] = field(default_factory=dict)
-    outcomes: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Every shard is sealed."""
-        return self.sealed == self.shards
 
 
 @dataclass
@@ -113,7 +76,7 @@ def run(
         KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same command goes on.
     """
     dataset = Dataset.at(out)
-    with layout.locked(dataset), _terminable():
+    with layout.locked(dataset), cluster.terminable():
         plan = Plan.of(pipeline, (dataset.read("dataset.json") or {}).get("files", {}))
         try:
             layout.establish(dataset, layout.describe(pipeline, plan.assets, plan.files))
@@ -125,23 +88,6 @@ def run(
         if only is None and len(sealed) == dataset.shards:
             return summarise(dataset)
         return _Run(plan, dataset, sealed, progress, only, maker).go(address)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that workers are stopped and the lock is let go."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Run:
@@ -156,7 +102,7 @@ class _Run:
         self.device = resolve(plan.pipeline.render.device) if self.real else "cpu"
         self.print = fingerprint(self.device)
         self.fingerprint = digest(self.print)
-        self.staging = f"only/{self.id}" if only is not None else f"staging/{self.fingerprint[:12]}"
+        self.staging = Staging(dataset, f"only/{self.id}" if only is not None else f"staging/{self.fingerprint[:12]}")
         self.limits = plan.pipeline.run
         self.maker = maker
         self.progress = progress
@@ -172,8 +118,8 @@ class _Run:
     def go(self, address: str | None) -> Summary:
         """Runs until nothing is left to make or seal."""
         workers = None if self.limits.workers == "auto" else self.limits.workers
-        self._clean()
-        done = [] if self.only is not None else self._finished_earlier()
+        self.staging.clean(others=self.only is None)
+        done = [] if self.only is not None else self.staging.finished()
         self.tally = Tally(total=0)
         with Display(self.tally, self.progress) as self.display:
             kernels = self._kernels()
@@ -212,31 +158,12 @@ class _Run:
             self.display.say(f"compiled the render kernels in {time.monotonic() - started:.0f} s; they are cached from now on")
         return kernels
 
-    def _clean(self) -> None:
-        """Removes what a killed run left half-written, and staged assets of another fingerprint."""
-        for folder in ("", "shards", "ledger", "timings", "runs", self.staging):
-            storage.clear_temporary(self.dataset.fs, self.dataset.path(folder).rstrip("/"))
-        self.dataset.remove_folder("only")
-        for name in self.dataset.folders("staging") if self.only is None else ():
-            if f"staging/{name}" != self.staging:
-                self.dataset.remove_folder(f"staging/{name}")
-
-    def _finished_earlier(self) -> list[int]:
-        """Indices that a killed run left staged; a record that its machine's crash left damaged does not count."""
-        found = []
-        for index in staged(self.dataset, self.staging):
-            if self.dataset.read(record_file(self.staging, index)) is None:
-                self.dataset.remove(record_file(self.staging, index))
-            else:
-                found.append(index)
-        return found
-
     def _submit_shared(self, kernels: tuple[str, ...]) -> None:
         import ray
 
         recipe = self.plan.recipe(self.dataset.info["digest"], self.fingerprint)
         uri = self.dataset.root if self.dataset.local else self.dataset.uri
-        self.shared = ray.put(Work(uri, self.staging, self.id, recipe, self.maker, kernels, self.device))
+        self.shared = ray.put(Work(uri, self.staging.folder, self.id, recipe, self.maker, kernels, self.device))
         gpus = min(1.0, self.cluster.gpus / self.width) if self.device.startswith("cuda") else 0.0
         self.work = ray.remote(work).options(num_cpus=1, num_gpus=int(gpus * 1000) / 1000, max_retries=0)
         self.seal = ray.remote(seal_shard).options(num_cpus=1, max_retries=0)
@@ -269,8 +196,7 @@ class _Run:
         token = f"{self.count:09d}"
         if self.schedule.to_seal:
             shard = self.schedule.to_seal.popleft()
-            records = self._records(shard)
-            rows = tuple(index for index, record in records.items() if record["status"] == "row")
+            rows = tuple(i for i, record in self.staging.records(shard).items() if record["status"] == "row")
             ref = self.seal.remote(self.shared, shard, rows)
             self.tasks[ref] = Task(token, shard=shard)
         else:
@@ -341,7 +267,7 @@ class _Run:
         record = {"index": index, "source": order.entry, "status": "failed", "failure": failure}
         if order.item:
             record["item"] = order.item
-        self.dataset.write(record_file(self.staging, index), record)
+        self.staging.write(record)
         self.display.say(f"asset {index} failed at {stage}: {message}")
         self._finished(record)
 
@@ -356,7 +282,7 @@ class _Run:
         elif type(error).__name__ == "OutOfMemoryError":
             reason, message = "memory", "the machine ran out of memory, and Ray killed the largest worker"
         for order in task.orders:
-            record = self.dataset.read(record_file(self.staging, order.index))
+            record = self.staging.read(order.index)
             if record is not None:
                 self._finished(record)
             elif order.index == on:
@@ -399,42 +325,17 @@ class _Run:
         self.wardens.kill_children(sight.pid)
         ray.cancel(ref, force=True)
 
-    def _records(self, shard: int) -> dict[int, dict[str, Any]]:
-        found = {}
-        for index in self.dataset.indices(shard):
-            record = self.dataset.read(record_file(self.staging, index))
-            if record is None:
-                raise VersemillError(f"'{record_file(self.staging, index)}' is gone or damaged; run the same command again")
-            found[index] = record
-        return found
-
     def _sealed(self, shard: int, answer: dict[str, Any]) -> None:
-        """Writes the ledger entry, which makes the shard count, and removes its staging files."""
         self.cpu += answer["cpu"]
         self.stage_seconds["seal"] = self.stage_seconds.get("seal", 0.0) + answer["sealing"]
-        records = self._records(shard)
-        self.dataset.write(self.dataset.timings_file(shard), _timings(shard, records))
-        entry = ledger_entry(self.dataset, shard, answer["facts"], records, self.print)
-        self.dataset.write(self.dataset.ledger_file(shard), entry)
-        self.sealed.append(shard)
-        for index in records:
-            self.dataset.remove(row_file(self.staging, index))
-            self.dataset.remove(record_file(self.staging, index))
+        self.staging.close(shard, answer["facts"], self.print)
 
     def _reseal(self, shard: int, why: str) -> None:
-        """Looks for damaged rows, has them made again, and tries to seal once more."""
+        """Has damaged rows made again, and the shard sealed once more."""
         self.seals[shard] = self.seals.get(shard, 0) + 1
         if self.seals[shard] > LOST_LIMIT:
             raise VersemillError(f"shard {shard} can't be sealed: {why}")
-        damaged = []
-        for index, record in self._records(shard).items():
-            if record["status"] != "row":
-                continue
-            try:
-                read_row(self.dataset.fs, self.dataset.path(row_file(self.staging, index)))
-            except ShardError:
-                self.dataset.remove(record_file(self.staging, index))
-                damaged.append(index)
+        damaged = self.staging.drop_damaged(shard)
         if damaged:
             self.schedule.unseal(shard, damaged)
         else:
@@ -490,45 +391,6 @@ class _Run:
 
 def _fatal(fatal: Fatal) -> Exception:
     return fatal.kind(fatal.message) if issubclass(fatal.kind, VersemillError) else VersemillError(fatal.message)
-
-
-def ledger_entry(
-    dataset: Dataset, shard: int, facts: dict[str, Any], records: dict[int, dict[str, Any]], made_with: dict[str, Any]
-) -> dict[str, Any]:
-    """What the ledger says of a sealed shard: its file, what became of every index, and what it was made with."""
-    base = {index: {k: record[k] for k in ("index", "source", "item") if k in record} for index, record in records.items()}
-    by_status = {status: [i for i, r in records.items() if r["status"] == status] for status in ("row", "rejected", "failed")}
-    return {
-        "shard": shard,
-        "file": dataset.shard_file(shard),
-        **facts,
-        "indices": by_status["row"],
-        "sources": {str(i): records[i]["source"] for i in records},
-        "rejections": [{**base[i], **records[i]["rejection"]} for i in by_status["rejected"]],
-        "failures": [{**base[i], **records[i]["failure"]} for i in by_status["failed"]],
-        "digest": dataset.info["digest"],
-        "fingerprint": made_with,
-    }
-
-
-def _timings(shard: int, records: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    kept = ("source", "status", "wall", "seconds")
-    return {"shard": shard, "assets": {str(i): {k: r[k] for k in kept if k in r} for i, r in records.items()}}
-
-
-def summarise(dataset: Dataset, **of_run: Any) -> Summary:
-    """How a dataset stands, by its ledger; `of_run` are the fields of `Summary` that only a run knows."""
-    entries = [entry for shard in dataset.sealed() if (entry := dataset.read(dataset.ledger_file(shard)))]
-    return Summary(
-        uri=dataset.uri,
-        assets=dataset.assets,
-        shards=dataset.shards,
-        sealed=len(entries),
-        rows=sum(entry["rows"] for entry in entries),
-        rejected=sum(len(entry["rejections"]) for entry in entries),
-        failed=sum(len(entry["failures"]) for entry in entries),
-        **of_run,
-    )
 
 
 def try_task() -> str:

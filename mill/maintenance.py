@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from mill import stages
 from mill.config import Pipeline, restore
 from mill.dataset import Dataset, differences, locked
-from mill.driver import Summary, run
+from mill.driver import run
 from mill.fingerprint import fingerprint
+from mill.ledger import Summary
 from mill.plan import Plan
 from mill.stages import Made
 from mill.verify import verify

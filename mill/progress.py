@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -10,6 +11,38 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 SILENT_EVERY = 5.0
 """Seconds between lines where standard error is not a terminal."""
+
+
+@contextmanager
+def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None]]:
+    """A progress callback (done, total, figures) for long work that isn't a run: training, exporting.
+
+    The first figure is shown beside the bar; `figures` may be empty.
+    """
+    console = Console(stderr=True)
+    last = started = time.monotonic()
+
+    def line(done: int, total: int, figures: Mapping[str, float]) -> str:
+        rate = done / max(time.monotonic() - started, 1e-9)
+        shown = "".join(f", {name} {value:.4g}" for name, value in list(figures.items())[:1])
+        return f"{rate:.1f}/s, {duration((total - done) / max(rate, 1e-9))} left{shown}"
+
+    if console.is_terminal:
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[facts]}"), console=console,
+        ) as bar:  # fmt: skip
+            task = bar.add_task(label, total=None, facts="")
+            yield lambda done, total, figures: bar.update(task, completed=done, total=total, facts=line(done, total, figures))
+        return
+
+    def occasionally(done: int, total: int, figures: Mapping[str, float]) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SILENT_EVERY or done == total:
+            last = time.monotonic()
+            console.print(f"{label}: {done}/{total}, {line(done, total, figures)}", highlight=False)
+
+    yield occasionally
 
 
 @dataclass

@@ -119,8 +119,7 @@ def _tally(words: Any) -> dict[str, int]:
 
 
 def _failure(dataset: Dataset, failure: dict[str, Any]) -> dict[str, Any]:
-    command = f"versemill run {dataset.info['pipeline']} --seed {dataset.info['seed']} --only {failure['index']}"
-    return {**failure, "seed": dataset.info["seed"], "command": command}
+    return {**failure, "seed": dataset.info["seed"], "command": f"versemill debug {dataset.uri} {failure['index']}"}
 
 
 def _latest(runs: list[dict[str, Any]], left: int, running: bool) -> dict[str, Any] | None:
@@ -148,8 +147,8 @@ def text(facts: dict[str, Any]) -> RenderableType:
         eta = f", {duration(run['eta'])} left" if run["eta"] is not None else ""
         parts.append(
             Text(
-                f"latest run: {run['state']}, {run['made']} assets in {duration(run['wall'])} ({run['rate'] * 60:.1f}/min){eta}; "
-                f"{run['busy']:.0%} of {run['cores']} cores busy"
+                f"latest run: {run['state']}, {run['made']} assets in {duration(run['wall'])} ({run['rate'] * 60:.1f}/min)"
+                f"{eta}; {run['busy']:.0%} of {run['cores']} cores busy"
             )
         )
     stages = Table(

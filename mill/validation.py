@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mill.dataset import Dataset
-from mill.progress import steps
 from reconstruction.config import ValidateConfig
 from versemill.config import digest
 from versemill.errors import ConfigError
