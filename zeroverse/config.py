@@ -98,7 +98,7 @@ class ZeroverseConfig(Config):
     tint: float = Field(
         default=0.5, description="strength of the random colour that multiplies each surface's texture", ge=0, le=1
     )
-    texture_size: int = Field(default=512, description="texture side in texels", ge=8, le=4096)
+    texture_size: int = Field(default=512, description="texture side in texels", ge=16, le=4096)
     tile: float = Field(
         default=1.0, description="length that one repeat of a texture covers: the same on every surface", gt=0, le=10
     )

@@ -187,6 +187,19 @@ def test_every_preset_generates():
         assert asset.provenance["plan"]["preset"] == name
 
 
+def test_captions_and_tags_say_what_was_made():
+    solo = ZeroverseConfig(preset="level-1", primitives={"torus": 1}, texture_size=16)
+    assert generate(solo, 0, 0).caption.startswith("A torus in ")
+    three = ZeroverseConfig(
+        count_weights=(0, 0, 1), primitives={"cube": 1}, boolean=1.0, wireframe=0.0, cutters={"cone": 1}, **PLAIN
+    )
+    asset = next(a for a in (generate(three, 0, index) for index in range(5)) if a.provenance["outcome"]["boolean"]["kind"])
+    assert asset.caption == "A composition of three cubes, with a cone cut out of it."
+    assert {"boolean", "cube", "raw"} <= set(asset.tags)
+    assert list(asset.tags) == sorted(asset.tags)
+    assert asset.source == "zeroverse"
+
+
 def test_the_docs_show_every_preset():
     page = (Path(__file__).parents[2] / "docs" / "zeroverse.md").read_text()
     ranges = {"level-2": "level-1", "level-3": "level-1", "level-4": "level-1"}  # one row: level-1 to level-5
