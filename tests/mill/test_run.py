@@ -207,3 +207,14 @@ def test_a_killed_driver_leaves_nothing_running_and_the_same_command_ends_in_the
     run(slow, tmp_path / "b")
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
     assert leftovers(tmp_path / "a") == []
+
+
+def test_a_file_system_without_locks_and_paths_works_too(two_workers, trivial, tmp_path):
+    """As an object store is used: through fsspec, from every worker."""
+    uri = f"local://{tmp_path}/remote"
+    with pytest.raises(VersemillError):
+        run(trivial(faults={20: "disk"}), uri)
+    assert run(trivial(), uri).complete
+    assert verify(uri, deep=True) == []
+    run(trivial(), tmp_path / "a")
+    assert hashes(uri) == hashes(tmp_path / "a")
