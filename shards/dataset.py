@@ -44,10 +44,11 @@ class RowReader:
         self._forget()
 
     def row(self, shard: Shard, row: int) -> dict[str, Any]:
-        """One row as nested dictionaries."""
+        """One row as nested dictionaries; cells are buffers that share the row group's memory."""
         starts = np.cumsum((0, *shard.groups))
         group = int(np.searchsorted(starts, row, "right")) - 1
-        return self._group(shard.path, group).slice(row - int(starts[group]), 1).to_pylist()[0]
+        table = self._group(shard.path, group)
+        return {name: _plain(table[name][row - int(starts[group])]) for name in table.column_names}
 
     def _group(self, path: str, group: int) -> pa.Table:
         if os.getpid() != self._pid:
@@ -73,6 +74,20 @@ class RowReader:
                 self._files.popitem(last=False)[1].close()
         self._files.move_to_end(path)
         return self._files[path]
+
+
+def _plain(value: Any) -> Any:
+    """A pyarrow scalar as Python values, but cells, of which a sample may need few, as buffers without a copy."""
+    if not value.is_valid:
+        return None
+    kind = value.type
+    if pa.types.is_struct(kind):
+        return {name: _plain(value[name]) for name in kind.names}
+    if pa.types.is_binary(kind):
+        return value.as_buffer()
+    if pa.types.is_list(kind) and pa.types.is_binary(kind.value_type):
+        return [cell.as_buffer() for cell in value.values]
+    return value.as_py()
 
 
 class ShardDataset(Dataset[Sample]):

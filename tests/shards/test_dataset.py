@@ -9,7 +9,7 @@ import torch
 from pyarrow import fs as pafs
 from torch.utils.data import DataLoader
 
-from shards import SCHEMA, ShardDataset, decode_views, read_rows, schema, seal
+from shards import SCHEMA, ShardDataset, decode_views, read_rows, schema, seal, verify_shard
 from shards.schema import blob_leaves
 from versemill.camera import Camera
 from versemill.errors import ConfigError, ShardError
@@ -262,3 +262,14 @@ def test_plain_pyarrow_sees_the_documented_types(spheres):
     assert table.schema.equals(SCHEMA)
     assert table.schema.equals(schema())
     assert any(path.startswith("views.rgb") for path in blob_leaves())
+
+
+def test_a_shard_without_rows_is_whole_and_empty(sphere, tmp_path):
+    """All of its assets were rejected."""
+    empty = seal(FS, str(tmp_path / "shards" / "shard-000000.parquet"), [], {})
+    assert empty.rows == 0
+    assert verify_shard(FS, str(tmp_path / "shards" / "shard-000000.parquet"), empty.sha256, deep=True) == []
+    assert len(ShardDataset(tmp_path)) == 0
+    seal(FS, str(tmp_path / "shards" / "shard-000001.parquet"), [sphere.row(7, views=2, size=16)], {})
+    dataset = ShardDataset(tmp_path)
+    assert [dataset[0]["index"], len(dataset)] == [7, 1]
