@@ -31,9 +31,7 @@ def generate(config: DetailverseConfig, seed: int, index: int) -> Asset:
         AssetError: a solid failed; its reason says how.
     """
     spec = sample_spec(config, seed, index)
-    return build(
-        spec, detail=config.detail, texture_size=config.texture_size, face_budget=config.faces, seed=seed, index=index
-    )
+    return build(spec, detail=config.detail, texture_size=config.texture_size, face_budget=config.faces, seed=seed, index=index)
 
 
 def build(
@@ -49,7 +47,9 @@ def build(
     Raises:
         AssetError: a solid failed, or the mesh can't be brought under the face budget without losing its form.
     """
-    shop = Shop({name: finish(spec, name, part, detail) for name, part in spec.parts.items()}, detail == "default", spec.variation)
+    shop = Shop(
+        {name: finish(spec, name, part, detail) for name, part in spec.parts.items()}, detail == "default", spec.variation
+    )
     solids = spec.family().build(shop)
     body, names = join(solids)
     body = reduce(body, face_budget or FACE_BUDGET[detail])
@@ -142,5 +142,3 @@ def box_uvs(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[
     right = np.choose(axis[:, None], [corners[..., 1] * sign[:, None], -corners[..., 0] * sign[:, None], corners[..., 0]])
     up = np.choose(axis[:, None], [corners[..., 2], corners[..., 2], corners[..., 1] * sign[:, None]])
     return (np.stack([right, up], -1) / TEXTURE_SPAN).astype(np.float32)
-
-

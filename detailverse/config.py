@@ -29,7 +29,10 @@ class DetailverseConfig(Config):
     detail: Quality = Field(default="default", description="sampling density: 'fast' for trials, 'default' for corpora")
     texture_size: int = Field(default=512, ge=32, le=4096, description="side of every baked texture in pixels")
     face_budget: int | None = Field(
-        default=None, ge=2_000, le=2_000_000, description="most faces of a finished asset; by default 50000 fast, 200000 default"
+        default=None,
+        ge=2_000,
+        le=2_000_000,
+        description="most faces of a finished asset; by default 50000 fast, 200000 default",
     )
 
     @property

@@ -14,18 +14,18 @@ RELIEF = ("arcade", "basket_weave", "bricks", "cracks", "fluting", "glyphs", "ha
           "quilting", "reaction_diffusion", "scales", "studs", "voronoi")  # fmt: skip
 
 MATERIALS: dict[str, tuple[str, ...]] = {
-    "stone": ("marble", "granite", "sandstone", "limestone", "slate", "concrete", "terrazzo", "stone"),
-    "masonry": ("brick", "sandstone", "limestone", "granite", "concrete", "plaster", "stone"),
-    "roof": ("slate", "terracotta", "wood", "copper", "patina", "corroded_metal"),
-    "metal": ("metal", "brushed_metal", "hammered_metal", "patina", "rust", "corroded_metal", "painted_metal"),
-    "paint": ("painted_metal", "paint", "car_paint", "plastic", "enamel"),
-    "wood": ("wood", "planks", "parquet", "plywood", "bark"),
-    "vessel": ("ceramic", "glazed_ceramic", "terracotta", "porcelain", "marble", "metal", "brushed_metal", "wood", "glaze"),
-    "fabric": ("fabric", "leather", "knit", "weave", "velvet", "carpet"),
-    "plant": ("leaf", "bark", "moss", "plaster", "lichen"),
-    "living": ("skin", "scales", "leather", "leaf", "coral", "plaster", "spots"),
-    "gem": ("gem", "crystal", "glass", "marble", "agate", "ice"),
-    "mineral": ("granite", "marble", "sandstone", "slate", "rock", "stone"),
-    "shell": ("porcelain", "ceramic", "shell", "marble", "glazed_ceramic", "pearl"),
+    "stone": ("marble", "granite", "concrete", "terrazzo", "sand", "plaster"),
+    "masonry": ("brick", "granite", "concrete", "plaster", "cobblestone", "sand"),
+    "roof": ("wood", "tiles", "planks", "rust", "plaster"),
+    "metal": ("brushed_metal", "hammered_metal", "polished_metal", "rust", "worn_paint"),
+    "paint": ("car_paint", "plastic", "worn_paint", "carbon_fibre", "camouflage"),
+    "wood": ("wood", "planks", "parquet", "cork"),
+    "vessel": ("marble", "polished_metal", "brushed_metal", "wood", "mosaic", "terrazzo", "plaster", "granite"),
+    "fabric": ("leather", "knit", "felt", "tartan", "woven", "stripes", "quilted"),
+    "plant": ("moss", "bark", "leather", "noise"),
+    "living": ("leather", "scales", "moss", "polka_dots", "noise"),
+    "gem": ("marble", "plastic", "polished_metal", "car_paint"),
+    "mineral": ("granite", "marble", "sand", "concrete", "moss"),
+    "shell": ("marble", "stripes", "noise", "plastic", "terrazzo"),
 }
 """Material group -> texture families, of which those that `versemill.materials.procedural` paints are drawn."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import manifold3d as m3
 import numpy as np
+from manifold3d import Manifold
 from numpy.typing import ArrayLike, NDArray
 
 from detailverse.surfaces import PLAIN, Finish, Ornament, Spine, grid, slab
@@ -12,7 +13,6 @@ from versemill import seeds
 from versemill.errors import AssetError
 
 Floats = NDArray[np.float64]
-Manifold = m3.Manifold
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,9 @@ def strut(start: ArrayLike, end: ArrayLike, radius: float, segments: int = 10, e
 
 def prism(outline: ArrayLike, height: float, center: ArrayLike = (0, 0, 0), holes: Sequence[ArrayLike] = ()) -> Manifold:
     """An extruded outline (K, 2), counter-clockwise, with holes, centred along z."""
-    section = m3.CrossSection([np.asarray(outline, np.float64), *[np.asarray(h, np.float64) for h in holes]], m3.FillRule.EvenOdd)
+    section = m3.CrossSection(
+        [np.asarray(outline, np.float64), *[np.asarray(h, np.float64) for h in holes]], m3.FillRule.EvenOdd
+    )
     x, y, z = (float(v) for v in np.asarray(center, np.float64))
     return section.extrude(height).translate([x, y, z - height / 2])
 

@@ -4,6 +4,7 @@ It is sampled from (config, seed, index), or written by hand (in YAML, say) and 
 against the range that its family or operator declares.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class OperatorSpec(Config):
 
     name: str
     band: tuple[float, float] = (0.0, 1.0)
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default={})
 
     def operator(self) -> Operator:
         """The operator itself, with defaults for what is not given."""
@@ -50,7 +51,7 @@ class PartSpec(Config):
     @model_validator(mode="after")
     def _disjoint(self) -> "PartSpec":
         bands = [o.band for o in self.operators if o.operator().role != "skin"]
-        for before, after in zip(bands, bands[1:], strict=False):
+        for before, after in pairwise(bands):
             if after[0] < before[1] - 1e-9:
                 raise ValueError(f"bands of one part must ascend without overlap, got {before} then {after}")
         return self
@@ -69,9 +70,9 @@ class Specification(Config):
 
     category: str
     style: str = "ornate"
-    proportions: dict[str, Any] = {}
-    parts: dict[str, PartSpec] = {}
-    materials: dict[str, dict[str, Any]] = {}
+    proportions: dict[str, Any] = Field(default={})
+    parts: dict[str, PartSpec] = Field(default={})
+    materials: dict[str, dict[str, Any]] = Field(default={})
     variation: int = Field(default=0, ge=0, lt=2**53)
 
     def family(self) -> Family:
@@ -97,9 +98,10 @@ class Specification(Config):
 def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specification:
     """Draws the specification of an asset. Each choice has a stream of its own.
 
+    A surface that none of the config's operators suits stays plain.
+
     Raises:
-        ConfigError: the operator filter leaves nothing that any chosen category can carry is not an error (the
-            asset is plain); only a category with share zero alone is, and the config refuses that.
+        ConfigError: a material group has no texture family.
     """
 
     def stream(purpose: str) -> np.random.Generator:
@@ -109,7 +111,9 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
     shares = {name: config.categories.get(name, 0.0) if config.categories else 1.0 for name in known}
     names = [name for name, share in shares.items() if share > 0]
     weights = np.cumsum([shares[name] for name in names])
-    category = names[min(int(np.searchsorted(weights, stream("category").random() * weights[-1], side="right")), len(names) - 1)]
+    category = names[
+        min(int(np.searchsorted(weights, stream("category").random() * weights[-1], side="right")), len(names) - 1)
+    ]
     family = known[category]
     styles = family.styles
     style = styles[int(stream("style").integers(len(styles)))]

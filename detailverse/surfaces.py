@@ -5,7 +5,7 @@ finely and exactly while the plain stretches next to it stay coarse, and the mes
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ Contour = Callable[[Floats], tuple[Floats, Floats]]
 CREASE = 0.004
 """Width of the step between a band and its plain neighbourhood, in world units: half a pixel of a 512² view."""
 
-MAX_SAMPLES = {False: 24_000, True: 90_000}
+MAX_SAMPLES = {False: 16_000, True: 80_000}
 """Most samples of one band, fast and fine: a long band's cells grow rather than exceed it."""
 
 MIN_CELLS = 6
@@ -128,7 +128,8 @@ def lobed(lobes: int, depth: float, sharp: bool = False) -> Contour:
         normal = normals * r - tangent * slope[:, None]
         return points * r, normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
-    contour.sides = 2 * lobes  # type: ignore[attr-defined]
+    if sharp:
+        contour.sides = 2 * lobes  # type: ignore[attr-defined]
     return contour
 
 
@@ -168,7 +169,6 @@ class Spine:
         lean: (K, 2): the surface normal is lean[0] * (section normal) + lean[1] * (along the axis a x b).
         closed: the last station joins the first (and is not repeated).
         field: (low, high) arc lengths of the stretch that is decorated.
-        corners: stations that must be kept as rows even inside a band.
     """
 
     t: Floats
@@ -181,7 +181,6 @@ class Spine:
     closed: bool = False
     contour: Contour = circle
     twist: float = 0.0
-    corners: Floats = field(default_factory=lambda: np.zeros(0))
 
     def place(self, f: Floats, t: float, heights: Floats | float = 0.0) -> Floats:
         """(N, 3) surface points at fractions f round the section at arc length t, raised by `heights`."""
@@ -272,9 +271,7 @@ def tube(
         a, b = np.cos(angle) * a + np.sin(angle) * b, np.cos(angle) * b - np.sin(angle) * a
     radii = np.broadcast_to(np.asarray(radius, np.float64), len(points)).astype(np.float64)
     radii = np.r_[radii, radii[0]] if closed else radii
-    return Spine(
-        t, ring, a, b, radii, np.tile([1.0, 0.0], (len(ring), 1)), (0.0, float(t[-1])), closed, contour, float(twist)
-    )
+    return Spine(t, ring, a, b, radii, np.tile([1.0, 0.0], (len(ring), 1)), (0.0, float(t[-1])), closed, contour, float(twist))
 
 
 def grid(spine: Spine, finish: Finish = PLAIN, segments: int = 48) -> tuple[Floats, NDArray[np.int64]]:
@@ -290,7 +287,6 @@ def grid(spine: Spine, finish: Finish = PLAIN, segments: int = 48) -> tuple[Floa
     segments = max(3, -(-segments // sides) * sides)
     plain = _fractions(spine.contour, segments)
     low, high = spine.field
-    ends = spine.t[-1]
 
     rows: list[tuple[float, Floats, Floats | float]] = []
     covered: list[tuple[float, float]] = []
@@ -388,9 +384,7 @@ def _band(
         finish.seed,
     )
     heights = np.reshape(op.height(patch), points.shape[:2]) * shrink
-    rows: list[tuple[float, Floats, Floats | float]] = [
-        (float(t), f, h) for t, h in zip(ts, heights, strict=True)
-    ]
+    rows: list[tuple[float, Floats, Floats | float]] = [(float(t), f, h) for t, h in zip(ts, heights, strict=True)]
     if inner[0] > low:
         rows = [(low, f, 0.0), *rows, (high, f, 0.0)]
     return rows

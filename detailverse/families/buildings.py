@@ -1,4 +1,5 @@
 """Towers, keeps, pagodas, lighthouses, chapels: walls of masonry, windows, battlements, stepped roofs."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -26,7 +27,9 @@ class Building(Family):
         "openings": Slot((), "wood"),
     }
 
-    kind: Literal["tower", "keep", "pagoda", "lighthouse", "chapel", "ziggurat"] = Field(default="tower", description="what it is")
+    kind: Literal["tower", "keep", "pagoda", "lighthouse", "chapel", "ziggurat"] = Field(
+        default="tower", description="what it is"
+    )
     storeys: int = Field(default=3, ge=2, le=5, description="number of storeys")
     sides: Literal[4, 6, 8, 32] = Field(default=8, description="sides of the ground plan; 32 is round")
     slender: float = Field(default=0.4, ge=0.32, le=0.55, description="half width over half height")
@@ -62,7 +65,9 @@ class Building(Family):
         wide = 0.85 if ziggurat else self.slender * (1.2 if pagoda else 1.0)
         top = 1.0 - (0.0 if ziggurat or self.kind == "keep" else self.roof)
         heights = np.linspace(-0.95, top, self.storeys + 1)
-        solids = [Solid(self._walls(shop, [(0, -1), (wide * 1.15, -1), (wide * 1.15, -0.94), (0, -0.94)], "", (1, 2)), "cornices")]
+        solids = [
+            Solid(self._walls(shop, [(0, -1), (wide * 1.15, -1), (wide * 1.15, -0.94), (0, -0.94)], "", (1, 2)), "cornices")
+        ]
         r = wide
         for k, (low, high) in enumerate(zip(heights[:-1], heights[1:], strict=True)):
             after = r * (0.72 if ziggurat else self.taper)
@@ -72,10 +77,23 @@ class Building(Family):
             solids += [Solid(subtract(wall, cuts), "walls"), *(Solid(f, "openings") for f in fittings)]
             edge = leaning * 1.1
             if pagoda:
-                eave = [(0, high - 0.04), (r * 1.5, high - 0.01), (r * 1.55, high + 0.04), (r * 1.25, high + 0.07), (after * 1.02, high + 0.17), (0, high + 0.17)]
+                eave = [
+                    (0, high - 0.04),
+                    (r * 1.5, high - 0.01),
+                    (r * 1.55, high + 0.04),
+                    (r * 1.25, high + 0.07),
+                    (after * 1.02, high + 0.17),
+                    (0, high + 0.17),
+                ]
                 solids.append(Solid(self._walls(shop, eave, "roof", (3, 4)), "roof"))
             else:
-                rim = [(0, high - 0.06), (leaning * 0.98, high - 0.06), (edge, high - 0.035), (edge, high + 0.05), (0, high + 0.05)]
+                rim = [
+                    (0, high - 0.06),
+                    (leaning * 0.98, high - 0.06),
+                    (edge, high - 0.035),
+                    (edge, high + 0.05),
+                    (0, high + 0.05),
+                ]
                 solids.append(Solid(self._walls(shop, rim, "cornices", (2, 3)), "cornices"))
             if ziggurat:
                 solids += [Solid(s, "openings") for s in _stairs(r, float(low), float(high), after)]
@@ -90,7 +108,9 @@ class Building(Family):
             solids.append(Solid(self._roof(shop, r * 1.25, last), "roof"))
         return solids
 
-    def _openings(self, shop: Shop, r: float, upper: float, low: float, high: float, ground: bool) -> tuple[list[Manifold], list[Manifold]]:
+    def _openings(
+        self, shop: Shop, r: float, upper: float, low: float, high: float, ground: bool
+    ) -> tuple[list[Manifold], list[Manifold]]:
         """Arched windows (and a door to the front) as cutters, and the frames and leaves set into them."""
         sides = self._sides() if self._sides() < 32 else 6
         height = high - low
@@ -215,7 +235,14 @@ def _stairs(r: float, low: float, high: float, after: float) -> list[Manifold]:
     return [
         box((0.34, tread * (count - k) + 0.05, rise), (0, -flat - tread * (count - k) / 2 + 0.02, low + rise * (k + 0.5)))
         for k in range(count)
-    ] + [box((0.07, tread * count + 0.05, (high - low) * 0.75), (side * 0.2, -flat - tread * count / 2, low + (high - low) * 0.37), 0.01) for side in (1, -1)]
+    ] + [
+        box(
+            (0.07, tread * count + 0.05, (high - low) * 0.75),
+            (side * 0.2, -flat - tread * count / 2, low + (high - low) * 0.37),
+            0.01,
+        )
+        for side in (1, -1)
+    ]
 
 
 def _hoop(radius: float, z: float, thick: float) -> Manifold:

@@ -1,4 +1,5 @@
 """Columns, balusters, candlesticks, obelisks: turned and tapering shafts between a base and a capital."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from detailverse.palette import BORDERS, STRIP, WALL
 from detailverse.registry import Family, Slot, family
-from detailverse.solids import Shop, Solid, Manifold, box, move, strut
+from detailverse.solids import Manifold, Shop, Solid, box, move, strut
 from detailverse.surfaces import Contour, circle, lathe, polygon, tube
 
 SHAFT = (*BORDERS, "fluting", "ribs", "scales", "knurling", "basket_weave", "reaction_diffusion", "hex_grid", "glyphs", "voronoi", "bricks",
@@ -35,7 +36,9 @@ class Column(Family):
 
     kind: Literal["column", "column2", "baluster", "obelisk", "candlestick"] = Field(default="column", description="what it is")
     order: Literal["doric", "ionic", "corinthian"] = Field(default="doric", description="form of the capital")
-    section: Literal["round", "round2", "octagonal", "square"] = Field(default="round", description="cross-section of the shaft")
+    section: Literal["round", "round2", "octagonal", "square"] = Field(
+        default="round", description="cross-section of the shaft"
+    )
     radius: float = Field(default=0.2, ge=0.16, le=0.26, description="radius of the shaft at its foot")
     taper: float = Field(default=0.85, ge=0.7, le=1.0, description="radius at the top over radius at the foot")
     swell: float = Field(default=0.3, ge=0.0, le=1.0, description="entasis of a column, belly of a baluster")
@@ -104,14 +107,21 @@ class Column(Family):
                     x, h = side * (half * 0.8 + spiral * np.sin(turn)), z + 0.1 + spiral * np.cos(turn)
                     path = np.stack([x, np.full_like(x, -front * half * 0.86), h], 1)
                     solids.append(Solid(shop.sweep(tube(path, 0.03 * np.exp(-0.05 * turn), up=(0, 1, 0))), "capital"))
-                    solids.append(Solid(strut((side * half * 0.8, -front * half * 0.86, z + 0.1), (side * half * 0.8, 0, z + 0.1), 0.075), "capital"))
+                    solids.append(
+                        Solid(
+                            strut((side * half * 0.8, -front * half * 0.86, z + 0.1), (side * half * 0.8, 0, z + 0.1), 0.075),
+                            "capital",
+                        )
+                    )
         if self.order == "corinthian":
             leaf = leaf_solid(shop)
             for tier, (count, height, out) in enumerate(((10, 0.02, 0.9), (10, 0.1, 1.12))):
                 for k in range(count):
                     a = 2 * np.pi * (k + 0.5 * tier) / count
                     way = np.array([np.cos(a), np.sin(a), 0])
-                    turned = move(leaf, np.stack([np.cross([0, 0, 1], way), way, [0, 0, 1]], 1), way * r * out + [0, 0, z + height])
+                    turned = move(
+                        leaf, np.stack([np.cross([0, 0, 1], way), way, [0, 0, 1]], 1), way * r * out + [0, 0, z + height]
+                    )
                     solids.append(Solid(turned, "capital"))
         return solids
 
@@ -127,5 +137,3 @@ def leaf_solid(shop: Shop) -> Manifold:
         return points * [1.0, 0.35], normals * [0.35, 1.0] / np.linalg.norm(normals * [0.35, 1.0], axis=1, keepdims=True)
 
     return shop.sweep(tube(path, width, contour=flat, up=(0, 1, 0)))
-
-

@@ -1,4 +1,5 @@
 """Creatures: snakes, fish, turtles, octopuses, beetles, caterpillars; scaled tubes, shells, fins, feelers."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -37,21 +38,34 @@ class Creature(Family):
         "eyes": Slot((), "gem"),
     }
 
-    kind: Literal["snake", "fish", "turtle", "octopus", "beetle", "caterpillar"] = Field(default="snake", description="what it is")
+    kind: Literal["snake", "fish", "turtle", "octopus", "beetle", "caterpillar"] = Field(
+        default="snake", description="what it is"
+    )
     stout: float = Field(default=1.0, ge=0.85, le=1.2, description="thickness of the body")
     curl: float = Field(default=0.5, ge=0.0, le=1.0, description="how much it bends")
     count: int = Field(default=8, ge=6, le=11, description="coils, arms, segments, spines")
     head: float = Field(default=1.0, ge=0.85, le=1.2, description="size of the head")
 
     def noun(self) -> str:
-        return {"snake": "coiled snake", "octopus": f"octopus with {self.count} arms", "caterpillar": f"caterpillar of {self.count} segments"}.get(self.kind, self.kind)
+        return {
+            "snake": "coiled snake",
+            "octopus": f"octopus with {self.count} arms",
+            "caterpillar": f"caterpillar of {self.count} segments",
+        }.get(self.kind, self.kind)
 
     def parts(self) -> tuple[str, ...]:
         return {"snake": ("body", "eyes"), "fish": ("body", "limbs", "eyes"), "turtle": ("shell", "limbs", "body", "eyes"), "octopus": ("body", "limbs", "eyes"),
                 "beetle": ("shell", "body", "limbs", "eyes"), "caterpillar": ("body", "limbs", "eyes")}[self.kind]  # fmt: skip
 
     def build(self, shop: Shop) -> list[Solid]:
-        return {"snake": self._snake, "fish": self._fish, "turtle": self._turtle, "octopus": self._octopus, "beetle": self._beetle, "caterpillar": self._caterpillar}[self.kind](shop)
+        return {
+            "snake": self._snake,
+            "fish": self._fish,
+            "turtle": self._turtle,
+            "octopus": self._octopus,
+            "beetle": self._beetle,
+            "caterpillar": self._caterpillar,
+        }[self.kind](shop)
 
     def _eyes(self, x: float, y: float, z: float, r: float) -> list[Solid]:
         return [Solid(Manifold.sphere(r, 24).translate([side * x, y, z]), "eyes") for side in (1, -1)]
@@ -67,7 +81,9 @@ class Creature(Family):
         a = a - a[-1] + end
         coil = np.stack([r * np.cos(a), r * np.sin(a), z], 1)
         last = coil[-1]
-        neck = np.array([last + [-0.02, 0.16, 0.16], last + [-0.2, 0.2, 0.4], [0.0, 0.05, last[2] + 0.6], [0.0, -0.25, last[2] + 0.66]])
+        neck = np.array(
+            [last + [-0.02, 0.16, 0.16], last + [-0.2, 0.2, 0.4], [0.0, 0.05, last[2] + 0.6], [0.0, -0.25, last[2] + 0.66]]
+        )
         points = np.concatenate([coil[::4], coil[-1:], neck])
         u = np.r_[0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
         keep = np.r_[True, np.diff(u) > 1e-6]
@@ -77,8 +93,21 @@ class Creature(Family):
         body = shop.sweep(tube(path, radius), "body")
         tip = path[-1]
         k = self.head
-        head = hull(np.array([(x * k * w, y * k, z * k * h) for y, w, h in ((0.12, 0.1, 0.09), (-0.02, 0.17, 0.11), (-0.2, 0.13, 0.08), (-0.3, 0.07, 0.05)) for x in (1, -1, 0.6, -0.6) for z in (1, -1, 0.6)]))
-        tongue = [strut((0, -0.28, 0), (0, -0.42, 0), 0.016, 8), strut((0, -0.42, 0), (0.05, -0.52, 0.02), 0.012, 8), strut((0, -0.42, 0), (-0.05, -0.52, 0.02), 0.012, 8)]
+        head = hull(
+            np.array(
+                [
+                    (x * k * w, y * k, z * k * h)
+                    for y, w, h in ((0.12, 0.1, 0.09), (-0.02, 0.17, 0.11), (-0.2, 0.13, 0.08), (-0.3, 0.07, 0.05))
+                    for x in (1, -1, 0.6, -0.6)
+                    for z in (1, -1, 0.6)
+                ]
+            )
+        )
+        tongue = [
+            strut((0, -0.28, 0), (0, -0.42, 0), 0.016, 8),
+            strut((0, -0.42, 0), (0.05, -0.52, 0.02), 0.012, 8),
+            strut((0, -0.42, 0), (-0.05, -0.52, 0.02), 0.012, 8),
+        ]
         at = tip.tolist()
         ridge = [strut((side * 0.13 * k, 0.02, 0.09 * k), (side * 0.1 * k, -0.2 * k, 0.08 * k), 0.025, 10) for side in (1, -1)]
         solids = [Solid(body, "body"), Solid(union([head, *tongue, *ridge]).translate(at), "body")]
@@ -96,13 +125,22 @@ class Creature(Family):
 
         def fin(rays: list[tuple[np.ndarray, np.ndarray]], thick: float = 0.022) -> list[Manifold]:
             bars = [strut(a, b, thick, 8, thick * 0.6) for a, b in rays]
-            webs = [hull(np.array([p + [0, e, 0] for p in (*r1, *r2) for e in (0.009, -0.009)])) for r1, r2 in zip(rays, rays[1:], strict=False)]
+            webs = [
+                hull(np.array([p + [0, e, 0] for p in (*r1, *r2) for e in (0.009, -0.009)]))
+                for r1, r2 in zip(rays, rays[1:], strict=False)
+            ]
             return [*bars, *webs]
 
         n = self.count + 4
         spread = np.linspace(-1, 1, n)
         tail = [(tail_at + [-0.06, 0, 0.04 * q], tail_at + [0.35 + 0.12 * abs(q), 0.02, 0.5 * q]) for q in spread]
-        top = [(np.array([x, 0.04, float(np.interp(x, path[:, 0], r)) * 0.9]), np.array([x + 0.2, 0.04, float(np.interp(x, path[:, 0], r)) + 0.3 - 0.16 * f])) for f, x in zip(np.linspace(0, 1, n), np.linspace(-0.45, 0.3, n), strict=True)]
+        top = [
+            (
+                np.array([x, 0.04, float(np.interp(x, path[:, 0], r)) * 0.9]),
+                np.array([x + 0.2, 0.04, float(np.interp(x, path[:, 0], r)) + 0.3 - 0.16 * f]),
+            )
+            for f, x in zip(np.linspace(0, 1, n), np.linspace(-0.45, 0.3, n), strict=True)
+        ]
         low = [(p * [1, 1, -1] + [0.2, 0, 0], q * [1, 1, -0.75] + [0.2, 0, 0]) for p, q in top[: n // 2]]
         for rays in (tail, top, low):
             solids += [Solid(b, "limbs") for b in fin(rays)]
@@ -123,16 +161,36 @@ class Creature(Family):
         solids = [Solid(shell, "shell")]
         for sx in (1, -1):
             for y, lean in ((-0.5, -0.25), (0.55, 0.2)):
-                path = np.array([(sx * 0.4, y, -0.08), (sx * 0.66, y + lean * 0.5, -0.1), (sx * 0.82, y + lean, -0.28), (sx * 0.84, y + lean, -0.46)])
+                path = np.array(
+                    [
+                        (sx * 0.4, y, -0.08),
+                        (sx * 0.66, y + lean * 0.5, -0.1),
+                        (sx * 0.82, y + lean, -0.28),
+                        (sx * 0.84, y + lean, -0.46),
+                    ]
+                )
                 solids.append(Solid(shop.sweep(tube(path, [0.16, 0.17, 0.14, 0.16]), "limbs"), "limbs"))
-                claws = [strut(path[-1] + [0.05 * k, -0.12, 0.03], path[-1] + [0.06 * k, -0.2, 0.01], 0.03, 8, 0.01) for k in (-1, 0, 1)]
+                claws = [
+                    strut(path[-1] + [0.05 * k, -0.12, 0.03], path[-1] + [0.06 * k, -0.2, 0.01], 0.03, 8, 0.01)
+                    for k in (-1, 0, 1)
+                ]
                 solids += [Solid(c, "eyes") for c in claws]
         lift = 0.05 + 0.25 * self.curl
         neck = np.array([(0, -0.6, -0.02), (0, -0.85, 0.02), (0, -1.02, lift), (0, -1.2, lift + 0.06)])
         solids.append(Solid(shop.sweep(tube(neck, [0.15, 0.13, 0.14, 0.15 * self.head]), "body"), "body"))
         k = self.head
         head = Manifold.sphere(0.19 * k, 40).scale([0.9, 1.25, 0.85]).translate([0, -1.25, lift + 0.08])
-        beak = hull(np.array([(0, -1.56, lift + 0.02), (0.1, -1.36, lift + 0.1), (-0.1, -1.36, lift + 0.1), (0.1, -1.36, lift), (-0.1, -1.36, lift)]))
+        beak = hull(
+            np.array(
+                [
+                    (0, -1.56, lift + 0.02),
+                    (0.1, -1.36, lift + 0.1),
+                    (-0.1, -1.36, lift + 0.1),
+                    (0.1, -1.36, lift),
+                    (-0.1, -1.36, lift),
+                ]
+            )
+        )
         tail = strut((0, 0.75, -0.08), (0.05 * self.curl, 1.08, -0.16), 0.09, 14, 0.02)
         solids += [Solid(b, "body") for b in (head, beak, tail)]
         return solids + self._eyes(0.13 * k, -1.36, lift + 0.14, 0.045)
@@ -149,9 +207,13 @@ class Creature(Family):
         for k in range(n):
             a = 2 * np.pi * (k + 0.5) / n
             wave = 0.35 * self.curl * np.sin(2 * np.pi * t + 2.4 * k) * t
-            out = 0.12 + 0.85 * t ** 0.9
+            out = 0.12 + 0.85 * t**0.9
             x, y = out * np.cos(a + wave), out * np.sin(a + wave)
-            z = -0.2 - 0.45 * np.sin(np.pi * np.clip(t * 1.3, 0, 1) / 2) + 0.28 * np.clip(t - 0.65, 0, 1) ** 1.2 * (1 + np.sin(1.7 * k)) * 1.6
+            z = (
+                -0.2
+                - 0.45 * np.sin(np.pi * np.clip(t * 1.3, 0, 1) / 2)
+                + 0.28 * np.clip(t - 0.65, 0, 1) ** 1.2 * (1 + np.sin(1.7 * k)) * 1.6
+            )
             radius = 0.14 * (1 - t) ** 0.8 + 0.02
             path = np.stack([x, y, z], 1)
             solids.append(Solid(shop.sweep(tube(path, radius), "limbs"), "limbs"))
@@ -159,10 +221,17 @@ class Creature(Family):
                 side = np.array([-np.sin(a), np.cos(a), 0]) * radius[j] * 0.55
                 for sign in (1, -1):
                     at = path[j] + sign * side - [0, 0, radius[j] * 0.72]
-                    solids.append(Solid(Manifold.sphere(float(radius[j] * 0.42), 12).scale([1, 1, 0.7]).translate(at.tolist()), "body"))
-        return solids + self._eyes(0.22 * self.stout, -0.3, 0.1, 0.11 * self.head) + [
-            Solid(Manifold.sphere(0.14 * self.head, 24).translate([side * 0.2 * self.stout, -0.23, 0.11]), "body") for side in (1, -1)
-        ]
+                    solids.append(
+                        Solid(Manifold.sphere(float(radius[j] * 0.42), 12).scale([1, 1, 0.7]).translate(at.tolist()), "body")
+                    )
+        return (
+            solids
+            + self._eyes(0.22 * self.stout, -0.3, 0.1, 0.11 * self.head)
+            + [
+                Solid(Manifold.sphere(0.14 * self.head, 24).translate([side * 0.2 * self.stout, -0.23, 0.11]), "body")
+                for side in (1, -1)
+            ]
+        )
 
     def _beetle(self, shop: Shop) -> list[Solid]:
         angle = np.linspace(0, np.pi / 2, 36)
@@ -178,15 +247,39 @@ class Creature(Family):
         solids += [Solid(b, "body") for b in (thorax, head, belly, *rows)]
         for side in (1, -1):
             for y, way in ((-0.7, -0.45), (-0.1, 0.05), (0.4, 0.5)):
-                joints = np.array([(side * 0.25, y, -0.08), (side * 0.75, y + way * 0.6, 0.18), (side * 1.02, y + way, -0.3), (side * 1.12, y + way * 1.15, -0.45)])
-                bars = [strut(a, b, r0, 12, r1) for (a, b), (r0, r1) in zip(zip(joints, joints[1:], strict=False), ((0.065, 0.055), (0.055, 0.035), (0.035, 0.025)), strict=True)]
-                spikes = [strut(joints[1] * (1 - f) + joints[2] * f, joints[1] * (1 - f) + joints[2] * f + [side * 0.06, 0, -0.05], 0.022, 6, 0.008) for f in np.linspace(0.2, 0.9, 5)]
+                joints = np.array(
+                    [
+                        (side * 0.25, y, -0.08),
+                        (side * 0.75, y + way * 0.6, 0.18),
+                        (side * 1.02, y + way, -0.3),
+                        (side * 1.12, y + way * 1.15, -0.45),
+                    ]
+                )
+                bars = [
+                    strut(a, b, r0, 12, r1)
+                    for (a, b), (r0, r1) in zip(
+                        zip(joints, joints[1:], strict=False), ((0.065, 0.055), (0.055, 0.035), (0.035, 0.025)), strict=True
+                    )
+                ]
+                spikes = [
+                    strut(
+                        joints[1] * (1 - f) + joints[2] * f,
+                        joints[1] * (1 - f) + joints[2] * f + [side * 0.06, 0, -0.05],
+                        0.022,
+                        6,
+                        0.008,
+                    )
+                    for f in np.linspace(0.2, 0.9, 5)
+                ]
                 solids += [Solid(b, "limbs") for b in (*bars, *spikes)]
             horn = np.array([(side * 0.08, -1.15, 0.02), (side * 0.2, -1.35, 0.06), (side * 0.14, -1.55, 0.14)])
             solids += [Solid(strut(a, b, 0.05, 12, 0.03), "limbs") for a, b in zip(horn, horn[1:], strict=False)]
             feeler = np.array([(side * 0.16, -1.12, 0.1), (side * 0.4, -1.3, 0.3), (side * 0.6, -1.3, 0.42)])
             solids += [Solid(strut(a, b, 0.02, 8), "limbs") for a, b in zip(feeler, feeler[1:], strict=False)]
-            solids += [Solid(Manifold.sphere(0.04, 12).translate((feeler[-1] + [side * 0.05 * j, 0, 0.02 * j]).tolist()), "limbs") for j in range(3)]
+            solids += [
+                Solid(Manifold.sphere(0.04, 12).translate((feeler[-1] + [side * 0.05 * j, 0, 0.02 * j]).tolist()), "limbs")
+                for j in range(3)
+            ]
         return solids + self._eyes(0.19 * self.head, -1.1, 0.08, 0.07)
 
     def _caterpillar(self, shop: Shop) -> list[Solid]:
@@ -196,7 +289,10 @@ class Creature(Family):
         y = -0.85 + 1.75 * t
         z = 0.35 * self.curl * np.sin(np.pi * t) - 0.2
         solids: list[Solid] = []
-        ring = lathe([(0, -0.16), *[(0.27 * self.stout * np.cos(a), 0.17 * np.sin(a)) for a in np.linspace(-1.2, 1.2, 20)], (0, 0.16)], (4, 17))
+        ring = lathe(
+            [(0, -0.16), *[(0.27 * self.stout * np.cos(a), 0.17 * np.sin(a)) for a in np.linspace(-1.2, 1.2, 20)], (0, 0.16)],
+            (4, 17),
+        )
         body = shop.sweep(ring, "body").rotate([90, 0, 0])
         for k in range(n):
             size = 1.0 - 0.35 * t[k] ** 3
@@ -204,14 +300,24 @@ class Creature(Family):
             for side in (1, -1):
                 foot = [side * 0.24, float(y[k]), float(z[k]) - 0.27 * size]
                 solids.append(Solid(strut((side * 0.12, float(y[k]), float(z[k]) - 0.1), foot, 0.07, 14, 0.05), "limbs"))
-                hair = [strut((side * 0.15 * c, float(y[k]), float(z[k]) + 0.2 * size), (side * 0.4 * c, float(y[k]) + 0.04, float(z[k]) + 0.48 * size), 0.018, 6, 0.006) for c in (0.25, 0.7, 1.1)]
+                hair = [
+                    strut(
+                        (side * 0.15 * c, float(y[k]), float(z[k]) + 0.2 * size),
+                        (side * 0.4 * c, float(y[k]) + 0.04, float(z[k]) + 0.48 * size),
+                        0.018,
+                        6,
+                        0.006,
+                    )
+                    for c in (0.25, 0.7, 1.1)
+                ]
                 solids += [Solid(h, "limbs") for h in hair]
         solids.append(Solid(strut((0, float(y[0]), float(z[0])), (0, float(y[-1]), float(z[-1])), 0.12, 16), "body"))
         head = Manifold.sphere(0.3 * self.head, 48).translate([0, -1.08, float(z[0]) + 0.05])
         solids.append(Solid(head, "limbs"))
         for side in (1, -1):
             feeler = np.array([(side * 0.1, -1.2, float(z[0]) + 0.25), (side * 0.2, -1.3, float(z[0]) + 0.5)])
-            solids += [Solid(strut(feeler[0], feeler[1], 0.025, 10), "limbs"), Solid(Manifold.sphere(0.06, 20).translate(feeler[1].tolist()), "limbs")]
+            solids += [
+                Solid(strut(feeler[0], feeler[1], 0.025, 10), "limbs"),
+                Solid(Manifold.sphere(0.06, 20).translate(feeler[1].tolist()), "limbs"),
+            ]
         return solids + self._eyes(0.14, -1.3 * (0.94 + 0.06 * self.head), float(z[0]) + 0.12, 0.08)
-
-

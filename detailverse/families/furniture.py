@@ -1,4 +1,5 @@
 """Furniture: chairs, stools, tables, chests, lamps, clocks; turned legs, carved rails, upholstery."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -21,7 +22,9 @@ class Furniture(Family):
     slots: ClassVar[dict[str, Slot]] = {
         "frame": Slot((), "wood"),
         "legs": Slot(TURNED, "wood", ornament=0.8),
-        "rails": Slot(("panels", "greek_key", "dentils", "beads", "egg_and_dart", "arcade", "rope", "planks"), "wood", ornament=0.9),
+        "rails": Slot(
+            ("panels", "greek_key", "dentils", "beads", "egg_and_dart", "arcade", "rope", "planks"), "wood", ornament=0.9
+        ),
         "seat": Slot(("quilting", "basket_weave", "scales", "ribs", "studs"), "fabric"),
         "fittings": Slot((), "metal"),
     }
@@ -50,7 +53,14 @@ class Furniture(Family):
         }[self.kind]
 
     def build(self, shop: Shop) -> list[Solid]:
-        return {"chair": self._chair, "stool": self._stool, "table": self._table, "chest": self._chest, "lamp": self._lamp, "clock": self._clock}[self.kind](shop)
+        return {
+            "chair": self._chair,
+            "stool": self._stool,
+            "table": self._table,
+            "chest": self._chest,
+            "lamp": self._lamp,
+            "clock": self._clock,
+        }[self.kind](shop)
 
     def _leg(self, shop: Shop, height: float, radius: float, part: str = "legs") -> Manifold:
         """A leg on z from 0 to `height`: a square block at the top, turned below."""
@@ -62,7 +72,10 @@ class Furniture(Family):
             r = radius * (0.62 + 0.65 * s**2 + 0.5 * np.exp(-((s / 0.07) ** 2)))
             return shop.sweep(tube(path, r, contour=polygon(8, 0.6), up=(0, 1, 0)), part)
         shape: Floats = {
-            "baluster": 0.5 + 0.6 * np.exp(-(((s - 0.62) / 0.16) ** 2)) + 0.45 * np.exp(-(((s - 0.05) / 0.05) ** 2)) + 0.3 * np.exp(-(((s - 0.95) / 0.03) ** 2)),
+            "baluster": 0.5
+            + 0.6 * np.exp(-(((s - 0.62) / 0.16) ** 2))
+            + 0.45 * np.exp(-(((s - 0.05) / 0.05) ** 2))
+            + 0.3 * np.exp(-(((s - 0.95) / 0.03) ** 2)),
             "bobbin": 0.55 + 0.5 * np.abs(np.sin(6 * np.pi * s)) ** 0.7,
             "taper": 0.5 + 0.55 * s + 0.4 * np.exp(-(((s - 0.93) / 0.025) ** 2)) + 0.35 * np.exp(-(((s - 0.03) / 0.04) ** 2)),
         }[self.turning]
@@ -74,7 +87,12 @@ class Furniture(Family):
     def _legs(self, shop: Shop, x: float, y: float, height: float, foot: float = -1.0) -> list[Solid]:
         leg = self._leg(shop, height, self.leg)
         return [
-            Solid(leg.rotate([0, 0, 45.0 * (2 * k + 1) + 90 if self.turning == "cabriole" else 0]).translate([sx * x, sy * y, foot]), "legs")
+            Solid(
+                leg.rotate([0, 0, 45.0 * (2 * k + 1) + 90 if self.turning == "cabriole" else 0]).translate(
+                    [sx * x, sy * y, foot]
+                ),
+                "legs",
+            )
             for k, (sx, sy) in enumerate(((-1, -1), (1, -1), (1, 1), (-1, 1)))
         ]
 
@@ -83,7 +101,12 @@ class Furniture(Family):
 
     def _rails(self, shop: Shop, x: float, y: float, z: float, tall: float = 0.17) -> list[Solid]:
         return [
-            Solid(self._rail(shop, 2 * (x if turn % 180 == 0 else y), tall).translate([0, -(y if turn % 180 == 0 else x), z]).rotate([0, 0, float(turn)]), "rails")
+            Solid(
+                self._rail(shop, 2 * (x if turn % 180 == 0 else y), tall)
+                .translate([0, -(y if turn % 180 == 0 else x), z])
+                .rotate([0, 0, float(turn)]),
+                "rails",
+            )
             for turn in (0, 90, 180, 270)
         ]
 
@@ -100,7 +123,13 @@ class Furniture(Family):
         solids.append(Solid(self._cushion(shop, w - 0.06, d - 0.06, seat + 0.02, 0.08), "seat"))
         top = 1.0
         for side in (1, -1):
-            post = np.array([(side * (w - 0.08), d - 0.08, seat), (side * (w - 0.07), d + 0.0, (seat + top) / 2), (side * (w - 0.06), d + 0.1, top)])
+            post = np.array(
+                [
+                    (side * (w - 0.08), d - 0.08, seat),
+                    (side * (w - 0.07), d + 0.0, (seat + top) / 2),
+                    (side * (w - 0.06), d + 0.1, top),
+                ]
+            )
             solids += [Solid(strut(a, b, 0.05, 20), "frame") for a, b in zip(post, post[1:], strict=False)]
             solids.append(Solid(Manifold.sphere(0.075, 32).translate(post[2].tolist()), "frame"))
         crest = self._rail(shop, 2 * w - 0.1, 0.22, 0.07).rotate([-8, 0, 0]).translate([0, d + 0.08, top - 0.12])
@@ -118,7 +147,9 @@ class Furniture(Family):
         else:
             for z in np.linspace(0.12, tall - 0.1, 3):
                 lean = d - 0.05 + 0.13 * z / tall
-                solids.append(Solid(self._rail(shop, 2 * w - 0.1, 0.13, 0.05).translate([0, lean, seat + 0.16 + float(z)]), "rails"))
+                solids.append(
+                    Solid(self._rail(shop, 2 * w - 0.1, 0.13, 0.05).translate([0, lean, seat + 0.16 + float(z)]), "rails")
+                )
         for side in (1, -1):
             solids.append(Solid(cylinder(0.03, 2 * d - 0.2, (side * (w - 0.09), 0, -0.72), "y", 16), "frame"))
         solids.append(Solid(cylinder(0.03, 2 * w - 0.2, (0, 0, -0.72), "x", 16), "frame"))
@@ -130,21 +161,37 @@ class Furniture(Family):
         solids += self._rails(shop, w - 0.1, w - 0.1, -0.1)
         solids.append(Solid(box((2 * w, 2 * w, 0.06), (0, 0, 0), 0.02), "frame"))
         solids.append(Solid(self._cushion(shop, w - 0.04, w - 0.04, 0.02, 0.16), "seat"))
-        for turn in (0, 90, 180, 270):
-            solids.append(Solid(cylinder(0.03, 2 * w - 0.2, (0, -(w - 0.1), -0.68 * self.height), "x", 16).rotate([0, 0, float(turn)]), "frame"))
+        for turn in (0, 90, 180, 270) if self.turning != "cabriole" else ():
+            solids.append(
+                Solid(
+                    cylinder(0.03, 2 * w - 0.2, (0, -(w - 0.1), -0.68 * self.height), "x", 16).rotate([0, 0, float(turn)]),
+                    "frame",
+                )
+            )
         return solids
 
     def _table(self, shop: Shop) -> list[Solid]:
         high = self.height - 1.0 + 0.25
         if self.count % 2:
-            profile = [(0, high - 0.02), (0.9, high - 0.02), (0.98, high + 0.03), (1.0, high + 0.06), (0.96, high + 0.09), (0, high + 0.09)]
+            profile = [
+                (0, high - 0.02),
+                (0.9, high - 0.02),
+                (0.98, high + 0.03),
+                (1.0, high + 0.06),
+                (0.96, high + 0.09),
+                (0, high + 0.09),
+            ]
             top = shop.sweep(lathe(profile))
             apron = shop.sweep(lathe([(0, high - 0.2), (0.8, high - 0.2), (0.8, high), (0, high)], (1, 2)), "rails")
             solids = [Solid(top, "frame"), Solid(apron, "rails")]
             return solids + self._legs(shop, 0.54, 0.54, high + 1.0)
         w, d = 1.0, 0.62
         top = box((2 * w, 2 * d, 0.09), (0, 0, high + 0.04), 0.03)
-        return [Solid(top, "frame"), *self._rails(shop, w - 0.14, d - 0.12, high - 0.1, 0.2), *self._legs(shop, w - 0.14, d - 0.12, high + 0.95, -0.95)]
+        return [
+            Solid(top, "frame"),
+            *self._rails(shop, w - 0.14, d - 0.12, high - 0.1, 0.2),
+            *self._legs(shop, w - 0.14, d - 0.12, high + 0.95, -0.95),
+        ]
 
     def _chest(self, shop: Shop) -> list[Solid]:
         w, d, h = 0.9, self.width, 0.55
@@ -154,29 +201,52 @@ class Furniture(Family):
         arch = np.stack([d * np.cos(angle), 0.55 * d * np.sin(angle)], 1)
         lid = _extrude(arch, 2 * w + 0.04).translate([0, 0, 0.06])
         lid = subtract(lid, [box((0.02, 4, 4), (x, 0, 2.0 + 0.06 + 0.55 * d - 0.02)) for x in np.linspace(-0.75, 0.75, 8)])
-        slats = [subtract(_extrude(arch * [1.03, 1.06], 0.1), [_extrude(arch * 0.9, 0.2)]).translate([x, 0, 0.06]) for x in (-0.62, 0.0, 0.62)]
+        slats = [
+            subtract(_extrude(arch * [1.03, 1.06], 0.1), [_extrude(arch * 0.9, 0.2)]).translate([x, 0, 0.06])
+            for x in (-0.62, 0.0, 0.62)
+        ]
         straps = [box((0.1, 2 * d + 0.07, 0.07), (x, 0, -0.5 + 0.03)) for x in (-0.62, 0.62)]
-        solids = [Solid(walls, "rails"), Solid(lid, "frame"), Solid(box((2 * w + 0.08, 2 * d + 0.08, 0.08), (0, 0, 0.055), 0.02), "frame")]
+        solids = [
+            Solid(walls, "rails"),
+            Solid(lid, "frame"),
+            Solid(box((2 * w + 0.08, 2 * d + 0.08, 0.08), (0, 0, 0.055), 0.02), "frame"),
+        ]
         solids.append(Solid(box((2 * w + 0.1, 2 * d + 0.1, 0.1), (0, 0, -0.52), 0.025), "frame"))
         solids += [Solid(b, "fittings") for b in (*slats, *straps)]
         for x in (-0.62, 0.0, 0.62):
             for y in (-1, 1):
                 solids.append(Solid(box((0.1, 0.05, 0.5), (x, y * (d + 0.01), -0.2), 0.012), "fittings"))
-                solids += [Solid(Manifold.sphere(0.03, 16).translate([x, y * (d + 0.035), z]), "fittings") for z in (-0.4, -0.28, -0.12, 0.0)]
+                solids += [
+                    Solid(Manifold.sphere(0.03, 16).translate([x, y * (d + 0.035), z]), "fittings")
+                    for z in (-0.4, -0.28, -0.12, 0.0)
+                ]
             for a in np.linspace(0.25, np.pi - 0.25, 7):
-                solids.append(Solid(Manifold.sphere(0.03, 16).translate([x, 1.03 * d * np.cos(a), 0.06 + 1.06 * 0.55 * d * np.sin(a)]), "fittings"))
+                solids.append(
+                    Solid(
+                        Manifold.sphere(0.03, 16).translate([x, 1.03 * d * np.cos(a), 0.06 + 1.06 * 0.55 * d * np.sin(a)]),
+                        "fittings",
+                    )
+                )
         for sx in (1, -1):
             for sy in (1, -1):
                 solids.append(Solid(box((0.14, 0.14, 0.3), (sx * (w - 0.03), sy * (d - 0.03), -0.42), 0.02), "fittings"))
             a = np.linspace(0, np.pi, 16)
             grip = np.stack([sx * (w + 0.01 + 0.12 * np.sin(a)), 0.16 * np.cos(a), 0 * a - 0.15], 1)
             solids.append(Solid(shop.sweep(tube(grip, 0.028)), "fittings"))
-        lock = subtract(box((0.2, 0.09, 0.24), (0, -d - 0.03, 0.02), 0.02), [cylinder(0.03, 0.2, (0, -d - 0.1, 0.03), "y", 20), box((0.024, 0.2, 0.09), (0, -d - 0.1, -0.02))])
+        lock = subtract(
+            box((0.2, 0.09, 0.24), (0, -d - 0.03, 0.02), 0.02),
+            [cylinder(0.03, 0.2, (0, -d - 0.1, 0.03), "y", 20), box((0.024, 0.2, 0.09), (0, -d - 0.1, -0.02))],
+        )
         return [*solids, Solid(lock, "fittings")]
 
     def _lamp(self, shop: Shop) -> list[Solid]:
         s = np.linspace(0, 1, 50)
-        shape = 0.1 + self.leg * 2.4 * np.exp(-(((s - 0.42) / 0.2) ** 2)) + 0.1 * np.exp(-(((s - 0.12) / 0.04) ** 2)) + 0.06 * np.exp(-(((s - 0.85) / 0.03) ** 2))
+        shape = (
+            0.1
+            + self.leg * 2.4 * np.exp(-(((s - 0.42) / 0.2) ** 2))
+            + 0.1 * np.exp(-(((s - 0.12) / 0.04) ** 2))
+            + 0.06 * np.exp(-(((s - 0.85) / 0.03) ** 2))
+        )
         body = shop.sweep(lathe([(0, -0.94), *zip(shape, -0.94 + 1.0 * s, strict=True), (0, 0.06)], (14, 38)), "legs")
         base = shop.sweep(lathe([(0, -1), (0.36, -1), (0.36, -0.95), (0.3, -0.92), (0.14, -0.88), (0, -0.88)]))
         low, high = 0.02, 0.78
@@ -186,7 +256,12 @@ class Furniture(Family):
         spokes = [cylinder(0.014, 0.78, (0, 0, high - 0.08), "x", 10).rotate([0, 0, 60.0 * k]) for k in range(3)]
         stem = [cylinder(0.03, 0.75, (0, 0, 0.4), segments=16), Manifold.sphere(0.06, 24).translate([0, 0, high + 0.02])]
         bulb = [cylinder(0.05, 0.14, (0, 0, 0.16), segments=24), Manifold.sphere(0.1, 32).translate([0, 0, 0.3])]
-        return [Solid(body, "legs"), Solid(base, "fittings"), Solid(subtract(shade, [inner]), "seat"), *(Solid(b, "fittings") for b in (*spokes, *stem, *bulb))]
+        return [
+            Solid(body, "legs"),
+            Solid(base, "fittings"),
+            Solid(subtract(shade, [inner]), "seat"),
+            *(Solid(b, "fittings") for b in (*spokes, *stem, *bulb)),
+        ]
 
     def _clock(self, shop: Shop) -> list[Solid]:
         w, d = 0.24, 0.16
@@ -196,17 +271,28 @@ class Furniture(Family):
 
         solids = [Solid(case(w * 1.3, d * 1.25, -0.9, -0.5), "rails"), Solid(case(w, d, -0.52, 0.35), "rails")]
         solids.append(Solid(box((2.6 * w, 2.5 * d, 0.5), (0, 0, 0.56), 0.015), "frame"))
-        mouldings = ((-0.95, 1.45, 0.1), (-0.5, 1.4, 0.06), (0.32, 1.4, 0.06), (0.82, 1.5, 0.07))
+        mouldings = ((-0.94, 1.45, 0.1), (-0.5, 1.4, 0.06), (0.32, 1.4, 0.06), (0.82, 1.5, 0.07))
         solids += [Solid(box((2 * w * k, 2 * d * k, t), (0, 0, z), 0.02), "frame") for z, k, t in mouldings]
         pediment = [(-w * 1.4, 0), (w * 1.4, 0), (w * 1.2, 0.1), (w * 0.4, 0.16), (0, 0.1), (-w * 0.4, 0.16), (-w * 1.2, 0.1)]
         solids.append(Solid(_extrude_y(np.array(pediment), 0.1).translate([0, -0.05, 0.84]), "frame"))
-        solids += [Solid(shop.sweep(lathe([(0, 0), (0.05, 0.0), (0.03, 0.04), (0.055, 0.09), (0.03, 0.14), (0.012, 0.2), (0, 0.21)])).translate([x, -0.05, 0.85 + z]), "fittings") for x, z in ((0, 0.05), (-w * 1.1, 0.0), (w * 1.1, 0.0))]
+        solids += [
+            Solid(
+                shop.sweep(
+                    lathe([(0, 0), (0.05, 0.0), (0.03, 0.04), (0.055, 0.09), (0.03, 0.14), (0.012, 0.2), (0, 0.21)])
+                ).translate([x, -0.05, 0.85 + z]),
+                "fittings",
+            )
+            for x, z in ((0, 0.05), (-w * 1.1, 0.0), (w * 1.1, 0.0))
+        ]
         y = -1.25 * d
         dial = [subtract(cylinder(0.24, 0.05, (0, y, 0.57), "y", 64), [cylinder(0.21, 0.03, (0, y - 0.02, 0.57), "y", 64)])]
         for k in range(12):
             mark = box((0.018 if k % 3 else 0.03, 0.04, 0.05), (0, y, 0.17), 0.004).rotate([0, 30.0 * k, 0])
             dial.append(mark.translate([0, y * (1 - 1), 0.57]))
-        hands = [box((0.022, 0.03, long), (0, y - 0.02, long / 2 - 0.02)).rotate([0, turn, 0]).translate([0, 0, 0.57]) for long, turn in ((0.17, 30.0 * self.count), (0.12, 100.0))]
+        hands = [
+            box((0.022, 0.03, long), (0, y - 0.02, long / 2 - 0.02)).rotate([0, turn, 0]).translate([0, 0, 0.57])
+            for long, turn in ((0.17, 30.0 * self.count), (0.12, 100.0))
+        ]
         solids += [Solid(b, "fittings") for b in (*dial, *hands, cylinder(0.025, 0.07, (0, y, 0.57), "y", 20))]
         window = subtract(box((0.26, 0.06, 0.56), (0, -d, -0.08), 0.02), [box((0.19, 0.1, 0.48), (0, -d - 0.06, -0.08))])
         bob = [cylinder(0.012, 0.4, (0, -d - 0.01, 0.0), segments=10), cylinder(0.08, 0.04, (0, -d - 0.01, -0.2), "y", 40)]

@@ -1,4 +1,5 @@
 """Greebled hulls: star ships, stations, engine blocks; plating, pipes, vents, turrets, antennae, engines."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -40,7 +41,9 @@ class Hull(Family):
         }[self.kind]
 
     def build(self, shop: Shop) -> list[Solid]:
-        return {"cruiser": self._ship, "freighter": self._freighter, "station": self._station, "block": self._block}[self.kind](shop)
+        return {"cruiser": self._ship, "freighter": self._freighter, "station": self._station, "block": self._block}[self.kind](
+            shop
+        )
 
     def _ship(self, shop: Shop) -> list[Solid]:
         w, h = self.width, self.height
@@ -70,7 +73,17 @@ class Hull(Family):
         ]
 
     def _engine(self, shop: Shop, r: float) -> Manifold:
-        profile = [(0, -0.15), (r * 0.8, -0.15), (r, -0.08), (r, 0.12), (r * 0.8, 0.16), (r * 0.95, 0.3), (r * 0.85, 0.3), (r * 0.55, 0.14), (0, 0.12)]
+        profile = [
+            (0, -0.15),
+            (r * 0.8, -0.15),
+            (r, -0.08),
+            (r, 0.12),
+            (r * 0.8, 0.16),
+            (r * 0.95, 0.3),
+            (r * 0.85, 0.3),
+            (r * 0.55, 0.14),
+            (0, 0.12),
+        ]
         return shop.sweep(lathe(profile, (2, 3)), "engines").rotate([-90, 0, 0])
 
     def _turret(self, shop: Shop) -> Manifold:
@@ -79,7 +92,9 @@ class Hull(Family):
         barrels = [cylinder(0.018, 0.3, (x, -0.2, 0.13), "y", 12) for x in (-0.035, 0.035)]
         return union([base, head, *barrels])
 
-    def _cover(self, shop: Shop, body: Manifold, name: str, axis: tuple[float, float, float], wide: float, long: float) -> list[Manifold]:
+    def _cover(
+        self, shop: Shop, body: Manifold, name: str, axis: tuple[float, float, float], wide: float, long: float
+    ) -> list[Manifold]:
         """Greebles dropped on a body from outside, where rays meet it, facing the axis."""
         rng = shop.rng(f"greebles/{name}")
         found: list[Manifold] = []
@@ -95,13 +110,21 @@ class Hull(Family):
             if not hits:
                 continue
             spot = np.array(hits[0].position)
-            found.append(_greeble(kind, sizes).rotate([0, 90.0 * sign, 0] if side else [0, 0, 0]).translate([float(x) for x in spot]))
+            found.append(
+                _greeble(kind, sizes).rotate([0, 90.0 * sign, 0] if side else [0, 0, 0]).translate([float(x) for x in spot])
+            )
         return found
 
     def _freighter(self, shop: Shop) -> list[Solid]:
         rng = shop.rng("containers")
         spine_body = box((0.16, 1.5, 0.16), (0, 0, 0), 0.02)
-        ribs = [subtract(box((0.34, 0.05, 0.34), (0, y, 0), 0.01), [cylinder(0.05, 1, (x, y, z), "y", 12) for x in (-0.12, 0.12) for z in (-0.12, 0.12)]) for y in np.linspace(-0.6, 0.6, 7)]
+        ribs = [
+            subtract(
+                box((0.34, 0.05, 0.34), (0, y, 0), 0.01),
+                [cylinder(0.05, 1, (x, y, z), "y", 12) for x in (-0.12, 0.12) for z in (-0.12, 0.12)],
+            )
+            for y in np.linspace(-0.6, 0.6, 7)
+        ]
         boxes = []
         for y in np.linspace(-0.5, 0.5, 6):
             for sx in (1, -1):
@@ -110,15 +133,36 @@ class Hull(Family):
                         continue
                     size = np.array([self.width * 0.75, 0.15, self.height * 1.1])
                     at = (sx * (0.06 + size[0] / 2), y, sz * (0.06 + size[2] / 2))
-                    grooves = [box((0.018, 0.3, 2), (at[0] + x, y + side * 0.163, 0)) for x in np.linspace(-0.4, 0.4, 9) * size[0] for side in (1, -1)]
-                    across = [box((0.02, 1, 0.02), (at[0] + x, y, at[2] + sz * size[2] / 2)) for x in np.linspace(-0.4, 0.4, 9) * size[0]]
+                    grooves = [
+                        box((0.018, 0.3, 2), (at[0] + x, y + side * 0.163, 0))
+                        for x in np.linspace(-0.4, 0.4, 9) * size[0]
+                        for side in (1, -1)
+                    ]
+                    across = [
+                        box((0.02, 1, 0.02), (at[0] + x, y, at[2] + sz * size[2] / 2))
+                        for x in np.linspace(-0.4, 0.4, 9) * size[0]
+                    ]
                     boxes.append(subtract(box(size, at, 0.012), [*grooves, *across]))
-        head = Manifold.hull_points(np.array([(x * self.width * k, y, z * self.height * k) for x in (1, -1) for z in (1, -0.7) for y, k in ((-1, 0.4), (-0.85, 0.85), (-0.62, 0.9))]))
+        head = Manifold.hull_points(
+            np.array(
+                [
+                    (x * self.width * k, y, z * self.height * k)
+                    for x in (1, -1)
+                    for z in (1, -0.7)
+                    for y, k in ((-1, 0.4), (-0.85, 0.85), (-0.62, 0.9))
+                ]
+            )
+        )
         window = [box((0.07, 0.2, 0.05), (x, -0.93, self.height * 0.3)) for x in np.linspace(-0.2, 0.2, 4)]
         stern = box((self.width * 1.7, 0.34, self.height * 1.7), (0, 0.72, 0), 0.05)
         spread = np.linspace(-0.6, 0.6, self.engines) * self.width
-        bells = [self._engine(shop, min(0.17, 0.6 * self.width * 1.2 / self.engines + 0.03)).translate([float(x), 0.88, 0]) for x in spread]
-        extra = self._cover(shop, stern, "stern", (0, 0, 1), self.width * 0.9, 1.0) + self._cover(shop, head, "head", (0, 0, 1), self.width * 0.9, 1.0)
+        bells = [
+            self._engine(shop, min(0.17, 0.6 * self.width * 1.2 / self.engines + 0.03)).translate([float(x), 0.88, 0])
+            for x in spread
+        ]
+        extra = self._cover(shop, stern, "stern", (0, 0, 1), self.width * 0.9, 1.0) + self._cover(
+            shop, head, "head", (0, 0, 1), self.width * 0.9, 1.0
+        )
         return [
             Solid(subtract(head, window), "hull"),
             Solid(stern, "hull"),
@@ -128,15 +172,53 @@ class Hull(Family):
         ]
 
     def _station(self, shop: Shop) -> list[Solid]:
-        core = shop.sweep(lathe([(0, -0.8), (0.12, -0.8), (0.3, -0.6), (0.3, -0.2), (0.2, -0.15), (0.2, 0.15), (0.34, 0.25), (0.34, 0.55), (0.12, 0.75), (0.05, 0.8), (0.02, 1.0), (0, 1.0)], (6, 7)), "engines")
+        core = shop.sweep(
+            lathe(
+                [
+                    (0, -0.8),
+                    (0.12, -0.8),
+                    (0.3, -0.6),
+                    (0.3, -0.2),
+                    (0.2, -0.15),
+                    (0.2, 0.15),
+                    (0.34, 0.25),
+                    (0.34, 0.55),
+                    (0.12, 0.75),
+                    (0.05, 0.8),
+                    (0.02, 1.0),
+                    (0, 1.0),
+                ],
+                (6, 7),
+            ),
+            "engines",
+        )
         low = shop.sweep(lathe([(0, -0.6), (0.31, -0.58), (0.31, -0.22), (0, -0.2)], (1, 2)), "turret")
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         ring = shop.sweep(tube(np.stack([0.85 * np.cos(a), 0.85 * np.sin(a), 0 * a], 1), 1.0, True, rectangle(0.11, 0.075)))
-        modules = [box((0.12, 0.2, 0.2), (0.88, 0, 0), 0.03).rotate([0, 0, 360 * k / (4 * self.engines)]) for k in range(4 * self.engines)]
-        arms = [union([box((0.75, 0.09, 0.09), (0.5, 0, 0), 0.015), *(box((0.04, 0.14, 0.14), (x, 0, 0), 0.01) for x in np.linspace(0.25, 0.75, 6))]).rotate([0, 0, 360 * (k + 0.25) / self.engines]) for k in range(self.engines)]
+        modules = [
+            box((0.12, 0.2, 0.2), (0.88, 0, 0), 0.03).rotate([0, 0, 360 * k / (4 * self.engines)])
+            for k in range(4 * self.engines)
+        ]
+        arms = [
+            union(
+                [
+                    box((0.75, 0.09, 0.09), (0.5, 0, 0), 0.015),
+                    *(box((0.04, 0.14, 0.14), (x, 0, 0), 0.01) for x in np.linspace(0.25, 0.75, 6)),
+                ]
+            ).rotate([0, 0, 360 * (k + 0.25) / self.engines])
+            for k in range(self.engines)
+        ]
         panels = []
         for side in (1, -1):
-            wing = subtract(box((0.5, 0.02, 0.26), (side * 0.5, 0, 0.42)), [box((0.07, 0.012, 0.1), (side * (0.3 + 0.09 * i), y, 0.36 + 0.12 * j)) for i in range(5) for j in range(2) for y in (-0.012, 0.012)])
+            wing = subtract(
+                box((0.5, 0.02, 0.26), (side * 0.5, 0, 0.42)),
+                [
+                    box((0.07, 0.012, 0.1), (side * (0.3 + 0.09 * i), y, 0.36 + 0.12 * j))
+                    for i in range(5)
+                    for j in range(2)
+                    for y in (-0.012, 0.012)
+                ],
+            )
             panels += [wing, cylinder(0.02, 0.8, (side * 0.4, 0, 0.42), "x", 10)]
         extra = self._cover(shop, ring, "ring", (0, 0, 1), 1.0, 0.95)
         return [
@@ -159,7 +241,11 @@ class Hull(Family):
             radius = float(rng.uniform(0.02, 0.04))
             pipes += [strut(a, b, radius, 14) for a, b in zip(path, path[1:], strict=False)]
             pipes += [cylinder(radius * 1.5, 0.04, (x, y, lift), "y", 16) for y in np.linspace(y0 + 0.05, y1 + 0.1, 3)]
-        banks = [self._engine(shop, 0.11).rotate([90, 0, 0]).translate([side * w * 0.6, float(y), h]) for side in (1, -1) for y in np.linspace(-0.6, 0.6, self.engines)]
+        banks = [
+            self._engine(shop, 0.11).rotate([90, 0, 0]).translate([side * w * 0.6, float(y), h])
+            for side in (1, -1)
+            for y in np.linspace(-0.6, 0.6, self.engines)
+        ]
         vents = [box((2 * w + 1, 0.02, 0.12), (0, y, -h * 0.3)) for y in np.linspace(-0.6, 0.6, 19)]
         body = subtract(body, [subtract(v, [box((1.9 * w, 2, 2))]) for v in vents])
         extra = self._cover(shop, body, "top", (0, 0, 1), w, 0.8) + self._cover(shop, body, "side", (1, 0, 0), h, 0.8)
@@ -180,11 +266,19 @@ def _greeble(kind: int, sizes: np.ndarray) -> Manifold:
     if kind == 0:
         return union([box((x, y, z), (0, 0, z / 2 - 0.01), 0.008), box((x * 0.6, y * 0.6, z * 0.6), (0, 0, z), 0.006)])
     if kind == 1:
-        return union([box((x, y, 0.04), (0, 0, 0.008), 0.006), *(box((x * 0.8, y * 0.08, z * 0.5), (0, y * t, z * 0.2)) for t in (-0.36, -0.18, 0, 0.18, 0.36))])
+        return union(
+            [
+                box((x, y, 0.04), (0, 0, 0.008), 0.006),
+                *(box((x * 0.8, y * 0.08, z * 0.5), (0, y * t, z * 0.2)) for t in (-0.36, -0.18, 0, 0.18, 0.36)),
+            ]
+        )
     if kind == 2:
         return union([cylinder(x * 0.6, 0.05, (0, 0, 0.01), segments=20), cylinder(x * 0.4, z, (0, 0, z / 2), segments=20)])
     if kind == 3:
-        return union([cylinder(0.018, y * 1.5, (t, 0, 0.015), "y", 12) for t in (-0.025, 0.025)] + [box((0.1, 0.03, 0.05), (0, t * y, 0.01)) for t in (-0.5, 0, 0.5)])
+        return union(
+            [cylinder(0.018, y * 1.5, (t, 0, 0.015), "y", 12) for t in (-0.025, 0.025)]
+            + [box((0.1, 0.03, 0.05), (0, t * y, 0.01)) for t in (-0.5, 0, 0.5)]
+        )
     if kind == 4:
         return box((x * 1.3, y * 1.3, 0.05), (0, 0, 0.0), 0.012)
     return union([box((x, x, 0.05), (0, 0, 0.0), 0.006), Manifold.sphere(x * 0.4, 20).translate([0, 0, 0.02])])

@@ -1,4 +1,5 @@
 """Knots, chains, rings, crowns, medallions: tubes along closed curves, settings, stones."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -50,7 +51,9 @@ class Jewellery(Family):
         return {"round": circle, "square": polygon(4), "flat": rectangle(1.35, 0.6)}[self.section]
 
     def build(self, shop: Shop) -> list[Solid]:
-        return {"chain": self._chain, "ring": self._ring, "crown": self._crown, "medallion": self._medallion}.get(self.kind, self._knot)(shop)
+        return {"chain": self._chain, "ring": self._ring, "crown": self._crown, "medallion": self._medallion}.get(
+            self.kind, self._knot
+        )(shop)
 
     def _knot(self, shop: Shop) -> list[Solid]:
         p, q = self._turns()
@@ -59,7 +62,11 @@ class Jewellery(Family):
         r = 0.66 + wide * np.cos(q * s)
         curve = np.stack([r * np.cos(p * s), wide * 1.25 * np.sin(q * s), r * np.sin(p * s)], 1)
         thick = min(self.thick, 0.145 if q < 5 else 0.11)
-        return [Solid(shop.sweep(tube(curve, thick * (0.85 if self.section == "flat" else 1), True, self._contour()), "cord"), "cord")]
+        return [
+            Solid(
+                shop.sweep(tube(curve, thick * (0.85 if self.section == "flat" else 1), True, self._contour()), "cord"), "cord"
+            )
+        ]
 
     def _link(self, shop: Shop, long: float, wide: float) -> Manifold:
         s = np.linspace(0, 2 * np.pi, 72, endpoint=False)
@@ -76,7 +83,12 @@ class Jewellery(Family):
         link = self._link(shop, gap / 2 + tube_radius * 0.98, 0.16)
         solids = []
         for k in range(count):
-            body = link.rotate([90.0 * (k % 2) + 45, 0, 0]).rotate([0, 0, 90]).translate([radius, 0, 0]).rotate([0, 0, 360 * k / count])
+            body = (
+                link.rotate([90.0 * (k % 2) + 45, 0, 0])
+                .rotate([0, 0, 90])
+                .translate([radius, 0, 0])
+                .rotate([0, 0, 360 * k / count])
+            )
             solids.append(Solid(body.rotate([90, 0, 0]), "cord"))
         return solids
 
@@ -85,7 +97,13 @@ class Jewellery(Family):
         a = np.linspace(0, 2 * np.pi, 8, endpoint=False)
         ring = np.stack([np.cos(a), np.sin(a)], 1)
         turned = np.stack([np.cos(a + np.pi / 8), np.sin(a + np.pi / 8)], 1)
-        rows = [np.c_[ring * 0.55, 0 * a + 0.38], np.c_[turned * 0.86, 0 * a + 0.2], np.c_[ring, 0 * a + 0.03], np.c_[ring, 0 * a - 0.03], [[0, 0, -0.7]]]
+        rows = [
+            np.c_[ring * 0.55, 0 * a + 0.38],
+            np.c_[turned * 0.86, 0 * a + 0.2],
+            np.c_[ring, 0 * a + 0.03],
+            np.c_[ring, 0 * a - 0.03],
+            [[0, 0, -0.7]],
+        ]
         return hull(np.concatenate(rows) * size)
 
     def _claws(self, size: float, count: int) -> list[Manifold]:
@@ -95,10 +113,17 @@ class Jewellery(Family):
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         swell = self.thick * (1.0 + 0.35 * np.exp(-(((a - np.pi / 2 + np.pi) % (2 * np.pi) - np.pi) ** 2) / 0.3))
         curve = np.stack([0.72 * np.cos(a), 0 * a, 0.72 * np.sin(a)], 1)
-        solids = [Solid(shop.sweep(tube(curve, swell, True, rectangle(0.7, 1.2) if self.section != "round" else circle), "cord"), "cord")]
+        solids = [
+            Solid(
+                shop.sweep(tube(curve, swell, True, rectangle(0.7, 1.2) if self.section != "round" else circle), "cord"), "cord"
+            )
+        ]
         size = 0.3
         z = 0.72 + self.thick + 0.16
-        cup = lathe([(0, -0.2), (0.14, -0.2), (0.2, -0.1), (size * 0.98, -0.06), (size * 1.02, 0.05), (size * 0.85, 0.05), (0, -0.05)], (3, 4))
+        cup = lathe(
+            [(0, -0.2), (0.14, -0.2), (0.2, -0.1), (size * 0.98, -0.06), (size * 1.02, 0.05), (size * 0.85, 0.05), (0, -0.05)],
+            (3, 4),
+        )
         solids.append(Solid(shop.sweep(cup, "setting").translate([0, 0, z - 0.02]), "setting"))
         solids.append(Solid(self._stone(size).translate([0, 0, z + 0.06]), "stones"))
         solids += [Solid(c.translate([0, 0, z + 0.04]), "setting") for c in self._claws(size, 6)]
@@ -108,7 +133,9 @@ class Jewellery(Family):
                 way = np.array([np.cos(t), 0, np.sin(t)])
                 at = way * (0.72 + self.thick * 1.05)
                 solids.append(Solid(move(self._stone(0.085), facing(way, (0, 1, 0)), at + way * 0.01), "stones"))
-                solids.append(Solid(move(cylinder(0.1, 0.1, (0, 0, -0.03), segments=24), facing(way, (0, 1, 0)), at), "setting"))
+                solids.append(
+                    Solid(move(cylinder(0.1, 0.1, (0, 0, -0.03), segments=24), facing(way, (0, 1, 0)), at), "setting")
+                )
         return solids
 
     def _crown(self, shop: Shop) -> list[Solid]:
@@ -127,10 +154,20 @@ class Jewellery(Family):
         for k in range(self.count):
             turn = 360 * k / self.count
             half = 0.75 * np.pi * r / self.count
-            outline = [(-half, 0), (half, 0), (half * 0.35, tall * 0.55), (half * 0.5, tall * 0.72), (0, tall), (-half * 0.5, tall * 0.72), (-half * 0.35, tall * 0.55)]
+            outline = [
+                (-half, 0),
+                (half, 0),
+                (half * 0.35, tall * 0.55),
+                (half * 0.5, tall * 0.72),
+                (0, tall),
+                (-half * 0.5, tall * 0.72),
+                (-half * 0.35, tall * 0.55),
+            ]
             point = _plate(outline, 0.06).translate([0, -r + 0.03, high - 0.02])
             solids.append(Solid(point.rotate([0, 0, turn]), "setting"))
-            solids.append(Solid(Manifold.sphere(0.065, 32).translate([0, -r + 0.03, high + tall]).rotate([0, 0, turn]), "stones"))
+            solids.append(
+                Solid(Manifold.sphere(0.065, 32).translate([0, -r + 0.03, high + tall]).rotate([0, 0, turn]), "stones")
+            )
             stone = self._stone(0.11).rotate([90, 0, 0]).translate([0, -r - 0.02, (low + high) / 2])
             solids.append(Solid(stone.rotate([0, 0, turn]), "stones"))
             solids.append(Solid(cylinder(0.13, 0.06, (0, -r - 0.01, (low + high) / 2), "y", 32).rotate([0, 0, turn]), "cord"))
@@ -139,7 +176,9 @@ class Jewellery(Family):
         return solids
 
     def _medallion(self, shop: Shop) -> list[Solid]:
-        disc = lathe([(0, -0.07), (0.8, -0.07), (0.86, -0.02), (0.86, 0.03), (0.8, 0.07), (0.56, 0.07), (0.52, 0.03), (0, 0.03)], (5, 6))
+        disc = lathe(
+            [(0, -0.07), (0.8, -0.07), (0.86, -0.02), (0.86, 0.03), (0.8, 0.07), (0.56, 0.07), (0.52, 0.03), (0, 0.03)], (5, 6)
+        )
         solids = [Solid(shop.sweep(disc, "setting"), "setting")]
         a = np.linspace(0, 2 * np.pi, 128, endpoint=False)
         for r, thick in ((0.88, self.thick * 0.75), (0.34, self.thick * 0.4)):
@@ -152,7 +191,9 @@ class Jewellery(Family):
             at = [0.68 * np.cos(t), 0.68 * np.sin(t), 0.1]
             solids.append(Solid(self._stone(0.085).translate(at), "stones"))
             solids.append(Solid(cylinder(0.105, 0.09, (at[0], at[1], 0.06), segments=24), "cord"))
-        loop = shop.sweep(tube(np.stack([0 * a, 0.12 * np.cos(a), 0.12 * np.sin(a)], 1)[::2] * 1.0, 0.035, True)).translate([0, 1.04, 0])
+        loop = shop.sweep(tube(np.stack([0 * a, 0.12 * np.cos(a), 0.12 * np.sin(a)], 1)[::2] * 1.0, 0.035, True)).translate(
+            [0, 1.04, 0]
+        )
         solids.append(Solid(loop, "cord"))
         return [Solid(s.body.rotate([90, 0, 0]), s.part) for s in solids]
 
@@ -166,7 +207,9 @@ def _even(curve: Floats, count: int) -> Floats:
 
 
 def _claw(size: float) -> Manifold:
-    return union([box((0.05, 0.06, 0.26), (size * 0.98, 0, 0.0), 0.012), box((0.12, 0.05, 0.05), (size * 0.93, 0, 0.12), 0.012)])
+    return union(
+        [box((0.05, 0.06, 0.26), (size * 0.98, 0, 0.0), 0.012), box((0.12, 0.05, 0.05), (size * 0.93, 0, 0.12), 0.012)]
+    )
 
 
 def _plate(outline: list[tuple[float, float]], thick: float) -> Manifold:

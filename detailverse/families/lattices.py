@@ -1,4 +1,5 @@
 """Lattices: triply periodic minimal surfaces and Voronoi foams, cut to a ball, cube, cylinder or ring."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -31,7 +32,13 @@ class Lattice(Family):
     core: bool = Field(default=False, description="a solid core inside")
 
     def noun(self) -> str:
-        name = {"gyroid": "gyroid lattice", "schwarz": "Schwarz P lattice", "diamond": "diamond lattice", "voronoi": "Voronoi foam", "neovius": "Neovius lattice"}
+        name = {
+            "gyroid": "gyroid lattice",
+            "schwarz": "Schwarz P lattice",
+            "diamond": "diamond lattice",
+            "voronoi": "Voronoi foam",
+            "neovius": "Neovius lattice",
+        }
         return f"{self.envelope}-shaped {name[self.kind]} on a stand"
 
     def build(self, shop: Shop) -> list[Solid]:

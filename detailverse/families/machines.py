@@ -1,4 +1,5 @@
 """Machine parts: gears, flanges, heat sinks, valves, bearings, pistons; real holes, teeth, bolts and chamfers."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from detailverse.palette import STRIP
 from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, subtract, union
+from detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, section, subtract, union
 from detailverse.surfaces import lathe, tube
 
 
@@ -127,7 +128,15 @@ class Machine(Family):
     def _flange(self, shop: Shop) -> list[Solid]:
         disc, heads = self._disc(shop, 1.0, self.thick * 0.6, self.bore + 0.12, self.bolts)
         length = 0.9
-        neck = [(0, 0.02), (0.66, 0.02), (0.46, -0.25), (0.46, -length), (0.5, -length - 0.04), (0.5, -length - 0.12), (0, -length - 0.12)]
+        neck = [
+            (0, 0.02),
+            (0.66, 0.02),
+            (0.46, -0.25),
+            (0.46, -length),
+            (0.5, -length - 0.04),
+            (0.5, -length - 0.12),
+            (0, -length - 0.12),
+        ]
         pipe = subtract(shop.sweep(lathe(neck[::-1], (3, 4)), "hub"), [cylinder(self.bore + 0.12, 4, segments=48)])
         ribs = [prism([(0.4, 0), (0.8, 0), (0.47, -0.6), (0.4, -0.6)][::-1], 0.06).rotate([90, 0, 0]) for _ in range(1)]
         gussets = [ribs[0].rotate([0, 0, 360 * (k + 0.5) / self.bolts]) for k in range(self.bolts)]
@@ -146,7 +155,10 @@ class Machine(Family):
             fin = box((0.72, 0.035, 1.4), (0.62, 0, 0), 0.01)
             tips = cylinder(0.035, 1.4, (0.98, 0, 0), segments=12)
             solids = [core] + [b.rotate([0, 0, 360 * k / self.count]) for b in (fin, tips) for k in range(self.count)]
-            cuts = [subtract(cylinder(1.2, 0.05, (0, 0, z), segments=64), [cylinder(0.75, 1, segments=64)]) for z in (-0.35, 0, 0.35)]
+            cuts = [
+                subtract(cylinder(1.2, 0.05, (0, 0, z), segments=64), [cylinder(0.75, 1, segments=64)])
+                for z in (-0.35, 0, 0.35)
+            ]
             body = subtract(union(solids), [*cuts, cylinder(self.bore, 3, segments=48)])
             plate = box((1.5, 1.5, 0.16), (0, 0, -0.8), 0.03)
         else:
@@ -167,7 +179,12 @@ class Machine(Family):
     def _valve(self, shop: Shop) -> list[Solid]:
         pipe = self._sleeve(shop, 0.36, 1.7, 0.24, "").rotate([0, 90, 0])
         ball = Manifold.sphere(0.52, 64)
-        neck = shop.sweep(lathe([(0, 0.2), (0.3, 0.2), (0.3, 0.62), (0.44, 0.66), (0.44, 0.78), (0.2, 0.8), (0.2, 1.0), (0, 1.0)], (2, 2 + 1)), "hub")
+        neck = shop.sweep(
+            lathe(
+                [(0, 0.2), (0.3, 0.2), (0.3, 0.62), (0.44, 0.66), (0.44, 0.78), (0.2, 0.8), (0.2, 1.0), (0, 1.0)], (2, 2 + 1)
+            ),
+            "hub",
+        )
         solids = [Solid(subtract(union([pipe, ball]), [cylinder(0.24, 4, axis="x", segments=48)]), "body")]
         for side in (1, -1):
             disc, heads = self._disc(shop, 0.6, 0.14, 0.24, self.bolts)
@@ -196,9 +213,29 @@ class Machine(Family):
                    (low + c, t / 2), (low, t / 2 - c)]  # fmt: skip
             return Manifold.revolve(section(np.array(lip)), 128)
 
-        groove = Manifold.revolve(section(np.array([(middle + ball * np.cos(a), ball * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 24, endpoint=False)])), 128)
-        outer, inner = subtract(race(middle + ball * 0.55, 1.0), [groove]), subtract(race(self.bore + 0.1, middle - ball * 0.55), [groove])
-        cage = Manifold.revolve(section(np.array([(middle - ball * 0.32, -0.03), (middle + ball * 0.32, -0.03), (middle + ball * 0.32, 0.03), (middle - ball * 0.32, 0.03)])), 128)
+        groove = Manifold.revolve(
+            section(
+                np.array([(middle + ball * np.cos(a), ball * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 24, endpoint=False)])
+            ),
+            128,
+        )
+        outer, inner = (
+            subtract(race(middle + ball * 0.55, 1.0), [groove]),
+            subtract(race(self.bore + 0.1, middle - ball * 0.55), [groove]),
+        )
+        cage = Manifold.revolve(
+            section(
+                np.array(
+                    [
+                        (middle - ball * 0.32, -0.03),
+                        (middle + ball * 0.32, -0.03),
+                        (middle + ball * 0.32, 0.03),
+                        (middle - ball * 0.32, 0.03),
+                    ]
+                )
+            ),
+            128,
+        )
         balls = ring_of(Manifold.sphere(ball * 1.03, 40), n, middle, 0)
         notch = ring_of(cylinder(0.03, 0.1, segments=20), 12, 0.5 * (1 + middle + ball * 0.55), t / 2)
         outer = subtract(outer, notch)
@@ -213,7 +250,12 @@ class Machine(Family):
         profile += [(r, 0.2 + h - c), (r - c, 0.2 + h), (0.34, 0.2 + h), (0.3, 0.2 + h - 0.05), (0, 0.2 + h - 0.05)]
         crown = shop.sweep(lathe(profile, (2, 3)), "hub")
         hollow = cylinder(0.4, 0.6, (0, 0, 0.3), segments=48)
-        crown = union([subtract(crown, [hollow]), subtract(cylinder(0.2, 0.98, (0, 0, 0.45), "y", 40), [cylinder(0.12, 2, (0, 0, 0.45), "y", 40)])])
+        crown = union(
+            [
+                subtract(crown, [hollow]),
+                subtract(cylinder(0.2, 0.98, (0, 0, 0.45), "y", 40), [cylinder(0.12, 2, (0, 0, 0.45), "y", 40)]),
+            ]
+        )
         pin = cylinder(0.125, 0.9, (0, 0, 0.45), "y", 32)
         big = subtract(cylinder(0.36, 0.22, (0, 0, -0.75), "y", 64), [cylinder(self.bore + 0.03, 1, (0, 0, -0.75), "y", 48)])
         beam = box((0.22, 0.16, 1.0), (0, 0, -0.1), 0.02)

@@ -1,4 +1,5 @@
 """Rocks, crystal clusters and geodes."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -31,7 +32,9 @@ class Mineral(Family):
         "crystals": Slot((), "gem"),
     }
 
-    kind: Literal["boulder", "crystal cluster", "geode", "cairn", "crystal cluster2"] = Field(default="boulder", description="what it is")
+    kind: Literal["boulder", "crystal cluster", "geode", "cairn", "crystal cluster2"] = Field(
+        default="boulder", description="what it is"
+    )
     facets: int = Field(default=14, ge=7, le=26, description="planes that cut the rock")
     count: int = Field(default=14, ge=7, le=26, description="crystals or stones")
     sides: Literal[4, 6, 8] = Field(default=6, description="sides of a crystal")
@@ -40,9 +43,11 @@ class Mineral(Family):
     rough: float = Field(default=0.16, ge=0.06, le=0.26, description="large-scale unevenness")
 
     def noun(self) -> str:
-        return {"boulder": "weathered boulder", "geode": "split geode lined with crystals", "cairn": "cairn of balanced stones"}.get(
-            self.kind, f"cluster of {self.count} crystals"
-        )
+        return {
+            "boulder": "weathered boulder",
+            "geode": "split geode lined with crystals",
+            "cairn": "cairn of balanced stones",
+        }.get(self.kind, f"cluster of {self.count} crystals")
 
     def parts(self) -> tuple[str, ...]:
         return ("rock",) if self.kind in ("boulder", "cairn") else ("rock", "crystals")

@@ -1,4 +1,5 @@
 """Phyllotaxis: pine cones, artichokes, succulents, pineapples, cacti, flowers; leaves set by the golden angle."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -25,7 +26,9 @@ class Plant(Family):
         "pot": Slot((*STRIP, "basket_weave", "hammering", "panels", "greek_key"), "vessel", bands=2),
     }
 
-    kind: Literal["pine cone", "artichoke", "succulent", "pineapple", "cactus", "sunflower"] = Field(default="succulent", description="what it is")
+    kind: Literal["pine cone", "artichoke", "succulent", "pineapple", "cactus", "sunflower"] = Field(
+        default="succulent", description="what it is"
+    )
     count: int = Field(default=110, ge=70, le=160, description="number of leaves, scales or petals")
     open: float = Field(default=0.5, ge=0.2, le=0.8, description="how far the leaves open")
     width: float = Field(default=1.0, ge=0.8, le=1.25, description="relative width of a leaf")
@@ -34,7 +37,9 @@ class Plant(Family):
 
     def noun(self) -> str:
         potted = " in a pot" if self.kind in ("succulent", "cactus") else ""
-        return {"succulent": f"rosette succulent of {self.count} leaves", "cactus": f"ribbed cactus with {self.ribs} ribs"}.get(self.kind, self.kind) + potted
+        return {"succulent": f"rosette succulent of {self.count} leaves", "cactus": f"ribbed cactus with {self.ribs} ribs"}.get(
+            self.kind, self.kind
+        ) + potted
 
     def parts(self) -> tuple[str, ...]:
         return ("leaves", "stem", "pot") if self.kind in ("succulent", "cactus") else ("leaves", "stem")
@@ -64,20 +69,28 @@ class Plant(Family):
     def _cone(self, shop: Shop) -> list[Solid]:
         artichoke = self.kind == "artichoke"
         solids: list[Solid] = []
-        core = shop.sweep(lathe([(0, -0.85), (0.2, -0.75), (0.36, -0.45), (0.3, 0.1), (0.12, 0.55), (0, 0.7)]))
+        outline = np.array([(0, -0.9), (0.2, -0.78), (0.36, -0.45), (0.3, 0.1), (0.14, 0.55), (0, 0.8)])
+        core = shop.sweep(lathe(outline))
         solids.append(Solid(core, "stem"))
-        leaf = self._leaf(shop, 0.42 if artichoke else 0.3, (0.42 if artichoke else 0.26) * self.width, 0.09, 0.35 if artichoke else -0.25, 1.4 if artichoke else 0.8)
+        leaf = self._leaf(
+            shop,
+            0.42 if artichoke else 0.3,
+            (0.42 if artichoke else 0.26) * self.width,
+            0.09,
+            0.35 if artichoke else -0.25,
+            1.4 if artichoke else 0.8,
+        )
         for k in range(self.count):
             f = (k + 0.5) / self.count
             z = -0.85 + 1.6 * f
-            r = 0.46 * np.sqrt(np.clip(1 - ((z + 0.35) / (1.22 if z > -0.35 else 0.62)) ** 2, 0.02, 1))
+            r = 0.88 * float(np.interp(z, outline[:, 1], outline[:, 0]))
             a = GOLDEN * k
             out = np.array([np.cos(a), np.sin(a), 0.0])
             lean = (0.25 + 0.5 * self.open) * (1 - f) + 0.1 + (0.35 if not artichoke else 0.0)
             way = out * np.sin(lean) + np.array([0, 0, np.cos(lean)])
             up = np.cross(way, np.cross([0, 0, 1], out))
             up = up if up @ out < 0 else -up
-            solids.append(Solid(self._set(leaf, out * r * 0.8 + [0, 0, z], way, up, 1.1 - 0.55 * f), "leaves"))
+            solids.append(Solid(self._set(leaf, out * r + [0, 0, z], way, up, 1.1 - 0.55 * f), "leaves"))
         if artichoke:
             solids.append(Solid(strut((0, 0, -1.2), (0, 0, -0.7), 0.12, 20), "stem"))
         else:
@@ -97,19 +110,37 @@ class Plant(Family):
             way = out * np.sin(lean) + np.array([0, 0, np.cos(lean)])
             up = np.cross(way, np.cross([0, 0, 1], out))
             up = up if up @ out < 0 else -up
-            solids.append(Solid(self._set(leaf, out * 0.16 * f + [0, 0, 0.02 - 0.1 * f], way, up, 0.35 + 0.85 * f**0.8), "leaves"))
+            solids.append(
+                Solid(self._set(leaf, out * 0.16 * f + [0, 0, 0.02 - 0.1 * f], way, up, 0.35 + 0.85 * f**0.8), "leaves")
+            )
         return solids
 
     def _pot(self, shop: Shop, top: float) -> Solid:
         r = self.pot
-        profile = [(0, top - 0.7), (r * 0.68, top - 0.7), (r * 0.95, top - 0.12), (r * 1.08, top - 0.12), (r * 1.08, top), (r * 0.92, top), (r * 0.9, top - 0.08), (0, top - 0.08)]
+        profile = [
+            (0, top - 0.7),
+            (r * 0.68, top - 0.7),
+            (r * 0.95, top - 0.12),
+            (r * 1.08, top - 0.12),
+            (r * 1.08, top),
+            (r * 0.92, top),
+            (r * 0.9, top - 0.08),
+            (0, top - 0.08),
+        ]
         return Solid(shop.sweep(lathe(profile, (1, 2)), "pot"), "pot")
 
     def _pineapple(self, shop: Shop) -> list[Solid]:
-        solids = [Solid(shop.sweep(lathe([(0, -1), (0.2, -0.97), (0.38, -0.75), (0.42, -0.4), (0.36, 0.0), (0.15, 0.2), (0, 0.22)])), "stem")]
+        solids = [
+            Solid(
+                shop.sweep(lathe([(0, -1), (0.2, -0.97), (0.38, -0.75), (0.42, -0.4), (0.36, 0.0), (0.15, 0.2), (0, 0.22)])),
+                "stem",
+            )
+        ]
         a = np.linspace(0, 2 * np.pi, 6, endpoint=False)
         ring = np.stack([np.cos(a), np.sin(a)], 1)
-        stud = hull(np.concatenate([np.c_[ring * 1.0, 0 * a - 0.6], np.c_[ring * 0.8, 0 * a + 0.15], [[0.1, 0, 0.75]]])).scale([0.085, 0.085, 0.085])
+        stud = hull(np.concatenate([np.c_[ring * 1.0, 0 * a - 0.6], np.c_[ring * 0.8, 0 * a + 0.15], [[0.1, 0, 0.75]]])).scale(
+            [0.085, 0.085, 0.085]
+        )
         for k in range(self.count + 40):
             f = (k + 0.5) / (self.count + 40)
             z = -0.97 + 1.14 * f
@@ -127,7 +158,9 @@ class Plant(Family):
             way = out * np.sin(lean) + np.array([0, 0, np.cos(lean)])
             up = np.cross(way, np.cross([0, 0, 1], out))
             up = up if up @ out < 0 else -up
-            solids.append(Solid(self._set(leaf, out * 0.1 * (1 - f) + [0, 0, 0.12 + 0.12 * f], way, up, 0.7 + 0.4 * f), "leaves"))
+            solids.append(
+                Solid(self._set(leaf, out * 0.1 * (1 - f) + [0, 0, 0.12 + 0.12 * f], way, up, 0.7 + 0.4 * f), "leaves")
+            )
         return solids
 
     def _cactus(self, shop: Shop) -> list[Solid]:
@@ -138,7 +171,9 @@ class Plant(Family):
             stems.append((np.array([side * 0.52, 0, height]), np.array([side * 0.55, 0, height + 0.5]), 0.16))
             elbow = np.array([[side * 0.2, 0, height - 0.08], [side * 0.42, 0, height - 0.1], [side * 0.52, 0, height + 0.02]])
             solids += [Solid(strut(p, q, 0.13, 24), "leaves") for p, q in zip(elbow, elbow[1:], strict=False)]
-        spine = [strut((0, 0, 0), (t * 0.05, s * 0.05, 0.06), 0.011, 6, 0.004) for t, s in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))]
+        spine = [
+            strut((0, 0, 0), (t * 0.05, s * 0.05, 0.06), 0.011, 6, 0.004) for t, s in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
+        ]
         needle = union(spine)
         for low, high, r in stems:
             length = float(high[2] - low[2])
@@ -160,22 +195,52 @@ class Plant(Family):
     def _sunflower(self, shop: Shop) -> list[Solid]:
         """Face to the front, on a stalk with two leaves."""
         solids = [Solid(cylinder(0.42, 0.12, segments=48), "stem")]
-        seed_body = hull(np.array([(x, y, z) for x, y, z in ((0.03, 0, 0), (-0.03, 0, 0), (0, 0.022, 0), (0, -0.022, 0), (0, 0, 0.06), (0, 0, -0.03))]))
+        seed_body = hull(
+            np.array(
+                [
+                    (x, y, z)
+                    for x, y, z in ((0.03, 0, 0), (-0.03, 0, 0), (0, 0.022, 0), (0, -0.022, 0), (0, 0, 0.06), (0, 0, -0.03))
+                ]
+            )
+        )
         for k in range(2 * self.count):
             r = 0.4 * np.sqrt((k + 0.5) / (2 * self.count))
             t = GOLDEN * k
-            solids.append(Solid(seed_body.rotate([0, 0, float(np.degrees(t))]).translate([r * np.cos(t), r * np.sin(t), 0.055 + 0.05 * np.cos(r * 4)]), "stem"))
+            solids.append(
+                Solid(
+                    seed_body.rotate([0, 0, float(np.degrees(t))]).translate(
+                        [r * np.cos(t), r * np.sin(t), 0.055 + 0.05 * np.cos(r * 4)]
+                    ),
+                    "stem",
+                )
+            )
         petal = self._leaf(shop, 0.55, 0.2 * self.width, 0.04, 0.18, 1.0)
         petals = 22 + self.ribs
         for row in (0, 1):
             for k in range(petals // 2):
                 t = 2 * np.pi * (k + 0.5 * row) / (petals // 2)
                 out = np.array([np.cos(t), np.sin(t), 0.25 * self.open + 0.12 * row])
-                solids.append(Solid(self._set(petal, np.array([0.36 * np.cos(t), 0.36 * np.sin(t), -0.03 + 0.03 * row]), out, np.array([0, 0, 1.0]), 1.0), "leaves"))
+                solids.append(
+                    Solid(
+                        self._set(
+                            petal,
+                            np.array([0.36 * np.cos(t), 0.36 * np.sin(t), -0.03 + 0.03 * row]),
+                            out,
+                            np.array([0, 0, 1.0]),
+                            1.0,
+                        ),
+                        "leaves",
+                    )
+                )
         solids = [Solid(s.body.rotate([90, 0, 0]).translate([0, 0, 0.5]), s.part) for s in solids]
         stalk = np.array([(0, 0.0, 0.3), (0, 0.09, 0.1), (0, 0.08, -0.4), (0, 0.0, -1.0)])
         solids += [Solid(strut(a, b, 0.055, 16), "stem") for a, b in zip(stalk, stalk[1:], strict=False)]
         leaf = self._leaf(shop, 0.7, 0.4, 0.05, -0.15, 1.3)
         for side, z in ((1, -0.55), (-1, -0.35)):
-            solids.append(Solid(self._set(leaf, np.array([0, 0.05, z]), np.array([side * 1.0, -0.3, 0.45]), np.array([0, -0.3, 1.0]), 1.0), "leaves"))
+            solids.append(
+                Solid(
+                    self._set(leaf, np.array([0, 0.05, z]), np.array([side * 1.0, -0.3, 0.45]), np.array([0, -0.3, 1.0]), 1.0),
+                    "leaves",
+                )
+            )
         return solids

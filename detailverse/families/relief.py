@@ -1,4 +1,5 @@
 """Relief panels: framed plates with girih stars, interlaced knots, keys, rosettes or a field of any flat ornament."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -87,7 +88,9 @@ class Relief(Family):
         for sign in (1, -1):
             for shift in (0.0, 0.5):
                 wave = 0.25 * sign * np.cos(2 * np.pi * (x + shift))
-                away = np.abs((y - wave + 0.5) % 1 - 0.5) / np.sqrt(1 + (0.25 * 2 * np.pi * np.sin(2 * np.pi * (x + shift))) ** 2)
+                away = np.abs((y - wave + 0.5) % 1 - 0.5) / np.sqrt(
+                    1 + (0.25 * 2 * np.pi * np.sin(2 * np.pi * (x + shift))) ** 2
+                )
                 over = 0.8 + 0.2 * sign * np.cos(4 * np.pi * (x + 0.125 + shift / 2))
                 best = np.maximum(best, _strap(away, self.line * 0.55) * over)
         return best
@@ -124,7 +127,9 @@ class _Raster:
 
     role, aspect = "field", 1.0
 
-    def __init__(self, motif: object, cell: tuple[float, float], size: tuple[float, float], depth: float, edge: float, single: bool) -> None:
+    def __init__(
+        self, motif: object, cell: tuple[float, float], size: tuple[float, float], depth: float, edge: float, single: bool
+    ) -> None:
         self.motif, self.cell, self.size, self.depth, self.edge, self.single = motif, cell, size, depth, edge, single
         self.pitch = max(size) * 4
 

@@ -1,4 +1,5 @@
 """Shells and corals: logarithmic spirals with ribs and spines, urchins, scallops, brain and tube corals."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -24,7 +25,9 @@ class Shell(Family):
         "base": Slot(("erosion", "pebbles"), "mineral"),
     }
 
-    kind: Literal["whelk", "nautilus", "urchin", "brain coral", "tube coral", "branch coral"] = Field(default="whelk", description="what it is")
+    kind: Literal["whelk", "nautilus", "urchin", "brain coral", "tube coral", "branch coral"] = Field(
+        default="whelk", description="what it is"
+    )
     turns: float = Field(default=5.0, ge=4.0, le=6.0, description="whorls of a spiral")
     growth: float = Field(default=0.1, ge=0.085, le=0.12, description="logarithmic growth per radian")
     spire: float = Field(default=1.1, ge=0.9, le=1.3, description="height of the spire")
@@ -32,7 +35,11 @@ class Shell(Family):
     count: int = Field(default=26, ge=16, le=38, description="tubes or branches")
 
     def noun(self) -> str:
-        return {"whelk": f"spiral whelk shell of {self.turns:.0f} whorls", "nautilus": "nautilus shell", "urchin": f"sea urchin with {2 * self.ribs} meridians"}.get(self.kind, self.kind)
+        return {
+            "whelk": f"spiral whelk shell of {self.turns:.0f} whorls",
+            "nautilus": "nautilus shell",
+            "urchin": f"sea urchin with {2 * self.ribs} meridians",
+        }.get(self.kind, self.kind)
 
     def parts(self) -> tuple[str, ...]:
         if self.kind in ("whelk", "nautilus"):
@@ -40,7 +47,14 @@ class Shell(Family):
         return ("shell",) if self.kind == "urchin" else ("coral", "base")
 
     def build(self, shop: Shop) -> list[Solid]:
-        return {"whelk": self._spiral, "nautilus": self._spiral, "urchin": self._urchin, "brain coral": self._brain, "tube coral": self._tubes, "branch coral": self._branches}[self.kind](shop)
+        return {
+            "whelk": self._spiral,
+            "nautilus": self._spiral,
+            "urchin": self._urchin,
+            "brain coral": self._brain,
+            "tube coral": self._tubes,
+            "branch coral": self._branches,
+        }[self.kind](shop)
 
     def _spiral(self, shop: Shop) -> list[Solid]:
         flat = self.kind == "nautilus"
@@ -127,7 +141,13 @@ class Shell(Family):
             long, r = (1.5 - 0.8 * f) * rng.uniform(0.8, 1.1), rng.uniform(0.085, 0.125)
             z = np.linspace(0, 1, 14)
             shape = r * (0.75 + 0.3 * z**2 + 0.06 * np.sin(9 * np.pi * z))
-            profile = [(0, 0), *zip(shape, long * z, strict=True), (shape[-1] * 0.72, long + 0.01), (shape[-1] * 0.55, long * 0.8), (0, long * 0.78)]
+            profile = [
+                (0, 0),
+                *zip(shape, long * z, strict=True),
+                (shape[-1] * 0.72, long + 0.01),
+                (shape[-1] * 0.55, long * 0.8),
+                (0, long * 0.78),
+            ]
             body = shop.sweep(lathe(profile, contour=lobed(9, 0.05)), segments=36)
             solids.append(Solid(move(body, facing(way), foot), "coral"))
         return solids

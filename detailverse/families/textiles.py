@@ -1,4 +1,5 @@
 """Woven, knitted and quilted things: cushions, baskets, bolsters, balls of yarn, rugs, hassocks."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
@@ -24,7 +25,9 @@ class Textile(Family):
         "trim": Slot(("rope", "beads", "ribs", "grooves"), "fabric"),
     }
 
-    kind: Literal["cushion", "basket", "bolster", "ball of yarn", "rug", "pouffe"] = Field(default="cushion", description="what it is")
+    kind: Literal["cushion", "basket", "bolster", "ball of yarn", "rug", "pouffe"] = Field(
+        default="cushion", description="what it is"
+    )
     size: float = Field(default=0.85, ge=0.7, le=1.0, description="half width")
     fill: float = Field(default=0.4, ge=0.3, le=0.5, description="half thickness of a cushion, flare of a basket")
     square: float = Field(default=0.35, ge=0.1, le=0.7, description="roundness of a cushion's corners")
@@ -39,7 +42,14 @@ class Textile(Family):
         return ("yarn",) if self.kind == "ball of yarn" else ("cloth", "trim")
 
     def build(self, shop: Shop) -> list[Solid]:
-        return {"cushion": self._cushion, "basket": self._basket, "bolster": self._bolster, "ball of yarn": self._yarn, "rug": self._rug, "pouffe": self._pouffe}[self.kind](shop)
+        return {
+            "cushion": self._cushion,
+            "basket": self._basket,
+            "bolster": self._bolster,
+            "ball of yarn": self._yarn,
+            "rug": self._rug,
+            "pouffe": self._pouffe,
+        }[self.kind](shop)
 
     def _cushion(self, shop: Shop) -> list[Solid]:
         contour = polygon(4, self.square)
@@ -72,12 +82,23 @@ class Textile(Family):
         s = np.linspace(0, 1, 30)
         out = r * (1 + (flare - 1) * s**0.8)
         z = -0.6 + (top + 0.5) * s
-        profile = [(0, -0.6), *zip(out, z, strict=True), (out[-1] - 0.06, z[-1]), *zip((out - 0.07)[::-4], z[::-4], strict=True), (0, -0.5)]
+        profile = [
+            (0, -0.6),
+            *zip(out, z, strict=True),
+            (out[-1] - 0.06, z[-1]),
+            *zip((out - 0.07)[::-4], z[::-4], strict=True),
+            (0, -0.5),
+        ]
         body = shop.sweep(lathe(profile, (1, 30)), "cloth")
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
 
         def hoop(radius: float, height: float, thick: float) -> Solid:
-            return Solid(shop.sweep(tube(np.stack([radius * np.cos(a), radius * np.sin(a), 0 * a + height], 1), thick, closed=True), "trim"), "trim")
+            return Solid(
+                shop.sweep(
+                    tube(np.stack([radius * np.cos(a), radius * np.sin(a), 0 * a + height], 1), thick, closed=True), "trim"
+                ),
+                "trim",
+            )
 
         solids = [Solid(body, "cloth"), hoop(float(out[-1]) - 0.03, float(z[-1]), 0.075), hoop(float(out[0]), -0.57, 0.06)]
         if self.handle:
@@ -90,14 +111,21 @@ class Textile(Family):
         r = 0.42 * self.size
         s = np.linspace(0, 1, 12)
         end = r * np.sqrt(np.clip(1 - (1 - s) ** 2, 0, 1)) * 0.85 + 0.15 * r * s
-        profile = [(0, -0.95), *zip(end[1:], -0.93 + 0.13 * s[1:], strict=True), *zip(end[:0:-1], 0.93 - 0.13 * s[:0:-1], strict=True), (0, 0.95)]
+        profile = [
+            (0, -0.95),
+            *zip(end[1:], -0.93 + 0.13 * s[1:], strict=True),
+            *zip(end[:0:-1], 0.93 - 0.13 * s[:0:-1], strict=True),
+            (0, 0.95),
+        ]
         roll = shop.sweep(lathe(profile, (11, 12)), "cloth").rotate([0, 90, 0])
         a = np.linspace(0, 2 * np.pi, 80, endpoint=False)
         solids = [Solid(roll, "cloth")]
         for side in (1, -1):
             ring = np.stack([0 * a + side * 0.81, r * 0.99 * np.cos(a), r * 0.99 * np.sin(a)], 1)
             solids.append(Solid(shop.sweep(tube(ring, 0.045, closed=True), "trim"), "trim"))
-            pleats = [strut((side * 0.94, 0, 0), (side * 0.83, r * 0.9 * np.cos(b), r * 0.9 * np.sin(b)), 0.03, 8) for b in a[::4]]
+            pleats = [
+                strut((side * 0.94, 0, 0), (side * 0.83, r * 0.9 * np.cos(b), r * 0.9 * np.sin(b)), 0.03, 8) for b in a[::4]
+            ]
             tassel = self._tassel(np.array([side * 0.95, 0, 0]), np.array([side * 1.0, 0, 0]))
             solids += [Solid(p, "trim") for p in (*pleats, *tassel)]
         return solids
@@ -132,7 +160,14 @@ class Textile(Family):
         flat = shop.plate(2 * w, long, 0.08, "cloth").rotate([-90, 0, 0])
         solids = [Solid(flat, "cloth")]
         for side in (1, -1):
-            solids.append(Solid(shop.sweep(tube(np.array([[side * w, -long / 2, 0], [side * w, 0, 0], [side * w, long / 2, 0]]), 0.06), "trim"), "trim"))
+            solids.append(
+                Solid(
+                    shop.sweep(
+                        tube(np.array([[side * w, -long / 2, 0], [side * w, 0, 0], [side * w, long / 2, 0]]), 0.06), "trim"
+                    ),
+                    "trim",
+                )
+            )
         turn = np.linspace(0, 2 * np.pi * 2.5, 80)
         r = 0.26 - 0.013 * turn
         spiral = np.stack([long / 2 + r * np.sin(turn), 0.26 - r * np.cos(turn) - 0.02], 1)
@@ -141,7 +176,9 @@ class Textile(Family):
         count = 2 * self.count
         for k in range(count + 1):
             x = -w + 2 * w * k / count
-            solids.append(Solid(strut((x, -long / 2 + 0.02, 0), (x + 0.02 * (-1) ** k, -long / 2 - 0.2, -0.01), 0.026, 8), "trim"))
+            solids.append(
+                Solid(strut((x, -long / 2 + 0.02, 0), (x + 0.02 * (-1) ** k, -long / 2 - 0.2, -0.01), 0.026, 8), "trim")
+            )
             solids.append(Solid(Manifold.sphere(0.045, 12).translate([x, -long / 2 - 0.03, 0]), "trim"))
         return solids
 
@@ -155,9 +192,23 @@ class Textile(Family):
         for height in (-0.44, 0.45):
             ring = np.stack([self.size * 0.76 * np.cos(a), self.size * 0.76 * np.sin(a), 0 * a + height], 1)
             solids.append(Solid(shop.sweep(tube(ring, 0.06, closed=True), "trim"), "trim"))
-        solids.append(Solid(subtract(cylinder(0.12, 0.1, (0, 0, 0.5), segments=32), [cylinder(0.02, 0.1, (x, y, 0.56), segments=10) for x in (0.03, -0.03) for y in (0.03, -0.03)]), "trim"))
-        pleats = [strut((0.08 * np.cos(b), 0.08 * np.sin(b), 0.475), (self.size * 0.68 * np.cos(b), self.size * 0.68 * np.sin(b), 0.465), 0.03, 8) for b in 2 * np.pi * np.arange(2 * self.count) / (2 * self.count)]
+        solids.append(
+            Solid(
+                subtract(
+                    cylinder(0.12, 0.1, (0, 0, 0.5), segments=32),
+                    [cylinder(0.02, 0.1, (x, y, 0.56), segments=10) for x in (0.03, -0.03) for y in (0.03, -0.03)],
+                ),
+                "trim",
+            )
+        )
+        pleats = [
+            strut(
+                (0.08 * np.cos(b), 0.08 * np.sin(b), 0.475),
+                (self.size * 0.68 * np.cos(b), self.size * 0.68 * np.sin(b), 0.465),
+                0.03,
+                8,
+            )
+            for b in 2 * np.pi * np.arange(2 * self.count) / (2 * self.count)
+        ]
         feet = [cylinder(0.07, 0.14, (0.5 * sx, 0.5 * sy, -0.5), segments=20) for sx in (1, -1) for sy in (1, -1)]
         return solids + [Solid(p, "trim") for p in (*pleats, *feet)]
-
-

@@ -1,4 +1,5 @@
 """Vessels: vases, amphorae, urns, bowls, jugs, teapots; hollow, with a foot, a lip, handles, a spout or a lid."""
+# ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 

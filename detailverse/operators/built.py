@@ -1,6 +1,7 @@
 """Masonry and carpentry: bricks, planks, panels, rivets, studs, grooves, hexagons, knurls."""
+# ruff: noqa: D102 - the base class documents its methods
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -57,7 +58,7 @@ class Planks(Operator):
         return np.array([0.008, 0.016, 0.5, 0.984, 0.992])
 
     def height(self, patch: Patch) -> Floats:
-        board = np.floor(patch.u).astype(np.int64)
+        board = np.floor(patch.u).astype(np.int64) % patch.nu
         shift = np.where(board % 2, 0.5, 0.0)
         along = patch.v + shift
         x, y = np.abs(patch.u % 1 - 0.5), along % 1
@@ -220,7 +221,7 @@ class Glyphs(Operator):
         return steps(7)
 
     def height(self, patch: Patch) -> Floats:
-        i, j = np.floor(patch.u).astype(np.int64), np.floor(patch.v).astype(np.int64)
+        i, j = np.floor(patch.u).astype(np.int64) % patch.nu, np.floor(patch.v).astype(np.int64)
         x, y = (patch.u % 1 * 7).astype(np.int64), (patch.v % 1 * 7).astype(np.int64)
         mirrored = np.minimum(x, 6 - x)
         inner = (x > 0) & (x < 6) & (y > 0) & (y < 6)

@@ -1,4 +1,5 @@
 """Natural and worn surfaces: scales, cells, cracks, hammering, quilting, Turing patterns, ridges, erosion."""
+# ruff: noqa: D102 - the base class documents its methods
 
 import functools
 from typing import ClassVar, Literal
