@@ -1,0 +1,95 @@
+"""The Cycles engine against the Warp engine, and how its process fails. Needs Blender's Python for most."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from render import CyclesConfig, RenderConfig, cycles, render
+from versemill.errors import AssetError, MissingDependencyError
+from versemill.views import PASSES
+
+PYTHON = Path(__file__).parents[2] / ".venv-blender/bin/python"
+blender = pytest.mark.skipif(
+    not PYTHON.exists() or subprocess.run([PYTHON, "-c", "import bpy"], capture_output=True, check=False).returncode != 0,
+    reason=f"no Blender: {PYTHON} is missing or can't import bpy; `make blender` installs it",
+)
+SETTINGS = CyclesConfig(python=str(PYTHON))
+
+
+@pytest.fixture(autouse=True)
+def _no_process_left():
+    yield
+    cycles.stop()
+
+
+def test_a_missing_interpreter_says_how_to_get_it(composition, tmp_path):
+    with pytest.raises(MissingDependencyError, match="make blender"):
+        render(composition, RenderConfig(engine="cycles", cycles={"python": str(tmp_path / "python")}))
+    other = tmp_path / "other"
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    with pytest.raises(MissingDependencyError, match="make blender"):
+        render(composition, RenderConfig(engine="cycles", cycles={"python": str(other)}))
+
+
+@blender
+@pytest.mark.slow
+def test_both_engines_give_the_same_passes_and_colour(composition):
+    config = RenderConfig(
+        device="cpu",
+        width=72,
+        height=56,
+        passes=tuple(PASSES),
+        quality="fine",
+        samples=64,
+        denoise=False,
+        cameras={"views": 3, "roll": 20.0},
+        cycles=SETTINGS,
+    )
+    ours = render(composition, config)
+    theirs = render(composition, config.model_copy(update={"engine": "cycles"}))
+    assert theirs.info["device"] == "cycles CPU"
+    both = ours.passes["mask"] & theirs.passes["mask"]
+    assert both.sum() >= 0.998 * (ours.passes["mask"] | theirs.passes["mask"]).sum()
+    near = both & (np.abs(ours.passes["depth"] - theirs.passes["depth"]) < 1e-2)
+    assert near.sum() > 0.995 * both.sum()
+    for name, limit in (("depth", 1e-4), ("position", 1e-4), ("normal", 1e-3), ("geometric_normal", 1e-3)):
+        assert np.abs(ours.passes[name] - theirs.passes[name])[near].mean() < limit, name
+    for name in ("part", "material"):
+        assert (ours.passes[name] == theirs.passes[name])[near].mean() > 0.998, name
+    for name in ("albedo", "metallic_roughness"):
+        assert np.abs(ours.passes[name].astype(int) - theirs.passes[name])[near].mean() < 1.0, name
+    full = (ours.passes["rgb"][..., 3] == 255) & (theirs.passes["rgb"][..., 3] == 255)
+    difference = (ours.passes["rgb"][full].astype(float) - theirs.passes["rgb"][full])[:, :3] / 255
+    assert abs(difference.mean()) < 0.012
+    assert -10 * np.log10((difference**2).mean()) > 28
+
+
+@blender
+@pytest.mark.slow
+def test_a_killed_process_costs_one_asset(composition):
+    config = RenderConfig(engine="cycles", width=16, height=16, samples=1, cameras={"views": 1}, cycles=SETTINGS)
+    first = render(composition, config)
+    process = cycles._running[SETTINGS].process
+    os.kill(process.pid, signal.SIGSTOP)
+    hurried = config.model_copy(update={"cycles": SETTINGS})
+    cycles._running[SETTINGS].config = SETTINGS.model_copy(update={"timeout": 0.5})
+    with pytest.raises(AssetError) as caught:
+        render(composition, hurried)
+    assert caught.value.reason == "cycles_timeout"
+    assert process.poll() is not None
+    again = render(composition, config)
+    assert np.array_equal(again.passes["depth"], first.passes["depth"])
+    assert np.array_equal(again.passes["rgb"], first.passes["rgb"])
+
+
+@blender
+@pytest.mark.slow
+def test_an_absent_compute_device_is_no_silent_fallback(composition):
+    settings = SETTINGS.model_copy(update={"compute": "hip"})
+    with pytest.raises(MissingDependencyError, match="hip"):
+        render(composition, RenderConfig(engine="cycles", width=16, height=16, cycles=settings))
