@@ -6,9 +6,20 @@ validate(dataset_dir, ValidateConfig())  the gate: does a model learn something 
 """
 
 from reconstruction.config import ValidateConfig
-from reconstruction.evaluate import Evaluation, evaluate
+from reconstruction.evaluate import Evaluation, evaluate, evaluate_assets
 from reconstruction.presets import PRESETS, Preset
-from reconstruction.train import train
+from reconstruction.train import train, try_step
 from reconstruction.validate import Verdict, validate
 
-__all__ = ["PRESETS", "Evaluation", "Preset", "ValidateConfig", "Verdict", "evaluate", "train", "validate"]
+__all__ = [
+    "PRESETS",
+    "Evaluation",
+    "Preset",
+    "ValidateConfig",
+    "Verdict",
+    "evaluate",
+    "evaluate_assets",
+    "train",
+    "try_step",
+    "validate",
+]

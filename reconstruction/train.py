@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
@@ -20,6 +21,7 @@ from reconstruction.losses import Loss
 from reconstruction.model import LRM, pool
 from reconstruction.presets import Preset
 from reconstruction.splat import render
+from versemill.camera import intrinsics, look_at
 from versemill.errors import ConfigError, MissingDependencyError, VersemillError
 
 CHECKPOINT, METRICS, CONFIG = "checkpoint.pt", "metrics.jsonl", "config.json"
@@ -220,6 +222,28 @@ def load_model(run_dir: Path, device: torch.device) -> tuple[LRM, Preset]:
     model = LRM(preset).to(device).eval()
     model.load_state_dict(torch.load(run_dir / CHECKPOINT, map_location=device, weights_only=True)["average"])
     return model, preset
+
+
+def try_step(device: str = "auto") -> str:
+    """Trains one step of the smallest preset on noise, as a self-test; says where.
+
+    Raises:
+        MissingDependencyError, ConfigError: see `torch_device`. DivergenceError: the step is not finite.
+    """
+    target = torch_device(device)
+    preset = presets.get("micro")
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, preset.input_views + 1)
+    rgb = torch.rand(*shape, 3, preset.size, preset.size, generator=generator)
+    eyes = torch.randn(shape[1], 3, generator=generator).double().numpy()
+    c2w = torch.tensor(np.stack([look_at(4 * eye / np.linalg.norm(eye)) for eye in eyes]))[None].float()
+    K = torch.tensor(intrinsics(50.0, preset.size, preset.size)).float().expand(*shape, 3, 3)
+    full = torch.ones_like(rgb[:, :, :1])
+    batch = Batch(rgb, full, 4 * full, c2w, K, rgb[:, :1], full[:, :1], c2w[:, :1], K[:, :1])
+    record = State(preset, 0, target).advance(batch.to(target))
+    guard(record, deque(), preset)
+    name = torch.cuda.get_device_name(target) if target.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    return f"trained one step of preset {preset.name} on {name} with torch {torch.__version__}"
 
 
 def torch_device(name: str) -> torch.device:

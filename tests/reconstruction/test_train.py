@@ -21,6 +21,7 @@ from reconstruction.train import (
     load_model,
     schedule,
     torch_device,
+    try_step,
 )
 from versemill.errors import ConfigError, MissingDependencyError
 
@@ -101,6 +102,7 @@ def test_devices_that_are_not_here_are_named() -> None:
         with pytest.raises(MissingDependencyError, match="'cuda'"):
             torch_device("cuda")
     assert torch_device("auto").type in ("cpu", "cuda")
+    assert "one step of preset micro on cpu" in try_step("cpu")
 
 
 def test_the_guard_stops_a_run_that_diverges(toy_preset: Preset) -> None:
