@@ -123,14 +123,15 @@ def arrays(body: Manifold, originals: list[int]) -> tuple[NDArray[np.float32], N
     vertices = np.ascontiguousarray(mesh.vert_properties[:, :3], np.float32)
     faces = np.ascontiguousarray(mesh.tri_verts, np.int32)
     owner = {original: k for k, original in enumerate(originals)}
-    runs = np.diff(np.asarray(mesh.run_index, np.int64)) // 3
+    starts = np.asarray(mesh.run_index, np.int64)
+    runs = (starts[1:] - starts[:-1]) // 3
     parts = np.repeat([owner[int(i)] for i in mesh.run_original_id], runs).astype(np.int32)
     label = components(faces)
     corners = vertices.astype(np.float64)[faces]
     volumes = np.bincount(label, np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))
     kept = (volumes > CRUMB * volumes.sum())[label]
-    used, faces = np.unique(faces[kept], return_inverse=True)
-    return vertices[used], faces.reshape(-1, 3).astype(np.int32), parts[kept]
+    used, renumbered = np.unique(faces[kept], return_inverse=True)
+    return vertices[used], renumbered.reshape(-1, 3).astype(np.int32), parts[kept]
 
 
 def box_uvs(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:

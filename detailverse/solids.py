@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import manifold3d as m3
 import numpy as np
-from manifold3d import Manifold
+from manifold3d import Manifold as Manifold
 from numpy.typing import ArrayLike, NDArray
 
 from detailverse.surfaces import PLAIN, Finish, Ornament, Spine, grid, slab

@@ -6,7 +6,7 @@ finely and exactly while the plain stretches next to it stay coarse, and the mes
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,8 +50,8 @@ class Patch:
 class Ornament(Protocol):
     """What surfaces need of an operator; `registry.Operator` is the implementation."""
 
-    role: Any
-    aspect: Any
+    role: ClassVar[Any]
+    aspect: ClassVar[Any]
     pitch: float
     depth: float
 

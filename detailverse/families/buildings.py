@@ -1,6 +1,7 @@
 """Towers, keeps, pagodas, lighthouses, chapels: walls of masonry, windows, battlements, stepped roofs."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -69,7 +70,7 @@ class Building(Family):
             Solid(self._walls(shop, [(0, -1), (wide * 1.15, -1), (wide * 1.15, -0.94), (0, -0.94)], "", (1, 2)), "cornices")
         ]
         r = wide
-        for k, (low, high) in enumerate(zip(heights[:-1], heights[1:], strict=True)):
+        for k, (low, high) in enumerate(itertools.pairwise(heights)):
             after = r * (0.72 if ziggurat else self.taper)
             leaning = after if self.kind == "lighthouse" else r
             wall = self._walls(shop, [(0, low - 0.02), (r, low - 0.02), (leaning, high), (0, high)], "walls", (1, 2))
@@ -118,7 +119,8 @@ class Building(Family):
         flat = r * (1 + np.cos(np.pi / sides)) / 2 if self._sides() < 32 else r
         face = 2 * flat * np.tan(np.pi / sides)
         width = min(0.24 * face / self.windows * 1.6, 0.55 * tall, 0.18)
-        cuts, fittings = [], []
+        cuts: list[Manifold] = []
+        fittings: list[Manifold] = []
         for side in range(sides):
             for k in range(self.windows):
                 door = ground and side == 0
@@ -177,7 +179,8 @@ class Building(Family):
             return shop.sweep(spine, part).translate([at[0], at[1], 0])
 
         nave = block(half, long, low, low + wall, (0, 0.2))
-        frames, cuts = [], []
+        frames: list[Manifold] = []
+        cuts: list[Manifold] = []
         for side in (1, -1):
             for k in range(3):
                 y = 0.2 + (k - 1) * 0.45

@@ -11,8 +11,20 @@ from detailverse.registry import Family, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, move, strut
 from detailverse.surfaces import Contour, circle, lathe, polygon, tube
 
-SHAFT = (*BORDERS, "fluting", "ribs", "scales", "knurling", "basket_weave", "reaction_diffusion", "hex_grid", "glyphs", "voronoi", "bricks",
-         "panels")  # fmt: skip
+SHAFT = (
+    *BORDERS,
+    "fluting",
+    "ribs",
+    "scales",
+    "knurling",
+    "basket_weave",
+    "reaction_diffusion",
+    "hex_grid",
+    "glyphs",
+    "voronoi",
+    "bricks",
+    "panels",
+)
 
 
 def torus_rows(z: float, radius: float, tube_radius: float) -> list[tuple[float, float]]:
@@ -60,8 +72,16 @@ class Column(Family):
         r = self.radius
         wide = 1.75 * r
         square = polygon(4)
-        plinth = [(0, -1), (wide * 1.2, -1), (wide * 1.2, -0.94), (wide * 1.08, -0.92), (wide * 1.08, foot - 0.06),
-                  (wide * 1.2, foot - 0.04), (wide * 1.2, foot), (0, foot)]  # fmt: skip
+        plinth = [
+            (0, -1),
+            (wide * 1.2, -1),
+            (wide * 1.2, -0.94),
+            (wide * 1.08, -0.92),
+            (wide * 1.08, foot - 0.06),
+            (wide * 1.2, foot - 0.04),
+            (wide * 1.2, foot),
+            (0, foot),
+        ]
         solids = [Solid(shop.sweep(lathe(plinth, (3, 4), square), "pedestal"), "pedestal")]
         base = [(0, foot - 0.01), *torus_rows(foot - 0.01, r * 1.15, 0.05)]
         field = (len(base) - 1, len(base))
@@ -89,8 +109,17 @@ class Column(Family):
 
     def _capital(self, shop: Shop, z: float, r: float) -> list[Solid]:
         if self.kind == "candlestick":
-            cup = [(0, z), (r, z), (r * 2.4, z + 0.06), (r * 2.4, z + 0.1), (r * 1.2, z + 0.12), (r * 1.2, z + 0.3),
-                   (r * 0.8, z + 0.3), (r * 0.8, z + 0.18), (0, z + 0.18)]  # fmt: skip
+            cup = [
+                (0, z),
+                (r, z),
+                (r * 2.4, z + 0.06),
+                (r * 2.4, z + 0.1),
+                (r * 1.2, z + 0.12),
+                (r * 1.2, z + 0.3),
+                (r * 0.8, z + 0.3),
+                (r * 0.8, z + 0.18),
+                (0, z + 0.18),
+            ]
             return [Solid(shop.sweep(lathe(cup, (4, 5)), "capital"), "capital")]
         ring = [(0, z), *torus_rows(z, r, 0.025)]
         wide = 1.55 * r if self.order == "corinthian" else 1.4 * r

@@ -1,6 +1,7 @@
 """Creatures: snakes, fish, turtles, octopuses, beetles, caterpillars; scaled tubes, shells, fins, feelers."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -54,8 +55,14 @@ class Creature(Family):
         }.get(self.kind, self.kind)
 
     def parts(self) -> tuple[str, ...]:
-        return {"snake": ("body", "eyes"), "fish": ("body", "limbs", "eyes"), "turtle": ("shell", "limbs", "body", "eyes"), "octopus": ("body", "limbs", "eyes"),
-                "beetle": ("shell", "body", "limbs", "eyes"), "caterpillar": ("body", "limbs", "eyes")}[self.kind]  # fmt: skip
+        return {
+            "snake": ("body", "eyes"),
+            "fish": ("body", "limbs", "eyes"),
+            "turtle": ("shell", "limbs", "body", "eyes"),
+            "octopus": ("body", "limbs", "eyes"),
+            "beetle": ("shell", "body", "limbs", "eyes"),
+            "caterpillar": ("body", "limbs", "eyes"),
+        }[self.kind]
 
     def build(self, shop: Shop) -> list[Solid]:
         return {
@@ -127,7 +134,7 @@ class Creature(Family):
             bars = [strut(a, b, thick, 8, thick * 0.6) for a, b in rays]
             webs = [
                 hull(np.array([p + [0, e, 0] for p in (*r1, *r2) for e in (0.009, -0.009)]))
-                for r1, r2 in zip(rays, rays[1:], strict=False)
+                for r1, r2 in itertools.pairwise(rays)
             ]
             return [*bars, *webs]
 
@@ -258,7 +265,7 @@ class Creature(Family):
                 bars = [
                     strut(a, b, r0, 12, r1)
                     for (a, b), (r0, r1) in zip(
-                        zip(joints, joints[1:], strict=False), ((0.065, 0.055), (0.055, 0.035), (0.035, 0.025)), strict=True
+                        itertools.pairwise(joints), ((0.065, 0.055), (0.055, 0.035), (0.035, 0.025)), strict=True
                     )
                 ]
                 spikes = [
@@ -273,9 +280,9 @@ class Creature(Family):
                 ]
                 solids += [Solid(b, "limbs") for b in (*bars, *spikes)]
             horn = np.array([(side * 0.08, -1.15, 0.02), (side * 0.2, -1.35, 0.06), (side * 0.14, -1.55, 0.14)])
-            solids += [Solid(strut(a, b, 0.05, 12, 0.03), "limbs") for a, b in zip(horn, horn[1:], strict=False)]
+            solids += [Solid(strut(a, b, 0.05, 12, 0.03), "limbs") for a, b in itertools.pairwise(horn)]
             feeler = np.array([(side * 0.16, -1.12, 0.1), (side * 0.4, -1.3, 0.3), (side * 0.6, -1.3, 0.42)])
-            solids += [Solid(strut(a, b, 0.02, 8), "limbs") for a, b in zip(feeler, feeler[1:], strict=False)]
+            solids += [Solid(strut(a, b, 0.02, 8), "limbs") for a, b in itertools.pairwise(feeler)]
             solids += [
                 Solid(Manifold.sphere(0.04, 12).translate((feeler[-1] + [side * 0.05 * j, 0, 0.02 * j]).tolist()), "limbs")
                 for j in range(3)

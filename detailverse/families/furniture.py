@@ -1,6 +1,7 @@
 """Furniture: chairs, stools, tables, chests, lamps, clocks; turned legs, carved rails, upholstery."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -39,8 +40,14 @@ class Furniture(Family):
 
     def noun(self) -> str:
         legs = f"with {self.turning} legs"
-        return {"chair": f"chair with a {self.back} back", "stool": f"upholstered stool {legs}", "table": f"round table {legs}" if self.count % 2 else f"table {legs}",
-                "chest": "chest with a domed lid and iron bands", "lamp": "table lamp with a pleated shade", "clock": "long-case clock"}[self.kind]  # fmt: skip
+        return {
+            "chair": f"chair with a {self.back} back",
+            "stool": f"upholstered stool {legs}",
+            "table": f"round table {legs}" if self.count % 2 else f"table {legs}",
+            "chest": "chest with a domed lid and iron bands",
+            "lamp": "table lamp with a pleated shade",
+            "clock": "long-case clock",
+        }[self.kind]
 
     def parts(self) -> tuple[str, ...]:
         return {
@@ -130,7 +137,7 @@ class Furniture(Family):
                     (side * (w - 0.06), d + 0.1, top),
                 ]
             )
-            solids += [Solid(strut(a, b, 0.05, 20), "frame") for a, b in zip(post, post[1:], strict=False)]
+            solids += [Solid(strut(a, b, 0.05, 20), "frame") for a, b in itertools.pairwise(post)]
             solids.append(Solid(Manifold.sphere(0.075, 32).translate(post[2].tolist()), "frame"))
         crest = self._rail(shop, 2 * w - 0.1, 0.22, 0.07).rotate([-8, 0, 0]).translate([0, d + 0.08, top - 0.12])
         solids.append(Solid(crest, "rails"))

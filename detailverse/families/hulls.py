@@ -1,6 +1,7 @@
 """Greebled hulls: star ships, stations, engine blocks; plating, pipes, vents, turrets, antennae, engines."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -48,8 +49,16 @@ class Hull(Family):
     def _ship(self, shop: Shop) -> list[Solid]:
         w, h = self.width, self.height
         b = self.bow
-        outline = [(-w * b, -1, 0.35), (w * b, -1, 0.35), (w * 0.8, -0.2, 0.9), (-w * 0.8, -0.2, 0.9), (w, 0.5, 1.0), (-w, 0.5, 1.0),
-                   (w * 0.75, 0.85, 0.8), (-w * 0.75, 0.85, 0.8)]  # fmt: skip
+        outline = [
+            (-w * b, -1, 0.35),
+            (w * b, -1, 0.35),
+            (w * 0.8, -0.2, 0.9),
+            (-w * 0.8, -0.2, 0.9),
+            (w, 0.5, 1.0),
+            (-w, 0.5, 1.0),
+            (w * 0.75, 0.85, 0.8),
+            (-w * 0.75, 0.85, 0.8),
+        ]
         points = [(x, y, s * h * k) for x, y, k in outline for s in (0.3, -0.3)]
         points += [(x * 0.62, y * 0.9 + 0.04, s * h * k) for x, y, k in outline for s in (1, -0.8)]
         hull = Manifold.hull_points(np.array(points))
@@ -57,8 +66,11 @@ class Hull(Family):
         trench = box((w * 3, 3, 0.035), (0, 0, 0))
         hull = subtract(hull, [*(n for n in notch), subtract(trench, [box((w * 1.9 * 0.8, 3, 1))])])
         greebles = self._cover(shop, hull, "top", (0, 0, 1), w, 0.95) + self._cover(shop, hull, "side", (1, 0, 0), h, 0.9)
-        bridge = [box((w * 0.5, 0.3, 0.2), (0, 0.45, h + 0.05), 0.03), box((w * 0.32, 0.2, 0.16), (0, 0.47, h + 0.2), 0.02),
-                  box((w * 0.7, 0.09, 0.07), (0, 0.46, h + 0.3), 0.02)]  # fmt: skip
+        bridge = [
+            box((w * 0.5, 0.3, 0.2), (0, 0.45, h + 0.05), 0.03),
+            box((w * 0.32, 0.2, 0.16), (0, 0.47, h + 0.2), 0.02),
+            box((w * 0.7, 0.09, 0.07), (0, 0.46, h + 0.3), 0.02),
+        ]
         masts = [strut((x, 0.5, h + 0.25), (x, 0.5, h + 0.3 + t), 0.012, 6) for x, t in ((-0.08, 0.2), (0.1, 0.12))]
         spread = np.linspace(-0.62, 0.62, self.engines) * w if self.engines > 1 else np.zeros(1)
         radius = min(0.19, 0.55 * h + 0.05, 0.55 * w * 1.24 / max(self.engines - 1, 1))
@@ -239,7 +251,7 @@ class Hull(Family):
             lift = h + 0.08 + 0.05 * (k % 2)
             path = np.array([(x, y0, h - 0.05), (x, y0, lift), (x, y1 + 0.15, lift), (x, y1 + 0.15, h - 0.05)])
             radius = float(rng.uniform(0.02, 0.04))
-            pipes += [strut(a, b, radius, 14) for a, b in zip(path, path[1:], strict=False)]
+            pipes += [strut(a, b, radius, 14) for a, b in itertools.pairwise(path)]
             pipes += [cylinder(radius * 1.5, 0.04, (x, y, lift), "y", 16) for y in np.linspace(y0 + 0.05, y1 + 0.1, 3)]
         banks = [
             self._engine(shop, 0.11).rotate([90, 0, 0]).translate([side * w * 0.6, float(y), h])

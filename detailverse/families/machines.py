@@ -17,8 +17,17 @@ def gear_outline(teeth: int, radius: float, depth: float, round_tip: float = 0.3
     pitch = 2 * np.pi / teeth
     angle, r = [], []
     for k in range(teeth):
-        for a, out in ((0.0, 0.0), (0.22, 0.0), (0.29, 0.45), (0.36, 0.82), (0.43, 1.0), (0.43 + round_tip * 0.46, 1.0),
-                       (0.64, 0.82), (0.71, 0.45), (0.78, 0.0)):  # fmt: skip
+        for a, out in (
+            (0.0, 0.0),
+            (0.22, 0.0),
+            (0.29, 0.45),
+            (0.36, 0.82),
+            (0.43, 1.0),
+            (0.43 + round_tip * 0.46, 1.0),
+            (0.64, 0.82),
+            (0.71, 0.45),
+            (0.78, 0.0),
+        ):
             angle.append((k + a) * pitch)
             r.append(radius - depth + depth * out)
     return np.stack([np.array(r) * np.cos(angle), np.array(r) * np.sin(angle)], 1)
@@ -83,13 +92,25 @@ class Machine(Family):
         }[self.kind]
 
     def build(self, shop: Shop) -> list[Solid]:
-        return {"gear": self._gear, "flange": self._flange, "heat sink": self._heat_sink, "valve": self._valve,
-                "bearing": self._bearing, "piston": self._piston}[self.kind](shop)  # fmt: skip
+        return {
+            "gear": self._gear,
+            "flange": self._flange,
+            "heat sink": self._heat_sink,
+            "valve": self._valve,
+            "bearing": self._bearing,
+            "piston": self._piston,
+        }[self.kind](shop)
 
     def _sleeve(self, shop: Shop, radius: float, length: float, bore: float, part: str = "hub") -> Manifold:
         c = 0.02
-        profile = [(0, -length / 2), (radius - c, -length / 2), (radius, -length / 2 + c), (radius, length / 2 - c),
-                   (radius - c, length / 2), (0, length / 2)]  # fmt: skip
+        profile = [
+            (0, -length / 2),
+            (radius - c, -length / 2),
+            (radius, -length / 2 + c),
+            (radius, length / 2 - c),
+            (radius - c, length / 2),
+            (0, length / 2),
+        ]
         body = shop.sweep(lathe(profile, (2, 3)), part)
         return subtract(body, [cylinder(bore, length * 2, segments=shop.segments(bore))]) if bore > 0 else body
 
@@ -119,10 +140,14 @@ class Machine(Family):
         profile = [(0, 0), (radius - c, 0), (radius, c), (radius, thick - c), (radius - c, thick), (0, thick)]
         disc = shop.sweep(lathe(profile))
         face = subtract(cylinder(radius * 0.62, 0.05, (0, 0, thick), segments=64), [cylinder(bore, 1, segments=48)])
-        rings = [subtract(cylinder(radius * f, 0.03, (0, 0, thick + 0.025), segments=64),
-                          [cylinder(radius * f - 0.025, 1, segments=64)]) for f in (0.46, 0.54, 0.6)]  # fmt: skip
+        rings = [
+            subtract(
+                cylinder(radius * f, 0.03, (0, 0, thick + 0.025), segments=64), [cylinder(radius * f - 0.025, 1, segments=64)]
+            )
+            for f in (0.46, 0.54, 0.6)
+        ]
         body = subtract(union([disc, face]), [cylinder(bore, 4, segments=48), *rings])
-        heads = [b for b in ring_of(bolt(0.075), bolts, radius * 0.8, thick - 0.005)]
+        heads = list(ring_of(bolt(0.075), bolts, radius * 0.8, thick - 0.005))
         return body, heads
 
     def _flange(self, shop: Shop) -> list[Solid]:
@@ -209,8 +234,16 @@ class Machine(Family):
 
         def race(low: float, high: float) -> Manifold:
             c = 0.03
-            lip = [(low, -t / 2 + c), (low + c, -t / 2), (high - c, -t / 2), (high, -t / 2 + c), (high, t / 2 - c), (high - c, t / 2),
-                   (low + c, t / 2), (low, t / 2 - c)]  # fmt: skip
+            lip = [
+                (low, -t / 2 + c),
+                (low + c, -t / 2),
+                (high - c, -t / 2),
+                (high, -t / 2 + c),
+                (high, t / 2 - c),
+                (high - c, t / 2),
+                (low + c, t / 2),
+                (low, t / 2 - c),
+            ]
             return Manifold.revolve(section(np.array(lip)), 128)
 
         groove = Manifold.revolve(

@@ -1,6 +1,7 @@
 """Phyllotaxis: pine cones, artichokes, succulents, pineapples, cacti, flowers; leaves set by the golden angle."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -170,7 +171,7 @@ class Plant(Family):
         for side, height in ((1, 0.0), (-1, 0.2)):
             stems.append((np.array([side * 0.52, 0, height]), np.array([side * 0.55, 0, height + 0.5]), 0.16))
             elbow = np.array([[side * 0.2, 0, height - 0.08], [side * 0.42, 0, height - 0.1], [side * 0.52, 0, height + 0.02]])
-            solids += [Solid(strut(p, q, 0.13, 24), "leaves") for p, q in zip(elbow, elbow[1:], strict=False)]
+            solids += [Solid(strut(p, q, 0.13, 24), "leaves") for p, q in itertools.pairwise(elbow)]
         spine = [
             strut((0, 0, 0), (t * 0.05, s * 0.05, 0.06), 0.011, 6, 0.004) for t, s in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
         ]
@@ -234,7 +235,7 @@ class Plant(Family):
                 )
         solids = [Solid(s.body.rotate([90, 0, 0]).translate([0, 0, 0.5]), s.part) for s in solids]
         stalk = np.array([(0, 0.0, 0.3), (0, 0.09, 0.1), (0, 0.08, -0.4), (0, 0.0, -1.0)])
-        solids += [Solid(strut(a, b, 0.055, 16), "stem") for a, b in zip(stalk, stalk[1:], strict=False)]
+        solids += [Solid(strut(a, b, 0.055, 16), "stem") for a, b in itertools.pairwise(stalk)]
         leaf = self._leaf(shop, 0.7, 0.4, 0.05, -0.15, 1.3)
         for side, z in ((1, -0.55), (-1, -0.35)):
             solids.append(

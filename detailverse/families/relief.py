@@ -33,8 +33,13 @@ class Relief(Family):
     depth: float = Field(default=0.06, ge=0.045, le=0.08, description="height of the motif")
 
     def noun(self) -> str:
-        motif = {"girih": f"{self.order}-pointed girih stars", "celtic": "Celtic interlace", "rosette": f"a {self.order}-petalled rosette", "fan": "scalloped fans",
-                 "field": "an all-over pattern"}[self.kind]  # fmt: skip
+        motif = {
+            "girih": f"{self.order}-pointed girih stars",
+            "celtic": "Celtic interlace",
+            "rosette": f"a {self.order}-petalled rosette",
+            "fan": "scalloped fans",
+            "field": "an all-over pattern",
+        }[self.kind]
         return f"relief panel of {motif}"
 
     def parts(self) -> tuple[str, ...]:
@@ -125,7 +130,8 @@ class Relief(Family):
 class _Raster:
     """An ornament of one cell that evaluates a motif over the whole panel."""
 
-    role, aspect = "field", 1.0
+    role: ClassVar[str] = "field"
+    aspect: ClassVar[float] = 1.0
 
     def __init__(
         self, motif: object, cell: tuple[float, float], size: tuple[float, float], depth: float, edge: float, single: bool

@@ -1,6 +1,7 @@
 """Kit-bashed robots and vehicles: panelled bodies, jointed limbs, tracks, wheels, antennae, lamps."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -34,8 +35,14 @@ class Robot(Family):
     pose: float = Field(default=0.5, ge=0.0, le=1.0, description="how far arms and barrels are raised")
 
     def noun(self) -> str:
-        return {"biped": f"two-legged robot with a {self.head} head", "tracked": f"tracked robot with a {self.head} head", "walker": f"{2 * self.count}-legged walker",
-                "rover": f"{2 * self.count}-wheeled rover", "tank": "tank", "truck": f"{2 * self.count}-wheeled armoured truck"}[self.kind]  # fmt: skip
+        return {
+            "biped": f"two-legged robot with a {self.head} head",
+            "tracked": f"tracked robot with a {self.head} head",
+            "walker": f"{2 * self.count}-legged walker",
+            "rover": f"{2 * self.count}-wheeled rover",
+            "tank": "tank",
+            "truck": f"{2 * self.count}-wheeled armoured truck",
+        }[self.kind]
 
     def parts(self) -> tuple[str, ...]:
         return ("body", "limbs", "lamps") if self.kind in ("biped", "walker") else ("body", "wheels", "limbs", "lamps")
@@ -199,8 +206,20 @@ class Robot(Family):
 
     def _wheel(self, shop: Shop, r: float, wide: float) -> Manifold:
         """A tyre with a hub, axis along x, its ornament the tread."""
-        profile = [(0, -wide / 2), (0.5 * r, -wide / 2), (0.55 * r, -wide * 0.4), (0.62 * r, -wide / 2), (0.88 * r, -wide / 2), (r, -wide * 0.36),
-                   (r, wide * 0.36), (0.88 * r, wide / 2), (0.62 * r, wide / 2), (0.55 * r, wide * 0.4), (0.5 * r, wide / 2), (0, wide / 2)]  # fmt: skip
+        profile = [
+            (0, -wide / 2),
+            (0.5 * r, -wide / 2),
+            (0.55 * r, -wide * 0.4),
+            (0.62 * r, -wide / 2),
+            (0.88 * r, -wide / 2),
+            (r, -wide * 0.36),
+            (r, wide * 0.36),
+            (0.88 * r, wide / 2),
+            (0.62 * r, wide / 2),
+            (0.55 * r, wide * 0.4),
+            (0.5 * r, wide / 2),
+            (0, wide / 2),
+        ]
         tyre = shop.sweep(lathe(profile, (5, 6)), "wheels")
         bolts = [
             cylinder(0.06 * r, wide + 0.05, (0.33 * r * np.cos(t), 0.33 * r * np.sin(t), 0), segments=6)
@@ -259,10 +278,12 @@ class Robot(Family):
             for y in np.linspace(-0.62, 0.62, self.count):
                 at = np.array([side * (self.width + 0.25), y, -0.52])
                 solids.append(Solid(wheel.translate(at.tolist()), "wheels"))
-                solids += [Solid(strut((side * self.width * 0.9, y * 0.7, -0.18), at + [-side * 0.16, 0, 0.16], 0.04, 12), "limbs"),
-                           Solid(strut(at + [-side * 0.16, 0, 0.16], at, 0.045, 12), "limbs")]  # fmt: skip
+                solids += [
+                    Solid(strut((side * self.width * 0.9, y * 0.7, -0.18), at + [-side * 0.16, 0, 0.16], 0.04, 12), "limbs"),
+                    Solid(strut(at + [-side * 0.16, 0, 0.16], at, 0.045, 12), "limbs"),
+                ]
         arm = np.array([(-0.2, -0.55, -0.1), (-0.25, -0.85, 0.1 + 0.2 * self.pose), (-0.25, -1.05, -0.1)])
-        for a, b in zip(arm, arm[1:], strict=False):
+        for a, b in itertools.pairwise(arm):
             solids += [Solid(m, "limbs") for m in self._limb(shop, a, b, 0.045)]
         return solids
 

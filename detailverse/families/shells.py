@@ -77,10 +77,7 @@ class Shell(Family):
         way /= np.linalg.norm(way)
         hollow = Manifold.sphere(thick * mouth * 0.9, 40).translate((path[-1] + 0.02 * way).tolist())
         body = subtract(body, [hollow])
-        if flat:
-            body = body.rotate([90, 0, 0]).rotate([0, 0, 25])
-        else:
-            body = body.rotate([0, 0, 200 - float(np.degrees(a[-1]))])
+        body = body.rotate([90, 0, 0]).rotate([0, 0, 25]) if flat else body.rotate([0, 0, 200 - float(np.degrees(a[-1]))])
         return [Solid(body, "shell")]
 
     def _urchin(self, shop: Shop) -> list[Solid]:

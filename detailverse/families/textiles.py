@@ -1,6 +1,7 @@
 """Woven, knitted and quilted things: cushions, baskets, bolsters, balls of yarn, rugs, hassocks."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -35,8 +36,12 @@ class Textile(Family):
     handle: bool = Field(default=True, description="a basket has a handle, a rug is folded at one end")
 
     def noun(self) -> str:
-        return {"cushion": "square cushion with a corded edge", "basket": "basket with a handle" if self.handle else "open basket",
-                "bolster": "bolster with tassels", "rug": "rolled rug with a fringe"}.get(self.kind, self.kind)  # fmt: skip
+        return {
+            "cushion": "square cushion with a corded edge",
+            "basket": "basket with a handle" if self.handle else "open basket",
+            "bolster": "bolster with tassels",
+            "rug": "rolled rug with a fringe",
+        }.get(self.kind, self.kind)
 
     def parts(self) -> tuple[str, ...]:
         return ("yarn",) if self.kind == "ball of yarn" else ("cloth", "trim")
@@ -172,7 +177,7 @@ class Textile(Family):
         r = 0.26 - 0.013 * turn
         spiral = np.stack([long / 2 + r * np.sin(turn), 0.26 - r * np.cos(turn) - 0.02], 1)
         rolls = [strut((-w, *p), (w, *p), 0.042, 8) for p in spiral[::2]]
-        solids += [Solid(Manifold.batch_hull([a, b]), "cloth") for a, b in zip(rolls, rolls[1:], strict=False)]
+        solids += [Solid(Manifold.batch_hull([a, b]), "cloth") for a, b in itertools.pairwise(rolls)]
         count = 2 * self.count
         for k in range(count + 1):
             x = -w + 2 * w * k / count

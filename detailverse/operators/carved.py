@@ -98,7 +98,7 @@ class Dentils(Operator):
 
     def height(self, patch: Patch) -> Floats:
         tooth = np.abs(patch.u % 1 - 0.5) < self.width / 2
-        return self.depth * (tooth & (np.abs(patch.v / patch.nv - 0.5) < 0.38))
+        return np.where(tooth & (np.abs(patch.v / patch.nv - 0.5) < 0.38), self.depth, 0.0)
 
 
 @operator("greek_key")

@@ -241,4 +241,4 @@ def test_the_face_budget_is_kept_or_refused():
         build(spec, "fast", 32, face_budget=30)
 
 
-GOLDEN = ""
+GOLDEN = "c914726ec497e0f58a1a3a966576637b66e842518a9b2134e37bca460c835580"
