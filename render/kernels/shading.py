@@ -181,6 +181,7 @@ def shade_fast(
         if below <= 0.0:
             # The environment's share goes by the whole lobe's albedo, so a direction that is lost is folded back.
             way = way - 2.0 * below * lobe.normal
+        way = way - 2.0 * wp.min(wp.dot(way, s.smooth), 0.0) * s.smooth
         found = cast(scene, start, way, FAR, 0.5)
         reach = FAR
         shine = blurred_environment(light, way, 0.5 * s.roughness)
@@ -188,7 +189,7 @@ def shade_fast(
             reach = found.t
             shine = glow(scene, light, found, way)
         total += wp.cw_mul(lobe.albedo, shine)
-        if pdf > 0.0:
+        if pdf > 0.0 and specular_density(lobe, way) == pdf:
             through = specular(lobe, way) / pdf
             total += wp.cw_mul(through, rectangles_along(light, start, way, reach, pdf))
         return total
@@ -243,7 +244,8 @@ def shade_fine(
     choose = draw(key, 3, k, n)
     way = sample_lobes(lobe, choose[0], draw(key, 2, k, n))
     pdf = density(lobe, way)
-    if pdf <= 0.0:
+    # A normal map may point lobes into the surface: such a ray would only meet the point that it left.
+    if pdf <= 0.0 or wp.dot(way, s.smooth) <= 0.0:
         return total
     through = reflect_to(lobe, way) / pdf
     found = cast(scene, start, way, FAR, choose[1])
