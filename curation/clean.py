@@ -286,9 +286,7 @@ def escapes(
     Returns:
         front (N, rays) and back (N, rays), int64, 1 where the ray to that side meets nothing.
     """
-    directions = fibonacci(rays)
-    along = np.einsum("nk,rk->nr", normals, directions)
-    toward = np.where(along >= 0, 1.0, -1.0)[..., None] * directions
+    toward = hemisphere(normals, rays)
     query = MeshQuery(vertices, faces, device)
     sides = []
     for sign in (1.0, -1.0):
@@ -296,6 +294,13 @@ def escapes(
         hits = query.ray_cast(start.reshape(-1, 3), sign * toward.reshape(-1, 3))
         sides.append((hits.faces < 0).reshape(len(points), rays).astype(np.int64))
     return sides[0], sides[1]
+
+
+def hemisphere(normals: NDArray[np.float64], rays: int) -> NDArray[np.float64]:
+    """(N, rays, 3) even directions, each on the side that its normal (N, 3) points to."""
+    directions = fibonacci(rays)
+    along = np.einsum("nk,rk->nr", normals, directions)
+    return np.where(along >= 0, 1.0, -1.0)[..., None] * directions
 
 
 def fibonacci(count: int) -> NDArray[np.float64]:

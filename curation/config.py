@@ -108,6 +108,9 @@ class CurationConfig(Config):
         le=1,
         description="gate: area share of the result farther than 3 voxels from any source surface (caps)",
     )
+    max_blocked: float = Field(
+        default=0.05, ge=0, le=1, description="gate: share of the lines of sight to the source that the result is in the way of"
+    )
     min_normal_consistency: float = Field(
         default=0.85, ge=0, le=1, description="gate: mean |cosine| between the visible source's normals and the result's"
     )

@@ -9,7 +9,7 @@ import manifold3d
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.clean import closed_components, escapes
+from curation.clean import closed_components, escapes, hemisphere
 from curation.config import CurationConfig
 from curation.volumes import shell_surface, winding_surface
 from versemill.curated import Rejected
@@ -287,6 +287,7 @@ def gate(source: Source, surface: Surface, method: str, config: CurationConfig) 
         "chamfer": 0.0,
         "uncovered": 0.0,
         "invented": 0.0,
+        "blocked": 0.0,
         "normal_consistency": 1.0,
     }
     if method == "as_is":
@@ -310,7 +311,10 @@ def gate(source: Source, surface: Surface, method: str, config: CurationConfig) 
     # Caps are counted as invented area, not as distance.
     metrics["chamfer"] = float((there.mean() + back[near_enough].mean()) / 2) if near_enough.any() else float(there.mean())
     metrics["normal_consistency"] = float(consistency.mean())
+    if method in ("capped_union", "winding"):  # the two that may put a lid on something
+        metrics["blocked"] = _blocked(source, query, voxel)
     for name, value, limit, worse in (
+        ("blocked", metrics["blocked"], config.max_blocked, 1),
         ("chamfer", metrics["chamfer"] / voxel, config.max_chamfer, 1),
         ("uncovered", metrics["uncovered"], config.max_uncovered, 1),
         ("invented", metrics["invented"], config.max_invented, 1),
@@ -319,3 +323,24 @@ def gate(source: Source, surface: Surface, method: str, config: CurationConfig) 
         if worse * (value - limit) > 0:
             raise Unsuitable(f"{name} {value:.4g} is beyond {limit:.4g}")
     return metrics
+
+
+def _blocked(source: Source, result: MeshQuery, voxel: float) -> float:
+    """Share of the lines of sight to the source, from outside to either of its sides, that the result is in the way of.
+
+    A lid over a cup hides its inside: views would show one surface and fields describe another.
+    """
+    points, normals = source.samples
+    points, normals = points[:1024], normals[:1024]
+    outer = MeshQuery(source.vertices, source.faces, source.device)
+    free = hidden = 0
+    for sign in (1.0, -1.0):
+        toward = sign * hemisphere(normals, 8)
+        start = points[:, None] + sign * 1e-4 * normals[:, None] + 0 * toward
+        open_to_sky = outer.ray_cast(start.reshape(-1, 3), toward.reshape(-1, 3)).faces < 0
+        rays = toward.reshape(-1, 3)[open_to_sky]
+        if len(rays):
+            # The result may lie a little off the source; only what is farther off than that blocks.
+            hits = result.ray_cast(start.reshape(-1, 3)[open_to_sky] + 3 * voxel * rays, rays)
+            free, hidden = free + len(rays), hidden + int((hits.faces >= 0).sum())
+    return hidden / max(free, 1)

@@ -77,8 +77,9 @@ def holes(v, f, rng):
     return v, f[rng.random(len(f)) > 0.01]
 
 
-def one_big_hole(v, f, rng):
-    return v, f[v[f].mean(1)[:, 2] < 0.9 * v[:, 2].max()]
+def one_hole(v, f, rng):
+    """All faces around one vertex are gone."""
+    return v, f[(f != f[len(f) // 2, 0]).all(1)]
 
 
 def dust(v, f, rng):
@@ -111,7 +112,7 @@ def slivers(v, f, rng):
 # Which share of the base's volume may be lost or gained.
 TOLERANCE = {
     holes: 0.08,
-    one_big_hole: 0.12,
+    one_hole: 0.12,
     cracked: 0.01,
     far_away: 0.01,
     huge: 1e-3,
@@ -121,7 +122,7 @@ TOLERANCE = {
 }  # the small ring lies in the large one's hole
 DEFECTS = [
     flipped, half_flipped, duplicated, double_sided, zero_area, soup, cracked, unreferenced, huge, tiny, far_away, holes,
-    one_big_hole, dust, fin, nested, slivers,
+    one_hole, dust, fin, nested, slivers,
 ]  # fmt: skip
 
 

@@ -208,7 +208,7 @@ def test_curation_decimates_and_closes_holes_where_asked(of_trimesh):
 @needs_meshlab
 def test_the_worker_is_stopped_at_its_deadline():
     bunny = trimesh.creation.icosphere(6)
-    with pytest.raises(AssetError, match="longer than 0.05 s") as caught:
+    with pytest.raises(AssetError, match=r"longer than 0\.05 s") as caught:
         meshlab.run({"name": "remesh", "length": 0.001, "crease": 30.0}, bunny.vertices, bunny.faces, 0.05)
     assert caught.value.reason == "meshlab_timeout"
 

@@ -88,21 +88,30 @@ def test_many_bodies_agree_with_a_voxel_oracle(of_trimesh, joined, placed):
     assert (mesh.contains(points) == inside).mean() > 0.999
 
 
-def test_holes_are_capped_flat(of_trimesh):
-    box = trimesh.creation.box((2, 2, 2))
-    top = box.face_normals[:, 2] > 0.9
-    opened = trimesh.Trimesh(box.vertices, box.faces[~top], process=False)
-    curated = curate(of_trimesh(opened), CurationConfig())
+def test_small_holes_are_capped_flat(of_trimesh):
+    box = trimesh.creation.box((2, 2, 2)).subdivide().subdivide().subdivide()
+    gone = (np.abs(box.triangles_center[:, :2]) < 0.25).all(1) & (box.triangles_center[:, 2] > 0.9)
+    assert gone.sum() == 8
+    curated = curate(of_trimesh(trimesh.Trimesh(box.vertices, box.faces[~gone], process=False)), CurationConfig())
     assert curated.methods["watertight"] == "capped_union"
     assert surface(curated).volume == pytest.approx(8.0, rel=1e-5)
-    assert curated.metrics["watertight"]["invented"] == pytest.approx(1 / 6, abs=0.03)
+    assert 0 < curated.metrics["watertight"]["blocked"] < 0.02
+
+
+def test_a_box_without_a_lid_is_not_given_one(of_trimesh):
+    box = trimesh.creation.box((2, 2, 2))
+    opened = trimesh.Trimesh(box.vertices, box.faces[box.face_normals[:, 2] < 0.9], process=False)
+    curated = curate(of_trimesh(opened), SMALL)
+    assert curated.methods["watertight"] == "shell"
+    assert any("blocked" in tried["reason"] for tried in curated.methods["tried"])
+    assert not surface(curated).contains([[0.0, 0.0, 0.0]])[0]
 
 
 def test_an_open_cup_becomes_a_shell_that_stays_open(of_trimesh):
     cup = trimesh.creation.cylinder(0.5, 2.0, sections=48)
     wall = np.abs(cup.face_normals[:, 2]) < 0.5
     tube = trimesh.Trimesh(cup.vertices, cup.faces[wall], process=False)
-    curated = curate(of_trimesh(tube), SMALL.model_copy(update={"max_invented": 0.1}))
+    curated = curate(of_trimesh(tube), SMALL)
     mesh = surface(curated)
     assert curated.methods["watertight"] == "shell"
     assert mesh.body_count == 1

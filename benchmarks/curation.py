@@ -1,0 +1,230 @@
+"""Curation: accuracy and time of signed distances, watertight methods side by side with peers, the cost of an asset."""
+
+import importlib
+from collections.abc import Callable
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from benchmarks.common import Benchmark, Table, measure
+from curation import CurationConfig, FieldsConfig, curate, meshlab, sample
+from curation.clean import clean, closed_components
+from curation.volumes import winding_surface
+from curation.watertight import METHODS, Source, Unsuitable, Watertight, make_watertight
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.curated import Rejected
+from versemill.errors import VersemillError
+from versemill.materials.material import Material
+from versemill.mesh import components, sharp_edges
+from versemill.queries import MeshQuery
+
+Points = NDArray[np.float64]
+PEER = "pymeshlab 2025.7 alpha wrap (1 %/0.1 %), point-cloud-utils 0.34 (resolution 20k)"
+
+
+def _asset(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Asset:
+    n = len(faces)
+    return Asset(
+        np.asarray(vertices, np.float32),
+        np.asarray(faces, np.int32),
+        np.zeros((n, 3, 2), np.float32),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
+        (Material(),),
+        ("all",),
+    ).normalized()
+
+
+def _sphere(p: Points) -> Points:
+    return np.linalg.norm(p, axis=1) - 1
+
+
+def _box(p: Points, half: tuple[float, float, float] = (1.0, 0.75, 0.5)) -> Points:
+    q = np.abs(p) - half
+    return np.linalg.norm(np.maximum(q, 0), axis=1) + np.minimum(q.max(1), 0)
+
+
+def _torus(p: Points) -> Points:
+    return np.hypot(np.hypot(p[:, 0], p[:, 1]) - 0.7, p[:, 2]) - 0.3
+
+
+def _csg() -> tuple[trimesh.Trimesh, Callable[[Points], Points]]:
+    """A box and a ball joined; the smaller of the two distances is exact outside, and its sign everywhere."""
+    ball = trimesh.creation.icosphere(6, 0.55)
+    ball.apply_translation((0.45, 0.0, 0.4))
+    joined = trimesh.boolean.union([trimesh.creation.box((1.9, 1.2, 0.8)), ball], engine="manifold")
+    return joined, lambda p: np.minimum(_box(p, (0.95, 0.6, 0.4)), np.linalg.norm(p - [0.45, 0.0, 0.4], axis=1) - 0.55)
+
+
+def _distances(quick: bool) -> tuple[Table, dict[str, float]]:
+    table = Table(
+        "Signed distance against the analytic one (half the points near the surface; longest side 2)",
+        ["shape", "faces", "points", "largest error", "of longest side", "wrong signs off 1e-4 of side", "core-s"],
+    )
+    box = trimesh.creation.box((2.0, 1.5, 1.0))
+    box = trimesh.Trimesh(*trimesh.remesh.subdivide_to_size(box.vertices, box.faces, 0.023))
+    shapes: dict[str, tuple[trimesh.Trimesh, Callable[[Points], Points]]] = {
+        "sphere": (trimesh.creation.icosphere(7 if not quick else 6), _sphere),
+        "box": (box, _box),
+        "torus": (trimesh.creation.torus(0.7, 0.3, 320, 160), _torus),
+        "box + ball": _csg(),
+    }
+    count = 50_000 if quick else 500_000
+    figures: dict[str, float] = {}
+    rng = np.random.default_rng(0)
+    for name, (mesh, exact) in shapes.items():
+        surface = trimesh.sample.sample_surface(mesh, count // 2, seed=0)[0]
+        near = surface + rng.normal(size=surface.shape) * np.where(np.arange(len(surface)) % 2, 0.01, 0.001)[:, None]
+        points = np.concatenate([near, rng.uniform(-1.05, 1.05, (count - len(near), 3))])
+        with measure() as span:
+            found = MeshQuery(mesh.vertices, mesh.faces, winding=True).signed_distance(points)
+        truth = exact(points.astype(np.float32).astype(np.float64))
+        compared = truth > 0 if name == "box + ball" else np.ones(len(points), bool)
+        error = float(np.abs(found - truth)[compared].max())
+        wrong = int(((np.sign(found) != np.sign(truth)) & (np.abs(truth) > 2e-4)).sum())
+        table.rows.append([name, len(mesh.faces), count, f"{error:.1e}", f"{error / 2:.1e}", wrong, f"{span.cpu:.2f}"])
+        key = name.replace(" + ", "_")
+        figures |= {f"sdf_{key}_error": error / 2, f"sdf_{key}_wrong_signs": float(wrong), f"sdf_{key}_seconds": span.cpu}
+    return table, figures
+
+
+def _soup() -> trimesh.Trimesh:
+    rng = np.random.default_rng(0)
+    makers = (
+        lambda: trimesh.creation.icosphere(4),
+        lambda: trimesh.creation.torus(1.0, 0.35, 64, 32),
+        lambda: trimesh.creation.cylinder(0.5, 1.5, sections=128),
+    )
+    parts = []
+    for i in range(9):
+        part = makers[i % 3]()
+        part.apply_scale(rng.uniform(0.2, 0.6))
+        part.apply_transform(trimesh.transformations.random_rotation_matrix(rng.random(3)))
+        part.apply_translation(rng.uniform(-0.5, 0.5, 3))
+        parts.append(part)
+    return trimesh.util.concatenate(parts)
+
+
+def _car() -> trimesh.Trimesh:
+    parts = [trimesh.creation.box((2.0, 0.9, 0.4))]
+    for x in (-0.65, 0.65):
+        for y in (-0.45, 0.45):
+            wheel = trimesh.creation.cylinder(0.22, 0.12, sections=64)
+            wheel.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
+            wheel.apply_translation((x, 1.25 * y, -0.45))
+            parts.append(wheel)
+    return trimesh.util.concatenate(parts)
+
+
+def _cup() -> trimesh.Trimesh:
+    cup = trimesh.creation.cylinder(0.6, 1.6, sections=96).subdivide().subdivide()
+    return trimesh.Trimesh(cup.vertices, cup.faces[cup.triangles_center[:, 2] < 0.79], process=False)
+
+
+def _sheet() -> trimesh.Trimesh:
+    n = 60
+    x, y = np.meshgrid(np.linspace(-1, 1, n), np.linspace(-1, 1, n), indexing="ij")
+    i = np.arange(n * n).reshape(n, n)
+    quads = np.stack([i[:-1, :-1], i[1:, :-1], i[1:, 1:], i[:-1, 1:]], -1).reshape(-1, 4)
+    vertices = np.stack([x, y, 0.2 * np.sin(3 * x) * np.cos(2 * y)], -1).reshape(-1, 3)
+    return trimesh.Trimesh(vertices, np.concatenate([quads[:, :3], quads[:, [0, 2, 3]]]), process=False)
+
+
+def _pcu(vertices: Points, faces: NDArray[np.integer]) -> tuple[Points, NDArray[np.integer]]:
+    return importlib.import_module("point_cloud_utils").make_mesh_watertight(vertices, faces, 20_000)
+
+
+def _wrap(vertices: Points, faces: NDArray[np.integer]) -> tuple[Points, NDArray[np.integer]]:
+    found = meshlab.run({"name": "alpha_wrap", "alpha": 1.0, "offset": 0.1}, vertices, faces, 300)
+    return found["vertices"], found["faces"]
+
+
+def _row(source: Source, vertices: Points, faces: NDArray[np.integer]) -> tuple[float, float, int, float]:
+    """Two-way mean distance to the visible source, normal consistency, bodies, kept share of the sharp-edge length."""
+    seen, normals = source.visible
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    there, near, _ = MeshQuery(vertices, faces).closest(seen)
+    points = trimesh.sample.sample_surface(mesh, 20_000, seed=0)[0]
+    back = MeshQuery(source.vertices, source.faces).closest(points)[0]
+    consistency = float(np.abs((mesh.face_normals[near] * normals).sum(1)).mean())
+    kept = 1.0
+    edges = sharp_edges(source.vertices, source.faces)
+    if len(edges):
+        ends = source.vertices[edges].astype(np.float64)
+        middles = ends.mean(1)
+        middles = middles[MeshQuery(vertices, faces).closest(middles)[0] < 0.02]  # those that are not hidden inside
+        found = mesh.vertices[sharp_edges(np.asarray(vertices), np.asarray(faces))]
+        dense = (found[:, :1] * np.linspace(0, 1, 20)[:, None] + found[:, 1:] * np.linspace(1, 0, 20)[:, None]).reshape(-1, 3)
+        kept = float((cKDTree(dense).query(middles)[0] < 0.01).mean()) if len(dense) and len(middles) else 0.0
+    return float((there.mean() + back.mean()) / 2), consistency, int(components(np.asarray(faces)).max()) + 1, kept
+
+
+def _watertight(quick: bool) -> tuple[Table, dict[str, float]]:
+    table = Table(
+        "Watertight surfaces (longest side 2; chamfer: mean two-way distance to the visible source)",
+        ["input", "method", "faces", "core-s", "chamfer", "normals", "bodies", "sharp kept"],
+    )
+    config = CurationConfig(resolution=128 if quick else 256)
+    figures: dict[str, float] = {}
+    for name, mesh in (("soup", _soup()), ("car", _car()), ("cup", _cup()), ("sheet", _sheet())):
+        asset, _ = clean(_asset(mesh.vertices, mesh.faces), 1e-6, 0.005)
+        vertices, faces = asset.vertices, asset.faces
+        label = components(faces)
+        source = Source(vertices, faces, label, closed_components(faces, label), seeds.stream(0, 0, "benchmark"), "cpu")
+        with measure() as span:
+            chosen = make_watertight(vertices, faces, seeds.stream(0, 0, "benchmark"), config)
+        assert isinstance(chosen, Watertight)
+        method = chosen.methods["watertight"]
+        answers = [(f"versemill: {method} (chosen)", span.cpu, (chosen.vertices.astype(np.float64), chosen.faces))]
+        others: dict[str, Callable] = {}
+        if name == "soup":
+            others["versemill: winding"] = lambda s=source: METHODS["winding"](s, config)
+        others["pymeshlab alpha wrap"] = lambda v=vertices, f=faces: _wrap(v.astype(np.float64), f)
+        others["point-cloud-utils"] = lambda v=vertices, f=faces: _pcu(v.astype(np.float64), f)
+        for other, make in others.items():
+            try:
+                with measure() as span:
+                    result = make()
+            except (VersemillError, ImportError, Unsuitable) as error:
+                table.rows.append([name, other, f"not run: {error}", "", "", "", "", ""])
+                continue
+            answers.append((other, span.cpu, (np.asarray(result[0], np.float64), np.asarray(result[1]))))
+        for who, seconds, surface in answers:
+            chamfer, normals, bodies, sharp = _row(source, *surface)
+            cells = [f"{seconds:.2f}", f"{chamfer:.6f}", f"{normals:.3f}", bodies, f"{sharp:.0%}"]
+            table.rows.append([name, who, len(surface[1]), *cells])
+            key = f"{name}_{who.split(':')[-1].split('(')[0].strip().replace(' ', '_').replace('-', '_')}"
+            figures |= {f"{key}_seconds": seconds, f"{key}_chamfer": chamfer, f"{key}_sharp_kept": sharp}
+    return table, figures
+
+
+def _whole() -> tuple[Table, dict[str, float]]:
+    """An already watertight asset of 40k faces through curation and sampling with the default counts."""
+    mesh = trimesh.creation.torus(0.7, 0.3, 200, 100)
+    asset = _asset(mesh.vertices, mesh.faces)
+    with measure() as first:
+        curated = curate(asset, CurationConfig())
+    assert not isinstance(curated, Rejected)
+    with measure() as second:
+        fields = sample(curated, FieldsConfig())
+    points = len(fields.surface) + len(fields.near_points) + len(fields.vol_points) + len(fields.sharp_near_points)
+    table = Table("A watertight asset of 40k faces, default settings", ["step", "core-s", "points"])
+    table.rows = [["curate", f"{first.cpu:.2f}", ""], ["sample", f"{second.cpu:.2f}", points]]
+    return table, {"curate_40k_seconds": first.cpu, "sample_40k_seconds": second.cpu}
+
+
+def run(quick: bool) -> Benchmark:
+    """Everything above; kernels are loaded before the first clock starts."""
+    ball = trimesh.creation.icosphere(2)
+    warm = MeshQuery(ball.vertices, ball.faces, winding=True)
+    warm.signed_distance(ball.vertices)
+    winding_surface(warm, ball.vertices.min(0), ball.vertices.max(0), 0.1)
+    tables: list[Table] = []
+    figures: dict[str, float] = {}
+    for table, found in (_distances(quick), _watertight(quick), _whole()):
+        tables.append(table)
+        figures |= found
+    return Benchmark(tables, figures, PEER)
