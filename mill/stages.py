@@ -7,7 +7,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -65,6 +65,15 @@ class Made:
 
     outcome: pa.Table | Rejected
     seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What became of it, JSON-able: the rejection, or the row's `meta` without its long texts; and the seconds."""
+        if isinstance(self.outcome, Rejected):
+            return {"status": "rejected", **asdict(self.outcome), "seconds": self.seconds}
+        meta = self.outcome.select(["meta"]).to_pylist()[0]["meta"]
+        short = {name: value for name, value in meta.items() if name not in ("provenance", "metrics", "methods")}
+        return {"status": "row", **short, "seconds": self.seconds}
 
 
 @dataclass

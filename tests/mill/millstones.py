@@ -99,7 +99,7 @@ def fault(config: TrivialConfig, index: int, note: Note) -> None:
     if kind == "hang":  # native code that holds the interpreter lock and hears no signal handler
         ctypes.PyDLL(None).sleep(10**6)
     if kind == "memory":
-        hoard = bytearray(os.urandom(2**20)) * 700
+        hoard = bytearray(os.urandom(2**20)) * 600
         time.sleep(60)
         del hoard
     if kind == "disk":

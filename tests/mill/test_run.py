@@ -60,7 +60,7 @@ def test_a_complete_dataset_costs_nothing(two_workers, trivial, tmp_path):
 
 
 def test_each_fault_costs_its_own_asset_alone(two_workers, trivial, tmp_path):
-    limits = ["run.deadline_s=2", "run.memory_mb=700"]
+    limits = ["run.deadline_s=6", "run.memory_mb=500"]
     run(trivial(), tmp_path / "undisturbed")
     faults = {3: "raise", 9: "abort", 11: "hang", 13: "memory", 18: "segfault", 20: "exit", 33: "once abort", 34: "once raise"}
     summary = run(trivial(faults=faults, overrides=limits), tmp_path / "faulty")
