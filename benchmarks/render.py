@@ -8,7 +8,7 @@ from trimesh.ray.ray_pyembree import RayMeshIntersector
 
 import zeroverse
 from benchmarks.common import Benchmark, Span, Table, measure
-from render import KERNELS, CyclesConfig, RenderConfig, render
+from render import KERNELS, CameraConfig, CyclesConfig, RenderConfig, render
 from versemill import mesh
 from versemill.asset import Asset
 from versemill.camera import Camera
@@ -26,7 +26,8 @@ def run(quick: bool) -> Benchmark:
     compile_kernels(KERNELS, device)
     assets = [zeroverse.generate(zeroverse.ZeroverseConfig(), 7, k) for k in range(2 if quick else 8)]
     render(assets[0], RenderConfig(width=16, height=16))
-    tables, figures = [], {}
+    tables: list[Table] = []
+    figures: dict[str, float] = {}
 
     agreement = Table("Geometry passes against Embree", ["asset", "mask IoU", "normal, degrees", "depth", "left out"])
     rows = [_agreement(asset, 128 if quick else 256, device) for asset in assets]
@@ -43,13 +44,13 @@ def run(quick: bool) -> Benchmark:
     title = f"{views} views of {size}² of {len(asset.faces)} faces on {device}, passes {', '.join(PASSES)}, no encoding"
     cost = Table(title, ["engine", "core-s", "core-s per view", "views per s", "times less than the paper"])
     for quality in ("fast", "fine"):
-        span, made = _timed(asset, RenderConfig(width=size, height=size, quality=quality, cameras={"views": views}))
+        span, made = _timed(asset, RenderConfig(width=size, height=size, quality=quality, cameras=CameraConfig(views=views)))
         figures |= {f"{quality}_core_seconds": span.cpu, f"{quality}_views_per_second": len(made.cameras) / span.wall}
         cost.rows.append([f"warp {quality}", *_row(span, views)])
     python = CyclesConfig().python
     if Path(python).exists():
         few = 1 if quick else 2
-        config = RenderConfig(engine="cycles", width=size, height=size, samples=16, cameras={"views": few})
+        config = RenderConfig(engine="cycles", width=size, height=size, samples=16, cameras=CameraConfig(views=few))
         render(asset, config.model_copy(update={"width": 16, "height": 16}))
         # Cycles' process is another one: its clock is read while it lives.
         span, _ = _timed(asset, config, worker=True)
@@ -83,7 +84,7 @@ def _row(span: Span, views: int) -> list[float]:
 def _agreement(asset: Asset, size: int, device: str) -> tuple[float, float, float, float]:
     """Mask IoU, mean normal and depth difference where both engines see one surface, and the share where they don't."""
     config = RenderConfig(
-        device=device, width=size, height=size, passes=("mask", "depth", "geometric_normal"), cameras={"views": 4}
+        device=device, width=size, height=size, passes=("mask", "depth", "geometric_normal"), cameras=CameraConfig(views=4)
     )
     made = render(asset, config)
     embree = RayMeshIntersector(trimesh.Trimesh(asset.vertices, asset.faces, process=False))

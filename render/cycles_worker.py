@@ -327,7 +327,7 @@ def main() -> None:
                 job = {name: stored[name] for name in stored.files}
             job |= json.loads(str(job.pop("settings")))
             arrays, device = render_job(job)
-            np.savez(order["answer"], **arrays)
+            np.savez(order["answer"], **arrays)  # type: ignore[arg-type]
             reply = {"ok": True, "device": device, "version": bpy.app.version_string}
         except NoDeviceError as error:
             reply = {"ok": False, "kind": "device", "message": str(error)}
