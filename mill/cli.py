@@ -18,9 +18,9 @@ EXIT_CODES = (
 GROUPS = {
     "Datasets": (
         datasets.list_, datasets.run, datasets.status, datasets.verify, datasets.retry, datasets.regenerate,
-        datasets.extend, datasets.debug, datasets.diff, datasets.report,
+        datasets.extend, datasets.debug, datasets.diff, datasets.export, datasets.report,
     ),
-    "Assets": (assets.preview, assets.specs, assets.curate, assets.doctor),
+    "Assets": (assets.preview, assets.specs, assets.curate, assets.score, assets.doctor),
     "Models": (models.train, models.evaluate, models.validate),
 }  # fmt: skip
 

@@ -15,6 +15,8 @@ import numpy as np
 import versemill
 from versemill.errors import VersemillError
 
+NEEDS_DRIVER = "an NVIDIA GPU with driver R580 or later (with an older one, CUDA 12: pip install 'warp-lang<1.18')"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -36,7 +38,7 @@ def examine() -> Iterator[Finding]:
         ("packages", _packages, "make setup"),
         ("machine", _machine, ""),
         ("render: warp, cpu", lambda: _render("warp", "cpu"), "make setup"),
-        ("render: warp, cuda", _render_cuda, "install an NVIDIA driver (R580 or later for warp-lang 1.18+, else warp-lang<=1.17)"),
+        ("render: warp, cuda", _render_cuda, NEEDS_DRIVER),
         ("render: cycles", _cycles, "make blender"),
         ("meshlab worker", _meshlab, "pip install 'versemill[meshlab]' and apt-get install libgl1 libopengl0"),
         ("torch", _torch, "make setup"),
@@ -63,8 +65,9 @@ def _packages() -> Finding:
 def _machine() -> Finding:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    detail = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores usable, {memory:.0f} GiB memory, {free:.0f} GiB free on this disk"
-    return Finding("machine", "ok" if free > 1 else "broken", detail, "" if free > 1 else "free some disk space")
+    cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores usable"
+    detail = f"{cores}, {memory:.0f} GiB memory, {free:.0f} GiB free on this disk"
+    return Finding("machine", "ok" if free > 1 else "broken", detail, "free some disk space")
 
 
 def _render(engine: Literal["warp", "cycles"], device: str) -> Finding:
@@ -73,7 +76,8 @@ def _render(engine: Literal["warp", "cycles"], device: str) -> Finding:
     from zeroverse import ZeroverseConfig, generate
 
     asset = generate(ZeroverseConfig(texture_size=64), seed=0, index=0)
-    config = RenderConfig.model_validate({"engine": engine, "device": device, "width": 64, "height": 64, "cameras": {"views": 2}})
+    settings = {"engine": engine, "device": device, "width": 64, "height": 64, "cameras": {"views": 2}}
+    config = RenderConfig.model_validate(settings)
     started = time.perf_counter()
     views = render(asset, config)
     seconds = time.perf_counter() - started
@@ -92,7 +96,7 @@ def _render_cuda() -> Finding:
     name = "render: warp, cuda"
     wp.init()
     if not wp.is_cuda_available():
-        return Finding(name, "missing", "no CUDA device that Warp can use; the CPU renders", "needs an NVIDIA GPU, driver R580 or later")
+        return Finding(name, "missing", "no CUDA device that Warp can use; the CPU renders", NEEDS_DRIVER)
     return _render("warp", "cuda")
 
 

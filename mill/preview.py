@@ -54,7 +54,7 @@ def write(
     elif not Path(source).is_file():
         raise ConfigError(f"'{source}' is neither zeroverse, detailverse nor a mesh file")
     else:
-        assets = iter([curation.load(Path(source)).normalized()])
+        assets = (curation.load(path).normalized() for path in (Path(source),))
     first = next(assets)
     if count == 1:
         sheet = passes_sheet(first, render(first, _render_config(resolution, 4)))

@@ -5,11 +5,16 @@ evaluate(out, dataset_dir)               metrics beside their baselines, a pictu
 validate(dataset_dir, ValidateConfig())  the gate: does a model learn something from this dataset?
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from reconstruction.config import ValidateConfig
-from reconstruction.evaluate import Evaluation, evaluate, evaluate_assets
 from reconstruction.presets import PRESETS, Preset
-from reconstruction.train import train, try_step
-from reconstruction.validate import Verdict, validate
+
+if TYPE_CHECKING:
+    from reconstruction.evaluation import Evaluation, evaluate, evaluate_assets
+    from reconstruction.gate import Verdict, validate
+    from reconstruction.training import train, try_step
 
 __all__ = [
     "PRESETS",
@@ -23,3 +28,19 @@ __all__ = [
     "try_step",
     "validate",
 ]
+_HOMES = {
+    "Evaluation": "evaluation",
+    "evaluate": "evaluation",
+    "evaluate_assets": "evaluation",
+    "train": "training",
+    "try_step": "training",
+    "Verdict": "gate",
+    "validate": "gate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads torch only when something is trained or evaluated; configuration and help don't wait for it."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"reconstruction.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'reconstruction' has no attribute '{name}'")

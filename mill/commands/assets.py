@@ -101,6 +101,24 @@ def curate(
     raise typer.Exit(1 if rejected else 0)
 
 
+def score(
+    what: Annotated[str, typer.Argument(metavar="fit", help="What to do.", show_default=False)],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS.csv", help="Columns: metrics, score.", show_default=False)],
+    target: Annotated[Path, typer.Option("--out", metavar="HEAD.json", help="Where the fitted head goes.")] = Path("head.json"),
+) -> None:
+    """Fit the quality score to your own marks from 1 to 5 of meshes that `versemill curate` has measured.
+
+    Example: versemill score fit labels.csv --out head.json
+    """
+    from curation.scores import fit_labels
+    from versemill.errors import ConfigError
+
+    if what != "fit":
+        raise ConfigError(f"'{what}' is not something to do with scores; type: versemill score fit LABELS.csv")
+    fit_labels(labels).save(target)
+    out.print(f"wrote {target}; use it with --set score_head={target}")
+
+
 def doctor(as_json: AsJson = False) -> None:
     """Try every engine, device and library for real; say what was used, what is missing and the line that fixes it.
 

@@ -1,4 +1,4 @@
-"""Commands on datasets: list, run, status, verify, retry, regenerate, extend, debug, diff, report."""
+"""Commands on datasets: list, run, status, verify, retry, regenerate, extend, debug, diff, export, report."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -170,6 +170,35 @@ def diff(
     if not lines:
         out.print("equal: the same config, and every shard has the same SHA-256")
     raise typer.Exit(1 if lines else 0)
+
+
+def export(
+    directory: Dataset,
+    format: Annotated[str | None, typer.Option(metavar="F", help="Which format; leave it out to see them all.")] = None,
+    target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Where the export goes.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only train, val or test.", show_default="all")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; each takes whole shards.")] = 1,
+) -> None:
+    """Write a dataset in the files that other people's training code reads; the same command goes on where it was.
+
+    Example: versemill export out/quickstart --format webdataset --to out/wds
+    """
+    from mill.progress import steps
+    from shards import export as exports
+
+    if format is None:
+        table = Table("format", "who reads it", box=None)
+        for name, kind in exports.formats().items():
+            table.add_row(f"[bold]{name}[/bold]", kind.summary)
+        out.print(table)
+        return
+    if target is None:
+        raise ConfigError("an export needs its folder: --to OUT")
+    with steps(f"exporting {format}") as progress:
+        done = exports.export(
+            _place(directory), format, target, split=split, workers=workers, progress=lambda k, n: progress(k, n, {})
+        )
+    out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
 
 
 def report(directory: Dataset) -> None:

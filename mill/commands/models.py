@@ -1,14 +1,18 @@
 """Commands on models: train, evaluate, validate."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from mill.commands.common import AsJson, Dataset, out, print_json
+from mill.progress import steps
 from versemill.errors import ConfigError
 
 MODELS = ("reconstruction",)
+METRICS = ("psnr", "ssim", "lpips", "iou", "depth")
 
 
 def train(
@@ -16,7 +20,7 @@ def train(
     directory: Dataset,
     run_dir: Annotated[Path, typer.Option("--out", metavar="RUN", help="Where checkpoints go.", show_default=False)],
     preset: Annotated[str, typer.Option(help="micro, tiny, small, base, paper: sizes, hardware and time.")] = "micro",
-    seed: Annotated[int, typer.Option(help="Training seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train a bundled model on a dataset's train split; the same command resumes from the last checkpoint.
@@ -27,27 +31,48 @@ def train(
 
     if model not in MODELS:
         raise ConfigError(f"unknown model '{model}'; the models are: {', '.join(MODELS)}")
-    print_json(reconstruction.train(directory, preset, run_dir, seed=seed, device=device))
+    with steps(f"training {preset}") as progress:
+        print_json(reconstruction.train(directory, preset, run_dir, seed=seed, device=device, progress=progress))
 
 
 def evaluate(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `versemill train` wrote.", show_default=False)],
-    directory: Dataset,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    targets: Annotated[
+        list[Path], typer.Argument(metavar="DIR|FILES...", help="A dataset, or mesh files.", show_default=False)
+    ],
+    dataset: Annotated[Path | None, typer.Option(metavar="DIR", help="With mesh files: the dataset trained on.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="train, val, test; repeatable.", show_default="val test")] = None,
     views: Annotated[int, typer.Option(help="Input views: 4 or 8.")] = 4,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Score a trained model on held-out assets, beside the mean image, the nearest view and the visual hull.
+    """Score a trained model on held-out assets or on meshes, beside the mean image, the nearest view and the visual hull.
 
-    Example: versemill evaluate out/run out/quickstart --split test
+    Examples:
+
+    versemill evaluate out/run out/quickstart --split test
+
+    versemill evaluate out/run chair.glb bunny.obj --dataset out/quickstart --views 8
     """
     import reconstruction
 
-    found = reconstruction.evaluate(run_dir, directory, split=split, views=views)
-    if as_json:
-        print_json(found.to_json())
+    if len(targets) == 1 and targets[0].is_dir():
+        found = reconstruction.evaluate(run_dir, targets[0], split or ("val", "test"), views, device)
+    elif dataset is None:
+        raise ConfigError("mesh files are judged beside the mean image of the training data; name it: --dataset DIR")
     else:
-        out.print(found.table())
+        from curation import load
+
+        meshes = ((path.name, load(path).normalized()) for path in targets)
+        found = reconstruction.evaluate_assets(run_dir, meshes, dataset, views, device)
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    table = Table("method", *METRICS, title=f"{len(found.objects)} objects of {found.source}, {found.views} input views")
+    for method, means in found.summary.items():
+        table.add_row(method, *(f"{means[name]:.3f}" if name in means else "" for name in METRICS))
+    out.print(table)
+    out.print(f"picture: {found.grid}")
 
 
 def validate(directory: Dataset, as_json: AsJson = False) -> None:
@@ -57,7 +82,8 @@ def validate(directory: Dataset, as_json: AsJson = False) -> None:
     """
     from mill import validation
 
-    verdict = validation.validate(directory)
+    with steps("training") as progress:
+        verdict = validation.validate(directory, progress)
     if as_json:
         print_json({"passed": verdict.passed, "sentence": verdict.sentence, "metrics": verdict.metrics})
     else:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from reconstruction import ValidateConfig, evaluate, train, validate
-from reconstruction.evaluate import HULL, MEAN, METHODS, MODEL, UNTRAINED, evaluate_assets
+from reconstruction.evaluation import HULL, MEAN, METHODS, MODEL, UNTRAINED, evaluate_assets
 from reconstruction.export import PLY, SH0, write_splats
 from reconstruction.presets import PRESETS, Preset
 from reconstruction.splat import Gaussians

@@ -11,7 +11,7 @@ from reconstruction import train as public_train
 from reconstruction.metrics import psnr
 from reconstruction.presets import Preset
 from reconstruction.splat import render
-from reconstruction.train import (
+from reconstruction.training import (
     CHECKPOINT,
     METRICS,
     WINDOW,

@@ -15,7 +15,7 @@ from reconstruction.data import Scene, Scenes, scene, spread
 from reconstruction.export import picture_grid, write_splats
 from reconstruction.model import LRM
 from reconstruction.splat import Gaussians, render
-from reconstruction.train import fresh_model, load_model, torch_device
+from reconstruction.training import fresh_model, load_model, torch_device
 from render import CameraConfig, RenderConfig
 from render import render as render_views
 from versemill.asset import Asset

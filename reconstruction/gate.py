@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from reconstruction.config import ValidateConfig
-from reconstruction.evaluate import HULL, MEAN, MODEL, NEAREST, UNTRAINED, evaluate
-from reconstruction.train import Progress, train
+from reconstruction.evaluation import HULL, MEAN, MODEL, NEAREST, UNTRAINED, evaluate
+from reconstruction.training import Progress, train
 
 
 @dataclass(frozen=True)
