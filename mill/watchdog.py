@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 NOTE_BYTES = 128
-LOG_LINES = 12
+LOG_LINES = 16
 SIGNALS = (
     (r"Fatal Python error: Aborted|\*\*\* SIGABRT", "SIGABRT"),
     (r"Fatal Python error: Segmentation fault|\*\*\* SIGSEGV", "SIGSEGV"),
@@ -27,8 +27,8 @@ SIGNALS = (
 )
 """What a dying worker's fault handler writes, and the signal it means."""
 
-RAY_FRAME = re.compile(r"\[[^]]* E \d+ \d+\] logging\.cc:")
-"""Ray's own C++ stack of a dying worker: addresses without names. Python's fault handler says more."""
+NOISE = re.compile(r"\[[^]]* E \d+ \d+\] logging\.cc:|(PC: )?\s*@ +0x|Extension modules: |\s+File \".*/ray/_private/")
+"""Lines of a dying worker that tell nothing: Ray's C++ stack of addresses without names, its own frames, module lists."""
 
 
 @dataclass(frozen=True)
@@ -183,5 +183,5 @@ def _tail(path: Path) -> list[str]:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return []
-    told = (line.rstrip()[:400] for line in lines if line.strip() and not RAY_FRAME.match(line))
+    told = (line.rstrip()[:400] for line in lines if line.strip() and not NOISE.match(line))
     return list(told)[-LOG_LINES:]
