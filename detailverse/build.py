@@ -20,6 +20,12 @@ TEXTURE_SPAN = 1.0
 CRUMB = 0.004
 """Smallest share of the volume that a loose component may have."""
 
+SAMPLES: dict[Quality, int] = {"fast": 16_000, "default": 110_000}
+"""Most samples of one band of ornament."""
+
+COARSER = {"pitch": 1.5, "depth": 1.25}
+"""How much larger the ornament of the fast level is, which its coarser samples and smaller pictures call for."""
+
 COARSEST = 0.01
 """Largest tolerance of simplification, in world units; beyond it an asset would lose its ornament."""
 
@@ -81,11 +87,14 @@ def build(
 def finish(spec: Specification, name: str, part: PartSpec, detail: Quality) -> Finish:
     """The ornament of one part, with a hash seed of its own."""
     ops = [(o.band, o.operator()) for o in part.operators]
+    if detail == "fast":
+        ops = [(band, op.model_copy(update={k: getattr(op, k) * v for k, v in COARSER.items()})) for band, op in ops]
     return Finish(
         bands=tuple((*band, op) for band, op in ops if op.role != "skin"),
         skins=tuple(op for _, op in ops if op.role == "skin"),
         fine=detail == "default",
         edge=0.011 if detail == "default" else 0.022,
+        samples=SAMPLES[detail],
         seed=int(digest([spec.variation, name])[:8], 16),
     )
 

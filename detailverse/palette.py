@@ -14,18 +14,20 @@ RELIEF = ("arcade", "basket_weave", "bricks", "cracks", "fluting", "glyphs", "ha
           "quilting", "reaction_diffusion", "scales", "studs", "voronoi")  # fmt: skip
 
 MATERIALS: dict[str, tuple[str, ...]] = {
-    "stone": ("marble", "granite", "concrete", "terrazzo", "sand", "plaster"),
-    "masonry": ("brick", "granite", "concrete", "plaster", "cobblestone", "sand"),
-    "roof": ("wood", "tiles", "planks", "rust", "plaster"),
-    "metal": ("brushed_metal", "hammered_metal", "polished_metal", "rust", "worn_paint"),
-    "paint": ("car_paint", "plastic", "worn_paint", "carbon_fibre", "camouflage"),
-    "wood": ("wood", "planks", "parquet", "cork"),
-    "vessel": ("marble", "polished_metal", "brushed_metal", "wood", "mosaic", "terrazzo", "plaster", "granite"),
-    "fabric": ("leather", "knit", "felt", "tartan", "woven", "stripes", "quilted"),
-    "plant": ("moss", "bark", "leather", "noise"),
-    "living": ("leather", "scales", "moss", "polka_dots", "noise"),
-    "gem": ("marble", "plastic", "polished_metal", "car_paint"),
-    "mineral": ("granite", "marble", "sand", "concrete", "moss"),
-    "shell": ("marble", "stripes", "noise", "plastic", "terrazzo"),
-}
-"""Material group -> texture families, of which those that `versemill.materials.procedural` paints are drawn."""
+    "stone": ("marble", "granite", "concrete", "terrazzo", "sand", "plaster", "mosaic", "tiles"),
+    "masonry": ("brick", "granite", "concrete", "plaster", "cobblestone", "sand", "panels"),
+    "roof": ("tiles", "wood", "planks", "scales", "hexagons", "rust", "worn_paint"),
+    "metal": ("brushed_metal", "hammered_metal", "polished_metal", "tread_plate", "rust", "worn_paint"),
+    "paint": ("car_paint", "plastic", "worn_paint", "carbon_fibre", "camouflage", "tread_plate", "panels", "stripes"),
+    "wood": ("wood", "planks", "parquet", "cork", "worn_paint"),
+    "vessel": ("marble", "polished_metal", "hammered_metal", "brushed_metal", "wood", "mosaic", "terrazzo", "plaster",
+               "granite", "tiles", "wallpaper"),
+    "fabric": ("leather", "knit", "felt", "tartan", "woven", "stripes", "quilted", "checker", "polka_dots", "wallpaper"),
+    "plant": ("moss", "leather", "felt", "noise"),
+    "bark": ("bark", "wood", "cork", "moss"),
+    "living": ("leather", "scales", "moss", "polka_dots", "noise", "stripes", "camouflage"),
+    "gem": ("car_paint", "plastic", "marble", "polished_metal", "hexagons"),
+    "mineral": ("granite", "marble", "sand", "concrete", "moss", "rust"),
+    "shell": ("marble", "stripes", "noise", "plastic", "terrazzo", "mosaic", "polka_dots"),
+}  # fmt: skip
+"""Material group -> texture families of `versemill.materials.procedural`."""

@@ -1,7 +1,7 @@
 """Closed solids and what families make them with: manifold3d, checked at every step."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import manifold3d as m3
 import numpy as np
@@ -54,9 +54,16 @@ class Shop:
         """A generator for one purpose of this specification."""
         return seeds.stream(self.variation, 0, f"detailverse/build/{purpose}")
 
-    def sweep(self, spine: Spine, part: str = "", segments: int = 0) -> Manifold:
-        """The solid of a spine, with the ornament of `part`; `segments` columns where plain, by default as fits its size."""
-        return solid(*grid(spine, self.finish(part), segments or self.segments(float(spine.radius.max()))))
+    def sweep(self, spine: Spine, part: str = "", segments: int = 0, copies: int = 1) -> Manifold:
+        """The solid of a spine, with the ornament of `part`.
+
+        Args:
+            segments: columns where plain, by default as fits its size.
+            copies: how many such bodies the asset will hold; they share the samples.
+        """
+        finish = self.finish(part)
+        finish = replace(finish, samples=finish.samples // copies)
+        return solid(*grid(spine, finish, segments or self.segments(float(spine.radius.max()))))
 
     def plate(self, width: float, height: float, thickness: float, part: str = "") -> Manifold:
         """A plate, front to -Y, with the first operator of `part` on its front."""

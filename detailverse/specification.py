@@ -16,7 +16,6 @@ from detailverse.palette import MATERIALS
 from detailverse.registry import STYLES, Family, Operator, Slot
 from versemill import seeds
 from versemill.config import Config
-from versemill.errors import ConfigError
 from versemill.materials import procedural
 
 
@@ -99,9 +98,6 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
     """Draws the specification of an asset. Each choice has a stream of its own.
 
     A surface that none of the config's operators suits stays plain.
-
-    Raises:
-        ConfigError: a material group has no texture family.
     """
 
     def stream(purpose: str) -> np.random.Generator:
@@ -128,21 +124,9 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
             name: PartSpec(material=slot.materials, operators=_ornament(slot, style, config, stream(f"ornament/{name}")))
             for name, slot in slots.items()
         },
-        materials={group: draw_material(group, stream(f"material/{group}")) for group in groups},
+        materials={group: procedural.draw(stream(f"material/{group}"), MATERIALS[group]) for group in groups},
         variation=int(stream("variation").integers(2**53)),
     )
-
-
-def draw_material(group: str, rng: np.random.Generator) -> dict[str, Any]:
-    """A recipe for a material group.
-
-    Raises:
-        ConfigError: no texture family is registered for the group.
-    """
-    choices = [name for name in MATERIALS[group] if name in procedural.FAMILIES]
-    if not choices:
-        raise ConfigError(f"no texture family for material group '{group}'; there are {', '.join(procedural.FAMILIES)}")
-    return procedural.draw(rng, choices)
 
 
 def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.Generator) -> tuple[OperatorSpec, ...]:

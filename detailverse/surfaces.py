@@ -18,9 +18,6 @@ Contour = Callable[[Floats], tuple[Floats, Floats]]
 CREASE = 0.004
 """Width of the step between a band and its plain neighbourhood, in world units: half a pixel of a 512² view."""
 
-MAX_SAMPLES = {False: 16_000, True: 80_000}
-"""Most samples of one band, fast and fine: a long band's cells grow rather than exceed it."""
-
 MIN_CELLS = 6
 """Fewest cells round a surface: on a thin one the pattern shrinks, its depth with it."""
 
@@ -69,6 +66,7 @@ class Finish:
         skins: operators over the whole decorated length, added on top.
         fine: sampling density.
         edge: sample spacing where only a skin asks for samples.
+        samples: most samples of one band; a long band's cells grow rather than exceed it.
         seed: of the operators' hashes.
     """
 
@@ -76,6 +74,7 @@ class Finish:
     skins: tuple[Ornament, ...] = ()
     fine: bool = False
     edge: float = 0.02
+    samples: int = 16_000
     seed: int = 0
 
 
@@ -291,8 +290,11 @@ def grid(spine: Spine, finish: Finish = PLAIN, segments: int = 48) -> tuple[Floa
     rows: list[tuple[float, Floats, Floats | float]] = []
     covered: list[tuple[float, float]] = []
     for lower, upper, op in finish.bands:
-        covered.append((low + lower * (high - low), low + upper * (high - low)))
-        rows += _band(spine, op, covered[-1], finish, sides, plain)
+        span = (low + lower * (high - low), low + upper * (high - low))
+        if span[1] - span[0] < 4 * CREASE:
+            continue  # Too narrow to hold anything between its two steps.
+        covered.append(span)
+        rows += _band(spine, op, span, finish, sides, plain)
     for t in spine.t[:-1] if spine.closed else spine.t:
         if not any(a - 1e-9 < t < b + 1e-9 for a, b in covered):
             rows.append((float(t), plain, 0.0))
@@ -357,7 +359,7 @@ def _band(
     pitch = max(length / op.aspect, 0.03) if narrow else pitch
     across, along = np.asarray(op.columns(finish.fine)), np.asarray(op.rows(finish.fine))
     samples = len(across) * len(along) * perimeter * length / (pitch * pitch * op.aspect)
-    pitch *= max(1.0, np.sqrt(samples / MAX_SAMPLES[finish.fine]))
+    pitch *= max(1.0, np.sqrt(samples / finish.samples))
     nu = max(3, sides, round(perimeter / pitch / sides) * sides)
     cell = perimeter / nu
     nv = 1 if narrow else max(1, round(length / (cell * op.aspect)))
@@ -429,7 +431,9 @@ def slab(
         nu = nv = 1
         us = vs = np.array([0.0, 1.0])
     else:
-        nu = max(1, round(width / op.pitch))
+        samples = len(op.columns(finish.fine)) * len(op.rows(finish.fine)) * width * height / (op.pitch**2 * op.aspect)
+        pitch = op.pitch * max(1.0, np.sqrt(samples / finish.samples))
+        nu = max(1, round(width / pitch))
         nv = max(1, round(height / (width / nu * op.aspect)))
         us, vs = (
             np.unique(np.r_[(np.arange(n)[:, None] + np.asarray(c)[None]).reshape(-1), n])

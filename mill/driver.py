@@ -399,6 +399,6 @@ def try_task() -> str:
     with cluster.joined(None, 1) as found:
         import ray
 
-        pid = ray.get(ray.remote(os.getpid).remote())
+        pid = ray.get(ray.remote(lambda: os.getpid()).remote())
         text = f"Ray {ray.__version__}: a task ran in process {pid}; {found.cpus} slot, {cluster.cores()} cores"
     return f"{text}; started and stopped in {time.monotonic() - started:.0f} s"

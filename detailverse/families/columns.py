@@ -9,7 +9,7 @@ from pydantic import Field
 from detailverse.palette import BORDERS, STRIP, WALL
 from detailverse.registry import Family, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, move, strut
-from detailverse.surfaces import Contour, circle, lathe, polygon, tube
+from detailverse.surfaces import Contour, circle, lathe, lobed, polygon, tube
 
 SHAFT = (
     *BORDERS,
@@ -46,28 +46,31 @@ class Column(Family):
         "pedestal": Slot(WALL, "stone", ornament=0.8),
     }
 
-    kind: Literal["column", "column2", "baluster", "obelisk", "candlestick"] = Field(default="column", description="what it is")
+    kind: Literal["column", "baluster", "obelisk", "candlestick"] = Field(default="column", description="what it is")
     order: Literal["doric", "ionic", "corinthian"] = Field(default="doric", description="form of the capital")
-    section: Literal["round", "round2", "octagonal", "square"] = Field(
-        default="round", description="cross-section of the shaft"
-    )
+    section: Literal["round", "octagonal", "square"] = Field(default="round", description="cross-section of the shaft")
     radius: float = Field(default=0.2, ge=0.16, le=0.26, description="radius of the shaft at its foot")
     taper: float = Field(default=0.85, ge=0.7, le=1.0, description="radius at the top over radius at the foot")
     swell: float = Field(default=0.3, ge=0.0, le=1.0, description="entasis of a column, belly of a baluster")
-    twist: float = Field(default=0.0, ge=-0.8, le=0.8, description="turns of the shaft; under 0.3 it is straight")
+    twist: float = Field(default=0.0, ge=-0.8, le=0.8, description="turns of a column's shaft; under 0.3 it is straight")
     pedestal: float = Field(default=0.2, ge=0.1, le=0.45, description="height of the pedestal")
 
     def noun(self) -> str:
-        name = {"column": f"{self.order} column", "column2": f"{self.order} column"}.get(self.kind, self.kind)
-        twisted = "twisted " if abs(self.twist) >= 0.3 and self.kind != "obelisk" else ""
-        section = {"octagonal": "octagonal ", "square": "square "}.get(self.section, "")
+        name = f"{self.order} column" if self.kind == "column" else self.kind
+        twisted = "twisted " if self._twisted() else ""
+        section = "" if self.section == "round" else f"{self.section} "
         return f"{twisted}{section}{name} on a pedestal"
+
+    def _twisted(self) -> bool:
+        return self.kind == "column" and abs(self.twist) >= 0.3
 
     def parts(self) -> tuple[str, ...]:
         return ("shaft", "base", "pedestal") if self.kind == "obelisk" else tuple(self.slots)
 
     def build(self, shop: Shop) -> list[Solid]:
-        contour: Contour = {"octagonal": polygon(8), "square": polygon(4)}.get(self.section, circle)
+        # A twist shows only where the section isn't a circle: a round twisted shaft is a rope of four strands.
+        plain = lobed(4, 0.13) if self._twisted() else circle
+        contour: Contour = {"octagonal": polygon(8), "square": polygon(4)}.get(self.section, plain)
         foot = self.pedestal - 1.0
         r = self.radius
         wide = 1.75 * r
@@ -103,7 +106,7 @@ class Column(Family):
         else:
             shape = (1 + (self.taper - 1) * s) * (1 + 0.1 * self.swell * np.sin(np.pi * s))
         profile = [(0, low), *zip(r * shape, low + s * (top - low), strict=True), (0, top)]
-        twist = self.twist if abs(self.twist) >= 0.3 else 0.0
+        twist = 2 * self.twist if self._twisted() else 0.0
         solids.append(Solid(shop.sweep(lathe(profile, (1, 40), contour, twist), "shaft"), "shaft"))
         return solids + self._capital(shop, top - 0.01, float(r * shape[-1]))
 

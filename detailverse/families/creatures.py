@@ -176,7 +176,7 @@ class Creature(Family):
                         (sx * 0.84, y + lean, -0.46),
                     ]
                 )
-                solids.append(Solid(shop.sweep(tube(path, [0.16, 0.17, 0.14, 0.16]), "limbs"), "limbs"))
+                solids.append(Solid(shop.sweep(tube(path, [0.16, 0.17, 0.14, 0.16]), "limbs", copies=4), "limbs"))
                 claws = [
                     strut(path[-1] + [0.05 * k, -0.12, 0.03], path[-1] + [0.06 * k, -0.2, 0.01], 0.03, 8, 0.01)
                     for k in (-1, 0, 1)
@@ -223,7 +223,7 @@ class Creature(Family):
             )
             radius = 0.14 * (1 - t) ** 0.8 + 0.02
             path = np.stack([x, y, z], 1)
-            solids.append(Solid(shop.sweep(tube(path, radius), "limbs"), "limbs"))
+            solids.append(Solid(shop.sweep(tube(path, radius), "limbs", copies=n), "limbs"))
             for j in range(4, 56, 4):
                 side = np.array([-np.sin(a), np.cos(a), 0]) * radius[j] * 0.55
                 for sign in (1, -1):
@@ -300,7 +300,7 @@ class Creature(Family):
             [(0, -0.16), *[(0.27 * self.stout * np.cos(a), 0.17 * np.sin(a)) for a in np.linspace(-1.2, 1.2, 20)], (0, 0.16)],
             (4, 17),
         )
-        body = shop.sweep(ring, "body").rotate([90, 0, 0])
+        body = shop.sweep(ring, "body", copies=n).rotate([90, 0, 0])
         for k in range(n):
             size = 1.0 - 0.35 * t[k] ** 3
             solids.append(Solid(body.scale([size, 1.0, size]).translate([0, float(y[k]), float(z[k])]), "body"))

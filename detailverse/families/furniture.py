@@ -77,7 +77,7 @@ class Furniture(Family):
         if self.turning == "cabriole":
             path = np.stack([0 * s, -0.1 * np.sin(2.2 * np.pi * s + 2.6) * (1 - s) ** 0.5, s * height], 1)
             r = radius * (0.62 + 0.65 * s**2 + 0.5 * np.exp(-((s / 0.07) ** 2)))
-            return shop.sweep(tube(path, r, contour=polygon(8, 0.6), up=(0, 1, 0)), part)
+            return shop.sweep(tube(path, r, contour=polygon(8, 0.6), up=(0, 1, 0)), part, copies=4)
         shape: Floats = {
             "baluster": 0.5
             + 0.6 * np.exp(-(((s - 0.62) / 0.16) ** 2))
@@ -87,7 +87,7 @@ class Furniture(Family):
             "taper": 0.5 + 0.55 * s + 0.4 * np.exp(-(((s - 0.93) / 0.025) ** 2)) + 0.35 * np.exp(-(((s - 0.03) / 0.04) ** 2)),
         }[self.turning]
         profile = [(0, 0), *zip(radius * shape, s * long, strict=True), (0, long)]
-        turned = shop.sweep(lathe(profile, (12, 40)), part)
+        turned = shop.sweep(lathe(profile, (12, 40)), part, copies=4)
         head = box((2.1 * radius, 2.1 * radius, block), (0, 0, height - block / 2), 0.012)
         return turned + head
 

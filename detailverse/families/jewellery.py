@@ -25,7 +25,7 @@ class Jewellery(Family):
         "stones": Slot((), "gem"),
     }
 
-    kind: Literal["knot", "chain", "ring", "crown", "medallion", "knot2"] = Field(default="knot", description="what it is")
+    kind: Literal["knot", "chain", "ring", "crown", "medallion"] = Field(default="knot", description="what it is")
     p: Literal[2, 3] = Field(default=2, description="turns of a knot about the axis")
     q: Literal[3, 5, 7] = Field(default=3, description="turns of a knot round the tube; even steps are avoided")
     thick: float = Field(default=0.12, ge=0.09, le=0.16, description="thickness of the cord")
@@ -45,7 +45,7 @@ class Jewellery(Family):
         return (self.p, 4) if self.p == 3 and self.q == 3 else (self.p, self.q)
 
     def parts(self) -> tuple[str, ...]:
-        return ("cord",) if self.kind.startswith(("knot", "chain")) else tuple(self.slots)
+        return ("cord",) if self.kind in ("knot", "chain") else tuple(self.slots)
 
     def _contour(self) -> Contour:
         return {"round": circle, "square": polygon(4), "flat": rectangle(1.35, 0.6)}[self.section]
@@ -68,11 +68,11 @@ class Jewellery(Family):
             )
         ]
 
-    def _link(self, shop: Shop, long: float, wide: float) -> Manifold:
+    def _link(self, shop: Shop, long: float, wide: float, count: int) -> Manifold:
         s = np.linspace(0, 2 * np.pi, 72, endpoint=False)
         x = (long - wide) * np.clip(np.cos(s) * 1.6, -1, 1) + wide * np.cos(s)
         curve = np.stack([x, wide * np.sin(s), 0 * s], 1)
-        return shop.sweep(tube(_even(curve, 72), self.thick * 0.42, True, self._contour()), "cord")
+        return shop.sweep(tube(_even(curve, 72), self.thick * 0.42, True, self._contour()), "cord", copies=count)
 
     def _chain(self, shop: Shop) -> list[Solid]:
         """Links on a ring, every second one turned; each rests in its neighbours."""
@@ -80,7 +80,7 @@ class Jewellery(Family):
         radius = 0.8
         gap = 2 * np.pi * radius / count
         tube_radius = self.thick * 0.42
-        link = self._link(shop, gap / 2 + tube_radius * 0.98, 0.16)
+        link = self._link(shop, gap / 2 + tube_radius * 0.98, 0.16, count)
         solids = []
         for k in range(count):
             body = (
@@ -149,7 +149,7 @@ class Jewellery(Family):
         for z in (low, high):
             a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
             curve = np.stack([(r - 0.03) * np.cos(a), (r - 0.03) * np.sin(a), 0 * a + z], 1)
-            solids.append(Solid(shop.sweep(tube(curve, 0.06, True), "cord"), "cord"))
+            solids.append(Solid(shop.sweep(tube(curve, 0.06, True), "cord", copies=2), "cord"))
         tall = self.height
         for k in range(self.count):
             turn = 360 * k / self.count

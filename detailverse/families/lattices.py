@@ -66,7 +66,8 @@ class Lattice(Family):
 
         step = 0.016 if shop.fine else 0.026
         body = extract(field, (0.86, 0.86, 0.86), step, 1.4) ^ self._envelope(shop)
-        body = checked(body).translate([0, 0, 0.2])
+        # What the envelope cuts off from the rest would float.
+        body = max(checked(body).decompose(), key=lambda piece: piece.volume()).translate([0, 0, 0.2])
         low = self._low()
         profile = [(0, -1), (0.55, -1), (0.55, -0.93), (0.42, -0.9), (0.42, -0.76), (0.5, -0.73), (0.5, -0.68), (0.36, -0.62),
                    (0.3, low + 0.26), (0, low + 0.26)]  # fmt: skip

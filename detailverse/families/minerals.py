@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from detailverse.noise import fractal
+from detailverse.noise import fractal, hashed
 from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, facing, hull, move, solid, subtract
+from detailverse.solids import Manifold, Shop, Solid, checked, facing, hull, move, subtract
 from detailverse.surfaces import Patch
 
 ROCK = ("ridges", "erosion", "pebbles")
@@ -32,7 +32,7 @@ class Mineral(Family):
         "crystals": Slot((), "gem"),
     }
 
-    kind: Literal["boulder", "crystal cluster", "geode", "cairn", "crystal cluster2"] = Field(
+    kind: Literal["boulder", "crystal cluster", "geode", "cairn", "basalt columns"] = Field(
         default="boulder", description="what it is"
     )
     facets: int = Field(default=14, ge=7, le=26, description="planes that cut the rock")
@@ -47,14 +47,17 @@ class Mineral(Family):
             "boulder": "weathered boulder",
             "geode": "split geode lined with crystals",
             "cairn": "cairn of balanced stones",
+            "basalt columns": "outcrop of basalt columns",
         }.get(self.kind, f"cluster of {self.count} crystals")
 
     def parts(self) -> tuple[str, ...]:
-        return ("rock",) if self.kind in ("boulder", "cairn") else ("rock", "crystals")
+        return ("rock",) if self.kind in ("boulder", "cairn", "basalt columns") else ("rock", "crystals")
 
     def build(self, shop: Shop) -> list[Solid]:
         if self.kind == "boulder":
-            return [Solid(self._rock(shop, 1.0, self.flat, "rock/0"), "rock")]
+            return self._boulder(shop)
+        if self.kind == "basalt columns":
+            return self._basalt(shop)
         if self.kind == "cairn":
             return self._cairn(shop)
         if self.kind == "geode":
@@ -72,27 +75,71 @@ class Mineral(Family):
         return solids
 
     def _rock(self, shop: Shop, radius: float, flat: float, name: str) -> Manifold:
-        """A sphere cut by random planes, uneven, with the rock's own ornament in space."""
+        """A block broken by planes and chipped along its edges, then roughened along its rays from the middle."""
         rng = shop.rng(name)
-        points, faces = ball(shop, radius)
-        points /= radius
-        normals = rng.normal(size=(self.facets, 3))
-        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-        offsets = rng.uniform(0.62, 0.92, self.facets)
+        planes = rng.normal(size=(self.facets, 3))
+        planes /= np.linalg.norm(planes, axis=1, keepdims=True)
+        body = Manifold.sphere(1.0, 24)
+        for plane, offset in zip(planes, rng.uniform(0.6, 0.9, self.facets), strict=True):
+            body = body.trim_by_plane((-plane).tolist(), -float(offset))
+        for _ in range(4 * self.facets):
+            corner = np.asarray(body.to_mesh().vert_properties)[:, :3]
+            plane = corner[int(rng.integers(len(corner)))] + rng.normal(size=3) * 0.3
+            plane /= np.linalg.norm(plane)
+            body = body.trim_by_plane((-plane).tolist(), -float((corner @ plane).max() - rng.uniform(0.01, 0.07)))
         seed = int(rng.integers(2**31))
-        reach = np.ones(len(points))
-        for normal, offset in zip(normals, offsets, strict=True):
-            along = points @ normal
-            reach = np.where(along > 1e-6, np.minimum(reach, offset / np.maximum(along, 1e-6)), reach)
-        reach *= 1 + self.rough * fractal(points, 1.3, seed, 2)
-        place = points * reach[:, None]
-        finish = shop.finish("rock")
-        rise = np.zeros(len(points))
-        zero = np.zeros(len(points))
-        for op in finish.skins:
-            rise += op.height(Patch(zero, zero, 1, 1, place * radius, (op.pitch, op.pitch), seed % 1000 + 1))
-        place = place * (radius + rise * (0.4 + 1.2 * radius**2))[:, None]
-        return solid(place * [1.0, 1.0, flat], faces)
+        skins = shop.finish("rock").skins
+
+        def roughen(points: Floats) -> Floats:
+            zero = np.zeros(len(points))
+            rise = self.rough * fractal(points, 1.3, seed, 2) + 0.012 * fractal(points, 9.0, seed + 9, 2)
+            for op in skins:
+                patch = Patch(zero, zero, 1, 1, points * radius, (op.pitch, op.pitch), seed % 1000 + 1)
+                rise += op.height(patch) * (0.4 / radius + 1.2 * radius)
+            return points * (1 + rise)[:, None] * [radius, radius, radius * flat]
+
+        return checked(body.refine_to_length(max(1.4 * shop.edge / radius, 0.02)).warp_batch(roughen))
+
+    def _boulder(self, shop: Shop) -> list[Solid]:
+        """A great rock with the pieces that broke off it at its foot."""
+        rng = shop.rng("boulder")
+        solids = [Solid(self._rock(shop, 0.9, self.flat, "rock/0"), "rock")]
+        low = solids[0].body.bounding_box()[2]
+        for k in range(1 + self.count // 7):
+            size, a = rng.uniform(0.22, 0.42), 2.39996 * k + rng.uniform(0, 1)
+            piece = self._rock(shop, size, 0.8, f"rock/{k + 1}").rotate([0, 0, float(rng.uniform(0, 360))])
+            at = [0.72 * np.cos(a), 0.72 * np.sin(a), low + 0.5 * size]
+            solids.append(Solid(piece.translate(at), "rock"))
+        return solids
+
+    def _basalt(self, shop: Shop) -> list[Solid]:
+        """Six-sided columns side by side, broken across into drums, on a common bed."""
+        rng = shop.rng("basalt")
+        pitch = 0.5 - 0.009 * self.count
+        solids = [Solid(self._rock(shop, 0.95, 0.3, "rock/0").translate([0, 0, -0.75]), "rock")]
+        angle = np.pi / 6 + np.pi / 3 * np.arange(6)
+        reach = int(np.ceil(0.95 / pitch))
+        lean = rng.uniform(-0.4, 0.4, 2)
+        for i in range(-reach, reach + 1):
+            for j in range(-reach, reach + 1):
+                x, y = pitch * (i + 0.5 * j), pitch * np.sqrt(0.75) * j
+                if np.hypot(x, y) > 0.85:
+                    continue
+                top = 0.75 - 0.9 * np.hypot(x, y) ** 1.5 + lean @ [x, y] + rng.uniform(-0.14, 0.14)
+                # Corners are shifted by where they are, alike for all columns that meet there.
+                corner = np.stack([np.cos(angle), np.sin(angle)], 1) * pitch / np.sqrt(3) + [x, y]
+                key = np.round(corner * 1000).astype(np.int64)
+                shift = np.stack([hashed(key[:, 0] // 8, key[:, 1] // 8, shop.variation, axis) - 0.5 for axis in (0, 1)], 1)
+                outline = corner + 0.4 * pitch * shift
+                middle, z = outline.mean(0), -0.85
+                while z < top:
+                    tall = min(rng.uniform(0.12, 0.5), top - z + 0.05)
+                    ring = middle + (outline - middle) * rng.uniform(0.86, 0.97)
+                    rows = [(0.94, z - 0.004), (1.0, z + 0.025), (1.0, z + tall - 0.025), (0.93, z + tall + 0.004)]
+                    points = [np.c_[middle + (ring - middle) * k, np.full(6, h)] for k, h in rows]
+                    solids.append(Solid(hull(np.concatenate(points)), "rock"))
+                    z += tall
+        return solids
 
     def _crystal(self, r: float, length: float, rng: np.random.Generator) -> Manifold:
         n = self.sides

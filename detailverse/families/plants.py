@@ -23,7 +23,7 @@ class Plant(Family):
     styles: ClassVar[tuple[str, ...]] = ("organic", "ornate", "rustic")
     slots: ClassVar[dict[str, Slot]] = {
         "leaves": Slot((), "plant"),
-        "stem": Slot((), "living"),
+        "stem": Slot((), "bark"),
         "pot": Slot((*STRIP, "basket_weave", "hammering", "panels", "greek_key"), "vessel", bands=2),
     }
 
@@ -78,7 +78,7 @@ class Plant(Family):
             0.42 if artichoke else 0.3,
             (0.42 if artichoke else 0.26) * self.width,
             0.09,
-            0.35 if artichoke else -0.25,
+            0.12 if artichoke else -0.25,
             1.4 if artichoke else 0.8,
         )
         for k in range(self.count):
@@ -87,7 +87,7 @@ class Plant(Family):
             r = 0.88 * float(np.interp(z, outline[:, 1], outline[:, 0]))
             a = GOLDEN * k
             out = np.array([np.cos(a), np.sin(a), 0.0])
-            lean = (0.25 + 0.5 * self.open) * (1 - f) + 0.1 + (0.35 if not artichoke else 0.0)
+            lean = (0.25 + 0.5 * self.open) * (1 - f) + (0.3 if artichoke else 0.45)
             way = out * np.sin(lean) + np.array([0, 0, np.cos(lean)])
             up = np.cross(way, np.cross([0, 0, 1], out))
             up = up if up @ out < 0 else -up
@@ -101,13 +101,13 @@ class Plant(Family):
     def _succulent(self, shop: Shop) -> list[Solid]:
         solids = [self._pot(shop, -0.15)]
         solids.append(Solid(Manifold.sphere(0.22, 32).translate([0, 0, -0.1]), "stem"))
-        leaf = self._leaf(shop, 0.62, 0.34 * self.width, 0.16, 0.25, 1.6)
+        leaf = self._leaf(shop, 0.62, 0.3 * self.width, 0.14, 0.12, 1.5)
         count = int(self.count * 0.6)
         for k in range(count):
             f = (k + 0.5) / count
             a = GOLDEN * k
             out = np.array([np.cos(a), np.sin(a), 0.0])
-            lean = 0.12 + (0.75 + 0.75 * self.open) * f**0.7
+            lean = 0.1 + (0.95 + 0.5 * self.open) * f**0.8
             way = out * np.sin(lean) + np.array([0, 0, np.cos(lean)])
             up = np.cross(way, np.cross([0, 0, 1], out))
             up = up if up @ out < 0 else -up
@@ -195,7 +195,7 @@ class Plant(Family):
 
     def _sunflower(self, shop: Shop) -> list[Solid]:
         """Face to the front, on a stalk with two leaves."""
-        solids = [Solid(cylinder(0.42, 0.12, segments=48), "stem")]
+        solids = [Solid(cylinder(0.42, 0.12, segments=48) + Manifold.sphere(0.42, 48).scale([1, 1, 0.32]), "stem")]
         seed_body = hull(
             np.array(
                 [

@@ -66,7 +66,7 @@ class Robot(Family):
     def _limb(self, shop: Shop, a: np.ndarray, b: np.ndarray, r: float) -> list[Manifold]:
         """A piston between two joints."""
         path = np.stack([a + (b - a) * f for f in (0.0, 0.12, 0.6, 0.62, 1.0)])
-        rod = shop.sweep(tube(path, [r, r, r, 0.6 * r, 0.6 * r]), "limbs")
+        rod = shop.sweep(tube(path, [r, r, r, 0.6 * r, 0.6 * r]), "limbs", copies=6)
         return [rod, Manifold.sphere(1.45 * r, 28).translate(a.tolist()), Manifold.sphere(1.25 * r, 28).translate(b.tolist())]
 
     def _head(self, shop: Shop, z: float) -> list[Solid]:
@@ -220,7 +220,7 @@ class Robot(Family):
             (0.5 * r, wide / 2),
             (0, wide / 2),
         ]
-        tyre = shop.sweep(lathe(profile, (5, 6)), "wheels")
+        tyre = shop.sweep(lathe(profile, (5, 6)), "wheels", copies=4)
         bolts = [
             cylinder(0.06 * r, wide + 0.05, (0.33 * r * np.cos(t), 0.33 * r * np.sin(t), 0), segments=6)
             for t in np.arange(6) * np.pi / 3

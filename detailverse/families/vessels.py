@@ -44,7 +44,7 @@ class Vessel(Family):
     )
     slender: float = Field(default=1.0, ge=0.8, le=1.25, description="height over width, relative to the outline's own")
     swell: float = Field(default=1.0, ge=0.75, le=1.2, description="exponent of the outline's radius: fuller or waspish")
-    section: Literal["round", "round2", "round3", "lobed", "octagonal"] = Field(default="round", description="cross-section")
+    section: Literal["round", "lobed", "octagonal"] = Field(default="round", description="cross-section")
     foot: float = Field(default=0.1, ge=0.04, le=0.2, description="height of the foot")
     lip: float = Field(default=0.04, ge=0.02, le=0.07, description="how far the lip turns out")
     handle: float = Field(default=0.5, ge=0.2, le=0.8, description="reach of the handles")

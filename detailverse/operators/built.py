@@ -18,8 +18,8 @@ class Bricks(Operator):
 
     phrase: ClassVar[str] = "brickwork"
     aspect: ClassVar[float] = 0.5
-    pitch: float = Field(default=0.16, ge=0.1, le=0.24, description="length of a brick with its joint")
-    depth: float = Field(default=0.018, ge=0.014, le=0.03, description="depth of the joints")
+    pitch: float = Field(default=0.104, ge=0.065, le=0.156, description="length of a brick with its joint")
+    depth: float = Field(default=0.014, ge=0.011, le=0.024, description="depth of the joints")
     joint: float = Field(default=0.1, ge=0.06, le=0.16, description="width of a joint over the height of a course")
     uneven: float = Field(default=0.5, ge=0.0, le=0.9, description="how differently the bricks stand out")
 
@@ -48,8 +48,8 @@ class Planks(Operator):
 
     phrase: ClassVar[str] = "planking"
     aspect: ClassVar[float] = 5.0
-    pitch: float = Field(default=0.14, ge=0.1, le=0.22, description="width of a board")
-    depth: float = Field(default=0.02, ge=0.015, le=0.03, description="depth of the gaps")
+    pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="width of a board")
+    depth: float = Field(default=0.016, ge=0.012, le=0.024, description="depth of the gaps")
 
     def columns(self, fine: bool) -> Floats:
         return np.array([0.03, 0.07, 0.5, 0.93, 0.97])
@@ -72,8 +72,8 @@ class Panels(Operator):
     """Inset panels with a raised centre."""
 
     phrase: ClassVar[str] = "inset panels"
-    pitch: float = Field(default=0.26, ge=0.18, le=0.4, description="width of a panel with its frame")
-    depth: float = Field(default=0.03, ge=0.018, le=0.05, description="depth of the inset")
+    pitch: float = Field(default=0.208, ge=0.144, le=0.32, description="width of a panel with its frame")
+    depth: float = Field(default=0.024, ge=0.014, le=0.04, description="depth of the inset")
     frame: float = Field(default=0.12, ge=0.07, le=0.2, description="width of the frame over the pitch")
     core: float = Field(default=0.5, ge=0.0, le=1.0, description="height of the centre over the depth")
 
@@ -93,8 +93,8 @@ class Rivets(Operator):
     """Plates with a rivet in each corner and a seam between them."""
 
     phrase: ClassVar[str] = "riveted plates"
-    pitch: float = Field(default=0.26, ge=0.18, le=0.36, description="width of a plate")
-    depth: float = Field(default=0.025, ge=0.016, le=0.035, description="height of a rivet head")
+    pitch: float = Field(default=0.169, ge=0.117, le=0.234, description="width of a plate")
+    depth: float = Field(default=0.02, ge=0.013, le=0.028, description="height of a rivet head")
     head: float = Field(default=0.09, ge=0.06, le=0.12, description="radius of a rivet over the pitch")
 
     def columns(self, fine: bool) -> Floats:
@@ -114,8 +114,8 @@ class Studs(Operator):
     """Faceted, pyramid-shaped studs."""
 
     phrase: ClassVar[str] = "pyramid studs"
-    pitch: float = Field(default=0.13, ge=0.09, le=0.2, description="distance between studs")
-    depth: float = Field(default=0.045, ge=0.025, le=0.06, description="height of a stud")
+    pitch: float = Field(default=0.085, ge=0.058, le=0.13, description="distance between studs")
+    depth: float = Field(default=0.036, ge=0.02, le=0.048, description="height of a stud")
 
     def columns(self, fine: bool) -> Floats:
         return np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.9])
@@ -130,8 +130,8 @@ class Grooves(Operator):
     """Square grooves that run round."""
 
     phrase: ClassVar[str] = "turned grooves"
-    pitch: float = Field(default=0.09, ge=0.06, le=0.16, description="distance between grooves")
-    depth: float = Field(default=0.025, ge=0.015, le=0.04, description="depth of a groove")
+    pitch: float = Field(default=0.058, ge=0.039, le=0.104, description="distance between grooves")
+    depth: float = Field(default=0.02, ge=0.012, le=0.032, description="depth of a groove")
     width: float = Field(default=0.4, ge=0.25, le=0.6, description="share of the pitch that is groove")
 
     def columns(self, fine: bool) -> Floats:
@@ -151,8 +151,8 @@ class HexGrid(Operator):
 
     phrase: ClassVar[str] = "a honeycomb"
     aspect: ClassVar[float] = float(np.sqrt(3.0))
-    pitch: float = Field(default=0.14, ge=0.1, le=0.22, description="distance between the cells of a row")
-    depth: float = Field(default=0.025, ge=0.015, le=0.04, description="height of a cell")
+    pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="distance between the cells of a row")
+    depth: float = Field(default=0.02, ge=0.012, le=0.032, description="height of a cell")
     sunken: bool = Field(default=True, description="cells lie below their walls")
 
     def columns(self, fine: bool) -> Floats:
@@ -177,8 +177,8 @@ class Knurling(Operator):
     """Diamond knurling: two crossed families of ridges."""
 
     phrase: ClassVar[str] = "diamond knurling"
-    pitch: float = Field(default=0.08, ge=0.06, le=0.13, description="width of a diamond")
-    depth: float = Field(default=0.03, ge=0.018, le=0.045, description="height of a diamond")
+    pitch: float = Field(default=0.052, ge=0.039, le=0.085, description="width of a diamond")
+    depth: float = Field(default=0.024, ge=0.014, le=0.036, description="height of a diamond")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 8 if fine else 4) / n
@@ -193,8 +193,8 @@ class BasketWeave(Operator):
     """Strips that pass over and under each other."""
 
     phrase: ClassVar[str] = "basket weave"
-    pitch: float = Field(default=0.16, ge=0.1, le=0.24, description="width of two strips")
-    depth: float = Field(default=0.03, ge=0.02, le=0.04, description="height of a strip's arch")
+    pitch: float = Field(default=0.104, ge=0.065, le=0.156, description="width of two strips")
+    depth: float = Field(default=0.024, ge=0.016, le=0.032, description="height of a strip's arch")
 
     def columns(self, fine: bool) -> Floats:
         half = np.r_[0.03, 0.06, np.linspace(0.1, 0.4, 6 if fine else 3), 0.44, 0.47]
@@ -213,8 +213,8 @@ class Glyphs(Operator):
     """Rows of invented signs: each one a mirrored pattern of strokes on a small raster."""
 
     phrase: ClassVar[str] = "rows of engraved glyphs"
-    pitch: float = Field(default=0.16, ge=0.12, le=0.24, description="width of a sign")
-    depth: float = Field(default=0.02, ge=0.014, le=0.03, description="depth of the strokes")
+    pitch: float = Field(default=0.128, ge=0.096, le=0.192, description="width of a sign")
+    depth: float = Field(default=0.016, ge=0.011, le=0.024, description="depth of the strokes")
     raised: bool = Field(default=False, description="strokes stand out rather than in")
 
     def columns(self, fine: bool) -> Floats:

@@ -34,8 +34,8 @@ class Fluting(Operator):
 
     phrase: ClassVar[str] = "fluting"
     aspect: ClassVar[float] = 6.0
-    pitch: float = Field(default=0.12, ge=0.08, le=0.2, description="width of a flute with its fillet")
-    depth: float = Field(default=0.03, ge=0.02, le=0.05, description="depth of a flute")
+    pitch: float = Field(default=0.078, ge=0.052, le=0.13, description="width of a flute with its fillet")
+    depth: float = Field(default=0.024, ge=0.016, le=0.04, description="depth of a flute")
     fillet: float = Field(default=0.15, ge=0.06, le=0.3, description="share of the pitch left as a flat ridge")
 
     def columns(self, fine: bool) -> Floats:
@@ -59,8 +59,8 @@ class Ribs(Operator):
 
     phrase: ClassVar[str] = "raised ribs"
     aspect: ClassVar[float] = 6.0
-    pitch: float = Field(default=0.14, ge=0.08, le=0.25, description="width of a rib with its gap")
-    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="height of a rib")
+    pitch: float = Field(default=0.091, ge=0.052, le=0.163, description="width of a rib with its gap")
+    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="height of a rib")
     gap: float = Field(default=0.3, ge=0.1, le=0.5, description="share of the pitch left flat")
 
     def columns(self, fine: bool) -> Floats:
@@ -85,8 +85,8 @@ class Dentils(Operator):
     phrase: ClassVar[str] = "a dentil course"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 1.2
-    pitch: float = Field(default=0.08, ge=0.06, le=0.14, description="width of a tooth with its gap")
-    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="how far a tooth stands out")
+    pitch: float = Field(default=0.052, ge=0.039, le=0.091, description="width of a tooth with its gap")
+    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="how far a tooth stands out")
     width: float = Field(default=0.6, ge=0.45, le=0.75, description="share of the pitch that is tooth")
 
     def columns(self, fine: bool) -> Floats:
@@ -107,8 +107,8 @@ class GreekKey(Operator):
 
     phrase: ClassVar[str] = "a Greek key border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.2, ge=0.16, le=0.3, description="width of one meander")
-    depth: float = Field(default=0.022, ge=0.014, le=0.035, description="height of the line")
+    pitch: float = Field(default=0.16, ge=0.128, le=0.24, description="width of one meander")
+    depth: float = Field(default=0.018, ge=0.011, le=0.028, description="height of the line")
 
     def columns(self, fine: bool) -> Floats:
         return steps(7)
@@ -125,8 +125,8 @@ class Beads(Operator):
 
     phrase: ClassVar[str] = "a beaded border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.09, ge=0.06, le=0.14, description="distance between beads")
-    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="height of a bead")
+    pitch: float = Field(default=0.058, ge=0.039, le=0.091, description="distance between beads")
+    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="height of a bead")
 
     def columns(self, fine: bool) -> Floats:
         return np.r_[0.01, np.linspace(0.06, 0.94, 11 if fine else 7)]
@@ -143,8 +143,8 @@ class EggAndDart(Operator):
     phrase: ClassVar[str] = "an egg-and-dart moulding"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 1.1
-    pitch: float = Field(default=0.16, ge=0.12, le=0.24, description="width of an egg with its dart")
-    depth: float = Field(default=0.04, ge=0.025, le=0.05, description="height of an egg")
+    pitch: float = Field(default=0.128, ge=0.096, le=0.192, description="width of an egg with its dart")
+    depth: float = Field(default=0.032, ge=0.02, le=0.04, description="height of an egg")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 25 if fine else 16) / n
@@ -164,8 +164,8 @@ class Rope(Operator):
 
     phrase: ClassVar[str] = "a rope border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.09, ge=0.06, le=0.14, description="distance between strands along the cord")
-    depth: float = Field(default=0.04, ge=0.025, le=0.05, description="height of the cord")
+    pitch: float = Field(default=0.058, ge=0.039, le=0.091, description="distance between strands along the cord")
+    depth: float = Field(default=0.032, ge=0.02, le=0.04, description="height of the cord")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 12 if fine else 8) / n
@@ -187,8 +187,8 @@ class Guilloche(Operator):
     phrase: ClassVar[str] = "a guilloche braid"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 0.7
-    pitch: float = Field(default=0.24, ge=0.16, le=0.32, description="wave length of the bands")
-    depth: float = Field(default=0.03, ge=0.018, le=0.04, description="height of the bands")
+    pitch: float = Field(default=0.192, ge=0.128, le=0.256, description="wave length of the bands")
+    depth: float = Field(default=0.024, ge=0.014, le=0.032, description="height of the bands")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 32 if fine else 20) / n
@@ -215,8 +215,8 @@ class Arcade(Operator):
 
     phrase: ClassVar[str] = "a blind arcade"
     aspect: ClassVar[float] = 2.2
-    pitch: float = Field(default=0.18, ge=0.14, le=0.28, description="width of a bay")
-    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="depth of the niches")
+    pitch: float = Field(default=0.117, ge=0.091, le=0.182, description="width of a bay")
+    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="depth of the niches")
     pier: float = Field(default=0.24, ge=0.15, le=0.35, description="share of the bay that is pier")
 
     def columns(self, fine: bool) -> Floats:

@@ -18,8 +18,8 @@ class Scales(Operator):
 
     phrase: ClassVar[str] = "overlapping scales"
     aspect: ClassVar[float] = 0.6
-    pitch: float = Field(default=0.13, ge=0.08, le=0.2, description="width of a scale")
-    depth: float = Field(default=0.03, ge=0.018, le=0.045, description="how far a scale's tip stands out")
+    pitch: float = Field(default=0.085, ge=0.052, le=0.13, description="width of a scale")
+    depth: float = Field(default=0.024, ge=0.014, le=0.036, description="how far a scale's tip stands out")
     keel: float = Field(default=0.25, ge=0.0, le=0.5, description="height of the middle ridge over the depth")
 
     def columns(self, fine: bool) -> Floats:
@@ -46,8 +46,8 @@ class Voronoi(Operator):
     """Irregular cells: raised pebbles or sunken pits between walls."""
 
     phrase: ClassVar[str] = "a net of irregular cells"
-    pitch: float = Field(default=0.15, ge=0.1, le=0.24, description="mean size of a cell")
-    depth: float = Field(default=0.03, ge=0.018, le=0.045, description="height of the cells")
+    pitch: float = Field(default=0.098, ge=0.065, le=0.156, description="mean size of a cell")
+    depth: float = Field(default=0.024, ge=0.014, le=0.036, description="height of the cells")
     raised: bool = Field(default=True, description="pebbles rather than pits")
 
     def columns(self, fine: bool) -> Floats:
@@ -64,8 +64,8 @@ class Cracks(Operator):
     """Dried mud: tilted plates between deep cracks."""
 
     phrase: ClassVar[str] = "deep cracks"
-    pitch: float = Field(default=0.22, ge=0.14, le=0.34, description="mean size of a plate")
-    depth: float = Field(default=0.03, ge=0.018, le=0.04, description="depth of the cracks")
+    pitch: float = Field(default=0.143, ge=0.091, le=0.221, description="mean size of a plate")
+    depth: float = Field(default=0.024, ge=0.014, le=0.032, description="depth of the cracks")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 24 if fine else 14) / n
@@ -82,8 +82,8 @@ class Hammering(Operator):
     """Facets of a hammer: shallow dents that meet in ridges."""
 
     phrase: ClassVar[str] = "hammered facets"
-    pitch: float = Field(default=0.13, ge=0.09, le=0.2, description="mean size of a dent")
-    depth: float = Field(default=0.035, ge=0.02, le=0.05, description="depth of a dent")
+    pitch: float = Field(default=0.085, ge=0.058, le=0.13, description="mean size of a dent")
+    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="depth of a dent")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 10 if fine else 6) / n
@@ -99,8 +99,8 @@ class Quilting(Operator):
 
     phrase: ClassVar[str] = "diamond quilting"
     aspect: ClassVar[float] = 1.0
-    pitch: float = Field(default=0.24, ge=0.16, le=0.36, description="width of a diamond")
-    depth: float = Field(default=0.045, ge=0.03, le=0.06, description="height of the padding")
+    pitch: float = Field(default=0.156, ge=0.104, le=0.234, description="width of a diamond")
+    depth: float = Field(default=0.036, ge=0.024, le=0.048, description="height of the padding")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 24 if fine else 14) / n
@@ -133,8 +133,8 @@ class ReactionDiffusion(Operator):
     """A Turing pattern: labyrinth or spots, from the Swift-Hohenberg equation on a periodic raster."""
 
     phrase: ClassVar[str] = "a reaction-diffusion labyrinth"
-    pitch: float = Field(default=0.16, ge=0.11, le=0.24, description="wave length of the pattern")
-    depth: float = Field(default=0.03, ge=0.018, le=0.04, description="height of the pattern")
+    pitch: float = Field(default=0.104, ge=0.072, le=0.156, description="wave length of the pattern")
+    depth: float = Field(default=0.024, ge=0.014, le=0.032, description="height of the pattern")
     stripes: bool = Field(default=True, description="labyrinth rather than spots")
 
     def columns(self, fine: bool) -> Floats:
@@ -161,8 +161,8 @@ class Ridges(Operator):
 
     phrase: ClassVar[str] = "sharp ridges"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
-    pitch: float = Field(default=0.3, ge=0.2, le=0.5, description="distance between the main crests")
-    depth: float = Field(default=0.05, ge=0.03, le=0.08, description="height of the crests")
+    pitch: float = Field(default=0.195, ge=0.13, le=0.325, description="distance between the main crests")
+    depth: float = Field(default=0.04, ge=0.024, le=0.064, description="height of the crests")
 
     def height(self, patch: Patch) -> Floats:
         return self.depth * fractal(patch.points, 1 / self.pitch, patch.seed, 3, ridged=True)
@@ -174,8 +174,8 @@ class Erosion(Operator):
 
     phrase: ClassVar[str] = "eroded strata"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
-    pitch: float = Field(default=0.3, ge=0.2, le=0.5, description="size of the largest forms")
-    depth: float = Field(default=0.04, ge=0.02, le=0.06, description="height of the relief")
+    pitch: float = Field(default=0.195, ge=0.13, le=0.325, description="size of the largest forms")
+    depth: float = Field(default=0.032, ge=0.016, le=0.048, description="height of the relief")
     layers: int = Field(default=4, ge=2, le=7, description="number of terraces")
 
     def height(self, patch: Patch) -> Floats:
@@ -190,8 +190,8 @@ class Pebbles(Operator):
 
     phrase: ClassVar[str] = "a pebbled skin"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
-    pitch: float = Field(default=0.14, ge=0.1, le=0.22, description="mean size of a bump")
-    depth: float = Field(default=0.04, ge=0.025, le=0.055, description="height of a bump")
+    pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="mean size of a bump")
+    depth: float = Field(default=0.032, ge=0.02, le=0.044, description="height of a bump")
 
     def height(self, patch: Patch) -> Floats:
         _, border, _ = cells(patch.points, self.pitch, patch.seed)
