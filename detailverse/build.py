@@ -26,7 +26,7 @@ SAMPLES: dict[Quality, int] = {"fast": 16_000, "default": 110_000}
 COARSER = {"pitch": 1.5, "depth": 1.25}
 """How much larger the ornament of the fast level is, which its coarser samples and smaller pictures call for."""
 
-COARSEST = 0.01
+COARSEST = 0.02
 """Largest tolerance of simplification, in world units; beyond it an asset would lose its ornament."""
 
 

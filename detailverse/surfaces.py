@@ -362,7 +362,10 @@ def _band(
     pitch *= max(1.0, np.sqrt(samples / finish.samples))
     nu = max(3, sides, round(perimeter / pitch / sides) * sides)
     cell = perimeter / nu
-    nv = 1 if narrow else max(1, round(length / (cell * op.aspect)))
+    # Where fewer cells don't go round, those along are stretched, up to twice their length.
+    room = finish.samples / (nu * len(across) * len(along))
+    whole = length / (cell * op.aspect)
+    nv = 1 if narrow else max(1, round(min(whole, max(room, whole / 2))))
     f = ((np.arange(nu)[:, None] + across[None]) / nu).reshape(-1)
     u = (np.arange(nu)[:, None] + across[None]).reshape(-1)
     corners = getattr(spine.contour, "corners", None)

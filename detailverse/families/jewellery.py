@@ -68,23 +68,25 @@ class Jewellery(Family):
             )
         ]
 
-    def _link(self, shop: Shop, long: float, wide: float, count: int) -> Manifold:
+    def _link(self, shop: Shop, long: float, wide: float, part: str = "", copies: int = 1) -> Manifold:
         s = np.linspace(0, 2 * np.pi, 72, endpoint=False)
         x = (long - wide) * np.clip(np.cos(s) * 1.6, -1, 1) + wide * np.cos(s)
         curve = np.stack([x, wide * np.sin(s), 0 * s], 1)
-        return shop.sweep(tube(_even(curve, 72), self.thick * 0.42, True, self._contour()), "cord", copies=count)
+        return shop.sweep(tube(_even(curve, 72), self.thick * 0.42, True, self._contour()), part, copies=copies)
 
     def _chain(self, shop: Shop) -> list[Solid]:
-        """Links on a ring, every second one turned; each rests in its neighbours."""
+        """Links on a ring, every second one turned and left plain; each rests in its neighbours."""
         count = self.count + self.count % 2 + 6
         radius = 0.8
         gap = 2 * np.pi * radius / count
         tube_radius = self.thick * 0.42
-        link = self._link(shop, gap / 2 + tube_radius * 0.98, 0.16, count)
+        long = gap / 2 + tube_radius * 0.98
+        links = self._link(shop, long, 0.16, "cord", count // 2), self._link(shop, long, 0.16)
         solids = []
         for k in range(count):
             body = (
-                link.rotate([90.0 * (k % 2) + 45, 0, 0])
+                links[k % 2]
+                .rotate([90.0 * (k % 2) + 45, 0, 0])
                 .rotate([0, 0, 90])
                 .translate([radius, 0, 0])
                 .rotate([0, 0, 360 * k / count])

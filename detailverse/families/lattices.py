@@ -64,7 +64,7 @@ class Lattice(Family):
                 sheet = np.minimum(sheet, np.linalg.norm(p, axis=1) - 0.36)
             return sheet
 
-        step = 0.016 if shop.fine else 0.026
+        step = 0.016 if shop.fine else 0.029
         body = extract(field, (0.86, 0.86, 0.86), step, 1.4) ^ self._envelope(shop)
         # What the envelope cuts off from the rest would float.
         body = max(checked(body).decompose(), key=lambda piece: piece.volume()).translate([0, 0, 0.2])

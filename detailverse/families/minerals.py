@@ -8,7 +8,7 @@ from pydantic import Field
 
 from detailverse.noise import fractal, hashed
 from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, checked, facing, hull, move, subtract
+from detailverse.solids import Manifold, Shop, Solid, checked, facing, hull, move, subtract, union
 from detailverse.surfaces import Patch
 
 ROCK = ("ridges", "erosion", "pebbles")
@@ -103,14 +103,14 @@ class Mineral(Family):
     def _boulder(self, shop: Shop) -> list[Solid]:
         """A great rock with the pieces that broke off it at its foot."""
         rng = shop.rng("boulder")
-        solids = [Solid(self._rock(shop, 0.9, self.flat, "rock/0"), "rock")]
-        low = solids[0].body.bounding_box()[2]
-        for k in range(1 + self.count // 7):
+        rock = self._rock(shop, 0.95, self.flat, "rock/0")
+        ground = 0.7 * rock.bounding_box()[2]
+        bodies = [rock]
+        for k in range(1 + self.count // 6):
             size, a = rng.uniform(0.22, 0.42), 2.39996 * k + rng.uniform(0, 1)
-            piece = self._rock(shop, size, 0.8, f"rock/{k + 1}").rotate([0, 0, float(rng.uniform(0, 360))])
-            at = [0.72 * np.cos(a), 0.72 * np.sin(a), low + 0.5 * size]
-            solids.append(Solid(piece.translate(at), "rock"))
-        return solids
+            piece = self._rock(shop, size, 0.9, f"rock/{k + 1}").rotate([0, 0, float(rng.uniform(0, 360))])
+            bodies.append(piece.translate([0.68 * np.cos(a), 0.68 * np.sin(a), ground + 0.35 * size]))
+        return [Solid(union(bodies).trim_by_plane((0, 0, 1), ground), "rock")]
 
     def _basalt(self, shop: Shop) -> list[Solid]:
         """Six-sided columns side by side, broken across into drums, on a common bed."""
