@@ -21,7 +21,7 @@ RunOverrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="run.KEY=VALUE", help="Override a setting of section run, e.g. run.workers=8. Repeatable."),
 ]
-Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or ray://head:10001.")]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or head:6379.")]
 
 
 def print_json(value: Any) -> None:

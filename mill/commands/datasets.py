@@ -49,7 +49,7 @@ def run(
 
     versemill run quickstart --out out/quickstart
 
-    versemill run files --out out/mine --set sources.files.folder=~/meshes
+    versemill run files --out out/mine --set sources.files.path=~/meshes
 
     versemill run mixed --out out/big --assets 10000 --seed 7 --set run.workers=32 --set render.device=cuda
     """
