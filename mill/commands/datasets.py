@@ -212,7 +212,17 @@ def report(directory: Dataset) -> None:
 
 
 def _finish(summary: "Summary") -> None:
-    """Exit code 4 tells a script that some assets failed; rejections are answers, not failures."""
+    """Says what was done. Exit code 4 tells a script that some assets failed; rejections are answers, not failures."""
+    for outcome in summary.outcomes:
+        print_json(outcome)
+    if summary.made:
+        stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in summary.core_seconds.items())
+        out.print(f"made {summary.made} assets in {summary.wall:.0f} s; {summary.busy:.0%} of {summary.cores} cores busy")
+        out.print(f"core-seconds per asset: {stages}; all {sum(summary.core_seconds.values()):.2f}", soft_wrap=True)
+    counts = f"{summary.rows} rows, {summary.rejected} rejected, {summary.failed} failed"
+    out.print(f"{summary.uri}: {counts}; {summary.sealed} of {summary.shards} shards sealed", soft_wrap=True)
+    if summary.failed:
+        err.print(f"see `versemill status {summary.uri}`, then `versemill retry {summary.uri}`", soft_wrap=True)
     raise typer.Exit(4 if summary.failed else 0)
 
 
