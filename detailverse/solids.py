@@ -46,9 +46,10 @@ class Shop:
         """Columns of a plain round surface."""
         return int(np.clip((150 if self.fine else 90) * np.sqrt(radius), 12, 160 if self.fine else 96) // 4 * 4)
 
-    def finish(self, part: str) -> Finish:
-        """The ornament of a part; plain where it has none."""
-        return self.finishes.get(part, PLAIN)
+    def finish(self, part: str, copies: int = 1) -> Finish:
+        """The ornament of a part, whose samples `copies` bodies share; plain where it has none."""
+        finish = self.finishes.get(part, PLAIN)
+        return replace(finish, samples=finish.samples // copies)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator for one purpose of this specification."""
@@ -61,13 +62,12 @@ class Shop:
             segments: columns where plain, by default as fits its size.
             copies: how many such bodies the asset will hold; they share the samples.
         """
-        finish = self.finish(part)
-        finish = replace(finish, samples=finish.samples // copies)
+        finish = self.finish(part, copies)
         return solid(*grid(spine, finish, segments or self.segments(float(spine.radius.max()))))
 
-    def plate(self, width: float, height: float, thickness: float, part: str = "") -> Manifold:
-        """A plate, front to -Y, with the first operator of `part` on its front."""
-        finish = self.finish(part)
+    def plate(self, width: float, height: float, thickness: float, part: str = "", copies: int = 1) -> Manifold:
+        """A plate, front to -Y, with the first operator of `part` on its front; `copies` as in `sweep`."""
+        finish = self.finish(part, copies)
         op: Ornament | None = finish.bands[0][2] if finish.bands else None
         return solid(*slab(width, height, thickness, op, finish))
 

@@ -41,15 +41,15 @@ class Column(Family):
     styles: ClassVar[tuple[str, ...]] = ("classical", "ornate", "rustic", "alien", "organic")
     slots: ClassVar[dict[str, Slot]] = {
         "shaft": Slot(SHAFT, "stone", bands=2),
-        "capital": Slot(("egg_and_dart", "dentils", "scales", "ribs", "fluting", "beads"), "stone", ornament=0.9),
-        "base": Slot(STRIP, "stone", ornament=0.6),
-        "pedestal": Slot(WALL, "stone", ornament=0.8),
+        "capital": Slot(("egg_and_dart", "dentils", "scales", "ribs", "fluting", "beads"), "stone"),
+        "base": Slot(STRIP, "stone"),
+        "pedestal": Slot(WALL, "stone"),
     }
 
     kind: Literal["column", "baluster", "obelisk", "candlestick"] = Field(default="column", description="what it is")
     order: Literal["doric", "ionic", "corinthian"] = Field(default="doric", description="form of the capital")
     section: Literal["round", "octagonal", "square"] = Field(default="round", description="cross-section of the shaft")
-    radius: float = Field(default=0.2, ge=0.16, le=0.26, description="radius of the shaft at its foot")
+    radius: float = Field(default=0.24, ge=0.2, le=0.32, description="radius of the shaft at its foot")
     taper: float = Field(default=0.85, ge=0.7, le=1.0, description="radius at the top over radius at the foot")
     swell: float = Field(default=0.3, ge=0.0, le=1.0, description="entasis of a column, belly of a baluster")
     twist: float = Field(default=0.0, ge=-0.8, le=0.8, description="turns of a column's shaft; under 0.3 it is straight")

@@ -71,8 +71,10 @@ class Lattice(Family):
         low = self._low()
         profile = [(0, -1), (0.55, -1), (0.55, -0.93), (0.42, -0.9), (0.42, -0.76), (0.5, -0.73), (0.5, -0.68), (0.36, -0.62),
                    (0.3, low + 0.26), (0, low + 0.26)]  # fmt: skip
+        # Whatever the lattice leaves open at its foot, a rod to its middle holds it.
+        rod = cylinder(0.05, 0.96, (0, 0, -0.28), segments=24)
         contour = polygon(4) if self.envelope == "cube" else polygon(8)
-        return [Solid(body, "lattice"), Solid(shop.sweep(lathe(profile, (3, 4), contour), "stand"), "stand")]
+        return [Solid(body, "lattice"), Solid(shop.sweep(lathe(profile, (3, 4), contour), "stand") + rod, "stand")]
 
     def _low(self) -> float:
         return {"ball": -0.8, "cube": -0.68, "cylinder": -0.8, "egg": -0.84}[self.envelope]

@@ -14,7 +14,7 @@ from detailverse.surfaces import Finish, Patch, slab
 
 @family("relief")
 class Relief(Family):
-    """A carved panel on its edge, facing the front."""
+    """A panel on its edge, carved on both sides."""
 
     title: ClassVar[str] = "relief panels"
     styles: ClassVar[tuple[str, ...]] = ("classical", "ornate", "rustic", "organic", "alien")
@@ -49,7 +49,7 @@ class Relief(Family):
         height = 2.0 / max(self.ratio, 1.0)
         width = height * self.ratio
         b = self.border
-        solids = [Solid(shop.plate(width - b, height - b, 0.16, "field"), "field")]
+        solids = [Solid(shop.plate(width - b, height - b, 0.16, "field", copies=2), "field")]
         for turn, long in ((0, width), (90, height), (180, width), (270, height)):
             away = (height if turn % 180 == 0 else width) / 2 - b / 2
             bar = _bar(shop, long, b).translate([0, -0.05, -away]).rotate([0, -float(turn), 0])
@@ -61,11 +61,12 @@ class Relief(Family):
                 solids.append(Solid(Manifold.sphere(b * 0.36, 24).translate([at[0], -0.22, at[2]]), "frame"))
         if self.kind != "field":
             solids.append(Solid(self._figure(shop, width - 2 * b, height - 2 * b), "figure"))
-        return solids
+        front = [Solid(s.body.translate([0, -0.07, 0]), s.part) for s in solids]
+        return front + [Solid(s.body.rotate([0, 0, 180]), s.part) for s in front]
 
     def _figure(self, shop: Shop, width: float, height: float) -> Manifold:
         """The motif as a height field on a fine raster, cut where it is low and set on the plate."""
-        edge = 0.009 if shop.fine else 0.014
+        edge = 0.009 if shop.fine else 0.02
         motif = {"girih": self._girih, "celtic": self._celtic, "rosette": self._rosette, "fan": self._fan}[self.kind]
         size = width / self.repeat if self.kind in ("girih", "celtic", "fan") else min(width, height)
         rows = max(1, round(height / size))
@@ -162,7 +163,7 @@ def _strap(away: Floats, half: float) -> Floats:
 
 def _bar(shop: Shop, long: float, wide: float) -> Manifold:
     """One side of the frame: a moulded bar whose front carries the frame's ornament in one row."""
-    finish = shop.finish("frame")
+    finish = shop.finish("frame", copies=8)
     op = finish.bands[0][2] if finish.bands else None
     body = box((long, 0.26, wide), (0, 0, 0), 0.02)
     if op is None:

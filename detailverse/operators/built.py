@@ -18,19 +18,19 @@ class Bricks(Operator):
 
     phrase: ClassVar[str] = "brickwork"
     aspect: ClassVar[float] = 0.5
-    pitch: float = Field(default=0.104, ge=0.065, le=0.156, description="length of a brick with its joint")
-    depth: float = Field(default=0.014, ge=0.011, le=0.024, description="depth of the joints")
-    joint: float = Field(default=0.1, ge=0.06, le=0.16, description="width of a joint over the height of a course")
+    pitch: float = Field(default=0.16, ge=0.1, le=0.24, description="length of a brick with its joint")
+    depth: float = Field(default=0.02, ge=0.015, le=0.034, description="depth of the joints")
+    joint: float = Field(default=0.16, ge=0.12, le=0.22, description="width of a joint over the height of a course")
     uneven: float = Field(default=0.5, ge=0.0, le=0.9, description="how differently the bricks stand out")
 
     def columns(self, fine: bool) -> Floats:
         j = self.joint / 4
-        return np.array([j - 0.012, j + 0.012, 0.5 - j - 0.012, 0.5 - j + 0.012, 0.5 + j - 0.012, 0.5 + j + 0.012,
-                         1 - j - 0.012, 1 - j + 0.012])  # fmt: skip
+        edges = np.array([j, 0.5 - j, 0.5 + j, 1 - j])
+        return (edges[:, None] + [-0.024, 0.024]).reshape(-1)
 
     def rows(self, fine: bool) -> Floats:
         j = self.joint / 2
-        return np.array([j - 0.024, j + 0.024, 1 - j - 0.024, 1 - j + 0.024])
+        return np.array([j - 0.048, j + 0.048, 1 - j - 0.048, 1 - j + 0.048])
 
     def height(self, patch: Patch) -> Floats:
         row = np.floor(patch.v).astype(np.int64)
@@ -48,11 +48,11 @@ class Planks(Operator):
 
     phrase: ClassVar[str] = "planking"
     aspect: ClassVar[float] = 5.0
-    pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="width of a board")
-    depth: float = Field(default=0.016, ge=0.012, le=0.024, description="depth of the gaps")
+    pitch: float = Field(default=0.14, ge=0.1, le=0.22, description="width of a board")
+    depth: float = Field(default=0.022, ge=0.017, le=0.034, description="depth of the gaps")
 
     def columns(self, fine: bool) -> Floats:
-        return np.array([0.03, 0.07, 0.5, 0.93, 0.97])
+        return np.array([0.02, 0.12, 0.5, 0.88, 0.98])
 
     def rows(self, fine: bool) -> Floats:
         return np.array([0.008, 0.016, 0.5, 0.984, 0.992])
@@ -63,7 +63,7 @@ class Planks(Operator):
         along = patch.v + shift
         x, y = np.abs(patch.u % 1 - 0.5), along % 1
         rise = self.depth * (0.5 * hashed(board, np.floor(along).astype(np.int64), patch.seed) - 0.1)
-        gap = (x > 0.45) | ((np.minimum(y, 1 - y) < 0.012) & (shift == 0.0))
+        gap = (x > 0.43) | ((np.minimum(y, 1 - y) < 0.012) & (shift == 0.0))
         return np.where(gap, -self.depth, rise)
 
 
@@ -73,7 +73,7 @@ class Panels(Operator):
 
     phrase: ClassVar[str] = "inset panels"
     pitch: float = Field(default=0.208, ge=0.144, le=0.32, description="width of a panel with its frame")
-    depth: float = Field(default=0.024, ge=0.014, le=0.04, description="depth of the inset")
+    depth: float = Field(default=0.034, ge=0.02, le=0.056, description="depth of the inset")
     frame: float = Field(default=0.12, ge=0.07, le=0.2, description="width of the frame over the pitch")
     core: float = Field(default=0.5, ge=0.0, le=1.0, description="height of the centre over the depth")
 
@@ -94,7 +94,7 @@ class Rivets(Operator):
 
     phrase: ClassVar[str] = "riveted plates"
     pitch: float = Field(default=0.169, ge=0.117, le=0.234, description="width of a plate")
-    depth: float = Field(default=0.02, ge=0.013, le=0.028, description="height of a rivet head")
+    depth: float = Field(default=0.028, ge=0.018, le=0.039, description="height of a rivet head")
     head: float = Field(default=0.09, ge=0.06, le=0.12, description="radius of a rivet over the pitch")
 
     def columns(self, fine: bool) -> Floats:
@@ -131,7 +131,7 @@ class Grooves(Operator):
 
     phrase: ClassVar[str] = "turned grooves"
     pitch: float = Field(default=0.058, ge=0.039, le=0.104, description="distance between grooves")
-    depth: float = Field(default=0.02, ge=0.012, le=0.032, description="depth of a groove")
+    depth: float = Field(default=0.028, ge=0.017, le=0.045, description="depth of a groove")
     width: float = Field(default=0.4, ge=0.25, le=0.6, description="share of the pitch that is groove")
 
     def columns(self, fine: bool) -> Floats:
@@ -152,7 +152,7 @@ class HexGrid(Operator):
     phrase: ClassVar[str] = "a honeycomb"
     aspect: ClassVar[float] = float(np.sqrt(3.0))
     pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="distance between the cells of a row")
-    depth: float = Field(default=0.02, ge=0.012, le=0.032, description="height of a cell")
+    depth: float = Field(default=0.028, ge=0.017, le=0.045, description="height of a cell")
     sunken: bool = Field(default=True, description="cells lie below their walls")
 
     def columns(self, fine: bool) -> Floats:
@@ -194,7 +194,7 @@ class BasketWeave(Operator):
 
     phrase: ClassVar[str] = "basket weave"
     pitch: float = Field(default=0.104, ge=0.065, le=0.156, description="width of two strips")
-    depth: float = Field(default=0.024, ge=0.016, le=0.032, description="height of a strip's arch")
+    depth: float = Field(default=0.034, ge=0.022, le=0.045, description="height of a strip's arch")
 
     def columns(self, fine: bool) -> Floats:
         half = np.r_[0.03, 0.06, np.linspace(0.1, 0.4, 6 if fine else 3), 0.44, 0.47]
@@ -214,7 +214,7 @@ class Glyphs(Operator):
 
     phrase: ClassVar[str] = "rows of engraved glyphs"
     pitch: float = Field(default=0.128, ge=0.096, le=0.192, description="width of a sign")
-    depth: float = Field(default=0.016, ge=0.011, le=0.024, description="depth of the strokes")
+    depth: float = Field(default=0.022, ge=0.015, le=0.034, description="depth of the strokes")
     raised: bool = Field(default=False, description="strokes stand out rather than in")
 
     def columns(self, fine: bool) -> Floats:

@@ -86,7 +86,7 @@ class Dentils(Operator):
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 1.2
     pitch: float = Field(default=0.052, ge=0.039, le=0.091, description="width of a tooth with its gap")
-    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="how far a tooth stands out")
+    depth: float = Field(default=0.039, ge=0.022, le=0.056, description="how far a tooth stands out")
     width: float = Field(default=0.6, ge=0.45, le=0.75, description="share of the pitch that is tooth")
 
     def columns(self, fine: bool) -> Floats:
@@ -108,7 +108,7 @@ class GreekKey(Operator):
     phrase: ClassVar[str] = "a Greek key border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     pitch: float = Field(default=0.16, ge=0.128, le=0.24, description="width of one meander")
-    depth: float = Field(default=0.018, ge=0.011, le=0.028, description="height of the line")
+    depth: float = Field(default=0.025, ge=0.015, le=0.039, description="height of the line")
 
     def columns(self, fine: bool) -> Floats:
         return steps(7)
@@ -126,7 +126,7 @@ class Beads(Operator):
     phrase: ClassVar[str] = "a beaded border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     pitch: float = Field(default=0.058, ge=0.039, le=0.091, description="distance between beads")
-    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="height of a bead")
+    depth: float = Field(default=0.039, ge=0.022, le=0.056, description="height of a bead")
 
     def columns(self, fine: bool) -> Floats:
         return np.r_[0.01, np.linspace(0.06, 0.94, 11 if fine else 7)]
@@ -144,7 +144,7 @@ class EggAndDart(Operator):
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 1.1
     pitch: float = Field(default=0.128, ge=0.096, le=0.192, description="width of an egg with its dart")
-    depth: float = Field(default=0.032, ge=0.02, le=0.04, description="height of an egg")
+    depth: float = Field(default=0.045, ge=0.028, le=0.056, description="height of an egg")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 25 if fine else 16) / n
@@ -165,7 +165,7 @@ class Rope(Operator):
     phrase: ClassVar[str] = "a rope border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     pitch: float = Field(default=0.058, ge=0.039, le=0.091, description="distance between strands along the cord")
-    depth: float = Field(default=0.032, ge=0.02, le=0.04, description="height of the cord")
+    depth: float = Field(default=0.045, ge=0.028, le=0.056, description="height of the cord")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 12 if fine else 8) / n
@@ -188,7 +188,7 @@ class Guilloche(Operator):
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 0.7
     pitch: float = Field(default=0.192, ge=0.128, le=0.256, description="wave length of the bands")
-    depth: float = Field(default=0.024, ge=0.014, le=0.032, description="height of the bands")
+    depth: float = Field(default=0.034, ge=0.02, le=0.045, description="height of the bands")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 32 if fine else 20) / n
@@ -216,7 +216,7 @@ class Arcade(Operator):
     phrase: ClassVar[str] = "a blind arcade"
     aspect: ClassVar[float] = 2.2
     pitch: float = Field(default=0.117, ge=0.091, le=0.182, description="width of a bay")
-    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="depth of the niches")
+    depth: float = Field(default=0.039, ge=0.022, le=0.056, description="depth of the niches")
     pier: float = Field(default=0.24, ge=0.15, le=0.35, description="share of the bay that is pier")
 
     def columns(self, fine: bool) -> Floats:

@@ -18,8 +18,8 @@ class Scales(Operator):
 
     phrase: ClassVar[str] = "overlapping scales"
     aspect: ClassVar[float] = 0.6
-    pitch: float = Field(default=0.085, ge=0.052, le=0.13, description="width of a scale")
-    depth: float = Field(default=0.024, ge=0.014, le=0.036, description="how far a scale's tip stands out")
+    pitch: float = Field(default=0.131, ge=0.08, le=0.2, description="width of a scale")
+    depth: float = Field(default=0.034, ge=0.02, le=0.05, description="how far a scale's tip stands out")
     keel: float = Field(default=0.25, ge=0.0, le=0.5, description="height of the middle ridge over the depth")
 
     def columns(self, fine: bool) -> Floats:
@@ -47,7 +47,7 @@ class Voronoi(Operator):
 
     phrase: ClassVar[str] = "a net of irregular cells"
     pitch: float = Field(default=0.098, ge=0.065, le=0.156, description="mean size of a cell")
-    depth: float = Field(default=0.024, ge=0.014, le=0.036, description="height of the cells")
+    depth: float = Field(default=0.034, ge=0.02, le=0.05, description="height of the cells")
     raised: bool = Field(default=True, description="pebbles rather than pits")
 
     def columns(self, fine: bool) -> Floats:
@@ -65,7 +65,7 @@ class Cracks(Operator):
 
     phrase: ClassVar[str] = "deep cracks"
     pitch: float = Field(default=0.143, ge=0.091, le=0.221, description="mean size of a plate")
-    depth: float = Field(default=0.024, ge=0.014, le=0.032, description="depth of the cracks")
+    depth: float = Field(default=0.034, ge=0.02, le=0.045, description="depth of the cracks")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 24 if fine else 14) / n
@@ -83,7 +83,7 @@ class Hammering(Operator):
 
     phrase: ClassVar[str] = "hammered facets"
     pitch: float = Field(default=0.085, ge=0.058, le=0.13, description="mean size of a dent")
-    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="depth of a dent")
+    depth: float = Field(default=0.039, ge=0.022, le=0.056, description="depth of a dent")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 10 if fine else 6) / n
@@ -100,7 +100,7 @@ class Quilting(Operator):
     phrase: ClassVar[str] = "diamond quilting"
     aspect: ClassVar[float] = 1.0
     pitch: float = Field(default=0.156, ge=0.104, le=0.234, description="width of a diamond")
-    depth: float = Field(default=0.036, ge=0.024, le=0.048, description="height of the padding")
+    depth: float = Field(default=0.05, ge=0.034, le=0.067, description="height of the padding")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 24 if fine else 14) / n
@@ -134,7 +134,7 @@ class ReactionDiffusion(Operator):
 
     phrase: ClassVar[str] = "a reaction-diffusion labyrinth"
     pitch: float = Field(default=0.104, ge=0.072, le=0.156, description="wave length of the pattern")
-    depth: float = Field(default=0.024, ge=0.014, le=0.032, description="height of the pattern")
+    depth: float = Field(default=0.034, ge=0.02, le=0.045, description="height of the pattern")
     stripes: bool = Field(default=True, description="labyrinth rather than spots")
 
     def columns(self, fine: bool) -> Floats:
