@@ -91,11 +91,10 @@ def _render(engine: Literal["warp", "cycles"], device: str) -> Finding:
 
 
 def _render_cuda() -> Finding:
-    import warp as wp
+    from versemill import device
 
     name = "render: warp, cuda"
-    wp.init()
-    if not wp.is_cuda_available():
+    if device.resolve("auto") == "cpu":
         return Finding(name, "missing", "no CUDA device that Warp can use; the CPU renders", NEEDS_DRIVER)
     return _render("warp", "cuda")
 

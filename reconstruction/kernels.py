@@ -225,7 +225,7 @@ def _wp(tensor: Tensor, dtype: Any = None) -> Any:
 
 def composite_fast(splats: Splats, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """`splat.composite` by tiles: features (N, H, W, 4), alpha (N, H, W), float32; same values, same gradients."""
-    wp.init()
+    _device.start()
     ids, starts = bins(splats, size)
     image, alpha = _Composite.apply(splats.xy, splats.conic, splats.opacities, splats.features, ids, starts, size)
     return image, alpha

@@ -4,7 +4,10 @@ Import this before any module that defines kernels. Workers that compile the sam
 the cache, so the driver calls `compile_kernels` before it starts them.
 """
 
+import ctypes.util
 import os
+import sys
+from functools import cache
 from pathlib import Path
 
 import warp as wp
@@ -20,13 +23,32 @@ def cache_dir() -> Path:
     return Path(os.environ.get("VERSEMILL_CACHE") or Path.home() / ".cache" / "versemill") / "warp"
 
 
+@cache
+def start() -> None:
+    """Initialises Warp. Its native code complains on standard error where there is no NVIDIA driver; that is muted, since
+    `versemill doctor` says it once and better.
+    """
+    if ctypes.util.find_library("cuda"):
+        wp.init()
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        wp.init()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def resolve(device: str = "auto") -> str:
     """A Warp device name: "auto" is the first CUDA device, or "cpu" where there is none.
 
     Raises:
         MissingDependencyError: a device that this machine does not have.
     """
-    wp.init()
+    start()
     if device == "auto":
         return "cuda:0" if wp.is_cuda_available() else "cpu"
     name = "cuda:0" if device == "cuda" else device
@@ -43,5 +65,23 @@ def compile_kernels(modules: list[str], device: str = "auto") -> None:
         wp.load_module(name, device=target)
 
 
+def _init() -> None:
+    """Starts Warp. Without a CUDA driver its native code prints a warning, which is no news on a machine without a GPU."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            wp.init()
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+    else:
+        wp.init()
+
+
 wp.config.kernel_cache_dir = str(cache_dir())
 wp.config.log_level = wp.LOG_ERROR
+_init()
