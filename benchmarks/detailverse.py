@@ -60,7 +60,7 @@ def run(quick: bool) -> Benchmark:
     seen: list[list[float]] = []
     creases: list[float] = []
     names: list[str] = []
-    for level, count in (("fast", 20 if quick else 300), ("default", 15 if quick else 90)):
+    for level, count in (("fast", 20 if quick else 200), ("default", 15 if quick else 60)):
         config = detailverse.DetailverseConfig.model_validate({"detail": level})
         seconds, faces, edges, bad = [], [], [], Counter[str]()
         for index in range(count):
@@ -97,7 +97,7 @@ def run(quick: bool) -> Benchmark:
         }
     sharp.rows.append(["the paper's DetailVerse", PAPER_MEDIAN, PAPER_MEAN, 1.0])
     plain = []
-    for index in range(5 if quick else 40):
+    for index in range(5 if quick else 30):
         other = zeroverse.generate(zeroverse.ZeroverseConfig(preset="paper", composition="solid"), 0, index)
         plain.append(detail.measure(other.vertices, other.faces).crease_length)
     ratio = float(np.median(creases) / np.median(plain))

@@ -104,7 +104,7 @@ class Mineral(Family):
         """A great rock with the pieces that broke off it at its foot."""
         rng = shop.rng("boulder")
         rock = self._rock(shop, 0.95, self.flat, "rock/0")
-        ground = 0.7 * rock.bounding_box()[2]
+        ground = 0.6 * rock.bounding_box()[2]
         bodies = [rock]
         for k in range(1 + self.count // 6):
             size, a = rng.uniform(0.22, 0.42), 2.39996 * k + rng.uniform(0, 1)
