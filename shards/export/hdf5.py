@@ -1,7 +1,8 @@
 """HDF5: one file per view, with the keys that BlenderProc's writer gives: `<id>/<view>.hdf5`, gzip inside.
 
-`colors` (H, W, 4) uint8; `depth` (H, W) float32, planar, 1e10 where nothing is; `normals` (H, W, 3) float32 in OpenGL
-camera axes, mapped from [-1, 1] to [0, 1], 0.5 where nothing is; `instance_segmaps` (H, W) int32, part id + 1, 0 where nothing is;
+`colors` (H, W, 4) uint8; `depth` (H, W) float32, planar, 1e10 where nothing is; `normals` (H, W, 3) float32
+in OpenGL camera axes, mapped from [-1, 1] to [0, 1], 0.5 where nothing is;
+`instance_segmaps` (H, W) int32, part id + 1, 0 where nothing is;
 `instance_attribute_maps` and `campose` JSON texts. Poses are camera to world, OpenGL axes, Z up, world units.
 """
 
