@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,15 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS) -> Asset:
     exactly one. Vertex colours are not kept.
 
     Raises:
-        AssetError: "missing_file", "unsupported_format", "too_large", "truncated", "unreadable", "broken_file", "empty",
-            "not_finite", "bad_index", "no_extent", "unsafe_path", "bad_image", "image_too_large", "missing_buffer",
+        AssetError: "bad_name", "missing_file", "unsupported_format", "too_large", "truncated", "unreadable", "broken_file",
+            "empty", "not_finite", "bad_index", "no_extent", "unsafe_path", "bad_image", "image_too_large", "missing_buffer",
             "bad_accessor", "node_cycle" or "unsupported_extension".
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    shown = os.fsencode(path.name).decode(errors="backslashreplace")
+    if shown != path.name:
+        raise AssetError("bad_name", f"the name {shown} is not UTF-8; rename the file")
     if suffix not in SUFFIXES:
         raise AssetError("unsupported_format", f"{path.name}: only {', '.join(SUFFIXES)} are read")
     if not path.is_file():
@@ -49,7 +53,10 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS) -> Asset:
     size = path.stat().st_size
     if size > limits.max_bytes:
         raise AssetError("too_large", f"{path.name} has {size} bytes; the limit max_bytes is {limits.max_bytes}")
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise AssetError("unreadable", f"{path.name} can't be read: {error.strerror}") from error
     if suffix in (".glb", ".gltf"):
         check_gltf(path, data, limits)
         asset = from_glb(data, lambda uri: resource(path, uri, "missing_buffer", limits)).normalized()

@@ -1,9 +1,11 @@
 """The command line: `versemill COMMAND`. Commands live in `mill/commands`; this is their table and what errors become."""
 
+import io
 import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from mill.commands import assets, datasets, models
 from mill.commands.common import err, out
@@ -15,6 +17,7 @@ EXIT_CODES = (
     "configuration or path, and nothing was done; 3 a device, program or package is missing; 4 done, but some assets "
     "failed (see status); 130 interrupted."
 )
+INTERRUPTED = 130
 GROUPS = {
     "Datasets": (
         datasets.list_, datasets.run, datasets.status, datasets.verify, datasets.retry, datasets.regenerate,
@@ -36,23 +39,41 @@ for group, commands in GROUPS.items():
         app.command(command.__name__.strip("_"), rich_help_panel=group)(command)
 
 
-@app.callback()
-def _root(version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False) -> None:
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         out.print(f"versemill {__version__}")
         raise typer.Exit
 
 
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
     """Entry point: runs the command; an intended error becomes one line on standard error and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8, a file name that is not
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:
+            _complain("interrupted; the same command goes on where it was")
+        sys.exit(code)
     except VersemillError as error:
-        err.print(f"versemill: {error}", style="red", markup=False, soft_wrap=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        err.print("versemill: interrupted; the same command goes on where it was")
-        sys.exit(130)
+    except TyperException as error:  # Typer's own are pages with boxes; a script's log wants a line
+        message, usage = error.format_message(), getattr(error, "ctx", None)
+        if message:  # without one, help was asked for by giving no command
+            _complain(f"{message.rstrip('.')}; see `{usage.command_path if usage else 'versemill'} --help`")
+        sys.exit(2)
+
+
+def _complain(text: str) -> None:
+    err.print(f"versemill: {' '.join(text.split())}", style="red", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

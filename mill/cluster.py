@@ -86,6 +86,7 @@ def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
     inherited = {**WORKER_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(_search_path())}
     before = {key: os.environ.get(key) for key in inherited}
     os.environ.update(inherited)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             num_cpus=workers or cores(),
@@ -95,6 +96,8 @@ def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
             object_store_memory=STORE_BYTES,
             _temp_dir=folder,
         )
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts in one of its own that prints a stack and exits
         try:
             yield _facts(ray, embedded=True)
         finally:

@@ -233,7 +233,8 @@ def _extend(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(f"pipelines extend each other in a circle: {' -> '.join([*chain, following])}")
         if following not in known:
             by = f" (extended by '{chain[-1]}')" if chain else ""
-            raise ConfigError(f"unknown pipeline '{following}'{by}{nearest(str(following), known)}; see `versemill list`")
+            others = [name for name in known if name not in chain]
+            raise ConfigError(f"unknown pipeline '{following}'{by}{nearest(str(following), others)} (all: `versemill list`)")
         chain.append(following)
         following = (known[following] or {}).get("extends")
     merged: dict[str, Any] = {}

@@ -34,6 +34,7 @@ from versemill.config import digest
 from versemill.errors import ConfigError, VersemillError
 
 FORMAT = 1
+KEYS = ("pipeline", "digest", "seed", "assets", "config", "files", "conventions", "versions")
 CONVENTIONS = {
     "version": CONVENTION_VERSION,
     "world": "right-handed, Z up; the asset's longest side is 2, its bounding box centred at the origin",
@@ -93,8 +94,11 @@ class Dataset:
             ConfigError: it is damaged, or of another format.
         """
         content = self.read("dataset.json")
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ConfigError(f"'{self.path('dataset.json')}' is damaged or of another format than {FORMAT}")
+        if not isinstance(content, dict) or content.get("format") != FORMAT or not set(KEYS) <= set(content):
+            name = self.path("dataset.json")
+            raise ConfigError(
+                f"'{name}' is damaged or of another format than {FORMAT}; restore it, or start in an empty folder"
+            )
         return content
 
     @property
@@ -137,13 +141,14 @@ class Dataset:
         """A JSON file of the dataset, or None where it is missing or not JSON."""
         try:
             return json.loads(storage.read_bytes(self.fs, self.path(name)))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
 
     def write(self, name: str, value: Any) -> None:
         """Writes a JSON file of the dataset, atomically."""
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        storage.write_bytes(self.fs, self.path(name), text.encode())
+        # A file name that is not UTF-8 holds lone surrogates; as JSON escapes they survive.
+        storage.write_bytes(self.fs, self.path(name), text.encode(errors="backslashreplace"))
 
     def remove(self, name: str) -> None:
         """Removes a file of the dataset if it is there."""
@@ -192,30 +197,33 @@ def data_digest(pipeline: Pipeline, files: Mapping[str, Any]) -> str:
     return digest({**pipeline.data, "files": hashes}) if hashes else pipeline.digest
 
 
-def establish(dataset: Dataset, wanted: dict[str, Any]) -> None:
-    """Writes dataset.json into a new folder, or checks that the one there is the same dataset.
+def is_there(dataset: Dataset, wanted: Mapping[str, Any]) -> bool:
+    """Whether the folder holds this very dataset; False: it is new or empty.
 
     Raises:
-        ConfigError: the folder holds another dataset (says what differs) or something else, or can't be written.
+        ConfigError: the folder holds another dataset (says what differs), a damaged one, or something else.
     """
-    there = dataset.read("dataset.json")
-    if there is None:
-        if storage.exists(dataset.fs, dataset.path("dataset.json")):
-            raise ConfigError(f"'{dataset.path('dataset.json')}' is damaged; restore it, or start in an empty folder")
+    if not storage.exists(dataset.fs, dataset.path("dataset.json")):
         selector = pafs.FileSelector(dataset.root, allow_not_found=True)
         others = sorted(i.base_name for i in dataset.fs.get_file_info(selector) if i.base_name != "lock")
         if others:
             raise ConfigError(
                 f"'{dataset.uri}' is not empty and holds no dataset ({', '.join(others[:3])}); choose another --out"
             )
-        dataset.write("dataset.json", wanted)
-        return
-    found = differences(_comparable(there), _comparable(wanted))
+        return False
+    found = differences(_comparable(dataset.info), _comparable(wanted))
     if found:
         shown = "; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else "")
         raise ConfigError(
             f"'{dataset.uri}' holds another dataset: {shown}. Choose another --out, or the config it was made with"
         )
+    return True
+
+
+def establish(dataset: Dataset, wanted: dict[str, Any]) -> None:
+    """Writes dataset.json into a new folder, or checks that the one there is the same dataset; raises as `is_there` does."""
+    if not is_there(dataset, wanted):
+        dataset.write("dataset.json", wanted)
 
 
 def _comparable(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,14 +76,23 @@ def run(
         KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same command goes on.
     """
     dataset = Dataset.at(out)
-    with layout.locked(dataset), cluster.terminable():
+    if maker is stages.make:
+        resolve(pipeline.render.device)
+    with contextlib.ExitStack() as held:
+        held.enter_context(cluster.terminable())
+        # All that can be refused is refused before the lock, which leaves a folder and a file.
         plan = Plan.of(pipeline, (dataset.read("dataset.json") or {}).get("files", {}))
         try:
-            layout.establish(dataset, layout.describe(pipeline, plan.assets, plan.files))
+            if only is not None and (bad := [index for index in only if not 0 <= index < plan.assets]):
+                raise ConfigError(f"index {bad[0]} is not in this dataset; it has 0..{plan.assets - 1}")
+            wanted = layout.describe(pipeline, plan.assets, plan.files)
+            layout.is_there(dataset, wanted)
+            if address is not None:
+                held.enter_context(cluster.joined(address, None))
+            held.enter_context(layout.locked(dataset))
+            layout.establish(dataset, wanted)
         except OSError as error:
             raise ConfigError(f"can't write to '{out}': {error.strerror or error}") from error
-        if only is not None and (bad := [index for index in only if not 0 <= index < plan.assets]):
-            raise ConfigError(f"index {bad[0]} is not in this dataset; it has 0..{plan.assets - 1}")
         sealed = dataset.sealed()
         if only is None and len(sealed) == dataset.shards:
             return summarise(dataset)

@@ -35,6 +35,11 @@ class FilesConfig(Config):
     path: str = Field(default="", description="folder of mesh files; relative to the working directory")
     limits: LoadLimits = Field(default=LoadLimits(), description="what a file may ask of this machine")
 
+    @property
+    def root(self) -> Path:
+        """The folder; ~ is the home directory, which no shell expands in the middle of a word."""
+        return Path(self.path).expanduser()
+
 
 @dataclass(frozen=True)
 class Source:
@@ -69,7 +74,7 @@ def _file(config: FilesConfig, seed: int, index: int, item: str | None) -> Asset
     import curation
 
     assert item is not None
-    asset = curation.load(Path(config.path) / item, config.limits)
+    asset = curation.load(config.root / item, config.limits)
     provenance = {**asset.provenance, "file": item}
     return dataclasses.replace(asset, seed=seed, index=index, source="files", provenance=provenance)
 
@@ -89,9 +94,9 @@ def mesh_files(config: FilesConfig) -> list[str]:
 def _files(config: FilesConfig) -> list[str]:
     if not config.path:
         raise ConfigError("source 'files' needs its folder: --set sources.files.path=DIR")
-    root = Path(config.path)
+    root = config.root
     if not root.is_dir():
-        raise ConfigError(f"the folder of source 'files' does not exist: {root}")
+        raise ConfigError(f"source 'files' needs a folder, and '{root}' is none")
     wanted = MESH_SUFFIXES | COMPANION_SUFFIXES
     names = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in wanted and path.is_file())
     return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
@@ -172,13 +177,16 @@ def record(config: FilesConfig, known: Mapping[str, Any] | None = None) -> dict[
     """
     result = {}
     for name in _files(config):
-        path = Path(config.path) / name
+        path = config.root / name
         stat = path.stat()
         old = (known or {}).get(name)
         if old and (old["bytes"], old["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
             result[name] = dict(old)
             continue
-        with path.open("rb") as handle:
-            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        try:
+            with path.open("rb") as handle:
+                sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError:
+            sha256 = "unreadable"  # the asset's own rejection says why
         result[name] = {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
     return result

@@ -65,23 +65,5 @@ def compile_kernels(modules: list[str], device: str = "auto") -> None:
         wp.load_module(name, device=target)
 
 
-def _init() -> None:
-    """Starts Warp. Without a CUDA driver its native code prints a warning, which is no news on a machine without a GPU."""
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        try:
-            wp.init()
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
-    else:
-        wp.init()
-
-
 wp.config.kernel_cache_dir = str(cache_dir())
 wp.config.log_level = wp.LOG_ERROR
-_init()

@@ -97,7 +97,8 @@ def verify(
     else:
         for problem in problems:
             out.print(f"[red]{problem}[/red]", soft_wrap=True)
-        out.print(f"{directory}: {len(problems)} problems" if problems else f"{directory}: every shard is as the ledger says")
+        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        out.print(f"{directory}: {count}" if problems else f"{directory}: every shard is as the ledger says")
     raise typer.Exit(1 if problems else 0)
 
 

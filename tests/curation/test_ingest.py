@@ -265,3 +265,16 @@ def test_instancing_beyond_the_limit_is_refused(gltf):
 
     assert refused(gltf(many), max_faces=49) == "too_large"
     assert refused(gltf(many), max_geometries=49) == "too_large"
+
+
+def test_a_name_or_a_file_that_cannot_be_read_is_refused(tmp_path):
+    box = tmp_path / "box.stl"
+    trimesh.creation.box().export(box)
+    odd = box.rename(tmp_path / "box \udcff.stl")
+    with pytest.raises(AssetError, match=r"box \\xff\.stl is not UTF-8") as refusal:
+        load(odd)
+    assert refusal.value.reason == "bad_name"
+    (tmp_path / "mem.stl").symlink_to("/proc/self/mem")  # opens, and then fails to be read, for root too
+    with pytest.raises(AssetError, match=r"mem\.stl can't be read") as refusal:
+        load(tmp_path / "mem.stl")
+    assert refusal.value.reason == "unreadable"

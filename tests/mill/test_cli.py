@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from mill import cli
 from mill.commands.datasets import _numbers, _place
+from versemill import __version__
 from versemill.errors import ConfigError
 
 
@@ -30,7 +31,15 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["run", "quickstart", "--out", "x", "--set", "run.workers=0"], "run.workers"),
         (["run", "quickstart", "--out", "x", "--set", "nonsense"], "section.key=value"),
         (["run", "quickstart", "--out", "/proc/nowhere/x"], "/proc/nowhere"),
+        (["run", "quickstart", "--out", __file__], "test_cli.py"),
+        (["run", "quickstart", "--out", "x", "--assets", "many"], "--assets"),
+        (["run", "quickstart", "--out", "x", "--only", "96"], "0..95"),
+        (["run", "quickstart"], "--out"),
+        (["run", "quickstart", "--out", "x", "--sett", "a=1"], "--sett"),
+        (["mill", "quickstart"], "mill"),
+        (["preview", "zeroverse", "--out", "x.png", "--count", "-1"], "--count"),
         (["run", "files", "--out", "x"], "folder"),
+        (["run", "files", "--out", "x", "--set", f"sources.files.path={__file__}"], "folder"),
         (["status", "nowhere"], "nowhere"),
         (["verify", "nowhere"], "nowhere"),
         (["report", "nowhere"], "nowhere"),
@@ -47,6 +56,30 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], said: str, 
     assert len(lines) == 1
     assert said in lines[0]
     assert not list(tmp_path.iterdir()), "nothing was done"
+
+
+def test_a_device_that_is_not_here_is_one_line_and_exit_code_3(tmp_path: Path) -> None:
+    answer = versemill("run", "quickstart", "--out", "x", "--set", "render.device=cuda:99", cwd=tmp_path)
+    assert answer.returncode == 3
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert "cuda:99" in answer.stderr
+    assert not list(tmp_path.iterdir()), "nothing was done"
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"format": 1}'])
+@pytest.mark.parametrize("command", [("status", "d"), ("run", "quickstart", "--out", "d")])
+def test_a_damaged_dataset_is_one_line(command: tuple[str, ...], content: str, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/dataset.json").write_text(content)
+    answer = versemill(*command, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "dataset.json' is damaged" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert [p.name for p in (tmp_path / "d").iterdir()] == ["dataset.json"]
+
+
+def test_version() -> None:
+    assert versemill("--version").stdout == f"versemill {__version__}\n"
 
 
 def test_help_names_every_command_with_an_example() -> None:

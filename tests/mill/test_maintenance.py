@@ -10,7 +10,7 @@ from test_run import entries, hashes, leftovers, run
 from mill import maintenance
 from mill.dataset import Dataset
 from mill.status import status, text
-from mill.verify import verify
+from mill.verify import verify, verify_quick
 from versemill.curated import Rejected
 from versemill.errors import ConfigError
 
@@ -140,3 +140,37 @@ def test_status_counts_what_the_ledger_holds(whole, capsys):
 def test_status_of_nothing_is_a_clear_line(tmp_path):
     with pytest.raises(ConfigError, match="holds no dataset"):
         status(tmp_path)
+
+
+def test_the_census_follows_the_ledger_and_may_go(copy, whole):
+    want = status(whole)
+    for key in ("counts", "sources", "stages", "rejections"):
+        assert status(copy)[key] == want[key]
+    path = copy / "ledger" / "shard-000001.json"
+    entry = json.loads(path.read_text())
+    lost = {"index": entry["indices"].pop(), "source": "t", "stage": "render", "reason": "blank_view", "message": "", "data": {}}
+    changed = {**entry, "rows": entry["rows"] - 1, "rejections": [*entry["rejections"], lost]}
+    path.write_text(json.dumps(changed))
+    facts = status(copy)
+    assert facts["counts"]["rejected"] == want["counts"]["rejected"] + 1
+    assert facts["rejections"]["render: blank_view"] == 1
+    (copy / "census.json").write_text("{")
+    assert status(copy)["counts"] == facts["counts"]
+    (copy / "ledger" / "shard-000001.json").unlink()
+    assert status(copy)["shards"]["sealed"] == 2
+
+
+def test_quick_verification_sees_sizes_and_presence(copy):
+    assert verify_quick(copy) == []
+    shards = copy / "shards"
+    data = (shards / "shard-000000.parquet").read_bytes()
+    (shards / "shard-000000.parquet").write_bytes(data[:-1])
+    (shards / "shard-000001.parquet").write_bytes((shards / "shard-000001.parquet").read_bytes() + b"x")
+    (shards / "shard-000002.parquet").unlink()
+    (shards / "shard-000007.parquet").write_bytes(data)
+    found = {(p.kind, p.shard) for p in verify_quick(copy)}
+    assert found == {("truncated", 0), ("tampered", 1), ("missing", 2), ("extra", None)}
+    (copy / "ledger" / "shard-000001.json").write_text("{")
+    (copy / "ledger" / "shard-000002.json").unlink()
+    found = {(p.kind, p.shard) for p in verify_quick(copy)}
+    assert found == {("truncated", 0), ("ledger", 1), ("unsealed", None), ("extra", None)}

@@ -32,6 +32,9 @@ def folder(tmp_path):
     (root / "empty.obj").write_text("# nothing\n")
     (root / "nan.obj").write_text("v 0 0 0\nv 1 0 0\nv nan 1 0\nf 1 2 3\n")
     (root / "text.obj").write_text("Dear Sir or Madam,\n")
+    (root / "not utf-8 \udcff.ply").write_bytes((root / "ball.ply").read_bytes())
+    (root / "unreadable.stl").symlink_to("/proc/self/mem")  # opens, and then fails to be read, for root too
+    (root / "folder.obj").mkdir()
     return root
 
 
@@ -62,13 +65,15 @@ def test_both_procedural_sources_end_to_end(two_workers, tmp_path):
 def test_each_file_ends_in_a_row_or_a_reasoned_rejection(two_workers, folder, tmp_path):
     pipeline = config.load("files", overrides=[*SMALL[:4], *SMALL[6:], f"sources.files.path={folder}"])
     summary = driver.run(pipeline, tmp_path / "a", progress=False)
-    assert (summary.assets, summary.rows, summary.rejected, summary.failed) == (6, 2, 4, 0)
+    assert (summary.assets, summary.rows, summary.rejected, summary.failed) == (8, 2, 6, 0)
     dataset = Dataset.open(tmp_path / "a")
     found = {r["item"]: r for s in dataset.sealed() for r in dataset.read(dataset.ledger_file(s))["rejections"]}
-    assert set(found) == {"cut.glb", "empty.obj", "nan.obj", "text.obj"}
+    assert set(found) == {"cut.glb", "empty.obj", "nan.obj", "text.obj", "not utf-8 \udcff.ply", "unreadable.stl"}
     assert all(r["stage"] == "ingest" and r["reason"] and r["message"] for r in found.values())
     assert found["nan.obj"]["reason"] == "not_finite"
-    assert status(tmp_path / "a")["sources"]["files"] == {"rows": 2, "rejected": 4, "failed": 0}
+    assert found["not utf-8 \udcff.ply"]["reason"] == "bad_name"
+    assert found["unreadable.stl"]["reason"] == "unreadable"
+    assert status(tmp_path / "a")["sources"]["files"] == {"rows": 2, "rejected": 6, "failed": 0}
     (folder / "box.glb").write_bytes((folder / "cut.glb").read_bytes())
     with pytest.raises(driver.ConfigError, match=r"files\.files\.box\.glb"):
         driver.run(pipeline, tmp_path / "a", progress=False)

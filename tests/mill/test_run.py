@@ -36,7 +36,7 @@ def entries(out):
 
 def leftovers(out):
     """Whatever is in a finished dataset's folder and should not be."""
-    wanted = {"dataset.json", "lock", "shards", "ledger", "timings", "runs"}
+    wanted = {"dataset.json", "census.json", "README.md", "lock", "shards", "ledger", "timings", "runs"}
     return [str(p) for p in Path(out).rglob("*") if p.relative_to(out).parts[0] not in wanted or ".tmp" in p.name]
 
 
@@ -170,7 +170,10 @@ sys.path[:0] = json.loads(sys.argv[3])
 import millstones
 from mill import config, driver
 pipeline = config.restore("trivial", json.loads(open(sys.argv[1]).read()))
-driver.run(pipeline, sys.argv[2], progress=False, maker=millstones.make)
+try:
+    driver.run(pipeline, sys.argv[2], progress=False, maker=millstones.make)
+except KeyboardInterrupt:
+    sys.exit("interrupted")
 """
 
 
@@ -195,7 +198,7 @@ def test_a_killed_driver_leaves_nothing_running_and_the_same_command_ends_in_the
         time.sleep(0.02)
     family = psutil.Process(victim.pid).children(recursive=True)
     victim.send_signal(sign)
-    victim.wait(30)
+    assert victim.wait(30) == (1 if sign == signal.SIGTERM else -sign), "SIGTERM ends it as Ctrl-C does"
     # Ray's agents ask a dead server for up to a minute before they leave; workers go at once.
     _, alive = psutil.wait_procs(family, timeout=120)
     assert alive == []

@@ -86,9 +86,12 @@ def test_exhausted_files_of_a_mix_are_told_apart(folder):
     assert set(items[4:]) == {""}
 
 
-@pytest.mark.parametrize(
-    ("path", "word"), [("", "needs its folder"), ("/nowhere", "does not exist"), ("empty", "no mesh file")]
-)
+def test_a_tilde_is_the_home_directory(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert sources.mesh_files(sources.FilesConfig(path=f"~/{folder.name}")) == ["a/b.stl", "a/c.PLY", "b.obj", "z.glb"]
+
+
+@pytest.mark.parametrize(("path", "word"), [("", "needs its folder"), ("/nowhere", "is none"), ("empty", "no mesh file")])
 def test_a_folder_that_cannot_serve_is_refused(tmp_path, path, word):
     (tmp_path / "empty").mkdir()
     where = tmp_path / path if path == "empty" else path
