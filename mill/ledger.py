@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mill import census
 from mill.dataset import Dataset
 from mill.worker import record_file, row_file, staged
 from shards import storage
@@ -48,15 +49,16 @@ class Summary:
 
 def summarise(dataset: Dataset, **of_run: Any) -> Summary:
     """How a dataset stands, by its ledger; `of_run` are the fields of `Summary` that only a run knows."""
-    entries = [entry for shard in dataset.sealed() if (entry := dataset.read(dataset.ledger_file(shard)))]
+    sealed = census.whole(census.read(dataset))
+    rows, rejected, failed = (sum(n[k] for fact in sealed for n in fact["sources"].values()) for k in range(3))
     return Summary(
         uri=dataset.uri,
         assets=dataset.assets,
         shards=dataset.shards,
-        sealed=len(entries),
-        rows=sum(entry["rows"] for entry in entries),
-        rejected=sum(len(entry["rejections"]) for entry in entries),
-        failed=sum(len(entry["failures"]) for entry in entries),
+        sealed=len(sealed),
+        rows=rows,
+        rejected=rejected,
+        failed=failed,
         **of_run,
     )
 

@@ -7,12 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mill import census
 from mill.dataset import Dataset, is_running
 from mill.progress import counts, duration
 from mill.stages import STAGES
-
-STAGE_OF = {"ingest": "source", "source": "source", "render": "render", "fields": "fields", "encode": "encode"}
-"""Stage of a rejection -> the stage of `STAGES` that it happened in; all others are curation's."""
 
 
 def status(directory: str | Path) -> dict[str, Any]:
@@ -29,16 +27,20 @@ def status(directory: str | Path) -> dict[str, Any]:
         ConfigError: there is no dataset.
     """
     dataset = Dataset.open(directory)
-    sealed = dataset.sealed()
-    entries = [entry for shard in sealed if (entry := dataset.read(dataset.ledger_file(shard)))]
+    sealed = census.whole(census.read(dataset))
     staged = _staged(dataset)
     runs = dataset.runs()
-    rejections = [r for e in entries for r in e["rejections"]] + [_flat(r) for r in staged if r["status"] == "rejected"]
-    failures = [f for e in entries for f in e["failures"]] + [_flat(r) for r in staged if r["status"] == "failed"]
-    rows = sum(e["rows"] for e in entries) + sum(r["status"] == "row" for r in staged)
-    done = rows + len(rejections) + len(failures)
+    sources = _by_source(dataset, sealed, staged)
+    counted = {fate: sum(each[fate] for each in sources.values()) for fate in ("rows", "rejected", "failed")}
+    rejected = [_flat(r) for r in staged if r["status"] == "rejected"]
+    failed = [_flat(r) for r in staged if r["status"] == "failed"]
+    failures = [f for fact in sealed for f in fact["failures"]] + failed
+    rejections = census.merge(
+        [*(f["rejections"] for f in sealed), census.count(f"{r['stage']}: {r['reason']}" for r in rejected)]
+    )
+    left = dataset.assets - sum(counted.values())
     running = is_running(dataset)
-    complete = len(entries) == dataset.shards
+    complete = len(sealed) == dataset.shards
     return {
         "directory": str(directory),
         "pipeline": dataset.info["pipeline"],
@@ -46,19 +48,13 @@ def status(directory: str | Path) -> dict[str, Any]:
         "digest": dataset.info["digest"],
         "state": "running" if running else "complete" if complete else "stopped",
         "assets": dataset.assets,
-        "shards": {"sealed": len(entries), "total": dataset.shards, "bytes": sum(e["bytes"] for e in entries)},
-        "counts": {
-            "rows": rows,
-            "rejected": len(rejections),
-            "failed": len(failures),
-            "staged": len(staged),
-            "left": dataset.assets - done,
-        },
-        "sources": _by_source(dataset, entries, staged),
-        "stages": _stages(dataset, sealed, staged, rejections, failures),
-        "rejections": _tally(f"{r['stage']}: {r['reason']}" for r in rejections),
+        "shards": {"sealed": len(sealed), "total": dataset.shards, "bytes": sum(f["bytes"] for f in sealed)},
+        "counts": {**counted, "staged": len(staged), "left": left},
+        "sources": sources,
+        "stages": _stages(sealed, staged, [*rejected, *failed]),
+        "rejections": dict(sorted(rejections.items(), key=lambda pair: (-pair[1], pair[0]))),
         "failures": [_failure(dataset, f) for f in sorted(failures, key=lambda f: f["index"])],
-        "run": _latest(runs, dataset.assets - done, running),
+        "run": _latest(runs, left, running),
         "runs": runs,
     }
 
@@ -75,47 +71,34 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     return {"index": record["index"], "source": record["source"], **(record.get("rejection") or record["failure"])}
 
 
-def _by_source(dataset: Dataset, entries: list[dict[str, Any]], staged: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    found = {name: {"rows": 0, "rejected": 0, "failed": 0} for name in dataset.info["config"]["sources"]}
-    for entry in entries:
-        fate = dict.fromkeys((str(r["index"]) for r in entry["rejections"]), "rejected")
-        fate |= dict.fromkeys((str(f["index"]) for f in entry["failures"]), "failed")
-        for index, name in entry["sources"].items():
-            found[name][fate.get(index, "rows")] += 1
+def _by_source(dataset: Dataset, sealed: list[census.Facts], staged: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    fates = ("rows", "rejected", "failed")
+    found = {name: dict.fromkeys(fates, 0) for name in dataset.info["config"]["sources"]}
+    for name, numbers in (pair for fact in sealed for pair in fact["sources"].items()):
+        for fate, number in zip(fates, numbers, strict=True):
+            found[name][fate] += number
     for record in staged:
         found[record["source"]]["rows" if record["status"] == "row" else record["status"]] += 1
     return found
 
 
 def _stages(
-    dataset: Dataset,
-    sealed: list[int],
-    staged: list[dict[str, Any]],
-    rejections: list[dict[str, Any]],
-    failures: list[dict[str, Any]],
+    sealed: list[census.Facts], staged: list[dict[str, Any]], unsealed_losses: list[dict[str, Any]]
 ) -> dict[str, dict[str, float]]:
     """Per stage: assets that entered and passed, and mean CPU and wall seconds of those that entered."""
-    timed = [t for shard in sealed for t in (dataset.read(dataset.timings_file(shard)) or {"assets": {}})["assets"].values()]
-    timed += staged
-    lost = _tally(STAGE_OF.get(r["stage"], "curate") for r in [*rejections, *failures])
+    timed = [*(fact["seconds"] for fact in sealed), census.seconds(staged)]
+    here = census.count(census.STAGE_OF.get(r["stage"], "curate") for r in unsealed_losses)
+    lost = census.merge([*(fact["lost"] for fact in sealed), here])
     result = {}
     for stage in STAGES:
-        pairs = [t["seconds"][stage] for t in timed if stage in t.get("seconds", {})]
-        entered = len(pairs)
+        entered, cpu, wall = (sum(each[stage][k] for each in timed if stage in each) for k in range(3))
         result[stage] = {
             "entered": entered,
             "passed": max(entered - lost.get(stage, 0), 0),
-            "cpu": round(sum(cpu for _, cpu in pairs) / max(entered, 1), 4),
-            "wall": round(sum(wall for wall, _ in pairs) / max(entered, 1), 4),
+            "cpu": round(cpu / max(entered, 1), 4),
+            "wall": round(wall / max(entered, 1), 4),
         }
     return result
-
-
-def _tally(words: Any) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for word in words:
-        found[word] = found.get(word, 0) + 1
-    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _failure(dataset: Dataset, failure: dict[str, Any]) -> dict[str, Any]:
