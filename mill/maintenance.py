@@ -4,7 +4,9 @@ Each of these opens shards again (their ledger entries go, which makes them unfi
 The dataset's own dataset.json says how its assets are made; nothing has to be repeated.
 """
 
+import posixpath
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from mill.fingerprint import fingerprint
 from mill.ledger import Summary
 from mill.plan import Plan
 from mill.stages import Made
-from mill.verify import verify
+from mill.verify import Problem, verify
 from mill.worker import Maker, record_file, row_file
+from shards import storage
+from shards.compare import compare_shards
 from shards.schema import SCHEMA
 from shards.writing import write_row
 from versemill.config import digest
-from versemill.errors import ConfigError
+from versemill.errors import ConfigError, ShardError
 
 
 def pipeline_of(dataset: Dataset, overrides: Sequence[str] = ()) -> Pipeline:
@@ -68,10 +72,86 @@ def regenerate(
     return run(pipeline_of(dataset, overrides), directory, maker=maker, **options)
 
 
-def repair(directory: str | Path, deep: bool = False, maker: Maker = stages.make, **options: Any) -> Summary:
-    """Makes every shard again that `mill.verify.verify` finds fault with, and the unsealed ones."""
-    faulty = {problem.shard for problem in verify(directory, deep) if problem.shard is not None}
-    return regenerate(directory, faulty, maker=maker, **options)
+@dataclass(frozen=True)
+class Remade:
+    """What became of a shard that was made again.
+
+    Attributes:
+        verdict: "equal": its bytes are those that the ledger held the SHA-256 of. "equivalent": made under another fingerprint,
+            and within the tolerances of `shards.compare` of the file that was there. "differs": neither. "unknown": made
+            under another fingerprint, and nothing was left to compare it with.
+        message: one sentence.
+    """
+
+    shard: int
+    verdict: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"shard {self.shard}: {self.verdict}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """How the dataset stands now, and what became of each shard that had a ledger entry or a file before."""
+
+    summary: Summary
+    remade: tuple[Remade, ...]
+
+
+def repair(
+    directory: str | Path, problems: Sequence[Problem] | None = None, maker: Maker = stages.make, **options: Any
+) -> Repair:
+    """Makes the shards again that have problems, and the unsealed ones, and says whether they are the same bytes as before.
+
+    What was there is kept in DIR/replaced until it has been compared; a repair that was killed is finished by the next.
+
+    Args:
+        problems: of `mill.verify`; None looks for them with `verify(directory)`.
+    """
+    dataset = Dataset.open(directory)
+    found = verify(directory) if problems is None else problems
+    faulty = {problem.shard for problem in found if problem.shard is not None}
+    with locked(dataset):
+        for shard in sorted(faulty):
+            _set_aside(dataset, shard)
+    summary = regenerate(directory, faulty, maker=maker, **options)
+    files = storage.list_files(dataset.fs, dataset.path("replaced"))
+    shards = sorted({int(posixpath.basename(path).partition(".")[0].removeprefix("shard-")) for path in files})
+    remade = tuple(_judge(dataset, shard) for shard in shards)
+    dataset.remove_folder("replaced")
+    return Repair(summary, remade)
+
+
+def _set_aside(dataset: Dataset, shard: int) -> None:
+    dataset.fs.create_dir(dataset.path("replaced"))
+    if (entry := dataset.read(dataset.ledger_file(shard))) is not None:
+        dataset.write(f"replaced/shard-{shard:06d}.json", entry)
+    if storage.exists(dataset.fs, path := dataset.path(dataset.shard_file(shard))):
+        dataset.fs.move(path, dataset.path(f"replaced/shard-{shard:06d}.parquet"))
+
+
+def _judge(dataset: Dataset, shard: int) -> Remade:
+    new = dataset.read(dataset.ledger_file(shard))
+    old = dataset.read(f"replaced/shard-{shard:06d}.json") or {}
+    if new["sha256"] == old.get("sha256"):
+        return Remade(shard, "equal", f"the bytes are those of the ledger's SHA-256 {new['sha256'][:12]}")
+    known = old.get("sha256", "nothing")[:12]
+    changed = differences(old["fingerprint"], new["fingerprint"]) if "fingerprint" in old else ["no fingerprint was recorded"]
+    why = f"the SHA-256 is {new['sha256'][:12]}, the ledger held {known}; "
+    why += f"another fingerprint ({changed[0]})" if changed else "the fingerprint is the same"
+    before, now = dataset.path(f"replaced/shard-{shard:06d}.parquet"), dataset.path(new["file"])
+    if not changed:
+        return Remade(shard, "differs", why)
+    try:
+        comparison = compare_shards(dataset.fs, before, now)
+    except (ShardError, FileNotFoundError):
+        return Remade(shard, "unknown", f"{why}; the file that was there can't be read, so nothing can be compared")
+    if comparison.equal:
+        return Remade(shard, "equal", "the bytes are those of the file that was there")
+    if comparison.equivalent:
+        return Remade(shard, "equivalent", f"{why}; within the tolerances of shards.compare, which is not equal")
+    return Remade(shard, "differs", f"{why}; {comparison.problems[0].message}")
 
 
 def extend(

@@ -1,5 +1,6 @@
 """Commands on datasets: list, run, status, verify, retry, regenerate, extend, debug, diff, export, report."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,23 +76,30 @@ def status(directory: Dataset, as_json: AsJson = False) -> None:
 
 def verify(
     directory: Dataset,
-    quick: Annotated[bool, typer.Option("--quick", help="Presence and checksums only; don't decode the rows.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Presence and sizes only; open no shard.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Make again what is at fault, from config and seed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find missing, extra, truncated or tampered shards, NaN, and cameras that don't reproject. Exit code 1 if any.
+
+    With --repair, what is at fault is made again, and compared: the same bytes as the ledger's SHA-256; or, made with other
+    versions or on another device, equivalent within tolerances; or neither, which is exit code 1 too.
 
     Example: versemill verify out/quickstart
     """
     from mill import maintenance
     from mill import verify as check
 
-    problems = check.verify(_place(directory), deep=not quick)
+    look = check.verify_quick if quick else partial(check.verify, deep=True)
+    problems = look(_place(directory))
+    remade: tuple[maintenance.Remade, ...] = ()
     if problems and repair:
         for problem in problems:
             err.print(f"[yellow]{problem}[/yellow]", soft_wrap=True)
-        maintenance.repair(_place(directory), deep=not quick)
-        problems = check.verify(_place(directory), deep=not quick)
+        remade = maintenance.repair(_place(directory), problems).remade
+        for each in remade:
+            err.print(f"[{'red' if each.verdict == 'differs' else 'green'}]{each}[/]", soft_wrap=True)
+        problems = look(_place(directory))
     if as_json:
         print_json([vars(problem) for problem in problems])
     else:
@@ -99,7 +107,7 @@ def verify(
             out.print(f"[red]{problem}[/red]", soft_wrap=True)
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         out.print(f"{directory}: {count}" if problems else f"{directory}: every shard is as the ledger says")
-    raise typer.Exit(1 if problems else 0)
+    raise typer.Exit(1 if problems or any(each.verdict == "differs" for each in remade) else 0)
 
 
 def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import millstones
+import pyarrow.parquet as pq
 import pytest
 from test_run import entries, hashes, leftovers, run
 
@@ -115,9 +116,37 @@ def test_verify_finds_a_ledger_that_lies(copy):
 def test_repair_mends_what_verify_finds(copy, whole):
     (copy / "shards" / "shard-000000.parquet").write_bytes(b"PAR1")
     (copy / "ledger" / "shard-000002.json").unlink()
-    assert maintenance.repair(copy, **OPTIONS).complete
+    done = maintenance.repair(copy, **OPTIONS)
+    assert done.summary.complete
+    assert [(r.shard, r.verdict) for r in done.remade] == [(0, "equal")]
     assert verify(copy) == []
     assert hashes(copy) == hashes(whole)
+    assert leftovers(copy) == []
+
+
+def test_repair_under_another_fingerprint_says_equivalent_never_equal(copy):
+    """The ledger says that another numpy made the shards; their files hold the same rows under another footer or none."""
+    for shard in range(3):
+        path = copy / "ledger" / f"shard-{shard:06d}.json"
+        entry = json.loads(path.read_text())
+        entry["fingerprint"]["packages"]["numpy"] = "1.0"
+        path.write_text(json.dumps({**entry, "sha256": "0" * 64}))
+    file = copy / "shards" / "shard-000000.parquet"
+    pq.write_table(pq.read_table(file), file)
+    (copy / "shards" / "shard-000002.parquet").unlink()
+    done = maintenance.repair(copy, **OPTIONS)
+    assert [r.verdict for r in done.remade] == ["equivalent", "equal", "unknown"]
+    assert "numpy: 1.0 -> " in str(done.remade[0])
+    assert verify(copy, deep=True) == []
+    assert leftovers(copy) == []
+
+
+def test_repair_tells_when_the_bytes_are_not_reproduced(copy):
+    path = copy / "ledger" / "shard-000001.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": "0" * 64}))
+    (told,) = maintenance.repair(copy, **OPTIONS).remade
+    assert (told.shard, told.verdict) == (1, "differs")
+    assert "the ledger held 000000000000; the fingerprint is the same" in told.message
 
 
 def test_status_counts_what_the_ledger_holds(whole, capsys):
