@@ -12,8 +12,8 @@ from mill.commands.common import AsJson, Dataset, out, print_json
 from mill.progress import steps
 from versemill.errors import ConfigError
 
-# OpenMP's waiting threads sleep instead of spinning; torch reads this when it is first imported. On a busy machine spinning made
-# training twenty times slower; on an idle one it gains little.
+# OpenMP's waiting threads sleep instead of spinning; torch reads this when it is first imported. On a busy machine spinning
+# made training twenty times slower; on an idle one it gains little.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 MODELS = ("reconstruction",)
