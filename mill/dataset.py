@@ -211,7 +211,7 @@ def is_there(dataset: Dataset, wanted: Mapping[str, Any]) -> bool:
                 f"'{dataset.uri}' is not empty and holds no dataset ({', '.join(others[:3])}); choose another --out"
             )
         return False
-    found = differences(_comparable(dataset.info), _comparable(wanted))
+    found = differences(comparable(dataset.info), comparable(wanted))
     if found:
         shown = "; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else "")
         raise ConfigError(
@@ -226,8 +226,8 @@ def establish(dataset: Dataset, wanted: dict[str, Any]) -> None:
         dataset.write("dataset.json", wanted)
 
 
-def _comparable(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be equal for two runs to write into one folder."""
+def comparable(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a dataset's rows, from its dataset.json: what must be equal for two runs to write into one folder."""
     config = {k: v for k, v in info["config"].items() if k not in ("run", "validate")}
     entries = {
         name: {k: v for k, v in entry.items() if not (entry["source"] == "files" and k == "path")}

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mill import stages
 from mill.config import Pipeline, restore
-from mill.dataset import Dataset, differences, locked
+from mill.dataset import Dataset, comparable, differences, locked
 from mill.driver import run
 from mill.fingerprint import fingerprint
 from mill.ledger import Summary
@@ -197,21 +197,16 @@ def diff(first: str | Path, second: str | Path) -> list[str]:
     A shard counts as equal only by its SHA-256; under different fingerprints shards are "remade", not equal.
     """
     a, b = Dataset.open(first), Dataset.open(second)
-    kept = ("seed", "assets", "config", "conventions", "versions", "digest")
-    lines = differences({k: _data(a.info, k) for k in kept}, {k: _data(b.info, k) for k in kept})
+    lines = differences(comparable(a.info), comparable(b.info))
     entries = [{s: d.read(d.ledger_file(s)) or {} for s in d.sealed()} for d in (a, b)]
     for shard in sorted({*entries[0], *entries[1]}):
         one, two = entries[0].get(shard), entries[1].get(shard)
         if one is None or two is None:
             lines.append(f"shard {shard}: only in {first if two is None else second}")
         elif one["sha256"] != two["sha256"]:
-            why = differences(one["fingerprint"], two["fingerprint"]) or differences(one["indices"], two["indices"])
+            why = differences(one["fingerprint"], two["fingerprint"]) or differences(one["indices"], two["indices"], "indices")
             lines.append(f"shard {shard}: {one['sha256'][:12]} -> {two['sha256'][:12]}" + (f" ({why[0]})" if why else ""))
     return lines
-
-
-def _data(info: dict[str, Any], key: str) -> Any:
-    return {k: v for k, v in info[key].items() if k != "run"} if key == "config" else info[key]
 
 
 def _reopen(dataset: Dataset, shard: int, entry: dict[str, Any] | None, keep: bool, failures: bool = False) -> None:

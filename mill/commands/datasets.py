@@ -240,7 +240,7 @@ def _numbers(text: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         low, dash, high = part.strip().partition("-")
-        if not low.isdigit() or (dash and not high.isdigit()):
+        if not low.isdigit() or (dash and not (high.isdigit() and int(high) >= int(low))):
             raise ConfigError(f"shards are numbers and ranges such as 3,7-9, got '{text}'")
         found += range(int(low), int(high or low) + 1)
     return found

@@ -112,7 +112,8 @@ def test_preview_writes_a_sheet_and_a_glb(tmp_path: Path) -> None:
 
 def test_shard_numbers_and_places() -> None:
     assert _numbers("3,7-9") == [3, 7, 8, 9]
-    with pytest.raises(ConfigError, match="3,7-9"):
-        _numbers("3,x")
+    for bad in ("3,x", "9-3", "", "-1"):
+        with pytest.raises(ConfigError, match=f"3,7-9, got '{bad}'"):
+            _numbers(bad)
     assert _place(Path("s3://bucket/key")) == "s3://bucket/key"
     assert _place(Path("out/x")) == "out/x"
