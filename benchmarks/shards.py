@@ -1,8 +1,10 @@
-"""Shards: writing, the first sample, bytes read for some columns, loading against 16-bit PNG in WebDataset."""
+"""Shards: writing, the first sample, bytes read for some columns, loading against WebDataset, a ledger of a million rows."""
 
 import importlib
 import io
 import json
+import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -20,6 +22,9 @@ from pyarrow import fs as pafs
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from benchmarks.common import Benchmark, Table, measure
+from mill import config
+from mill import dataset as layout
+from mill.fingerprint import fingerprint
 from shards import SCHEMA, ShardDataset, ShardsConfig, decode_views, encode_row, seal
 from shards.dataset import RowReader
 from shards.folder import open_shard
@@ -160,6 +165,54 @@ def _column_cost(path: Path, columns: list[str]) -> float:
     return read / sum(c.total_compressed_size for c in chunks if any(c.path_in_schema.startswith(k) for k in columns))
 
 
+def _simulate(folder: Path, shards: int, per_shard: int = 64) -> None:
+    """A finished dataset of `shards * per_shard` assets as far as its ledger goes; the shards themselves are sparse files."""
+    stages = {name: [1.2345, 0.6789] for name in ("source", "curate", "render", "fields", "encode")}
+    made_with = fingerprint("cpu")
+    info = layout.describe(config.load("quickstart", assets=shards * per_shard), shards * per_shard, {})
+    dataset = layout.Dataset.at(folder)
+    dataset.write("dataset.json", info)
+    for name in ("shards", "ledger", "timings"):
+        (folder / name).mkdir()
+    for shard in range(shards):
+        indices = list(range(shard * per_shard, (shard + 1) * per_shard))
+        names = list(info["config"]["sources"])
+        sources = {str(i): names[i % len(names)] for i in indices}
+        rejection = {"index": indices[-1], "source": names[0], "stage": "score", "reason": "flat", "message": "0.01 < 0.1"}
+        facts = {"shard": shard, "file": dataset.shard_file(shard), "sha256": f"{shard:064x}", "bytes": 10_000_000 + shard}
+        entry = {**facts, "rows": per_shard - 1, "indices": indices[:-1], "sources": sources, "rejections": [rejection],
+                 "failures": [], "digest": info["digest"], "fingerprint": made_with}  # fmt: skip
+        assets = {str(i): {"source": sources[str(i)], "status": "row", "wall": 2.5, "seconds": stages} for i in indices}
+        (folder / dataset.timings_file(shard)).write_text(json.dumps({"shard": shard, "assets": assets}, indent=1))
+        (folder / dataset.ledger_file(shard)).write_text(json.dumps(entry, indent=1))
+        with (folder / dataset.shard_file(shard)).open("wb") as file:
+            file.truncate(facts["bytes"])
+
+
+def _look(what: str, folder: Path) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak MB of `versemill status` or `versemill verify --quick`, whole program."""
+    program = (
+        "import sys; from pathlib import Path; from mill.cli import app; app(standalone_mode=False); "
+        "sys.stderr.write(Path('/proc/self/status').read_text())"
+    )
+    with measure() as span:
+        done = subprocess.run([sys.executable, "-c", program, *what.split(), str(folder)], capture_output=True, check=True)
+    peak = next(line for line in done.stderr.decode().splitlines() if line.startswith("VmHWM:"))
+    return span.wall, span.cpu, int(peak.split()[1]) / 1e3
+
+
+def _ledger(shards: int) -> tuple[Table, dict[str, float]]:
+    table = Table(f"a ledger of {shards} shards, {shards * 64:,} assets", ["command", "s", "CPU s", "peak MB"])
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        _simulate(Path(folder), shards)
+        for name, what in (("census", "status"), ("status", "status"), ("verify_quick", "verify --quick")):
+            wall, cpu, megabytes = _look(what, Path(folder))
+            table.rows.append([what + (", first time" if name == "census" else ""), wall, cpu, megabytes])
+            figures |= {f"{name}_s": wall, f"{name}_cpu_s": cpu, f"{name}_mb": megabytes}
+    return table, figures
+
+
 def run(quick: bool) -> Benchmark:
     """64 assets x 16 views x 256²; quick: 16 x 8 x 64²."""
     torch.set_num_threads(1)
@@ -216,4 +269,7 @@ def run(quick: bool) -> Benchmark:
         ["shard, MB", figures["shard_mb"], ""],
         ["the same views as PNG in tars, MB", peer_mb, ""],
     ])  # fmt: skip
-    return Benchmark([main, loading], figures, peer="webdataset with 8-bit PNG colour and 16-bit PNG normals and depth, Pillow")
+    ledger, ledger_figures = _ledger(500 if quick else 15_625)
+    figures |= ledger_figures
+    peer = "webdataset with 8-bit PNG colour and 16-bit PNG normals and depth, Pillow"
+    return Benchmark([main, loading, ledger], figures, peer=peer)
