@@ -157,9 +157,10 @@ class Furniture(Family):
                 solids.append(
                     Solid(self._rail(shop, 2 * w - 0.1, 0.13, 0.05).translate([0, lean, seat + 0.16 + float(z)]), "rails")
                 )
-        for side in (1, -1):
-            solids.append(Solid(cylinder(0.03, 2 * d - 0.2, (side * (w - 0.09), 0, -0.72), "y", 16), "frame"))
-        solids.append(Solid(cylinder(0.03, 2 * w - 0.2, (0, 0, -0.72), "x", 16), "frame"))
+        if self.turning != "cabriole":  # Bowed legs have no stretchers.
+            for side in (1, -1):
+                solids.append(Solid(cylinder(0.03, 2 * d - 0.2, (side * (w - 0.09), 0, -0.72), "y", 16), "frame"))
+            solids.append(Solid(cylinder(0.03, 2 * w - 0.2, (0, 0, -0.72), "x", 16), "frame"))
         return solids
 
     def _stool(self, shop: Shop) -> list[Solid]:
