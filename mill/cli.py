@@ -65,6 +65,11 @@ def main() -> None:
     except VersemillError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        if error.filename is None:
+            raise
+        _complain(f"can't use the path '{error.filename}': {error.strerror}")
+        sys.exit(2)
     except TyperException as error:  # Typer's own are pages with boxes; a script's log wants a line
         message, usage = error.format_message(), getattr(error, "ctx", None)
         if message:  # without one, help was asked for by giving no command

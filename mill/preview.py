@@ -45,6 +45,8 @@ def write(
     for path in (picture, glb):
         if path is not None and not path.resolve().parent.is_dir():
             raise ConfigError(f"can't write {path}: there is no folder {path.resolve().parent}")
+    if Image.registered_extensions().get(picture.suffix.lower()) not in Image.SAVE:
+        raise ConfigError(f"can't write {picture}: no image format ends in '{picture.suffix}'; take .png, .jpg or .webp")
     if source in ("zeroverse", "detailverse"):
         kind = sources.find(source)
         settings = config.settings(source, kind.config, overrides)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from versemill.errors import ConfigError, ShardError
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -27,3 +29,17 @@ Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray
 def print_json(value: Any) -> None:
     """Writes JSON for machines: sorted keys, nothing else on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, default=str) + "\n")
+
+
+def holding_shards(directory: str | Path) -> None:
+    """Refuses a folder without shards as what it is here, a bad argument.
+
+    Raises:
+        ConfigError: it holds none.
+    """
+    from shards.folder import find_shards
+
+    try:
+        find_shards(directory)
+    except ShardError as error:
+        raise ConfigError(str(error)) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from mill.commands.common import Address, AsJson, Dataset, Overrides, RunOverrides, err, out, print_json
+from mill.commands.common import Address, AsJson, Dataset, Overrides, RunOverrides, err, holding_shards, out, print_json
 from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ def export(
         return
     if target is None:
         raise ConfigError("an export needs its folder: --to OUT")
+    holding_shards(_place(directory))
     with steps(f"exporting {format}") as progress:
         done = exports.export(
             _place(directory), format, target, split=split, workers=workers, progress=lambda k, n: progress(k, n, {})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from mill.commands.common import AsJson, Dataset, out, print_json
+from mill.commands.common import AsJson, Dataset, holding_shards, out, print_json
 from mill.progress import steps
 from versemill.errors import ConfigError
 
@@ -36,6 +36,7 @@ def train(
 
     if model not in MODELS:
         raise ConfigError(f"unknown model '{model}'; the models are: {', '.join(MODELS)}")
+    holding_shards(directory)
     with steps(f"training {preset}") as progress:
         print_json(reconstruction.train(directory, preset, run_dir, seed=seed, device=device, progress=progress))
 
@@ -61,6 +62,8 @@ def evaluate(
     """
     import reconstruction
 
+    if missing := [target for target in targets if not target.exists()]:
+        raise ConfigError(f"'{missing[0]}' is neither a dataset nor a mesh file: it does not exist")
     if len(targets) == 1 and targets[0].is_dir():
         found = reconstruction.evaluate(run_dir, targets[0], split or ("val", "test"), views, device)
     elif dataset is None:

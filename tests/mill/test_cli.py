@@ -46,7 +46,14 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["validate", "nowhere"], "nowhere"),
         (["preview", "no-such-mesh.obj", "--out", "x.png"], "no-such-mesh.obj"),
         (["preview", "zeroverse", "--out", "no/such/folder/x.png"], "no/such/folder"),
+        (["preview", "zeroverse", "--out", "x.xyz"], ".xyz"),
+        (["preview", "zeroverse", "--out", "x"], "x"),
+        (["curate", "x.obj", "--out", f"{__file__}/x"], "test_cli.py/x"),
+        (["specs", "--build", "nowhere.yaml", "--glb", "x.glb"], "nowhere.yaml"),
         (["train", "gan", "nowhere", "--out", "x"], "gan"),
+        (["train", "reconstruction", "nowhere", "--out", "x"], "no shards in 'nowhere'"),
+        (["export", "nowhere", "--format", "nerf", "--to", "x"], "no shards in 'nowhere'"),
+        (["evaluate", "nowhere", "nowhere"], "nowhere"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:
