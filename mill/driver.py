@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mill import cluster, stages
+from mill import card, cluster, stages
 from mill import dataset as layout
 from mill.config import Pipeline
 from mill.dataset import Dataset
@@ -153,6 +153,7 @@ class _Run:
             self.dataset.remove_folder("only")
         else:
             self.dataset.remove_folder("staging")
+            card.write(self.dataset)
         return self._summary()
 
     def _kernels(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A finished dataset's later life, and what status and verify say of it."""
 
 import json
+import re
 import shutil
 
 import millstones
@@ -206,3 +207,19 @@ def test_quick_verification_sees_sizes_and_presence(copy):
     (copy / "ledger" / "shard-000002.json").unlink()
     found = {(p.kind, p.shard) for p in verify_quick(copy)}
     assert found == {("truncated", 0), ("ledger", 1), ("unsealed", None), ("extra", None)}
+
+
+def test_the_card_is_written_with_the_dataset(whole, copy):
+    text = (whole / "README.md").read_text()
+    assert text.startswith("---\nlicense: ")
+    counts = status(whole)["counts"]
+    splits = [re.search(rf"\| {name} \| (\d+) \|", text) for name in ("train", "val", "test")]
+    assert sum(int(found[1]) for found in splits if found) == counts["rows"]
+    assert f"{counts['rejected']} assets were rejected" in text
+    assert json.loads((whole / "dataset.json").read_text())["digest"] in text
+    assert "| faces | 4 | 4 | 4 |" in text
+    (copy / "shards" / "shard-000002.parquet").unlink()
+    maintenance.regenerate(copy, [0], **OPTIONS)
+    assert "can't be read: shards/shard-000002.parquet" in (copy / "README.md").read_text()
+    maintenance.repair(copy, **OPTIONS)
+    assert (copy / "README.md").read_text() == text
