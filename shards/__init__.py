@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from shards.cache import DiskCache
 from shards.card import card
 from shards.checks import Problem, verify_shard
 from shards.config import ShardsConfig
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
+    "DiskCache",
     "Problem",
     "Sealed",
     "ShardDataset",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyarrow import fs as pafs
 from torch.utils.data import Dataset
 
+from shards.cache import DiskCache
 from shards.folder import Shard, check_split, find_shards, open_shard
 from shards.reading import Sample, Selection
 from versemill.errors import ShardError
@@ -26,8 +27,10 @@ class RowReader:
     Open files are never pickled, and never shared over a fork: each process opens its own.
     """
 
-    def __init__(self, fs: pafs.FileSystem, columns: Sequence[str], cache_bytes: int) -> None:
-        self._fs, self._columns, self._budget = fs, list(columns), cache_bytes
+    def __init__(
+        self, fs: pafs.FileSystem, columns: Sequence[str], cache_bytes: int, disk_cache: DiskCache | None = None
+    ) -> None:
+        self._fs, self._columns, self._budget, self._disk = fs, list(columns), cache_bytes, disk_cache
         self._forget()
 
     def _forget(self) -> None:
@@ -37,7 +40,7 @@ class RowReader:
         self._bytes = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_fs": self._fs, "_columns": self._columns, "_budget": self._budget}
+        return {"_fs": self._fs, "_columns": self._columns, "_budget": self._budget, "_disk": self._disk}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -47,25 +50,32 @@ class RowReader:
         """One row as nested dictionaries; cells are buffers that share the row group's memory."""
         starts = np.cumsum((0, *shard.groups))
         group = int(np.searchsorted(starts, row, "right")) - 1
-        table = self._group(shard.path, group)
+        table = self._group(shard, group)
         return {name: _plain(table[name][row - int(starts[group])]) for name in table.column_names}
 
-    def _group(self, path: str, group: int) -> pa.Table:
+    def _group(self, shard: Shard, group: int) -> pa.Table:
         if os.getpid() != self._pid:
             self._forget()
-        key = (path, group)
+        key = (shard.path, group)
         if key in self._groups:
             self._groups.move_to_end(key)
             return self._groups[key]
-        try:
-            table = self._file(path).read_row_group(group, columns=self._columns, use_threads=False)
-        except (OSError, pa.ArrowException) as error:
-            raise ShardError(f"shard '{path}' can't be read ({error}); `versemill verify` tells more") from error
+        if self._disk is None:
+            table = self._fetch(shard.path, group)
+        else:
+            name = "\n".join([self._fs.type_name, shard.path, shard.stamp, str(group), *self._columns])
+            table = self._disk.table(name, lambda: self._fetch(shard.path, group))
         self._groups[key] = table
         self._bytes += table.nbytes
         while self._bytes > self._budget and len(self._groups) > 1:
             self._bytes -= self._groups.popitem(last=False)[1].nbytes
         return table
+
+    def _fetch(self, path: str, group: int) -> pa.Table:
+        try:
+            return self._file(path).read_row_group(group, columns=self._columns, use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise ShardError(f"shard '{path}' can't be read ({error}); `versemill verify` tells more") from error
 
     def _file(self, path: str, limit: int = 16) -> pq.ParquetFile:
         if path not in self._files:
@@ -119,7 +129,8 @@ class ShardDataset(Dataset[Sample]):
         crop: cut a random square of so many pixels (before `resolution`); K follows.
         background: composite colours over this sRGB colour, in [0, 1].
         seed: of view, crop and point draws; they also depend on the row and on `set_epoch`.
-        cache_bytes: encoded row groups kept per worker.
+        cache_bytes: encoded row groups kept in memory per worker.
+        disk_cache: keeps on a local disk what was read from an object store; all workers share it.
 
     Raises:
         ShardError: no shards, or a damaged one.
@@ -143,6 +154,7 @@ class ShardDataset(Dataset[Sample]):
         background: tuple[float, float, float] | None = None,
         seed: int = 0,
         cache_bytes: int = 256 * MEGABYTE,
+        disk_cache: DiskCache | None = None,
     ) -> None:
         check_split(split)
         self.selection = Selection(
@@ -162,7 +174,7 @@ class ShardDataset(Dataset[Sample]):
         self.shards = [open_shard(fs, path) for path in paths]
         self._where = [(s, r) for s, shard in enumerate(self.shards) for r in range(len(shard.splits))
                        if split is None or shard.splits[r] == split]  # fmt: skip
-        self._reader = RowReader(fs, self.selection.columns(), cache_bytes)
+        self._reader = RowReader(fs, self.selection.columns(), cache_bytes, disk_cache)
 
     def __len__(self) -> int:
         return len(self._where)

@@ -16,9 +16,10 @@ from versemill.seeds import SPLITS
 
 @dataclass(frozen=True)
 class Shard:
-    """One shard as readers see it: rows per row group, and each row's index and split."""
+    """One shard as readers see it: rows per row group, and each row's index and split. `stamp` is its file's size and date."""
 
     path: str
+    stamp: str
     groups: tuple[int, ...]
     indices: NDArray[np.uint64]
     splits: tuple[str, ...]
@@ -47,12 +48,14 @@ def open_shard(fs: pafs.FileSystem, path: str) -> Shard:
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
             groups = tuple(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups))
+            info = fs.get_file_info(path)
             meta = file.read(columns=["meta.index", "meta.split"])["meta"].combine_chunks()
     except (OSError, pa.ArrowException, KeyError) as error:
         raise ShardError(f"shard '{path}' can't be read ({error}); `versemill verify` tells more") from error
     if isinstance(meta, pa.ChunkedArray):
         meta = pa.concat_arrays(meta.chunks) if meta.num_chunks else pa.array([], meta.type)
-    return Shard(path, groups, meta.field("index").to_numpy(zero_copy_only=False), tuple(meta.field("split").to_pylist()))
+    stamp, indices = f"{info.size} {info.mtime_ns}", meta.field("index").to_numpy(zero_copy_only=False)
+    return Shard(path, stamp, groups, indices, tuple(meta.field("split").to_pylist()))
 
 
 def check_split(split: str | None) -> None:

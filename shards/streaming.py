@@ -6,6 +6,7 @@ from pathlib import Path
 import torch.distributed as dist
 from torch.utils.data import IterableDataset, get_worker_info
 
+from shards.cache import DiskCache
 from shards.dataset import MEGABYTE, RowReader
 from shards.folder import Shard, check_split, find_shards, open_shard
 from shards.reading import Sample, Selection
@@ -32,6 +33,7 @@ class ShardStream(IterableDataset[Sample]):
         even: every consumer yields the same number of rows, so that ranks stay in step; the rest of the epoch's
             order, fewer rows than a row group for each consumer and window, is left out.
         rank, world_size: from torch.distributed where it is initialised; else 0 of 1.
+        disk_cache: keeps on a local disk what was read from an object store; all workers share it.
 
     Raises:
         ShardError: no shards, or a damaged one.
@@ -50,6 +52,7 @@ class ShardStream(IterableDataset[Sample]):
         seed: int = 0,
         rank: int | None = None,
         world_size: int | None = None,
+        disk_cache: DiskCache | None = None,
     ) -> None:
         check_split(split)
         self.selection = selection or Selection()
@@ -61,7 +64,7 @@ class ShardStream(IterableDataset[Sample]):
             raise ConfigError(f"rank {self.rank} must lie in 0..{self.world_size - 1}")
         fs, paths = find_shards(directory)
         self._units = [unit for path in paths for unit in _units(open_shard(fs, path), split)]
-        self._reader = RowReader(fs, self.selection.columns(), window * 64 * MEGABYTE)
+        self._reader = RowReader(fs, self.selection.columns(), window * 64 * MEGABYTE, disk_cache)
         self.epoch, self._position, self._batches, self._batch_size = 0, 0, 0, 0
 
     def __len__(self) -> int:

@@ -1,0 +1,55 @@
+"""A bounded cache on disk, for shards in an object store: row groups, with the columns that were asked for, as Arrow files."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import fs as pafs
+
+from shards.storage import TEMPORARY, write_atomic
+
+
+@dataclass(frozen=True)
+class DiskCache:
+    """A folder on a local disk that holds at most `limit` bytes; what was used longest ago goes first.
+
+    Workers and runs share it: a file appears under its name only when it is whole, and a table that is mapped into
+    memory stays readable after its file is gone. pyarrow's and fsspec's own caches have no bound on disk.
+    """
+
+    folder: str
+    limit: int
+
+    def table(self, key: str, make: Callable[[], pa.Table]) -> pa.Table:
+        """The table of a key, mapped into memory; made, and kept if it fits, where it is not there."""
+        path = Path(self.folder).absolute() / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
+        try:
+            os.utime(path)
+            with pa.memory_map(str(path)) as file:
+                return pa.ipc.open_file(file).read_all()
+        except (OSError, pa.ArrowInvalid):
+            table = make()
+        if table.nbytes <= self.limit:
+            with write_atomic(pafs.LocalFileSystem(), str(path)) as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+            self._evict()
+        return table
+
+    def _evict(self) -> None:
+        found = []
+        for entry in os.scandir(self.folder):
+            try:
+                stat = entry.stat()
+            except FileNotFoundError:  # another worker was faster
+                continue
+            if not entry.name.endswith(TEMPORARY):
+                found.append((stat.st_mtime_ns, entry.path, stat.st_size))
+        total = sum(size for _, _, size in found)
+        for _, path, size in sorted(found):
+            if total <= self.limit:
+                return
+            Path(path).unlink(missing_ok=True)
+            total -= size
