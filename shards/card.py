@@ -88,7 +88,7 @@ def _size(rows: int) -> str:
 
 def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     if not rows:
-        return f"No entries: {columns[0]}.\n"
+        return f"{columns[0].capitalize()}: none.\n"
     lines = [columns, tuple("---" for _ in columns), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyarrow import fs as pafs
 
 from shards.rows import decode_fields, decode_mesh, decode_views, read_rows
-from shards.schema import SCHEMA_VERSION, schema
+from shards.schema import misfits, refusal
 from shards.storage import exists, sha256
 from versemill.camera import Camera
 from versemill.errors import AssetError, ShardError
@@ -58,13 +58,11 @@ def verify_shard(fs: pafs.FileSystem, path: str, expected: str | None = None, de
         problems.append(Problem("tampered", path, "", f"SHA-256 is {found[:12]}..., the ledger says {expected[:12]}..."))
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
-            metadata = file.schema_arrow.metadata or {}
-            version = metadata.get(b"versemill.schema_version", b"none").decode()
-            if version != str(SCHEMA_VERSION):
-                text = f"schema version {version}, this versemill reads {SCHEMA_VERSION}; remake or migrate the shard"
-                return [*problems, Problem("schema_version", path, "", text)]
-            if not file.schema_arrow.equals(schema()):
-                problems.append(Problem("schema", path, "", "columns differ from the documented schema"))
+            if reason := refusal(file.schema_arrow.metadata):
+                return [*problems, Problem("schema_version", path, "", reason)]
+            if wrong := misfits(file.schema_arrow):
+                text = f"missing, or not of the documented type: {', '.join(wrong[:5])}; remake the shard"
+                problems.append(Problem("schema", path, "", text))
     except (OSError, pa.ArrowException) as error:
         kind = "truncated" if _lacks_footer(fs, path) else "unreadable"
         problems = [p for p in problems if p.kind != "tampered"]

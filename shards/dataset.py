@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from shards.cache import DiskCache
 from shards.folder import Shard, check_split, find_shards, open_shard
 from shards.reading import Sample, Selection
+from shards.schema import completed
 from versemill.errors import ShardError
 
 MEGABYTE = 1_000_000
@@ -51,7 +52,8 @@ class RowReader:
         starts = np.cumsum((0, *shard.groups))
         group = int(np.searchsorted(starts, row, "right")) - 1
         table = self._group(shard, group)
-        return {name: _plain(table[name][row - int(starts[group])]) for name in table.column_names}
+        values = {name: _plain(table[name][row - int(starts[group])]) for name in table.column_names}
+        return completed(values, self._columns)
 
     def _group(self, shard: Shard, group: int) -> pa.Table:
         if os.getpid() != self._pid:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
 
+from shards.schema import refusal
 from shards.storage import join, list_files, open_storage
 from versemill.errors import ConfigError, ShardError
 from versemill.seeds import SPLITS
@@ -43,10 +44,12 @@ def open_shard(fs: pafs.FileSystem, path: str) -> Shard:
     """Reads a shard's footer and its rows' indices and splits.
 
     Raises:
-        ShardError: the file is missing or damaged.
+        ShardError: the file is missing, damaged or of another schema version.
     """
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
+            if reason := refusal(file.schema_arrow.metadata):
+                raise ShardError(f"shard '{path}' is of {reason}")
             groups = tuple(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups))
             info = fs.get_file_info(path)
             meta = file.read(columns=["meta.index", "meta.split"])["meta"].combine_chunks()

@@ -12,7 +12,7 @@ from pyarrow import fs as pafs
 
 from shards.codecs import decode_array, decode_image, dequantise, encode_array, encode_image, quantise
 from shards.config import ShardsConfig
-from shards.schema import COLUMNS, IMAGES, QUANTISED, SCHEMA, SCHEMA_VERSION
+from shards.schema import COLUMNS, IMAGES, QUANTISED, SCHEMA, SCHEMA_VERSION, completed, refusal
 from versemill import CONVENTION_VERSION
 from versemill.camera import Camera
 from versemill.config import canonical_json
@@ -237,13 +237,16 @@ def read_rows(fs: pafs.FileSystem, path: str, columns: Sequence[str] | None = No
         columns: groups ("meta") or leaves ("views.rgb"); None is all. Only their bytes are read.
 
     Raises:
-        ShardError: the file is missing or damaged, or a column is unknown.
+        ShardError: the file is missing, damaged or of another schema version, or a column is unknown.
     """
     check_columns(columns or ())
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
+            if reason := refusal(file.schema_arrow.metadata):
+                raise ShardError(f"shard '{path}' is of {reason}")
             for group in range(file.num_row_groups):
-                yield from file.read_row_group(group, columns=columns and list(columns)).to_pylist()
+                for row in file.read_row_group(group, columns=columns and list(columns)).to_pylist():
+                    yield completed(row, columns)
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"shard '{path}' can't be read ({error}); remake it") from error
 

@@ -3,7 +3,9 @@
 `COLUMNS` is the one source: the Arrow schema and the table of docs/shards.md both follow it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -154,6 +156,37 @@ def schema(metadata: dict[str, str] | None = None) -> pa.Schema:
 
 
 SCHEMA = schema()
+
+
+def refusal(metadata: Mapping[bytes, bytes] | None) -> str | None:
+    """Why a file with this key-value metadata can't be read, or None: only files of this schema version are."""
+    text = (metadata or {}).get(b"versemill.schema_version", b"none").decode(errors="replace")
+    if text == str(SCHEMA_VERSION):
+        return None
+    way = "mill the dataset again into another folder, or read it with the versemill that its dataset.json names"
+    if text.isdecimal() and int(text) > SCHEMA_VERSION:
+        way = "upgrade versemill"
+    return f"schema version {text}, this versemill reads {SCHEMA_VERSION}; {way}"
+
+
+def misfits(found: pa.Schema) -> list[str]:
+    """Groups that a file lacks, and leaves of another type. A leaf that is missing (older) or unknown (newer) is no misfit."""
+    wrong = [group for group in COLUMNS if group not in found.names or not pa.types.is_struct(found.field(group).type)]
+    for group in (group for group in COLUMNS if group not in wrong):
+        for leaf in found.field(group).type:
+            if leaf.name in COLUMNS[group] and not leaf.type.equals(COLUMNS[group][leaf.name].type):
+                wrong.append(f"{group}.{leaf.name}")
+    return wrong
+
+
+def completed(row: dict[str, Any], columns: Sequence[str] | None = None) -> dict[str, Any]:
+    """The row, with None for each of `columns` (groups or leaves; None is all) that its file was written without."""
+    for column in columns or COLUMNS:
+        group, _, leaf = column.partition(".")
+        if row.setdefault(group, None) is not None:
+            for name in (leaf,) if leaf else COLUMNS[group]:
+                row[group].setdefault(name, None)
+    return row
 
 
 def leaves() -> list[str]:

@@ -8,10 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
 
-from shards import ShardsConfig, encode_row, seal, verify_shard
+from shards import ShardDataset, ShardsConfig, encode_row, read_rows, seal, verify_shard
 from shards.checks import check_views, stray_share
+from shards.folder import open_shard
 from versemill.camera import OPENGL, Camera
 from versemill.curated import Curated
+from versemill.errors import ConfigError, ShardError
 from versemill.views import Views
 
 FS = pafs.LocalFileSystem()
@@ -70,6 +72,33 @@ def test_another_schema_version(shard):
     assert "999" in problem.message
     pq.write_table(pa.table({"a": [1]}), path)
     assert kinds(path) == ["schema_version"]
+
+
+@pytest.mark.parametrize(("version", "way"), [("0", "mill the dataset again"), ("999", "upgrade versemill")])
+def test_every_reader_refuses_another_version_and_says_what_to_do(shard, version, way):
+    path, _ = shard
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"versemill.schema_version": version}), path)
+    for read in (lambda: list(read_rows(FS, str(path))), lambda: open_shard(FS, str(path)), lambda: ShardDataset(path.parent)):
+        with pytest.raises(ShardError, match=rf"schema version {version}, this versemill reads \d+; .*{way}"):
+            read()
+
+
+def test_a_file_without_a_column_that_came_later_reads_as_null(shard):
+    """What a shard looks like to a versemill that has since got new columns, and to one that is older."""
+    path, _ = shard
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    for row in rows:
+        del row["views"]["position"], row["views"]["position_range"]
+    views = [f for f in table.schema.field("views").type if not f.name.startswith("position")] + [pa.field("novel", pa.int32())]
+    schema = table.schema.set(table.schema.get_field_index("views"), pa.field("views", pa.struct(views)))
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+    assert verify_shard(FS, str(path), deep=True) == []
+    assert all(row["views"]["position"] is None for row in read_rows(FS, str(path)))
+    assert next(read_rows(FS, str(path), ["views.position"]))["views"] in (None, {"position": None})
+    assert ShardDataset(path.parent, passes=("depth",))[0]["depth"].any()
+    with pytest.raises(ConfigError, match="no pass 'position'"):
+        ShardDataset(path.parent, passes=("depth", "position"))[0]
 
 
 def test_columns_that_differ_from_the_schema(shard):
