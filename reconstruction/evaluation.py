@@ -79,14 +79,25 @@ def evaluate(
     target = torch_device(device)
     model, preset = load_model(Path(run_dir), target)
     splits = (split,) if isinstance(split, str) else tuple(split)
-    scenes = Scenes(dataset_dir, splits, preset.size, keep=False)
-    if not len(scenes):
-        raise ConfigError(f"{dataset_dir} has no assets in {' or '.join(splits)}: mill more assets")
+    scenes = held_out(dataset_dir, splits, preset.size, views)
     count = min(len(scenes), objects or len(scenes))
     mean = baselines.mean_image(_train_scenes(dataset_dir, preset.size))
     cases = ((s, spread(s.c2w, views)) for s in (scenes[i] for i in range(count)))
     source = f"{dataset_dir} ({', '.join(splits)})"
     return assess(model, cases, mean, target, views, source, Path(out or Path(run_dir) / "evaluation"))
+
+
+def held_out(dataset_dir: str | Path, splits: tuple[str, ...], size: int, views: int) -> Scenes:
+    """The scenes of `splits` at `size` pixels that a model which sees `views` of their views can be judged on.
+
+    Raises:
+        ConfigError: there are none, or they have too few views.
+    """
+    scenes = Scenes(dataset_dir, splits, size, keep=False)
+    if not len(scenes):
+        raise ConfigError(f"{dataset_dir} has no assets in {' or '.join(splits)}: mill more assets")
+    spread(scenes[0].c2w, views)
+    return scenes
 
 
 def evaluate_assets(

@@ -4,9 +4,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconstruction import presets
 from reconstruction.config import ValidateConfig
-from reconstruction.evaluation import HULL, MEAN, MODEL, NEAREST, UNTRAINED, evaluate
+from reconstruction.evaluation import HULL, MEAN, MODEL, NEAREST, UNTRAINED, evaluate, held_out
 from reconstruction.training import Progress, train
+
+JUDGED = ("val", "test")
+"""The splits that the model has not seen."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,9 @@ def validate(dataset_dir: str | Path, config: ValidateConfig, out: str | Path, p
         ConfigError: the dataset has no training or no held-out assets, or its views don't suit the preset.
         DivergenceError: training failed.
     """
+    held_out(dataset_dir, JUDGED, presets.get(config.preset).size, config.views)  # before minutes of training, not after
     training = train(dataset_dir, config.preset, out, config.seed, config.device, progress)
-    result = evaluate(out, dataset_dir, ("val", "test"), config.views, config.device, config.objects)
+    result = evaluate(out, dataset_dir, JUDGED, config.views, config.device, config.objects)
     gain, low, high = result.gains[MEAN]
     judged = (result.gains[MEAN], result.gains[UNTRAINED])
     passed = all((mean if lower is None else lower) > 0 for mean, lower, _ in judged)

@@ -17,7 +17,6 @@ from versemill.errors import ConfigError
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 MODELS = ("reconstruction",)
-METRICS = ("psnr", "ssim", "lpips", "iou", "depth")
 
 
 def train(
@@ -76,9 +75,10 @@ def evaluate(
     if as_json:
         print_json(dataclasses.asdict(found))
         return
-    table = Table("method", *METRICS, title=f"{len(found.objects)} objects of {found.source}, {found.views} input views")
+    metrics = list(dict.fromkeys(name for means in found.summary.values() for name in means))
+    table = Table("method", *metrics, title=f"{len(found.objects)} objects of {found.source}, {found.views} input views")
     for method, means in found.summary.items():
-        table.add_row(method, *(f"{means[name]:.3f}" if name in means else "" for name in METRICS))
+        table.add_row(method, *(f"{means[name]:.3f}" if name in means else "" for name in metrics))
     out.print(table)
     out.print(f"picture: {found.grid}")
 

@@ -108,3 +108,9 @@ def test_the_gate_says_why(box_dataset: Path, toy_preset: Preset, tmp_path: Path
 def test_the_gate_refuses_an_unknown_preset(toy_run: Path, box_dataset: Path) -> None:
     with pytest.raises(ConfigError, match="no preset 'giant'"):
         validate(box_dataset, ValidateConfig(preset="giant"), toy_run)
+
+
+def test_the_gate_refuses_what_it_cannot_judge_before_it_trains(box_dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="leave none of 6"):
+        validate(box_dataset, ValidateConfig(views=8, device="cpu"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
