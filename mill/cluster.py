@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -38,6 +39,7 @@ STORE_BYTES = 128 * 2**20
 """Object store of an embedded run: rows go through files, only small answers through Ray."""
 
 PREFIX = "versemill-ray-"
+KNOCK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,9 @@ def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
         return
     if address is not None:
         try:
+            _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level="error", runtime_env={"env_vars": WORKER_ENVIRONMENT})
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise ConfigError(f"can't join the Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
         try:
             yield _facts(ray, embedded=False)
@@ -113,6 +116,13 @@ def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
 def _secret() -> dict[str, str]:
     """A token of our own, so that Ray writes none into the home directory; it is read when Ray is imported, not later."""
     return {} if "ray" in sys.modules else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nothing listens at "host:port": Ray itself would try again for many minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 @contextmanager

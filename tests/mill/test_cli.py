@@ -34,6 +34,7 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["run", "quickstart", "--out", __file__], "test_cli.py"),
         (["run", "quickstart", "--out", "x", "--assets", "many"], "--assets"),
         (["run", "quickstart", "--out", "x", "--only", "96"], "0..95"),
+        (["run", "quickstart", "--out", "x", "--address", "127.0.0.1:1"], "127.0.0.1:1"),
         (["run", "quickstart"], "--out"),
         (["run", "quickstart", "--out", "x", "--sett", "a=1"], "--sett"),
         (["mill", "quickstart"], "mill"),
