@@ -6,9 +6,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # workers import `millstones` by name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def two_workers():
-    """One Ray for all tests of the run: starting it costs seconds."""
+    """One Ray for a module's tests: starting it costs seconds, and later tests start their own."""
     from mill import cluster
 
     with cluster.joined(None, 2) as found:
