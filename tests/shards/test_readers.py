@@ -47,6 +47,8 @@ def test_hugging_face_datasets(spheres, tmp_path):
 @pytest.mark.slow
 def test_ray_data(spheres):
     ray = pytest.importorskip("ray")
+    # Ray resolves paths in threads that all try to import fsspec.http; where aiohttp is missing, they trip over each other.
+    pytest.importorskip("aiohttp")
     pytest.importorskip("pandas")
     ray.init(num_cpus=1, include_dashboard=False, logging_level="error")
     try:
