@@ -116,7 +116,7 @@ def score(
     if what != "fit":
         raise ConfigError(f"'{what}' is not something to do with scores; type: versemill score fit LABELS.csv")
     fit_labels(labels).save(target)
-    out.print(f"wrote {target}; use it with --set score_head={target}")
+    out.print(f"wrote {target}; curation.scores.LinearHead.load reads it")
 
 
 def doctor(as_json: AsJson = False) -> None:
