@@ -1,6 +1,7 @@
 """Questions to a triangle mesh: rays, closest points, signed distance. One BVH, CPU or CUDA, through Warp."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,10 @@ class RayHits:
 
 
 class MeshQuery:
-    """A BVH over a mesh, built once and asked many times.
+    """A BVH over a mesh, built once and asked many times; it is built when the first question comes.
+
+    Distances hold to about 1e-5 of the mesh's size even for the needles that booleans leave: Warp finds closest points by
+    barycentric coordinates in float32, which lose (length / height)^2 digits, so needles are cut into shorter pieces first.
 
     Args:
         vertices: (V, 3), finite. faces: (F, 3), at least one.
@@ -93,7 +97,24 @@ class MeshQuery:
             raise ValueError(f"face indices span [{indices.min()}, {indices.max()}], vertices are 0..{len(positions) - 1}")
         self.device = _device.resolve(device)
         self.winding = winding
-        self._mesh = wp.Mesh(
+        self._positions, self._indices = positions, indices
+
+    @cached_property
+    def _whole(self) -> Any:
+        """What rays are cast at: the faces as they are, since cuts would leave cracks."""
+        return self._mesh(self._positions, self._indices, self.winding and self._cut is None)
+
+    @cached_property
+    def _cut(self) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]] | None:
+        return cut_needles(self._positions, self._indices)
+
+    @cached_property
+    def _pieces(self) -> Any:
+        """What distances are measured to."""
+        return self._whole if self._cut is None else self._mesh(self._cut[0], self._cut[1], self.winding)
+
+    def _mesh(self, positions: NDArray[np.float32], indices: NDArray[np.int32], winding: bool) -> Any:
+        return wp.Mesh(
             points=wp.array(positions, dtype=wp.vec3, device=self.device),
             indices=wp.array(indices.reshape(-1), dtype=wp.int32, device=self.device),
             support_winding_number=winding,
@@ -106,7 +127,7 @@ class MeshQuery:
         """
         start, along = self._vectors(origins), self._vectors(directions)
         faces, distances, uv = (self._empty(len(start), dtype) for dtype in (wp.int32, float, wp.vec2))
-        wp.launch(_cast, len(start), [self._mesh.id, start, along, limit, faces, distances, uv], device=self.device)
+        wp.launch(_cast, len(start), [self._whole.id, start, along, limit, faces, distances, uv], device=self.device)
         pair = uv.numpy()
         # Warp's u and v weigh the first two corners.
         weights = np.concatenate([pair, 1 - pair.sum(1, keepdims=True)], 1).astype(np.float32)
@@ -132,13 +153,75 @@ class MeshQuery:
         return self._nearest(points, True, 1e6)[0]
 
     def _nearest(self, points: ArrayLike, signed: bool, limit: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        asked = self._vectors(points)
-        faces, distances, spots = (self._empty(len(asked), dtype) for dtype in (wp.int32, float, wp.vec3))
-        wp.launch(_closest, len(asked), [self._mesh.id, asked, signed, limit, faces, distances, spots], device=self.device)
-        return distances.numpy(), faces.numpy(), spots.numpy()
+        asked = np.ascontiguousarray(points, np.float32).reshape(-1, 3)
+        # Neighbours in space, asked one after the other, walk the same branches: two to three times as fast.
+        order = morton_order(asked) if len(asked) > 1024 else np.arange(len(asked))
+        sent, count = self._vectors(asked[order]), len(asked)
+        faces, distances, spots = (self._empty(count, dtype) for dtype in (wp.int32, float, wp.vec3))
+        wp.launch(_closest, count, [self._pieces.id, sent, signed, limit, faces, distances, spots], device=self.device)
+        back = np.empty(count, np.int64)
+        back[order] = np.arange(count)
+        face = faces.numpy()[back]
+        if self._cut is not None:
+            face = np.where(face < 0, np.int32(-1), self._cut[2][face])
+        return distances.numpy()[back], face, spots.numpy()[back]
 
     def _vectors(self, values: ArrayLike) -> Any:
         return wp.array(np.ascontiguousarray(values, np.float32).reshape(-1, 3), dtype=wp.vec3, device=self.device)
 
     def _empty(self, count: int, dtype: Any) -> Any:
         return wp.zeros(count, dtype=dtype, device=self.device)
+
+
+def morton_order(points: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """(N,) an order of points (N, 3) along Morton's curve, 1024 cells a side; points that are not finite lie in the corner."""
+    finite = np.nan_to_num(points, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
+    low = finite.min(0, initial=np.inf)
+    extent = float((finite.max(0, initial=-np.inf) - low).max())
+    cell = ((finite - low) * (1023 / max(extent, 1e-30))).astype(np.uint32)
+    for shift, mask in ((16, 0x030000FF), (8, 0x0300F00F), (4, 0x030C30C3), (2, 0x09249249)):
+        cell = (cell | (cell << np.uint32(shift))) & np.uint32(mask)
+    return np.argsort(cell[:, 0] | (cell[:, 1] << np.uint32(1)) | (cell[:, 2] << np.uint32(2)), kind="stable")
+
+
+CUT = 30.0
+"""Greatest length^3 / height^2 of a face, in sizes of the mesh: float32's 1e-7 times that, the error, is then 3e-6."""
+CUTS = 14
+"""Rounds of halving; what is still a needle then is so thin that its neighbours lie as near."""
+
+
+def cut_needles(
+    positions: NDArray[np.float32], faces: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]] | None:
+    """Halves the longest edge of faces that are too long for their height, again and again.
+
+    Returns:
+        positions, faces, and the face that each comes from (F',); None where there is no needle.
+    """
+    used = positions[faces].reshape(-1, 3)
+    size = float(np.ptp(used, axis=0).max())
+    corners = used.reshape(-1, 3, 3).astype(np.float64)
+    origin = np.arange(len(faces), dtype=np.int32)
+    done: list[tuple[Any, Any]] = []
+    left = 4 * len(faces) + 200_000  # pieces that may be made: a mesh of nothing but needles must not fill the memory
+    for _ in range(CUTS):
+        sides = ((corners - corners[:, [1, 2, 0]]) ** 2).sum(2)
+        longest = sides.max(1)
+        cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        # length^3 / height^2 with height = |cross| / length
+        needle = longest**2.5 > CUT * size * (cross**2).sum(1)
+        needle &= longest > 1e-6 * size * size
+        left -= int(needle.sum())
+        if left < 0 or not needle.any():
+            break
+        done.append((corners[~needle], origin[~needle]))
+        at, rows = sides[needle].argmax(1), np.arange(int(needle.sum()))
+        corners, origin = corners[needle], np.tile(origin[needle], 2)
+        a, b, c = corners[rows, at], corners[rows, (at + 1) % 3], corners[rows, (at + 2) % 3]
+        middle = (a + b) / 2
+        corners = np.concatenate([np.stack([a, middle, c], 1), np.stack([middle, b, c], 1)])
+    if not done:
+        return None
+    corners = np.concatenate([*(c for c, _ in done), corners])
+    pieces = np.arange(3 * len(corners), dtype=np.int32).reshape(-1, 3)
+    return corners.reshape(-1, 3).astype(np.float32), pieces, np.concatenate([*(o for _, o in done), origin])

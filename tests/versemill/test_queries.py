@@ -5,7 +5,7 @@ import pytest
 import trimesh
 from trimesh.ray.ray_pyembree import RayMeshIntersector
 
-from versemill.queries import MeshQuery
+from versemill.queries import MeshQuery, cut_needles
 
 
 def _rays(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -96,3 +96,53 @@ def test_what_would_crash_native_code_is_refused(cube) -> None:
         MeshQuery(vertices, faces).signed_distance([[0, 0, 0]])
     assert MeshQuery(vertices, faces).closest([[np.nan, 0, 0]])[1][0] == -1
     assert len(MeshQuery(vertices, faces).ray_cast(np.zeros((0, 3)), np.zeros((0, 3))).faces) == 0
+
+
+def _fan() -> tuple[np.ndarray, np.ndarray]:
+    """A flat ring of needles around a fine circle, as a boolean leaves them on a box that a ball sits on."""
+    turn = np.linspace(0, 2 * np.pi, 257)[:-1]
+    inner = np.stack([0.05 * np.cos(turn), 0.05 * np.sin(turn), 0 * turn], 1)
+    corners = np.array([[1, 1, 0], [-1, 1, 0], [-1, -1, 0], [1, -1, 0]], float)
+    nearest = 256 + (np.arange(256) // 64)
+    follow = (np.arange(256) + 1) % 256
+    fans = np.stack([np.arange(256), nearest, follow], 1)[:, [0, 1, 2]]
+    gaps = [[64 * (k + 1) % 256, 256 + k, 256 + (k + 1) % 4] for k in range(4)]
+    return np.concatenate([inner, corners]), np.concatenate([fans, gaps])
+
+
+def test_needles_give_exact_distances() -> None:
+    vertices, faces = _fan()
+    rng = np.random.default_rng(6)
+    points = np.concatenate([rng.uniform(-0.9, 0.9, (4000, 2)), rng.choice([1e-5, 1e-3, 0.1], (4000, 1))], 1)
+    points = points[np.linalg.norm(points[:, :2], axis=1) > 0.06].astype(np.float32)
+    assert cut_needles(vertices.astype(np.float32), faces.astype(np.int32)) is not None
+    distance, face, _ = MeshQuery(vertices, faces).closest(points)
+    # The plane is the truth: without the cuts the error here is 1e-2.
+    np.testing.assert_allclose(distance, points[:, 2], atol=1e-5)
+    own = trimesh.triangles.closest_point(vertices[faces[face]], points.astype(float))
+    np.testing.assert_allclose(np.linalg.norm(own - points, axis=1), points[:, 2], atol=2e-5)
+    down = MeshQuery(vertices, faces).ray_cast(points, np.broadcast_to([0.0, 0.0, -1.0], points.shape))
+    assert (down.faces >= 0).all()
+    spot = np.einsum("ij,ijk->ik", down.weights, vertices[faces[down.faces]])
+    np.testing.assert_allclose(spot[:, :2], points[:, :2], atol=1e-4)
+
+
+def test_cut_needles_cover_what_they_were_cut_from(cube) -> None:
+    assert cut_needles(cube[0].astype(np.float32), cube[1].astype(np.int32)) is None
+    vertices, faces = _fan()
+    positions, pieces, origin = cut_needles(vertices.astype(np.float32), faces.astype(np.int32))
+    areas = trimesh.triangles.area(positions[pieces].astype(float))
+    np.testing.assert_allclose(
+        np.bincount(origin, weights=areas, minlength=len(faces)), trimesh.triangles.area(vertices[faces]), rtol=1e-4, atol=1e-8
+    )
+
+
+def test_answers_do_not_depend_on_the_order_of_the_questions(torus) -> None:
+    points = np.random.default_rng(7).uniform(-2, 2, (5000, 3)).astype(np.float32)
+    points[17] = np.nan
+    shuffled = np.random.default_rng(8).permutation(len(points))
+    query = MeshQuery(*torus, winding=True)
+    for one, other in zip(query.closest(points), query.closest(points[shuffled]), strict=True):
+        np.testing.assert_array_equal(one[shuffled], other)
+    few = query.signed_distance(points[:100])
+    np.testing.assert_array_equal(query.signed_distance(points)[:100], few)
