@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from reconstruction.data import Scene, angles
-from reconstruction.model import RADIUS, rays
+from reconstruction.geometry import rays, unproject
+from reconstruction.model import RADIUS
 from reconstruction.splat import invert
 
 SAMPLES = 96
@@ -41,7 +42,7 @@ def visual_hull(scene: Scene, inputs: list[int], targets: list[int]) -> tuple[Te
     """
     seen = _march(scene, inputs, inputs)
     depth = _march(scene, inputs, targets)
-    points = _unproject(scene, targets, depth)  # (T, 3, S, S)
+    points = unproject(depth[None], scene.c2w[None, targets], scene.K[None, targets])[0]  # (T, 3, S, S)
     flat = points.permute(0, 2, 3, 1).flatten(1, 2)  # (T, P, 3)
     grid, z = _project(scene, inputs, flat.reshape(-1, 3))
     colors = _look(scene.rgb[inputs], grid).unflatten(-1, flat.shape[:2])  # (I, 3, T, P)
@@ -78,13 +79,6 @@ def _march(scene: Scene, inputs: list[int], views: list[int]) -> Tensor:
     first = inside.float().argmax(1, keepdim=True)
     forward = (directions * scene.c2w[views, :3, 2, None, None]).sum(1, keepdim=True)
     return torch.gather(along, 1, first) * forward * inside.any(1, keepdim=True)
-
-
-def _unproject(scene: Scene, views: list[int], depth: Tensor) -> Tensor:
-    """World points (V, 3, S, S) of planar depth (V, 1, S, S)."""
-    origins, directions = (t[0] for t in rays(scene.c2w[None, views], scene.K[None, views], depth.shape[-1]))
-    forward = (directions * scene.c2w[views, :3, 2, None, None]).sum(1, keepdim=True)
-    return origins + directions / forward * depth
 
 
 def _project(scene: Scene, views: list[int], points: Tensor) -> tuple[Tensor, Tensor]:

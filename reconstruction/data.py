@@ -23,6 +23,7 @@ class Scene:
     Attributes:
         rgb: (V, 3, S, S) sRGB premultiplied by alpha (V, 1, S, S), both in [0, 1].
         depth: (V, 1, S, S) planar z in world units, 0 where unknown.
+        normal: (V, 3, S, S) world-space unit vectors of the visible side, 0 where unknown.
         c2w: (V, 4, 4), OpenCV axes. K: (V, 3, 3) for S x S pixels.
         name: says which asset it is.
     """
@@ -30,6 +31,7 @@ class Scene:
     rgb: Tensor
     alpha: Tensor
     depth: Tensor
+    normal: Tensor
     c2w: Tensor
     K: Tensor
     name: str = ""
@@ -41,7 +43,8 @@ class Scene:
 
 
 def scene(sample: dict[str, Any]) -> Scene:
-    """The scene of a `shards.ShardDataset` sample: rgb (V, 4, S, S) straight alpha, depth (V, 1, S, S), c2w, K, id.
+    """The scene of a `shards.ShardDataset` sample: rgb (V, 4, S, S) straight alpha, depth (V, 1, S, S), c2w, K, id; normal
+    (V, 3, S, S) where it was read.
 
     Raises:
         ConfigError: the images are not square, or a camera is orthographic.
@@ -52,18 +55,23 @@ def scene(sample: dict[str, Any]) -> Scene:
     if bool(sample["orthographic"].any()):
         raise ConfigError("reconstruction needs perspective views, this dataset has orthographic ones: take other cameras")
     alpha = rgba[:, 3:]
-    return Scene(rgba[:, :3] * alpha, alpha, sample["depth"], sample["c2w"], sample["K"], str(sample["id"]))
+    normal = sample["normal"] if "normal" in sample else torch.zeros(1, 1, 1, 1).expand(len(rgba), 3, *rgba.shape[2:])
+    return Scene(rgba[:, :3] * alpha, alpha, sample["depth"], normal, sample["c2w"], sample["K"], str(sample["id"]))
 
 
 class Scenes(Dataset[Scene]):
     """The scenes of some splits of a dataset folder at `size` pixels, in the shards' order; in memory once seen if `keep`.
 
+    With `normals` the pass is read where the dataset has it; `has_normals` says whether it does.
+
     Raises:
         ConfigError: the dataset's images are smaller than `size`.
     """
 
-    def __init__(self, dataset_dir: str | Path, splits: tuple[str, ...], size: int, keep: bool) -> None:
-        sources = [ShardDataset(dataset_dir, split, passes=("rgb", "depth"), resolution=size) for split in splits]
+    def __init__(self, dataset_dir: str | Path, splits: tuple[str, ...], size: int, keep: bool, normals: bool = False) -> None:
+        self.has_normals = normals and _has_pass(dataset_dir, "normal")
+        passes = ("rgb", "depth", "normal") if self.has_normals else ("rgb", "depth")
+        sources = [ShardDataset(dataset_dir, split, passes=passes, resolution=size) for split in splits]
         self._where = [(source, i) for source in sources for i in range(len(source))]
         self._kept: dict[int, Scene] = {}
         self._keep = keep
@@ -86,17 +94,29 @@ class Scenes(Dataset[Scene]):
         return loaded
 
 
+def _has_pass(dataset_dir: str | Path, name: str) -> bool:
+    """Whether the first row has a pass; a dataset's rows are alike in this."""
+    try:
+        ShardDataset(dataset_dir, passes=(name,), views=(0,))[0]
+    except ConfigError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """B objects with inputs (B, I, ...) and targets (B, T, ...); see `Scene` for the arrays."""
+    """B objects with inputs (B, I, ...) and targets (B, T, ...); see `Scene` for the arrays; `images` are over white."""
 
     images: Tensor
     alpha: Tensor
     depth: Tensor
+    normal: Tensor
     c2w: Tensor
     K: Tensor
     target_rgb: Tensor
     target_alpha: Tensor
+    target_depth: Tensor
+    target_normal: Tensor
     target_c2w: Tensor
     target_K: Tensor
 
@@ -108,27 +128,33 @@ class Batch:
 class Batches(Dataset[Batch]):
     """Batch number `step` is a pure function of (scenes, preset, seed, step): resuming needs no generator state.
 
-    With several processes, process r of n takes the batches step * n + r.
+    Of n processes, process `rank` takes its `preset.batch` examples of every n * `preset.batch`: together they see
+    what one process with an n times larger batch sees.
     """
 
-    def __init__(self, scenes: Any, preset: Preset, seed: int) -> None:
-        self.scenes, self.preset, self.seed = scenes, preset, seed
+    def __init__(self, scenes: Any, preset: Preset, seed: int, rank: int = 0, processes: int = 1) -> None:
+        self.scenes, self.preset, self.seed, self.rank, self.processes = scenes, preset, seed, rank, processes
+        self._epoch, self._permutation = -1, np.zeros(0, np.int64)
 
     def __len__(self) -> int:
         return self.preset.steps
 
     def __getitem__(self, step: int) -> Batch:
-        rng = seeds.stream(self.seed, step, "reconstruction/batch")
-        picked = [self._example(self.scenes[self._object(step * self.preset.batch + k)], rng) for k in range(self.preset.batch)]
+        first = (step * self.processes + self.rank) * self.preset.batch
+        picked = [self._example(position) for position in range(first, first + self.preset.batch)]
         return Batch(*(torch.stack([getattr(p, f.name) for p in picked]) for f in fields(Batch)))
 
     def _object(self, position: int) -> int:
         """Each epoch is a permutation of the scenes."""
         epoch, place = divmod(position, len(self.scenes))
-        return int(seeds.stream(self.seed, epoch, "reconstruction/order").permutation(len(self.scenes))[place])
+        if epoch != self._epoch:
+            rng = seeds.stream(self.seed, epoch, "reconstruction/order")
+            self._epoch, self._permutation = epoch, rng.permutation(len(self.scenes))
+        return int(self._permutation[place])
 
-    def _example(self, scene: Scene, rng: np.random.Generator) -> Batch:
-        preset = self.preset
+    def _example(self, position: int) -> Batch:
+        preset, scene = self.preset, self.scenes[self._object(position)]
+        rng = seeds.stream(self.seed, position, "reconstruction/example")
         order = rng.permutation(len(scene.rgb))
         inputs = order[: preset.input_views]
         # One target in four is an input: it keeps the visible side sharp; the others are novel as far as there are views.
@@ -136,13 +162,15 @@ class Batches(Dataset[Batch]):
         near = angles(scene.c2w, scene.c2w[inputs]).min(1).values[pool] <= preset.max_angle
         pool = pool[near.numpy()]
         targets = np.resize(pool, preset.target_views)
-        c2w, rgb = scene.c2w, scene.rgb
+        c2w, rgb, normal = scene.c2w, scene.rgb, scene.normal
         if preset.augment:
-            c2w = _turn(rng.uniform(0, 2 * np.pi)) @ c2w
-            rgb = rgb[:, rng.permutation(3).tolist()]
+            turn = _turn(rng.uniform(0, 2 * np.pi))
+            c2w, rgb = turn @ c2w, rgb[:, rng.permutation(3).tolist()]
+            normal = torch.einsum("ij,vjhw->vihw", turn[:3, :3], normal) if preset.normal else normal
         return Batch(
-            (rgb + 1 - scene.alpha)[inputs], scene.alpha[inputs], scene.depth[inputs], c2w[inputs], scene.K[inputs],
-            rgb[targets], scene.alpha[targets], c2w[targets], scene.K[targets],
+            (rgb + 1 - scene.alpha)[inputs], scene.alpha[inputs], scene.depth[inputs], normal[inputs], c2w[inputs],
+            scene.K[inputs],
+            rgb[targets], scene.alpha[targets], scene.depth[targets], normal[targets], c2w[targets], scene.K[targets],
         )  # fmt: skip
 
 

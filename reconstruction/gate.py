@@ -6,7 +6,8 @@ from typing import Any
 
 from reconstruction import presets
 from reconstruction.config import ValidateConfig
-from reconstruction.evaluation import HULL, MEAN, MODEL, NEAREST, UNTRAINED, evaluate, held_out
+from reconstruction.evaluation import evaluate, held_out
+from reconstruction.methods import HULL, MEAN, MODEL, NEAREST, UNTRAINED
 from reconstruction.training import Progress, train
 
 JUDGED = ("val", "test")
@@ -35,7 +36,7 @@ def validate(dataset_dir: str | Path, config: ValidateConfig, out: str | Path, p
     """
     held_out(dataset_dir, JUDGED, presets.get(config.preset).size, config.views)  # before minutes of training, not after
     training = train(dataset_dir, config.preset, out, config.seed, config.device, progress)
-    result = evaluate(out, dataset_dir, JUDGED, config.views, config.device, config.objects)
+    result = evaluate(out, dataset_dir, JUDGED, config.views, config.device, config.objects, full=False)
     gain, low, high = result.gains[MEAN]
     judged = (result.gains[MEAN], result.gains[UNTRAINED])
     passed = all((mean if lower is None else lower) > 0 for mean, lower, _ in judged)

@@ -1,9 +1,12 @@
-"""What training minimises: squared error, a perceptual loss without learned weights, coverage and depth."""
+"""What training minimises: squared error, a perceptual loss without learned weights, coverage, depth and normals."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reconstruction.geometry import depth_normals
 from reconstruction.presets import Preset
 from reconstruction.splat import Rendering
 
@@ -41,34 +44,61 @@ class RandomFeatureLoss(nn.Module):
         return total / LEVELS
 
 
-class Loss(nn.Module):
-    """The weighted sum of a preset; pictures are compared over white."""
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Predicted depth and what it is compared with: maps (B, V, C, s, s) of the cameras c2w (B, V, 4, 4), K (B, V, 3, 3).
 
-    def __init__(self, preset: Preset) -> None:
+    Attributes:
+        depth: predicted planar z. true_depth: 0 where unknown. true_normal: world, 0 where unknown. cover: coverage.
+    """
+
+    depth: Tensor
+    true_depth: Tensor
+    true_normal: Tensor
+    cover: Tensor
+    c2w: Tensor
+    K: Tensor
+
+
+class Loss(nn.Module):
+    """The weighted sum of a preset; pictures are compared over white.
+
+    Args:
+        perceptual: of (N, 3, H, W) image pairs in [0, 1]; the learned distance of `lpips.Lpips`, or None for random features.
+    """
+
+    def __init__(self, preset: Preset, perceptual: nn.Module | None = None) -> None:
         super().__init__()
         self.preset = preset
-        self.perceptual = RandomFeatureLoss()
+        self.perceptual = perceptual or RandomFeatureLoss()
 
-    def forward(self, rendering: Rendering, depth: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, rendering: Rendering, rgb: Tensor, alpha: Tensor, geometry: Geometry) -> tuple[Tensor, dict[str, Tensor]]:
         """Scalar loss and its unweighted terms.
 
         Args:
-            rendering: of the target views. depth: (B, I, 1, s, s) of the Gaussians' centres in their own input views.
-            targets: rgb (B, T, 3, S, S) premultiplied and alpha (B, T, 1, S, S) of the target views; input_depth and
-                input_alpha (B, I, 1, s, s) of the input views, depth 0 where unknown.
+            rendering: of the target views. rgb (B, T, 3, S, S) premultiplied and alpha (B, T, 1, S, S): their truth.
         """
         image = rendering.over(1.0).flatten(0, 1)
-        target = (targets["rgb"] + 1 - targets["alpha"]).flatten(0, 1)
+        target = (rgb + 1 - alpha).flatten(0, 1)
         terms = {"mse": F.mse_loss(image, target)}
         if self.preset.perceptual:
-            terms["perceptual"] = self.perceptual(image, target)
+            terms["perceptual"] = self.perceptual(image, target).mean()
         if self.preset.mask:
-            terms["mask"] = F.mse_loss(rendering.alpha, targets["alpha"])
+            terms["mask"] = F.mse_loss(rendering.alpha, alpha)
+        # Only pixels that the asset fills: at edges the mean depth is nobody's.
+        known = (geometry.true_depth > 0) & (geometry.cover > 0.99)
         if self.preset.depth:
-            # Only pixels that the asset fills: at edges the mean depth is nobody's.
-            known = (targets["input_depth"] > 0) & (targets["input_alpha"] > 0.99)
-            error = F.smooth_l1_loss(depth, targets["input_depth"], reduction="none", beta=0.1)
-            terms["depth"] = (error * known).sum() / known.sum().clamp_min(1)
-        weights = {"mse": 1.0, **{name: getattr(self.preset, name) for name in ("perceptual", "mask", "depth")}}
+            error = F.smooth_l1_loss(geometry.depth, geometry.true_depth, reduction="none", beta=0.1)
+            terms["depth"] = _mean(error, known)
+        if self.preset.normal:
+            normals, holds = depth_normals(geometry.depth, geometry.c2w, geometry.K)
+            told = geometry.true_normal.norm(dim=2, keepdim=True) > 0.5
+            terms["normal"] = _mean(1 - (normals * geometry.true_normal).sum(2, keepdim=True), known & holds & told)
+        weights = {"mse": 1.0, **{name: getattr(self.preset, name) for name in ("perceptual", "mask", "depth", "normal")}}
         total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    """Mean over the pixels `where`; 0 where there are none."""
+    return (values * where).sum() / where.sum().clamp_min(1)

@@ -42,10 +42,10 @@ def iou(mask: Tensor, target: Tensor) -> Tensor:
     return torch.where(union > 0, (mask & target).sum((-2, -1)) / union.clamp_min(1), 1.0)
 
 
-def depth_error(depth: Tensor, target: Tensor, where: Tensor) -> Tensor:
-    """Mean absolute difference (...,) in world units over the pixels `where` (..., H, W); NaN where there are none."""
+def masked_mean(values: Tensor, where: Tensor) -> Tensor:
+    """Mean (...,) of (..., H, W) over the pixels `where` (..., H, W) bool; NaN where there are none."""
     count = where.sum((-2, -1))
-    return ((depth - target).abs() * where).sum((-2, -1)) / torch.where(count > 0, count, torch.nan)
+    return (values * where).sum((-2, -1)) / torch.where(count > 0, count, torch.nan)
 
 
 MIN_OBJECTS = 20

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from reconstruction.geometry import pool, rays
 from reconstruction.presets import Preset
-from reconstruction.splat import Gaussians
+from reconstruction.splat import Gaussians, Rendering, render
 
 RADIUS = math.sqrt(3.0)
 """The world box [-1, 1]^3 lies in this sphere; Gaussians are placed along their pixel's ray through it."""
@@ -39,29 +40,60 @@ class Block(nn.Module):
         return tokens + self.mlp(self.norm_mlp(tokens))
 
 
-class LRM(nn.Module):
-    """Large reconstruction model: images (B, V, 3, S, S) with cameras to V * (S / stride)^2 Gaussians per object."""
+class Trunk(nn.Module):
+    """What every LRM shares: posed images to patch tokens, a transformer over them, and a linear head per token."""
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, outputs: int) -> None:
         super().__init__()
-        if preset.size % preset.patch or preset.patch % preset.stride or preset.width % preset.heads:
+        if preset.size % preset.patch or preset.width % preset.heads:
             raise ValueError(
-                f"size {preset.size} must be a multiple of patch {preset.patch}, patch of stride {preset.stride}, "
-                f"width {preset.width} of heads {preset.heads}"
+                f"size {preset.size} must be a multiple of patch {preset.patch}, width {preset.width} of heads {preset.heads}"
             )
         self.preset = preset
-        side = preset.patch // preset.stride
         self.patchify = nn.Linear((9 + preset.masked) * preset.patch**2, preset.width, bias=False)
         self.norm_in = nn.LayerNorm(preset.width, bias=False)
         self.blocks = nn.ModuleList(Block(preset.width, preset.heads) for _ in range(preset.layers))
         self.norm_out = nn.LayerNorm(preset.width, bias=False)
-        self.head = nn.Linear(preset.width, OUTPUTS * side**2, bias=False)
+        self.head = nn.Linear(preset.width, outputs, bias=False)
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
                 # Residual branches start small, so that depth does not raise the variance of the stream.
                 shrink = math.sqrt(2 * preset.layers) if name.endswith(("out.weight", "mlp.2.weight")) else 1.0
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5 / shrink)
         nn.init.normal_(self.head.weight, std=0.1 * preset.width**-0.5)
+
+    def predict(
+        self, images: Tensor, alpha: Tensor, origins: Tensor, directions: Tensor, extra: Tensor | None = None
+    ) -> Tensor:
+        """Head outputs (B, T, outputs) of all image tokens, ordered by view, row, column, then of the `extra` tokens.
+
+        Args:
+            images: (B, V, 3, S, S) sRGB in [0, 1] over white. alpha: (B, V, 1, S, S), seen if the preset is `masked`.
+            origins, directions: (B, V, 3, S, S) rays of the pixels. extra: (N, width) learned tokens beside the patches.
+        """
+        preset = self.preset
+        moments = torch.cross(origins, directions, dim=2)
+        parts = [images * 2 - 1, directions, moments] + ([alpha * 2 - 1] if preset.masked else [])
+        pixels = torch.cat(parts, 2)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=preset.amp == "bfloat16"):
+            tokens = self.patchify(_to_patches(pixels, preset.patch))
+            if extra is not None:
+                tokens = torch.cat([tokens, extra.to(tokens.dtype).expand(len(tokens), -1, -1)], 1)
+            tokens = self.norm_in(tokens)
+            for block in self.blocks:
+                tokens = (
+                    checkpoint(block, tokens, use_reentrant=False) if preset.checkpointing and self.training else block(tokens)
+                )
+            return self.head(self.norm_out(tokens)).float()
+
+
+class LRM(Trunk):
+    """Large reconstruction model: images (B, V, 3, S, S) with cameras to V * (S / stride)^2 Gaussians per object."""
+
+    def __init__(self, preset: Preset) -> None:
+        if preset.patch % preset.stride:
+            raise ValueError(f"patch {preset.patch} must be a multiple of stride {preset.stride}")
+        super().__init__(preset, OUTPUTS * (preset.patch // preset.stride) ** 2)
 
     def forward(self, images: Tensor, alpha: Tensor, c2w: Tensor, K: Tensor) -> tuple[Gaussians, Tensor]:
         """Predicts B sets of G = V * (S / stride)^2 Gaussians in the world frame, and their depth in their own view.
@@ -73,23 +105,18 @@ class LRM(nn.Module):
         Returns:
             the Gaussians, ordered by view, row, column, and their centres' planar depth (B, V, 1, S / stride, S / stride).
         """
-        preset = self.preset
-        origins, directions = rays(c2w, K, preset.size)
-        moments = torch.cross(origins, directions, dim=2)
-        parts = [images * 2 - 1, directions, moments] + ([alpha * 2 - 1] if preset.masked else [])
-        pixels = torch.cat(parts, 2)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=preset.amp == "bfloat16"):
-            tokens = self.norm_in(self.patchify(_to_patches(pixels, preset.patch)))
-            for block in self.blocks:
-                tokens = (
-                    checkpoint(block, tokens, use_reentrant=False) if preset.checkpointing and self.training else block(tokens)
-                )
-            raw = self.head(self.norm_out(tokens)).float()
-        gaussians, depth = self._gaussians(_from_patches(raw, images.shape[1], preset), images, origins, directions, c2w, K)
-        if not preset.masked:
+        origins, directions = rays(c2w, K, self.preset.size)
+        raw = self.predict(images, alpha, origins, directions)
+        maps = _from_patches(raw, images.shape[1], self.preset)
+        gaussians, depth = self._gaussians(maps, images, origins, directions, c2w, K)
+        if not self.preset.masked:
             return gaussians, depth
-        covered = pool(alpha, preset.stride).flatten(1)
+        covered = pool(alpha, self.preset.stride).flatten(1)
         return replace(gaussians, opacities=gaussians.opacities * covered), depth
+
+    def draw(self, gaussians: Gaussians, c2w: Tensor, K: Tensor, size: int) -> Rendering:
+        """The Gaussians of B objects seen by cameras (B, V): `splat.render` at size x size pixels."""
+        return render(gaussians, c2w, K, (size, size))
 
     def _gaussians(
         self, raw: Tensor, images: Tensor, origins: Tensor, directions: Tensor, c2w: Tensor, K: Tensor
@@ -118,17 +145,6 @@ class LRM(nn.Module):
         return Gaussians(means, quats, scales, torch.sigmoid(opacities.squeeze(-1) - 1.0), colors), depth
 
 
-def rays(c2w: Tensor, K: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Origins and unit directions (B, V, 3, size, size) of the rays through all pixel centres, world frame."""
-    grid = torch.arange(size, device=c2w.device, dtype=c2w.dtype) + 0.5
-    y, x = torch.meshgrid(grid, grid, indexing="ij")
-    plane_x = (x - K[..., 0, 2, None, None]) / K[..., 0, 0, None, None]
-    plane_y = (y - K[..., 1, 2, None, None]) / K[..., 1, 1, None, None]
-    local = torch.stack([plane_x, plane_y, torch.ones_like(plane_x)], 2)
-    directions = F.normalize(torch.einsum("bvij,bvjhw->bvihw", c2w[..., :3, :3], local), dim=2)
-    return c2w[..., :3, 3, None, None].expand_as(directions), directions
-
-
 def _to_patches(pixels: Tensor, patch: int) -> Tensor:
     """(B, V, C, S, S) to tokens (B, V * (S / patch)^2, C * patch^2)."""
     b, v, c, s, _ = pixels.shape
@@ -141,8 +157,3 @@ def _from_patches(raw: Tensor, views: int, preset: Preset) -> Tensor:
     n, side = preset.size // preset.patch, preset.patch // preset.stride
     maps = raw.reshape(len(raw), views, n, n, OUTPUTS, side, side).permute(0, 1, 4, 2, 5, 3, 6)
     return maps.reshape(len(raw), views, OUTPUTS, n * side, n * side)
-
-
-def pool(maps: Tensor, stride: int) -> Tensor:
-    """Mean over stride x stride pixels of (B, V, C, S, S)."""
-    return maps if stride == 1 else F.avg_pool2d(maps.flatten(0, 1), stride).unflatten(0, maps.shape[:2])

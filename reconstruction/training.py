@@ -6,25 +6,29 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from reconstruction import presets
 from reconstruction.data import Batch, Batches, Scenes
-from reconstruction.losses import Loss
-from reconstruction.model import LRM, pool
+from reconstruction.geometry import pool, strided
+from reconstruction.losses import Geometry, Loss
+from reconstruction.lpips import Lpips
 from reconstruction.presets import Preset
-from reconstruction.splat import render
+from reconstruction.processes import Team, team
+from reconstruction.runs import CHECKPOINT, METRICS, Model, claim, cut_metrics, fresh_model, torch_device
 from versemill.camera import intrinsics, look_at
 from versemill.errors import ConfigError, MissingDependencyError, VersemillError
 
-CHECKPOINT, METRICS, CONFIG = "checkpoint.pt", "metrics.jsonl", "config.json"
 WINDOW = 100
 """Steps over which the gradient norm's median is taken."""
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -42,11 +46,17 @@ def train(
     seed: int = 0,
     device: str = "auto",
     progress: Progress | None = None,
+    lpips: str | Path | None = None,
+    tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Trains a preset on the train split of a dataset folder; goes on where `out` was left.
 
     Writes `out`/checkpoint.pt, metrics.jsonl (one line per step) and config.json. On a CPU the same dataset, preset
-    and seed give the same losses, also after a stop in between.
+    and seed give the same losses, also after a stop in between. Under torchrun the processes train one model together.
+
+    Args:
+        lpips: folder of LPIPS weights (see `lpips.Lpips`): the perceptual loss is then LPIPS instead of random features.
+        tensorboard: also write `out`/tensorboard.
 
     Returns:
         steps, seconds (of this call), wait_share (of step time spent on the loader), parameters, objects, loss
@@ -55,50 +65,75 @@ def train(
     Raises:
         ConfigError: no such preset, no training assets, unsuitable images, or `out` holds another run.
         DivergenceError: the loss or the gradient norm says that training has failed.
-        MissingDependencyError: the device is not here.
+        MissingDependencyError: the device, TensorBoard or the weights are not here.
     """
     chosen = presets.get(preset)
-    scenes = Scenes(dataset_dir, ("train",), chosen.size, keep=chosen.workers == 0)
+    scenes = Scenes(dataset_dir, ("train",), chosen.size, keep=chosen.workers == 0, normals=chosen.normal > 0)
     if not len(scenes):
         raise ConfigError(f"{dataset_dir} has no assets in its split 'train': mill more assets")
-    return fit(scenes, chosen, Path(out), seed, device, progress)
+    if chosen.normal and not scenes.has_normals:
+        raise ConfigError(f"preset {chosen.name} learns from normals and {dataset_dir} has no pass 'normal': render it")
+    return fit(scenes, chosen, Path(out), seed, device, progress, lpips, tensorboard)
 
 
-def fit(scenes: Any, preset: Preset, out: Path, seed: int, device: str, progress: Progress | None = None) -> dict[str, Any]:
+def fit(
+    scenes: Any, preset: Preset, out: Path, seed: int, device: str, progress: Progress | None = None,
+    lpips: str | Path | None = None, tensorboard: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """`train` on anything with a length whose items are `data.Scene`."""
-    target = torch_device(device)
-    if target.type == "cpu":
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
-    out.mkdir(parents=True, exist_ok=True)
-    _claim(out, preset, seed)
-    state = State(preset, seed, target)
-    state.resume(out)
-    records = _cut_metrics(out / METRICS, state.step)
+    with team(torch_device(device)) as (processes, target):
+        if target.type == "cpu":
+            torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
+        perceptual = Lpips(lpips) if lpips else None
+        basis = {"preset": preset.model_dump(), "seed": seed, "processes": processes.size}
+        basis |= {"lpips": perceptual.digest if perceptual else None}
+        records: list[dict[str, float]] = []
+        if processes.rank == 0:
+            out.mkdir(parents=True, exist_ok=True)
+            claim(out, basis)
+        processes.wait()
+        state = State(preset, seed, target, perceptual, processes)
+        state.resume(out)
+        processes.wait()
+        if processes.rank == 0:
+            records = cut_metrics(out / METRICS, state.step)
+        with _board(out, state.step) if tensorboard and processes.rank == 0 else _no_board() as board:
+            return _loop(state, scenes, out, records, board, progress)
+
+
+def _loop(
+    state: "State", scenes: Any, out: Path, records: list[dict[str, float]], board: Callable[[dict[str, float]], None],
+    progress: Progress | None,
+) -> dict[str, Any]:  # fmt: skip
+    preset, processes = state.preset, state.team
     started, waited = time.perf_counter(), 0.0
     loader = DataLoader(
-        Batches(scenes, preset, seed),
+        Batches(scenes, preset, state.seed, processes.rank, processes.size),
         batch_size=None,
         sampler=range(state.step, preset.steps),
         num_workers=preset.workers,
-        generator=torch.Generator().manual_seed(seed),  # else the loader draws from the global one
+        generator=torch.Generator().manual_seed(state.seed),  # else the loader draws from the global one
     )
     norms = deque((r["grad_norm"] for r in records[-WINDOW:]), maxlen=WINDOW)
     asked = time.perf_counter()
-    with (out / METRICS).open("a") as log:
+    with (out / METRICS).open("a") if processes.rank == 0 else open(os.devnull, "w") as log:  # noqa: PTH123
         for batch in loader:
             waited += time.perf_counter() - asked
-            record = state.advance(batch.to(target))
+            record = state.advance(batch.to(state.device))
             records.append(record)
             log.write(json.dumps(record) + "\n")
             norms.append(record["grad_norm"])
             guard(record, norms, preset)
-            if state.step % preset.save_every == 0 or state.step == preset.steps:
-                log.flush()
-                state.save(out)
-            if progress:
-                progress(state.step, preset.steps, record)
+            if processes.rank == 0:
+                board(record)
+                if state.step % preset.save_every == 0 or state.step == preset.steps:
+                    log.flush()
+                    state.save(out)
+                if progress:
+                    progress(state.step, preset.steps, record)
             asked = time.perf_counter()
     seconds = time.perf_counter() - started
+    processes.wait()
     tail = [r["loss"] for r in records[-50:]]
     return {
         "steps": state.step,
@@ -106,26 +141,57 @@ def fit(scenes: Any, preset: Preset, out: Path, seed: int, device: str, progress
         "wait_share": waited / max(seconds, 1e-9),
         "parameters": sum(p.numel() for p in state.model.parameters()),
         "objects": len(scenes),
-        "loss": sum(tail) / len(tail),
+        "loss": sum(tail) / max(len(tail), 1),
         "out": str(out),
     }
+
+
+class Objective(nn.Module):
+    """A model and its loss as one module: batch in, scalar and its terms out. What DDP wraps."""
+
+    def __init__(self, model: Model, loss: Loss) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch and its terms; depth is judged where the family has it.
+
+        Gaussians have a depth in their own input views, a field has one where it is rendered.
+        """
+        scene, depth = self.model(batch.images, batch.alpha, batch.c2w, batch.K)
+        rendering = self.model.draw(scene, batch.target_c2w, batch.target_K, batch.target_rgb.shape[-1])
+        if depth is None:
+            geometry = Geometry(
+                rendering.depth / rendering.alpha.clamp_min(1e-2), batch.target_depth, batch.target_normal,
+                batch.target_alpha, batch.target_c2w, batch.target_K,
+            )  # fmt: skip
+        else:
+            stride = self.model.preset.stride
+            truth, normal, cover = (pool(t, stride) for t in (batch.depth, batch.normal, batch.alpha))
+            geometry = Geometry(depth, truth, normal, cover, batch.c2w, strided(batch.K, stride))
+        return self.loss(rendering, batch.target_rgb, batch.target_alpha, geometry)
 
 
 class State:
     """Everything a run carries from step to step: weights, their average, the optimiser and the step count."""
 
-    def __init__(self, preset: Preset, seed: int, device: torch.device) -> None:
-        self.preset, self.device, self.step = preset, device, 0
+    def __init__(
+        self, preset: Preset, seed: int, device: torch.device, perceptual: nn.Module | None = None, team: Team | None = None
+    ) -> None:
+        self.preset, self.seed, self.device, self.step = preset, seed, device, 0
+        self.team = team or Team()
         self.model = fresh_model(preset, seed).to(device)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.loss = Loss(preset).to(device)
+        self.objective: nn.Module = Objective(self.model, Loss(preset, perceptual).to(device))
+        if self.team.size > 1:
+            self.objective = DistributedDataParallel(self.objective, broadcast_buffers=False)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         vectors = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": preset.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=preset.lr, betas=(0.9, 0.95))
 
     def advance(self, batch: Batch) -> dict[str, float]:
-        """One optimiser step; its record."""
+        """One optimiser step; its record, the mean over all processes."""
         lr = schedule(self.preset, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -139,24 +205,9 @@ class State:
         self.step += 1
         decay = min(self.preset.ema, self.step / (self.step + 10))
         with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                mean.lerp_(value, 1 - decay)
-        values = {name: float(value) for name, value in terms.items()}
-        return {"step": self.step, "loss": float(total.detach()), **values, "grad_norm": float(norm), "lr": lr}
-
-    def objective(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The loss of a batch and its terms."""
-        gaussians, depth = self.model(batch.images, batch.alpha, batch.c2w, batch.K)
-        size = batch.target_rgb.shape[-1]
-        rendering = render(gaussians, batch.target_c2w, batch.target_K, (size, size))
-        stride = self.preset.stride
-        targets = {
-            "rgb": batch.target_rgb,
-            "alpha": batch.target_alpha,
-            "input_depth": pool(batch.depth, stride),
-            "input_alpha": pool(batch.alpha, stride),
-        }
-        return self.loss(rendering, depth, targets)
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+        values = {"loss": float(total.detach()), **{name: float(value) for name, value in terms.items()}}
+        return {"step": self.step, **self.team.mean(values, self.device), "grad_norm": float(norm), "lr": lr}
 
     def save(self, out: Path) -> None:
         """Writes the checkpoint aside and renames it, so that a kill never leaves half of one."""
@@ -177,11 +228,26 @@ class State:
                 getattr(self, name).load_state_dict(saved[name])
 
 
-def fresh_model(preset: Preset, seed: int) -> LRM:
-    """An untrained model on the CPU: the weights are a function of preset and seed; no global generator moves."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return LRM(preset)
+@contextmanager
+def _board(out: Path, step: int) -> Iterator[Callable[[dict[str, float]], None]]:
+    """Writes records to `out`/tensorboard; what a killed run wrote after `step` is superseded."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingDependencyError("TensorBoard is not installed: pip install 'versemill[tensorboard]'") from error
+    with SummaryWriter(str(out / "tensorboard"), purge_step=step + 1) as writer:
+
+        def write(record: dict[str, float]) -> None:
+            for name, value in record.items():
+                if name != "step":
+                    writer.add_scalar(f"train/{name}", value, int(record["step"]))
+
+        yield write
+
+
+@contextmanager
+def _no_board() -> Iterator[Callable[[dict[str, float]], None]]:
+    yield lambda record: None
 
 
 def schedule(preset: Preset, step: int) -> float:
@@ -210,20 +276,6 @@ def guard(record: dict[str, float], norms: deque[float], preset: Preset) -> None
         )
 
 
-def load_model(run_dir: Path, device: torch.device) -> tuple[LRM, Preset]:
-    """The averaged model of a run, ready to predict, and its preset.
-
-    Raises:
-        ConfigError: the folder holds no trained model.
-    """
-    if not (run_dir / CHECKPOINT).exists() or not (run_dir / CONFIG).exists():
-        raise ConfigError(f"{run_dir} holds no trained model ({CONFIG} and {CHECKPOINT}): train into it first")
-    preset = Preset(**json.loads((run_dir / CONFIG).read_text())["preset"])
-    model = LRM(preset).to(device).eval()
-    model.load_state_dict(torch.load(run_dir / CHECKPOINT, map_location=device, weights_only=True)["average"])
-    return model, preset
-
-
 def try_step(device: str = "auto") -> str:
     """Trains one step of the smallest preset on noise, as a self-test; says where.
 
@@ -239,43 +291,9 @@ def try_step(device: str = "auto") -> str:
     c2w = torch.tensor(np.stack([look_at(4 * eye / np.linalg.norm(eye)) for eye in eyes]))[None].float()
     K = torch.tensor(intrinsics(50.0, preset.size, preset.size)).float().expand(*shape, 3, 3)
     full = torch.ones_like(rgb[:, :, :1])
-    batch = Batch(rgb, full, 4 * full, c2w, K, rgb[:, :1], full[:, :1], c2w[:, :1], K[:, :1])
+    seen = (rgb, full, 4 * full, torch.zeros_like(rgb), c2w, K)
+    batch = Batch(*seen, *(t[:, :1] for t in seen))
     record = State(preset, 0, target).advance(batch.to(target))
     guard(record, deque(), preset)
     name = torch.cuda.get_device_name(target) if target.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
     return f"trained one step of preset {preset.name} on {name} with torch {torch.__version__}"
-
-
-def torch_device(name: str) -> torch.device:
-    """A torch device; "auto" is CUDA where there is one.
-
-    Raises:
-        MissingDependencyError: CUDA is asked for and not here.
-        ConfigError: no device has this name.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"no torch device '{name}'; take auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise MissingDependencyError(f"device '{name}' is not here: torch {torch.__version__} sees no CUDA device; take cpu")
-    return device
-
-
-def _claim(out: Path, preset: Preset, seed: int) -> None:
-    """Writes the run's configuration, or refuses a folder that holds another run."""
-    wanted = {"preset": preset.model_dump(), "seed": seed}
-    path = out / CONFIG
-    if path.exists() and json.loads(path.read_text()) != wanted:
-        raise ConfigError(f"{out} holds a run of another preset or seed: take another folder or remove it")
-    path.write_text(json.dumps(wanted, indent=1) + "\n")
-
-
-def _cut_metrics(path: Path, step: int) -> list[dict[str, float]]:
-    """The records up to a step; later ones, from a run that was killed after its checkpoint, are dropped from the file."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    kept = lines[:step]
-    path.write_text("".join(line + "\n" for line in kept))
-    return [json.loads(line) for line in kept]

@@ -10,6 +10,7 @@ from pyarrow import fs as pafs
 
 import shards
 from reconstruction.data import Scene
+from reconstruction.geometry import unproject
 from reconstruction.presets import Preset
 from render import CameraConfig, RenderConfig, render
 from versemill.asset import Asset
@@ -49,7 +50,9 @@ def ball(seed: int, size: int = 16, views: int = 8) -> Scene:
         depth.append(np.where(pooled[1] > 0.5, pooled[2] / np.maximum(pooled[1], 1e-9), 0))
     rgb_, alpha_, depth_ = (torch.tensor(np.stack(t)).permute(0, 3, 1, 2).float() for t in (rgb, alpha, depth))
     c2w = torch.tensor(np.stack([look_at(eye) for eye in eyes])).float()
-    return Scene(rgb_, alpha_, depth_, c2w, torch.tensor(K).float().expand(views, 3, 3), f"ball {seed}")
+    points = unproject(depth_[None], c2w[None], torch.tensor(K).float().expand(1, views, 3, 3))[0]
+    normal = torch.nn.functional.normalize(points, dim=1) * (depth_ > 0)
+    return Scene(rgb_, alpha_, depth_, normal, c2w, torch.tensor(K).float().expand(views, 3, 3), f"ball {seed}")
 
 
 @pytest.fixture(scope="session")

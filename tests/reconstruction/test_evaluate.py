@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import trimesh
 from PIL import Image
 
 from reconstruction import ValidateConfig, evaluate, train, validate
-from reconstruction.evaluation import HULL, MEAN, METHODS, MODEL, UNTRAINED, evaluate_assets
+from reconstruction.evaluation import evaluate_assets
 from reconstruction.export import PLY, SH0, write_splats
+from reconstruction.methods import HULL, MEAN, METHODS, MODEL, NEAREST, OPTIMUM, UNTRAINED
 from reconstruction.presets import PRESETS, Preset
 from reconstruction.splat import Gaussians
 from versemill.errors import ConfigError
@@ -40,7 +42,13 @@ def test_all_methods_are_measured_on_the_held_out_assets(toy_run: Path, box_data
     for method in METHODS:
         mean = np.mean([o[method]["psnr"] for o in result.objects])
         assert result.summary[method]["psnr"] == pytest.approx(mean)
-    assert set(result.summary[MODEL]) == set(result.summary[HULL]) == {"psnr", "ssim", "mask_iou", "depth_error"}
+    full = {"psnr", "ssim", "mask_iou", "depth_error", "normal_error"}
+    assert set(result.summary[MODEL]) == set(result.summary[HULL]) == full
+    assert set(result.summary[NEAREST]) == {"psnr", "ssim", "mask_iou"}
+    assert 0 < result.summary[HULL]["normal_error"] < 90
+    # What sees the answers has to be better than what does not.
+    assert result.summary[OPTIMUM]["psnr"] > max(result.summary[m]["psnr"] for m in METHODS if m != OPTIMUM) + 3
+    assert "LPIPS is not measured" in result.notes[0]
     assert set(result.summary[MEAN]) == {"psnr", "ssim"}
     gain = result.summary[MODEL]["psnr"] - result.summary[MEAN]["psnr"]
     assert result.gains[MEAN] == (pytest.approx(gain), None, None)
@@ -50,6 +58,20 @@ def test_all_methods_are_measured_on_the_held_out_assets(toy_run: Path, box_data
     with Image.open(result.grid) as picture:
         assert np.asarray(picture).std() > 10
     assert all(len(read_ply(Path(p))) > 0 for p in result.splats)
+    for path in result.meshes:
+        mesh = trimesh.load(path)
+        assert np.abs(mesh.bounds).max() < 1.101
+        assert mesh.visual.vertex_colors.shape == (len(mesh.vertices), 4)
+
+
+def test_a_quick_evaluation_leaves_out_what_takes_seconds(toy_run: Path, box_dataset: Path, tmp_path: Path) -> None:
+    seen: list[int] = []
+    result = evaluate(
+        toy_run, box_dataset, split="val", full=False, out=tmp_path, progress=lambda done, total, facts: seen.append(total)
+    )
+    assert OPTIMUM not in result.summary
+    assert result.meshes == []
+    assert seen == [1]
 
 
 def test_the_hull_of_a_box_beats_the_mean_image(toy_run: Path, box_dataset: Path) -> None:
@@ -69,7 +91,7 @@ def test_evaluation_says_what_it_lacks(toy_run: Path, box_dataset: Path, tmp_pat
 
 @pytest.mark.parametrize("views", [4, 8])
 def test_meshes_are_seen_by_the_papers_cameras(toy_run: Path, box_dataset: Path, boxes, tmp_path: Path, views: int) -> None:
-    result = evaluate_assets(toy_run, [("box", boxes[2])], box_dataset, views, out=tmp_path)
+    result = evaluate_assets(toy_run, [("box", boxes[2])], box_dataset, views, out=tmp_path, full=False)
     assert result.objects[0]["name"] == "box"
     assert np.isfinite(result.summary[MODEL]["psnr"])
     assert result.summary[HULL]["mask_iou"] > 0.6

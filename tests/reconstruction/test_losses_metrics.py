@@ -6,7 +6,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from reconstruction import metrics
-from reconstruction.losses import FILTERS, Loss, RandomFeatureLoss
+from reconstruction.losses import FILTERS, Geometry, Loss, RandomFeatureLoss
 from reconstruction.presets import Preset
 from reconstruction.splat import Rendering
 
@@ -15,12 +15,21 @@ def pictures(seed: int, *shape: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def geometry(guess: torch.Tensor, depth: torch.Tensor, cover: torch.Tensor) -> Geometry:
+    """Cameras that no depth term looks at."""
+    poses, K = torch.eye(4).expand(*depth.shape[:2], 4, 4), torch.eye(3).expand(*depth.shape[:2], 3, 3)
+    return Geometry(guess, depth, torch.zeros(*depth.shape[:2], 3, *depth.shape[3:]), cover, poses, K)
+
+
 def test_the_loss_is_zero_at_the_truth_and_only_there(toy_preset: Preset) -> None:
     rgb, alpha = pictures(0, 2, 3, 3, 16, 16) * 0.5, torch.ones(2, 3, 1, 16, 16)
     depth = 1 + pictures(1, 2, 3, 1, 8, 8)
-    targets = {"rgb": rgb, "alpha": alpha, "input_depth": depth, "input_alpha": torch.ones_like(depth)}
     loss = Loss(toy_preset)
-    total, terms = loss(Rendering(rgb, alpha, alpha), depth, targets)
+
+    def judge(rendering: Rendering, guess: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        return loss(rendering, rgb, alpha, geometry(guess, depth, torch.ones_like(depth)))
+
+    total, terms = judge(Rendering(rgb, alpha, alpha), depth)
     assert set(terms) == {"mse", "perceptual", "mask", "depth"}
     assert float(total) == pytest.approx(0, abs=1e-7)
     worse = {
@@ -29,7 +38,7 @@ def test_the_loss_is_zero_at_the_truth_and_only_there(toy_preset: Preset) -> Non
         "depth": (Rendering(rgb, alpha, alpha), depth + 0.2),
     }
     for name, (rendering, moved) in worse.items():
-        total, terms = loss(rendering, moved, targets)
+        total, terms = judge(rendering, moved)
         assert terms[name] > 0
         assert total > 0
 
@@ -40,8 +49,7 @@ def test_depth_is_judged_only_where_it_is_known(toy_preset: Preset) -> None:
     depth[..., :4], cover[..., 4:6] = 0, 0.5
     guess = torch.ones(1, 1, 1, 8, 8)
     guess[..., :6] = 9.0
-    targets = {"rgb": rgb, "alpha": alpha, "input_depth": depth, "input_alpha": cover}
-    assert Loss(toy_preset)(Rendering(rgb, alpha, alpha), guess, targets)[1]["depth"] == 0
+    assert Loss(toy_preset)(Rendering(rgb, alpha, alpha), rgb, alpha, geometry(guess, depth, cover))[1]["depth"] == 0
 
 
 def test_random_features_are_fixed_orthonormal_and_blind_to_flat_regions() -> None:
@@ -71,13 +79,13 @@ def test_ssim_agrees_with_scikit_image() -> None:
     assert float(metrics.ssim(a, a)) == pytest.approx(1.0)
 
 
-def test_iou_and_depth_error() -> None:
+def test_iou_and_masked_means() -> None:
     a, b = torch.zeros(4, 4, dtype=torch.bool), torch.zeros(4, 4, dtype=torch.bool)
     assert metrics.iou(a, b) == 1
     a[:2], b[1:3] = True, True
     assert float(metrics.iou(a, b)) == pytest.approx(1 / 3)
-    assert float(metrics.depth_error(torch.full((4, 4), 2.0), torch.full((4, 4), 1.5), a)) == pytest.approx(0.5)
-    assert metrics.depth_error(torch.ones(4, 4), torch.ones(4, 4), torch.zeros(4, 4)).isnan()
+    assert float(metrics.masked_mean(torch.arange(16.0).reshape(4, 4), a)) == pytest.approx(3.5)
+    assert metrics.masked_mean(torch.ones(4, 4), torch.zeros(4, 4, dtype=torch.bool)).isnan()
 
 
 def test_an_interval_needs_twenty_objects_and_covers_the_mean() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reconstruction import splat
 from reconstruction.splat import Gaussians, composite, invert, project, render
 from versemill.camera import intrinsics, look_at
-from versemill.errors import ConfigError
+from versemill.errors import ConfigError, MissingDependencyError
 
 NAMES = ("means", "quats", "scales", "opacities", "colors")
 
@@ -101,7 +101,7 @@ def values_and_gradients(gaussians: Gaussians, c2w: torch.Tensor, K: torch.Tenso
     inputs = [getattr(gaussians, n).clone().requires_grad_() for n in NAMES]
     result = render(Gaussians(*inputs), c2w, K, size, backend)
     values = torch.cat([result.rgb, result.alpha, result.depth], 2)
-    weights = torch.randn(values.shape, generator=torch.Generator().manual_seed(0))
+    weights = torch.randn(values.shape, generator=torch.Generator().manual_seed(0)).to(values)
     (values * weights).sum().backward()
     return values.detach(), [t.grad for t in inputs]
 
@@ -208,3 +208,43 @@ def test_an_unknown_backend_is_named() -> None:
     c2w, K = cameras(0, 1, 1, (4, 4))
     with pytest.raises(ConfigError, match="opengl"):
         render(cloud(0), c2w, K, (4, 4), "opengl")
+
+
+def test_projection_is_gsplats() -> None:
+    """gsplat's own plain torch functions, which need no CUDA: centres, depths, inverse covariances."""
+    reference = pytest.importorskip("gsplat.cuda._torch_impl")
+    gaussians, size = cloud(11), (20, 30)
+    c2w, K = cameras(11, 1, 3, size)
+    covariances, _ = reference._quat_scale_to_covar_preci(
+        torch.nn.functional.normalize(gaussians.quats[0], dim=-1), gaussians.scales[0], triu=False
+    )
+    radii, xy, depths, conics, _ = reference._fully_fused_projection(
+        gaussians.means[0], covariances, invert(c2w)[0], K[0], size[1], size[0], eps2d=splat.WIDEN, near_plane=splat.NEAR
+    )
+    ours = project(gaussians, invert(c2w), K, size)
+    drawn = (radii > 0).all(-1)
+    assert drawn.float().mean() > 0.9
+    torch.testing.assert_close(ours.xy[drawn], xy[drawn], atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(ours.features[..., 3][drawn], depths[drawn], atol=1e-5, rtol=0)
+    torch.testing.assert_close(ours.conic[drawn], conics[drawn], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_gsplat_draws_the_same_picture() -> None:
+    pytest.importorskip("gsplat")
+    size = (24, 32)
+    gaussians = Gaussians(*(getattr(cloud(12), n).cuda() for n in NAMES))
+    c2w, K = (t.cuda() for t in cameras(12, 1, 3, size))
+    fast, fast_grads = values_and_gradients(gaussians, c2w, K, size, "gsplat")
+    slow, slow_grads = values_and_gradients(gaussians, c2w, K, size, "torch")
+    torch.testing.assert_close(fast, slow, atol=1e-4, rtol=0)
+    for a, b in zip(fast_grads, slow_grads, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3 * float(b.abs().max()), rtol=1e-2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what is missing where CUDA is")
+def test_gsplat_without_cuda_is_missed_by_name() -> None:
+    c2w, K = cameras(0, 1, 1, (4, 4))
+    with pytest.raises(MissingDependencyError, match="gsplat"):
+        render(cloud(0), c2w, K, (4, 4), "gsplat")

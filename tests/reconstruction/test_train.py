@@ -10,19 +10,9 @@ import torch
 from reconstruction import train as public_train
 from reconstruction.metrics import psnr
 from reconstruction.presets import Preset
+from reconstruction.runs import CHECKPOINT, METRICS, load_model, torch_device
 from reconstruction.splat import render
-from reconstruction.training import (
-    CHECKPOINT,
-    METRICS,
-    WINDOW,
-    DivergenceError,
-    fit,
-    guard,
-    load_model,
-    schedule,
-    torch_device,
-    try_step,
-)
+from reconstruction.training import WINDOW, DivergenceError, fit, guard, schedule, try_step
 from versemill.errors import ConfigError, MissingDependencyError
 
 
@@ -80,7 +70,7 @@ def test_the_loss_falls(balls, toy_preset: Preset, tmp_path: Path) -> None:
 
 def test_another_preset_in_the_same_folder_is_refused(balls, toy_preset: Preset, tmp_path: Path) -> None:
     fit(balls, toy_preset, tmp_path, 0, "cpu")
-    with pytest.raises(ConfigError, match="another preset or seed"):
+    with pytest.raises(ConfigError, match="another seed"):
         fit(balls, toy_preset, tmp_path, 1, "cpu")
     with pytest.raises(ConfigError, match="no trained model"):
         load_model(tmp_path / "nowhere", torch.device("cpu"))

@@ -1,0 +1,84 @@
+"""A training run's folder: config.json says what it is, checkpoint.pt what it has learned, metrics.jsonl how it went."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reconstruction.model import LRM
+from reconstruction.presets import Preset
+from reconstruction.triplane import TriplaneLRM
+from versemill.errors import ConfigError, MissingDependencyError
+
+CHECKPOINT, METRICS, CONFIG = "checkpoint.pt", "metrics.jsonl", "config.json"
+MODELS: dict[str, type[LRM] | type[TriplaneLRM]] = {"gaussians": LRM, "triplane": TriplaneLRM}
+"""A preset's `family` -> its model."""
+Model = LRM | TriplaneLRM
+
+
+def build(preset: Preset) -> Model:
+    """The model of a preset, its weights drawn from torch's global generator."""
+    return MODELS[preset.family](preset)
+
+
+def fresh_model(preset: Preset, seed: int) -> Model:
+    """An untrained model on the CPU: the weights are a function of preset and seed; no global generator moves."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(preset)
+
+
+def claim(out: Path, wanted: dict[str, Any]) -> None:
+    """Writes the run's configuration, or refuses a folder that holds another run.
+
+    Raises:
+        ConfigError: it does.
+    """
+    path = out / CONFIG
+    if path.exists():
+        found = json.loads(path.read_text())
+        if other := [key for key in wanted if found.get(key) != wanted[key]]:
+            raise ConfigError(f"{out} holds a run of another {' and '.join(other)}: take another folder or remove it")
+        return
+    path.write_text(json.dumps(wanted, indent=1) + "\n")
+
+
+def cut_metrics(path: Path, step: int) -> list[dict[str, float]]:
+    """The records up to a step; later ones, from a run that was killed after its checkpoint, are dropped from the file."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = lines[:step]
+    path.write_text("".join(line + "\n" for line in kept))
+    return [json.loads(line) for line in kept]
+
+
+def load_model(run_dir: Path, device: torch.device) -> tuple[Model, Preset]:
+    """The averaged model of a run, ready to predict, and its preset.
+
+    Raises:
+        ConfigError: the folder holds no trained model.
+    """
+    if not (run_dir / CHECKPOINT).exists() or not (run_dir / CONFIG).exists():
+        raise ConfigError(f"{run_dir} holds no trained model ({CONFIG} and {CHECKPOINT}): train into it first")
+    preset = Preset(**json.loads((run_dir / CONFIG).read_text())["preset"])
+    model = build(preset).to(device).eval()
+    model.load_state_dict(torch.load(run_dir / CHECKPOINT, map_location=device, weights_only=True)["average"])
+    return model, preset
+
+
+def torch_device(name: str) -> torch.device:
+    """A torch device; "auto" is CUDA where there is one.
+
+    Raises:
+        MissingDependencyError: CUDA is asked for and not here.
+        ConfigError: no device has this name.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"no torch device '{name}'; take auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise MissingDependencyError(f"device '{name}' is not here: torch {torch.__version__} sees no CUDA device; take cpu")
+    return device
