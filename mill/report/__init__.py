@@ -1,0 +1,62 @@
+"""The report: one self-contained HTML page about a dataset, for people who were not there.
+
+    facts.py          everything the page shows, from the census, the ledger and a sample of rows
+    gallery.py        assets with their passes; geometry.py packs their meshes for the page's viewer
+    distributions.py  drawn against configured, histograms
+    mill/templates/   report.html with its style and scripts; viewer.js draws the meshes with WebGL 2
+
+However large the dataset, the page stays under `MOST_BYTES`: it shows a sample of assets at a bounded size each.
+"""
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from mill.dataset import Dataset
+from mill.report.facts import facts
+from shards import storage
+
+FILE = "report.html"
+
+MOST_BYTES = 16_000_000
+"""No page is larger."""
+
+
+def write(directory: str | Path) -> Path | str:
+    """Writes DIR/report.html and returns where it is.
+
+    Raises:
+        ConfigError: there is no dataset.
+        ShardError: a shard can't be read; `versemill verify` says which.
+    """
+    dataset = Dataset.open(directory)
+    page = render(facts(dataset))
+    storage.write_bytes(dataset.fs, dataset.path(FILE), page.encode(errors="backslashreplace"))
+    return Path(dataset.root) / FILE if dataset.local else f"{dataset.uri.rstrip('/')}/{FILE}"
+
+
+def render(found: dict[str, Any]) -> str:
+    """The page of `mill.report.facts.facts`."""
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters["script"] = script
+    parts = {name.replace(".", "_"): Markup(_template(name)) for name in ("report.css", "viewer.js", "report.js")}
+    return environment.from_string(_template("report.html")).render(**found, **parts, slim=_slim)
+
+
+def _slim(card: dict[str, Any]) -> dict[str, Any]:
+    """A card for the page's script, which takes the pictures from the image element that shows them."""
+    pictures = card["pictures"] and {key: value for key, value in card["pictures"].items() if key != "sheet"}
+    return {**card, "pictures": pictures}
+
+
+def script(value: Any) -> Markup:
+    """A value as JSON that may stand in a script element: no text in it can end the element."""
+    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))
+
+
+def _template(name: str) -> str:
+    return (resources.files("mill") / "templates" / name).read_text(encoding="utf-8")

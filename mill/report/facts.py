@@ -1,0 +1,159 @@
+"""Everything that the page shows, ready to print: from the census, the ledger, and a sample of rows and timings."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from mill import census
+from mill.census import Facts
+from mill.dataset import Dataset
+from mill.progress import duration
+from mill.report import distributions, gallery, rejected
+from mill.status import status
+from shards import read_rows
+
+SAMPLED_SHARDS = 100
+"""Shards whose rows are counted for the distributions and whose timings are ranked."""
+
+EXAMPLES = 3
+"""Rejections of one reason that are quoted."""
+
+FAILURES, RUNS, FILES = 50, 10, 200
+"""Entries listed of each; the rest is counted."""
+
+COLUMNS = ("meta.index", "meta.source", "meta.split", "meta.licences", "meta.metrics", "meta.provenance",
+           "meta.depth_to_surface", "mesh.face_count")  # fmt: skip
+
+CONFIG_CHARACTERS = 60_000
+GRID_BYTES = 300_000
+
+
+def facts(dataset: Dataset) -> dict[str, Any]:
+    """What the template prints; see there for each."""
+    place = dataset.root if dataset.local else dataset.uri
+    state = status(place)
+    sealed = census.whole(census.read(dataset))
+    sample = [sealed[int(k)] for k in np.unique(np.linspace(0, len(sealed) - 1, min(SAMPLED_SHARDS, len(sealed))).astype(int))]
+    rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS)]
+    tried = {name: sum(counts.values()) for name, counts in state["sources"].items()}
+    comparisons = distributions.comparisons(dataset.info["config"], tried, rows)
+    cards = list(gallery.cards(dataset, sealed))
+    examples = _examples(dataset, sealed, state["rejections"])
+    return {
+        "info": dataset.info,
+        "place": str(dataset.uri),
+        "state": state,
+        "gallery": cards,
+        "comparisons": comparisons,
+        "unlikely": sum(each["p"] is not None and each["p"] < 0.001 for each in comparisons),
+        "histograms": distributions.histograms(rows),
+        "row_sources": distributions.sources(rows),
+        "counted": len(rows),
+        "splits": census.count(row["meta"]["split"] for row in rows),
+        "licences": dict(sorted(census.count(licence for row in rows for licence in row["meta"]["licences"]).items())),
+        "rejections": examples,
+        "pictures_of_rejected": rejected.pictures(
+            place, [e["index"] for r in examples for e in r["examples"] if r["drawable"]]
+        ),
+        "stages": _stages(state),
+        "spread": _spread(dataset, sample),
+        "validation": _validation(dataset),
+        "config": _cut(yaml.safe_dump(dataset.info["config"], sort_keys=False, allow_unicode=True)),
+        "files": {name: (len(record), list(record.items())[:FILES]) for name, record in dataset.info["files"].items()},
+        "fingerprints": _fingerprints(dataset, sealed),
+        "runs": state["runs"][: -RUNS - 1 : -1],
+        "most_failures": FAILURES,
+        "duration": duration,
+    }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CONFIG_CHARACTERS else text[:CONFIG_CHARACTERS] + "\n... the rest is in dataset.json"
+
+
+def _examples(dataset: Dataset, sealed: Sequence[Facts], reasons: dict[str, int]) -> list[dict[str, Any]]:
+    """Each reason of rejection with how often it was given, and the first few assets that it was given for."""
+    total = sum(reasons.values())
+    result = []
+    for reason, count in reasons.items():
+        found: list[dict[str, Any]] = []
+        for fact in sealed:
+            if reason in fact["rejections"] and len(found) < EXAMPLES:
+                entry = dataset.read(dataset.ledger_file(int(fact["file"][-14:-8]))) or {"rejections": []}
+                found += [r for r in entry["rejections"] if f"{r['stage']}: {r['reason']}" == reason]
+        drawable = not reason.startswith(("source:", "ingest:"))  # those never became an asset
+        result.append({"reason": reason, "count": count, "share": count / total, "examples": found[:EXAMPLES],
+                       "drawable": drawable})  # fmt: skip
+    return result
+
+
+def _stages(state: dict[str, Any]) -> list[dict[str, Any]]:
+    most = max((stage["cpu"] for stage in state["stages"].values()), default=0) or 1
+    total = sum(stage["cpu"] for stage in state["stages"].values()) or 1
+    return [
+        {"name": name, **stage, "bar": stage["cpu"] / most, "share": stage["cpu"] / total}
+        for name, stage in state["stages"].items()
+    ]
+
+
+def _spread(dataset: Dataset, sample: Iterable[Facts]) -> dict[str, Any] | None:
+    """Seconds of whole assets in the sampled shards: median, 95th percentile, most, and the slowest ones by stage."""
+    walls: list[tuple[float, int, str, str]] = []
+    for fact in sample:
+        timings = dataset.read(dataset.timings_file(int(fact["file"][-14:-8]))) or {"assets": {}}
+        for index, record in timings["assets"].items():
+            stages = {name: wall for name, (wall, _) in record.get("seconds", {}).items()}
+            if stages:
+                slowest = max(stages, key=lambda name: stages[name])
+                walls.append((record.get("wall", sum(stages.values())), int(index), record["source"], slowest))
+    if not walls:
+        return None
+    seconds = np.array([wall for wall, *_ in walls])
+    median, high = np.percentile(seconds, [50, 95])
+    keys = ("wall", "index", "source", "stage")
+    worst = [dict(zip(keys, each, strict=True)) for each in sorted(walls, reverse=True)[:5]]
+    return {"count": len(walls), "median": float(median), "p95": float(high), "most": float(seconds.max()), "slowest": worst}
+
+
+def _fingerprints(dataset: Dataset, sealed: Sequence[Facts]) -> list[dict[str, Any]]:
+    """The environments that shards were made in, each with how many; read from one shard of each."""
+    shards: dict[str, list[int]] = {}
+    for fact in sealed:
+        shards.setdefault(fact["fingerprint"], []).append(int(fact["file"][-14:-8]))
+    result = []
+    for digest, made in shards.items():
+        entry = dataset.read(dataset.ledger_file(made[0])) or {}
+        text = yaml.safe_dump(entry.get("fingerprint"), sort_keys=False, width=100)
+        result.append({"digest": digest, "count": len(made), "text": _cut(text)})
+    return result
+
+
+def _validation(dataset: Dataset) -> dict[str, Any] | None:
+    """The verdict of `versemill validate`, if there is one: its sentence, a table, the picture grid."""
+    content = dataset.read("validation.json")
+    if not content:
+        return None
+    evaluation = content["metrics"].get("evaluation", {})
+    summary = evaluation.get("summary", {})
+    names = sorted({metric for metrics in summary.values() for metric in metrics}, key=lambda m: (m != "psnr", m))
+    table = [{"method": method, "cells": [_cell(metrics.get(name)) for name in names]} for method, metrics in summary.items()]
+    grid = _grid(Path(dataset.root) / "validation", evaluation.get("grid")) if dataset.local else None
+    return {"passed": content["passed"], "sentence": content["sentence"], "names": names, "table": table, "grid": grid}
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _grid(folder: Path, name: str | None) -> str | None:
+    places = [folder / name, folder / "evaluation" / name, Path(name)] if name else []
+    path = next((p for p in places if p.is_file()), None)
+    if path is None:
+        return None
+    shown = Image.open(path).convert("RGB")
+    shown.thumbnail((1400, 2000), Image.Resampling.LANCZOS)
+    return gallery.webp(shown, GRID_BYTES)

@@ -1,0 +1,150 @@
+"""The gallery: assets spread over the dataset, each with its passes from several views, its cameras and its mesh."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mill.census import Facts
+from mill.dataset import Dataset
+from mill.preview import colour
+from mill.report import geometry
+from shards import read_rows
+from shards.rows import decode_pass
+from shards.schema import QUANTISED
+from versemill import gltf
+from versemill.errors import AssetError
+from versemill.views import PASSES
+
+GALLERY = 24
+"""Assets shown, spread evenly over the dataset."""
+
+VIEWS = 8
+"""Views of an asset shown, spread evenly over those it has."""
+
+SIDE = 192
+"""Most pixels of a picture's longer side; smaller renders are shown as they are."""
+
+PICTURE_BYTES = 150_000
+"""Of all of an asset's pictures together; the quality falls until they fit."""
+
+PROVENANCE = 4000
+"""Characters of an asset's history in the page; the shard has the whole."""
+
+COLUMNS = ("meta", "views", "mesh.face_count", "mesh.glb")
+
+Array = NDArray[Any]
+
+
+def chosen(facts: Sequence[Facts], count: int = GALLERY) -> dict[str, list[int]]:
+    """Shard file -> positions of the rows to show, evenly spread over all rows; near the start of a shard where one does.
+
+    The first row group is enough for most of a large dataset: a reader stops at the last row that it wants.
+    """
+    with_rows = [fact for fact in facts if fact["rows"]]
+    if not with_rows:
+        return {}
+    rows = [fact["rows"] for fact in with_rows]
+    if len(rows) >= count:
+        picked = np.linspace(0, len(rows) - 1, count).astype(int)
+        return {with_rows[k]["file"]: [int(n) % min(8, rows[k])] for n, k in enumerate(picked)}
+    starts = np.cumsum([0, *rows])
+    spread = np.unique(np.linspace(0, starts[-1] - 1, min(count, int(starts[-1]))).astype(int))
+    found: dict[str, list[int]] = {}
+    for row in spread:
+        k = int(np.searchsorted(starts, row, side="right")) - 1
+        found.setdefault(with_rows[k]["file"], []).append(int(row - starts[k]))
+    return found
+
+
+def cards(dataset: Dataset, facts: Sequence[Facts]) -> Iterator[dict[str, Any]]:
+    """What the page shows of each chosen asset: see `card`."""
+    for file, positions in chosen(facts).items():
+        for position, row in enumerate(read_rows(dataset.fs, dataset.path(file), COLUMNS)):
+            if position in positions:
+                yield card(row)
+            if position >= positions[-1]:
+                break
+
+
+def card(row: dict[str, Any]) -> dict[str, Any]:
+    """One asset, JSON-able: its texts, `thumb` (data URI), `pictures` (see `pictures`) and `mesh` (see `geometry.encode`).
+
+    `cameras` holds each view's upper (3, 4) of c2w, row by row, and `lens` its (fx, fy, width, height, orthographic).
+    """
+    meta, views = row["meta"], row["views"] or {}
+    metrics = json.loads(meta["metrics"])
+    history = json.dumps(json.loads(meta["provenance"]), indent=1)
+    kept = ("id", "index", "source", "split", "caption", "tags", "licences")
+    return {
+        **{name: meta[name] for name in kept},
+        "error": meta["depth_to_surface"],
+        "score": metrics.get("score"),
+        "faces": row["mesh"]["face_count"],
+        "glb": len(row["mesh"]["glb"] or b""),
+        "pictures": pictures(views),
+        "cameras": [[round(x, 4) for x in pose[:12]] for pose in views.get("c2w") or ()],
+        "lens": [
+            [round(k[0], 2), round(k[4], 2), views["width"], views["height"], int(flat)]
+            for k, flat in zip(views.get("K") or (), views.get("orthographic") or (), strict=True)
+        ],
+        "mesh": _mesh(row["mesh"]["glb"]),
+        "history": history[:PROVENANCE] + ("\n..." if len(history) > PROVENANCE else ""),
+    }
+
+
+def _mesh(glb: bytes | None) -> dict[str, Any] | None:
+    try:
+        return geometry.encode(gltf.from_glb(glb)) if glb else None
+    except AssetError:  # `versemill verify` says so; the page is for looking at the rest
+        return None
+
+
+def pictures(views: dict[str, Any]) -> dict[str, Any] | None:
+    """All passes of up to `VIEWS` views on one sheet: a row of squares per pass, a column per view.
+
+    Returns:
+        {"sheet": data URI, "width", "height" of a cell, "passes": names, "views": numbers}, or None without views.
+    """
+    names = [name for name in PASSES if views.get(name)]
+    if not names:
+        return None
+    total = len(views[names[0]])
+    shown = sorted({int(v) for v in np.linspace(0, total - 1, min(VIEWS, total))})
+    scale = min(1.0, SIDE / max(views["width"], views["height"]))
+    # A multiple of 16, the size of WebP's blocks, so that no cell bleeds into the next.
+    width, height = (max(16, round(views[side] * scale / 16) * 16) for side in ("width", "height"))
+    sheet = Image.new("RGBA", (width * len(shown), height * len(names)))
+    for r, name in enumerate(names):
+        ranges = [views[f"{name}_range"][k] for k in shown] if name in QUANTISED else None
+        planar = decode_pass(name, [views[name][k] for k in shown], ranges)
+        images = transparent(name, np.moveaxis(planar, 1, -1) if PASSES[name].channels else planar)
+        for c, image in enumerate(images):
+            cell = Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
+            sheet.paste(cell, (c * width, r * height))
+    return {"sheet": webp(sheet, PICTURE_BYTES), "width": width, "height": height, "passes": names, "views": shown}
+
+
+def transparent(name: str, images: Array) -> Array:
+    """A pass (N, H, W[, C]) as (N, H, W, 4) uint8: as `mill.preview.colour` shows it, without its paper."""
+    if name == "rgb":
+        return images
+    covered = images != 0 if images.ndim == 3 else (images != 0).any(-1)
+    if name in ("part", "material"):
+        covered = images >= 0
+    return np.concatenate([colour(name, images), np.where(covered, 255, 0).astype(np.uint8)[..., None]], -1)
+
+
+def webp(image: Image.Image, limit: int) -> str:
+    """An image as a data URI of at most `limit` bytes before base64, unless no quality is low enough."""
+    for quality in (82, 70, 55, 35, 15):
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", quality=quality, method=4)
+        if buffer.tell() <= limit:
+            break
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
