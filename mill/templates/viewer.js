@@ -260,7 +260,8 @@ function createViewer(canvas, changed = () => {}) {
   function render(now) {
     due = 0;
     if (flight) {
-      const t = Math.min(1, (now - flight.start) / 450), k = t * t * (3 - 2 * t), mix = (a, b) => a + (b - a) * k;
+      flight.start ??= now;  // the first frame's own clock
+      const t = still ? 1 : Math.min(1, (now - flight.start) / 450), k = t * t * (3 - 2 * t), mix = (a, b) => a + (b - a) * k;
       for (const key of ["azimuth", "elevation", "distance", "roll"]) camera[key] = mix(flight.from[key], flight.to[key]);
       for (const key of ["target", "tan"]) camera[key] = camera[key].map((_, i) => mix(flight.from[key][i], flight.to[key][i]));
       camera.flat = flight.to.flat;
@@ -311,7 +312,7 @@ function createViewer(canvas, changed = () => {}) {
     state.spinning = false;
     const turn = 2 * Math.PI, from = structuredClone(camera);
     for (const key of ["azimuth", "roll"]) from[key] = to[key] + ((((from[key] - to[key]) % turn) + 1.5 * turn) % turn) - turn / 2;
-    flight = { from, to, start: still ? -1e9 : performance.now() };
+    flight = { from, to };
     draw();
   }
 
