@@ -21,7 +21,7 @@ INTERRUPTED = 130
 GROUPS = {
     "Datasets": (
         datasets.list_, datasets.run, datasets.status, datasets.verify, datasets.retry, datasets.regenerate,
-        datasets.extend, datasets.debug, datasets.diff, datasets.export, datasets.report,
+        datasets.extend, datasets.debug, datasets.diff, datasets.dedup, datasets.export, datasets.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, assets.score, assets.doctor),
     "Models": (models.train, models.evaluate, models.validate),

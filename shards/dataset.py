@@ -14,6 +14,7 @@ from pyarrow import fs as pafs
 from torch.utils.data import Dataset
 
 from shards.cache import DiskCache
+from shards.duplicates import duplicate_indices
 from shards.folder import Shard, check_split, find_shards, open_shard
 from shards.reading import Sample, Selection
 from shards.schema import completed
@@ -120,6 +121,7 @@ class ShardDataset(Dataset[Sample]):
         directory: path or URI of the dataset.
         split: "train", "val", "test" or None for all.
         passes: passes to read; () for none (and no cameras).
+        drop_duplicates: leave out what DIR/duplicates/table.parquet lists, which `versemill dedup` writes.
         views: a number (drawn per sample without replacement), the positions of views, or None for all.
         fields: arrays of `versemill.fields.FIELD_ARRAYS` to read.
         points: draw so many points of each field (points and their distances alike); None for all.
@@ -136,7 +138,7 @@ class ShardDataset(Dataset[Sample]):
 
     Raises:
         ShardError: no shards, or a damaged one.
-        ConfigError: an unknown split, pass or field, or an impossible selection.
+        ConfigError: an unknown split, pass or field, an impossible selection, or no (or an outdated) table of duplicates.
     """
 
     def __init__(
@@ -146,6 +148,7 @@ class ShardDataset(Dataset[Sample]):
         *,
         passes: Sequence[str] = ("rgb", "normal", "depth", "mask"),
         views: int | Sequence[int] | None = None,
+        drop_duplicates: bool = False,
         fields: Sequence[str] = (),
         points: int | None = None,
         mesh: bool = False,
@@ -178,6 +181,7 @@ class ShardDataset(Dataset[Sample]):
                        if split is None or shard.splits[r] == split]  # fmt: skip
         self._reader = RowReader(fs, self.selection.columns(), cache_bytes, disk_cache)
 
+        gone = duplicate_indices(directory, self.shards) if drop_duplicates else frozenset[int]()
     def __len__(self) -> int:
         return len(self._where)
 

@@ -8,6 +8,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from shards.cache import DiskCache
 from shards.dataset import MEGABYTE, RowReader
+from shards.duplicates import duplicate_indices
 from shards.folder import Shard, check_split, find_shards, open_shard
 from shards.reading import Sample, Selection
 from versemill import seeds
@@ -28,6 +29,7 @@ class ShardStream(IterableDataset[Sample]):
     Args:
         directory, split: as in `ShardDataset`.
         selection: what is read of each row, and how.
+        drop_duplicates: leave out what DIR/duplicates/table.parquet lists, which `versemill dedup` writes.
         shuffle: off gives the order of the shards.
         window: row groups among which rows are shuffled, and which are kept in memory.
         even: every consumer yields the same number of rows, so that ranks stay in step; the rest of the epoch's
@@ -46,6 +48,7 @@ class ShardStream(IterableDataset[Sample]):
         split: str | None = None,
         selection: Selection | None = None,
         *,
+        drop_duplicates: bool = False,
         shuffle: bool = True,
         window: int = 8,
         even: bool = False,
@@ -63,7 +66,9 @@ class ShardStream(IterableDataset[Sample]):
         if not 0 <= self.rank < self.world_size:
             raise ConfigError(f"rank {self.rank} must lie in 0..{self.world_size - 1}")
         fs, paths = find_shards(directory)
-        self._units = [unit for path in paths for unit in _units(open_shard(fs, path), split)]
+        opened = [open_shard(fs, path) for path in paths]
+        gone = duplicate_indices(directory, opened) if drop_duplicates else frozenset[int]()
+        self._units = [unit for shard in opened for unit in _units(shard, split, gone)]
         self._reader = RowReader(fs, self.selection.columns(), window * 64 * MEGABYTE, disk_cache)
         self.epoch, self._position, self._batches, self._batch_size = 0, 0, 0, 0
 
@@ -126,11 +131,15 @@ class ShardStream(IterableDataset[Sample]):
         self.set_epoch(self.epoch + 1)
 
 
-def _units(shard: Shard, split: str | None) -> list[list[Row]]:
-    """The rows of the split, row group by row group; groups without any are left out."""
+def _units(shard: Shard, split: str | None, gone: frozenset[int]) -> list[list[Row]]:
+    """The rows of the split that are not `gone`, row group by row group; groups without any are left out."""
     units, start = [], 0
     for size in shard.groups:
-        rows: list[Row] = [(shard, r) for r in range(start, start + size) if split is None or shard.splits[r] == split]
+        rows: list[Row] = [
+            (shard, r)
+            for r in range(start, start + size)
+            if (split is None or shard.splits[r] == split) and int(shard.indices[r]) not in gone
+        ]
         start += size
         if rows:
             units.append(rows)

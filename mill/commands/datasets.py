@@ -211,6 +211,54 @@ def export(
     out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
 
 
+def dedup(
+    directory: Dataset,
+    radius: Annotated[
+        float | None,
+        typer.Option(min=0, help="Greatest descriptor distance of near copies; 0: exact ones alone.", show_default="0.01"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; each takes whole shards.", show_default="cores")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find assets that repeat others, and write DIR/duplicates/table.parquet; no shard changes. The lowest index is kept.
+
+    Exact copies have the same content hash. Near copies have the same shape, whatever its rotation, mirror image, scale and
+    tessellation; looks don't count. Readers leave the duplicates out with ShardDataset(DIR, drop_duplicates=True), which also
+    takes apart those that lie in two splits. The same command after `versemill extend` looks at the new shards alone.
+
+    Example: versemill dedup out/big --workers 16
+    """
+    import os
+
+    from curation.duplicates import NEAR
+    from mill import dedup as search
+    from mill.progress import steps
+
+    cores = len(os.sched_getaffinity(0))
+    with steps("describing shards") as progress:
+        found = search.dedup(
+            _place(directory),
+            NEAR if radius is None else radius,
+            workers or cores,
+            lambda done, total: progress(done, total, {}),
+        )
+    if as_json:
+        print_json(vars(found))
+        return
+    for index, kept, own, other in found.straddling[:20]:
+        err.print(f"[yellow]asset {index} ({own}) repeats {kept} ({other})[/yellow]")
+    if len(found.straddling) > 20:
+        err.print(f"[yellow]and {len(found.straddling) - 20} more across splits; the table lists them[/yellow]")
+    total = found.exact + found.near
+    kinds = f"{found.exact} exact, {found.near} near"
+    out.print(f"{directory}: {total} of {found.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
+    if total:
+        across = f"{len(found.straddling)} of them lie across splits; " if found.straddling else ""
+        out.print(f"{across}leave them out with ShardDataset({str(directory)!r}, drop_duplicates=True)", soft_wrap=True)
+
+
 def report(directory: Dataset) -> None:
     """Write DIR/report.html: gallery, passes, shares, rejections, timings, failures, validation. One self-contained page.
 
