@@ -178,7 +178,7 @@ class ShardDataset(Dataset[Sample]):
         fs, paths = find_shards(directory)
         self.shards = [open_shard(fs, path) for path in paths]
         self._where = [(s, r) for s, shard in enumerate(self.shards) for r in range(len(shard.splits))
-                       if split is None or shard.splits[r] == split]  # fmt: skip
+                       if (split is None or shard.splits[r] == split) and int(shard.indices[r]) not in gone]  # fmt: skip
         self._reader = RowReader(fs, self.selection.columns(), cache_bytes, disk_cache)
 
         gone = duplicate_indices(directory, self.shards) if drop_duplicates else frozenset[int]()
