@@ -120,8 +120,8 @@ class ShardDataset(Dataset[Sample]):
     Args:
         directory: path or URI of the dataset.
         split: "train", "val", "test" or None for all.
-        passes: passes to read; () for none (and no cameras).
         drop_duplicates: leave out what DIR/duplicates/table.parquet lists, which `versemill dedup` writes.
+        passes: passes to read; () for none (and no cameras).
         views: a number (drawn per sample without replacement), the positions of views, or None for all.
         fields: arrays of `versemill.fields.FIELD_ARRAYS` to read.
         points: draw so many points of each field (points and their distances alike); None for all.
@@ -146,9 +146,9 @@ class ShardDataset(Dataset[Sample]):
         directory: str | Path,
         split: str | None = None,
         *,
+        drop_duplicates: bool = False,
         passes: Sequence[str] = ("rgb", "normal", "depth", "mask"),
         views: int | Sequence[int] | None = None,
-        drop_duplicates: bool = False,
         fields: Sequence[str] = (),
         points: int | None = None,
         mesh: bool = False,
@@ -177,11 +177,11 @@ class ShardDataset(Dataset[Sample]):
         self.split, self.seed, self.epoch = split, seed, 0
         fs, paths = find_shards(directory)
         self.shards = [open_shard(fs, path) for path in paths]
+        gone = duplicate_indices(directory, self.shards) if drop_duplicates else frozenset[int]()
         self._where = [(s, r) for s, shard in enumerate(self.shards) for r in range(len(shard.splits))
                        if (split is None or shard.splits[r] == split) and int(shard.indices[r]) not in gone]  # fmt: skip
         self._reader = RowReader(fs, self.selection.columns(), cache_bytes, disk_cache)
 
-        gone = duplicate_indices(directory, self.shards) if drop_duplicates else frozenset[int]()
     def __len__(self) -> int:
         return len(self._where)
 
