@@ -14,9 +14,14 @@ from reconstruction.presets import PRESETS, Preset
 if TYPE_CHECKING:
     from reconstruction.evaluation import Evaluation, evaluate, evaluate_assets
     from reconstruction.gate import Verdict, validate
+    from reconstruction.methods import MEAN, MODEL
+    from reconstruction.metrics import MIN_OBJECTS
     from reconstruction.training import train, try_step
 
 __all__ = [
+    "MEAN",
+    "MIN_OBJECTS",
+    "MODEL",
     "PRESETS",
     "Evaluation",
     "Preset",
@@ -35,6 +40,9 @@ _HOMES = {
     "train": "training",
     "try_step": "training",
     "Verdict": "gate",
+    "MODEL": "methods",
+    "MEAN": "methods",
+    "MIN_OBJECTS": "metrics",
     "validate": "gate",
 }
 

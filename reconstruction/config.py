@@ -14,4 +14,7 @@ class ValidateConfig(Config):
     seed: int = Field(default=0, description="training seed", ge=0, lt=2**63)
     views: Literal[4, 8] = Field(default=4, description="input views at evaluation")
     objects: int = Field(default=32, description="held-out assets at most that are judged (val, then test)", ge=1)
+    max_drop: float | None = Field(
+        default=1.0, description="dB that the gain over the mean image may lie below the last that passed; null: any", gt=0
+    )
     device: str = Field(default="auto", description="torch device: auto, cpu, cuda, cuda:1")

@@ -1,5 +1,6 @@
 """Scenes for training and evaluation: rows of the shards, scaled to the model's size, and batches drawn from them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -62,17 +63,24 @@ def scene(sample: dict[str, Any]) -> Scene:
 class Scenes(Dataset[Scene]):
     """The scenes of some splits of a dataset folder at `size` pixels, in the shards' order; in memory once seen if `keep`.
 
-    With `normals` the pass is read where the dataset has it; `has_normals` says whether it does.
+    With `normals` the pass is read where the dataset has it; `has_normals` says whether it does. `indices` keeps only the
+    assets of these indices.
 
     Raises:
         ConfigError: the dataset's images are smaller than `size`.
     """
 
-    def __init__(self, dataset_dir: str | Path, splits: tuple[str, ...], size: int, keep: bool, normals: bool = False) -> None:
+    def __init__(
+        self, dataset_dir: str | Path, splits: tuple[str, ...], size: int, keep: bool, normals: bool = False,
+        indices: Collection[int] | None = None,
+    ) -> None:  # fmt: skip
         self.has_normals = normals and _has_pass(dataset_dir, "normal")
         passes = ("rgb", "depth", "normal") if self.has_normals else ("rgb", "depth")
         sources = [ShardDataset(dataset_dir, split, passes=passes, resolution=size) for split in splits]
-        self._where = [(source, i) for source in sources for i in range(len(source))]
+        found = [(source, i, int(index)) for source in sources for i, index in enumerate(source.indices)]
+        found = [item for item in found if indices is None or item[2] in indices]
+        self._where = [(source, i) for source, i, _ in found]
+        self.indices = [index for _, _, index in found]
         self._kept: dict[int, Scene] = {}
         self._keep = keep
         if self._where:
