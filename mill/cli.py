@@ -24,7 +24,7 @@ GROUPS = {
         datasets.extend, datasets.debug, datasets.diff, datasets.dedup, datasets.export, datasets.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, assets.score, assets.doctor),
-    "Models": (models.train, models.evaluate, models.validate),
+    "Models": (models.train, models.evaluate, models.validate, models.ablate),
 }  # fmt: skip
 
 app = typer.Typer(
