@@ -6,6 +6,7 @@ from shards.cache import DiskCache
 from shards.card import card
 from shards.checks import Problem, verify_shard
 from shards.config import ShardsConfig
+from shards.migration import migrate_shard
 from shards.rows import decode_cameras, decode_fields, decode_mesh, decode_views, encode_row, read_rows
 from shards.schema import SCHEMA, SCHEMA_VERSION, schema
 from shards.writing import Sealed, read_row, seal, write_row
@@ -27,6 +28,7 @@ __all__ = [
     "decode_mesh",
     "decode_views",
     "encode_row",
+    "migrate_shard",
     "read_row",
     "read_rows",
     "schema",

@@ -114,7 +114,8 @@ class ShardDataset(Dataset[Sample]):
     - `normal`: (V, 3, H, W) float32 unit vectors; `depth`: (V, 1, H, W) float32 planar z, world units;
       `mask`: (V, 1, H, W) bool. 0 is background. Other passes likewise.
     - `c2w`: (V, 4, 4) float32; `K`: (V, 3, 3) float32, pixels of the image as returned; `orthographic`: (V,) bool;
-      `views`: (V,) which views of the row these are.
+      `lighting`: (V,) int64, which lighting each view is lit by; `views`: (V,) which views of the row these are.
+    - `covisibility` with `covisibility=True`: (V, V) float32; (i, j) is the share of view i's foreground that view j sees.
     - field arrays by name, (n, c) float32; `watertight_vertices`, `watertight_faces` with `mesh=True`.
 
     Args:
@@ -132,6 +133,7 @@ class ShardDataset(Dataset[Sample]):
             depth over their foreground; a pixel is foreground when half of it is covered. K follows.
         crop: cut a random square of so many pixels (before `resolution`); K follows.
         background: composite colours over this sRGB colour, in [0, 1].
+        covisibility: also give the matrix of how much the views see of each other.
         seed: of view, crop and point draws; they also depend on the row and on `set_epoch`.
         cache_bytes: encoded row groups kept in memory per worker.
         disk_cache: keeps on a local disk what was read from an object store; all workers share it.
@@ -157,6 +159,7 @@ class ShardDataset(Dataset[Sample]):
         resolution: int | None = None,
         crop: int | None = None,
         background: tuple[float, float, float] | None = None,
+        covisibility: bool = False,
         seed: int = 0,
         cache_bytes: int = 256 * MEGABYTE,
         disk_cache: DiskCache | None = None,
@@ -173,6 +176,7 @@ class ShardDataset(Dataset[Sample]):
             resolution=resolution,
             crop=crop,
             background=background,
+            covisibility=covisibility,
         )
         self.split, self.seed, self.epoch = split, seed, 0
         fs, paths = find_shards(directory)

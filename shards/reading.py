@@ -34,6 +34,7 @@ class Selection:
     resolution: int | None = None
     crop: int | None = None
     background: tuple[float, float, float] | None = None
+    covisibility: bool = False
 
     def __post_init__(self) -> None:
         check_columns([f"views.{name}" for name in self.passes] + [f"fields.{name}" for name in self.fields])
@@ -53,7 +54,16 @@ class Selection:
         """The leaves to read."""
         names = ["meta.id", "meta.seed", "meta.index", "meta.caption"]
         if self.passes:
-            names += ["views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic"]
+            names += [
+                "views.width",
+                "views.height",
+                "views.count",
+                "views.c2w",
+                "views.K",
+                "views.orthographic",
+                "views.lighting",
+            ]
+            names += ["views.covisibility"] if self.covisibility else []
             wanted = dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ())))
             for name in wanted:
                 names += [f"views.{name}"] + ([f"views.{name}_range"] if name in QUANTISED else [])
@@ -113,7 +123,15 @@ class Selection:
         sample["c2w"] = torch.from_numpy(c2w @ OPENGL if self.pose == "opengl" else c2w).float()
         sample["K"] = torch.from_numpy(K).float()
         sample["orthographic"] = torch.tensor([views["orthographic"][i] for i in picked])
+        lighting = views["lighting"] or [0] * views["count"]  # version 1 of the schema knew one lighting only
+        sample["lighting"] = torch.tensor([lighting[i] for i in picked])
         sample["views"] = torch.tensor(picked)
+        if self.covisibility:
+            if views["covisibility"] is None:
+                raise ConfigError(
+                    "the row has no co-visibility: no depth was rendered, or it is of schema version 1 (migrate_shard)"
+                )
+            sample["covisibility"] = torch.tensor(views["covisibility"])[picked][:, picked]
         return sample
 
     def _decode_fields(self, fields: dict[str, Any], rng: np.random.Generator) -> dict[str, NDArray[Any]]:

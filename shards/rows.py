@@ -10,12 +10,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
 
-from shards.codecs import decode_array, decode_image, dequantise, encode_array, encode_image, quantise
+from shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
 from shards.config import ShardsConfig
 from shards.schema import COLUMNS, IMAGES, QUANTISED, SCHEMA, SCHEMA_VERSION, completed, refusal
 from versemill import CONVENTION_VERSION
 from versemill.camera import Camera
 from versemill.config import canonical_json
+from versemill.covisibility import covisibility
 from versemill.curated import Curated
 from versemill.errors import AssetError, ShardError
 from versemill.fields import FIELD_ARRAYS, Fields
@@ -124,6 +125,7 @@ def _encode_views(views: Views, config: ShardsConfig) -> dict[str, Any]:
         "c2w": [c.c2w.reshape(-1).tolist() for c in views.cameras],
         "K": [c.K.reshape(-1).tolist() for c in views.cameras],
         "orthographic": [c.orthographic for c in views.cameras],
+        "lighting": None if views.lighting is None else views.lighting.tolist(),
         "tags": sorted(views.tags),
         "info": canonical_json(views.info),
     }
@@ -132,9 +134,11 @@ def _encode_views(views: Views, config: ShardsConfig) -> dict[str, Any]:
         if name in QUANTISED:
             group[name], group[f"{name}_range"] = _encode_quantised(name, images, config)
         elif name in IMAGES:
-            group[name] = [encode_image(image, config.image_codec, config.image_effort) for image in images]
+            group[name] = [encode_colour(image, config.image_codec, config.image_effort, config.zstd_level) for image in images]
         else:
             group[name] = [encode_array(_planar(image), _filter(name), config.zstd_level) for image in images]
+    if "depth" in views.passes:
+        group["covisibility"] = covisibility(views.cameras, views.passes["depth"]).tolist()
     return group
 
 
@@ -170,10 +174,10 @@ def decode_pass(name: str, cells: Sequence[bytes], ranges: Sequence[Sequence[flo
         ranges: the same views' entries of `<name>_range`, for quantised passes.
 
     Returns:
-        The pass's own dtype (`versemill.views.PASSES`), background as there; colours as a view of (V, H, W, C) memory.
+        The pass's own dtype (`versemill.views.PASSES`), background as there.
     """
     if name in IMAGES:
-        return np.moveaxis(np.stack([_channels(decode_image(cell), PASSES[name].channels) for cell in cells]), -1, 1)
+        return np.stack([_channels(decode_colour(cell), PASSES[name].channels) for cell in cells])
     arrays = (decode_array(cell) for cell in cells)
     if name in QUANTISED:
         assert ranges is not None
@@ -182,10 +186,10 @@ def decode_pass(name: str, cells: Sequence[bytes], ranges: Sequence[Sequence[flo
 
 
 def _channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """(H, W, C') -> (H, W, C): an image file drops an alpha channel that is opaque everywhere."""
-    if image.shape[2] == channels:
+    """(C', H, W) -> (C, H, W): an image file drops an alpha channel that is opaque everywhere."""
+    if len(image) == channels:
         return image
-    return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+    return np.concatenate([image, np.full((1, *image.shape[1:]), 255, np.uint8)])
 
 
 def decode_cameras(views: dict[str, Any]) -> tuple[Camera, ...]:
@@ -208,7 +212,8 @@ def decode_views(views: dict[str, Any]) -> Views:
             images = decode_pass(name, views[name], views.get(f"{name}_range"))
             passes[name] = np.ascontiguousarray(np.moveaxis(images, 1, -1)) if kind.channels else images
     try:
-        return Views(decode_cameras(views), passes, json.loads(views["info"]), tuple(views["tags"]))
+        lighting = None if views.get("lighting") is None else np.array(views["lighting"], np.int32)
+        return Views(decode_cameras(views), passes, json.loads(views["info"]), tuple(views["tags"]), lighting)
     except ValueError as error:
         raise ShardError(f"the views can't be read: {error}") from error
 

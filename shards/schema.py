@@ -12,14 +12,17 @@ import pyarrow as pa
 from versemill.fields import FIELD_ARRAYS
 from versemill.views import PASSES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Rises when a column changes its meaning or goes; a new column that old readers can ignore does not raise it."""
+
+READABLE = (1, 2)
+"""Versions that every reader takes. Version 1 knew no colour filter; its cells say what they are, its rows lack columns."""
 
 QUANTISED = ("normal", "depth", "geometric_normal", "position")
 """Passes stored as uint16 codes with a range per view; the others are stored as they are."""
 
 IMAGES = ("rgb", "albedo")
-"""Passes stored as image files."""
+"""Passes stored as colour cells."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,13 @@ def _number(kind: str, meaning: str, frame: str = "", unit: str = "", shape: str
         "u8": pa.uint64(),
         "i4": pa.int32(),
         "i8": pa.int64(),
+        "f4": pa.float32(),
         "f8": pa.float64(),
         "bool": pa.bool_(),
     }[kind]
     for _ in shape.split(",") if shape else ():
         leaf = pa.list_(leaf)
-    name = {"u8": "uint64", "i4": "int32", "i8": "int64", "f8": "float64", "bool": "bool"}[kind]
+    name = {"u8": "uint64", "i4": "int32", "i8": "int64", "f4": "float32", "f8": "float64", "bool": "bool"}[kind]
     return Column(leaf, shape and f"({shape})", name, frame, unit, meaning)
 
 
@@ -107,6 +111,8 @@ VIEWS = {
                    "V, 16"),
     "K": _number("f8", "intrinsics, row-major 3x3; the centre of pixel (0, 0) is (0.5, 0.5)", "image", "pixels", "V, 9"),
     "orthographic": _number("bool", "rays are parallel; K's focal entries are pixels per world unit", shape="V"),
+    "lighting": _number("i4", "which lighting a view is lit by; views of one camera may differ in it alone", shape="V"),
+    "covisibility": _number("f4", "(i, j): share of view i's foreground that view j sees; null without depth", shape="V, V"),
     "tags": Column(pa.list_(pa.string()), "(n)", "string", "", "", "findings of the renderer, sorted"),
     "info": _text("JSON: engine, device, preset, lighting and every drawn value"),
     **{
@@ -159,14 +165,14 @@ SCHEMA = schema()
 
 
 def refusal(metadata: Mapping[bytes, bytes] | None) -> str | None:
-    """Why a file with this key-value metadata can't be read, or None: only files of this schema version are."""
+    """Why a file with this key-value metadata can't be read, or None: files of the versions `READABLE` are."""
     text = (metadata or {}).get(b"versemill.schema_version", b"none").decode(errors="replace")
-    if text == str(SCHEMA_VERSION):
+    if text in map(str, READABLE):
         return None
     way = "mill the dataset again into another folder, or read it with the versemill that its dataset.json names"
     if text.isdecimal() and int(text) > SCHEMA_VERSION:
         way = "upgrade versemill"
-    return f"schema version {text}, this versemill reads {SCHEMA_VERSION}; {way}"
+    return f"schema version {text}, this versemill reads {', '.join(map(str, READABLE))}; {way}"
 
 
 def misfits(found: pa.Schema) -> list[str]:

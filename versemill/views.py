@@ -41,16 +41,23 @@ class Views:
         passes: name of `PASSES` -> (N, H, W[, C]) array of that pass's dtype.
         info: JSON-able: engine, device, preset, camera preset, lighting and every drawn value.
         tags: findings that are not failures, such as "clipped"; sorted.
+        lighting: (N,) int32, which lighting each view is lit by; one camera under several lightings is several views.
+            None, the default, becomes zeros: one lighting for all.
     """
 
     cameras: tuple[Camera, ...]
     passes: dict[str, NDArray[Any]]
     info: dict[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    lighting: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         if not self.cameras:
             raise ValueError("views need at least one camera")
+        lighting = np.zeros(len(self.cameras), np.int32) if self.lighting is None else np.asarray(self.lighting)
+        if lighting.shape != (len(self.cameras),) or lighting.dtype != np.int32:
+            raise ValueError(f"lighting must be ({len(self.cameras)},) int32, got {lighting.shape} {lighting.dtype}")
+        object.__setattr__(self, "lighting", lighting)
         height, width = self.cameras[0].height, self.cameras[0].width
         for name, array in self.passes.items():
             if name not in PASSES:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shards.codecs import encode_colour, is_image_file
 from shards.export import Entry, Format, register
-from shards.export.item import Item, save
+from shards.export.item import Item, rgba, save
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -48,8 +49,9 @@ ROWS = 8
 
 def _row(item: Item) -> dict[str, object]:
     meta, views = item.row["meta"], item.views
-    images = [{"bytes": cell, "path": f"{item.id}-{k:03d}.{'webp' if cell[:4] == b'RIFF' else 'png'}"}
-              for k, cell in enumerate(views["rgb"])]  # fmt: skip
+    files = [cell if is_image_file(cell) else encode_colour(rgba(cell), "webp") for cell in views["rgb"]]
+    images = [{"bytes": file, "path": f"{item.id}-{k:03d}.{'webp' if file[:4] == b'RIFF' else 'png'}"}
+              for k, file in enumerate(files)]  # fmt: skip
     return {"id": item.id, "caption": meta["caption"], "source": meta["source"], "tags": meta["tags"], "images": images,
             "c2w": views["c2w"], "K": views["K"], "mesh": item.row["mesh"]["glb"]}  # fmt: skip
 

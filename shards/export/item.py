@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shards.codecs import decode_image
 from shards.rows import decode_cameras, decode_fields, decode_mesh, decode_pass
 from versemill.camera import Camera, invert_pose, to_opengl
 from versemill.errors import ConfigError
@@ -118,8 +117,7 @@ def png(image: NDArray[Any]) -> bytes:
 
 def rgba(cell: bytes) -> NDArray[np.uint8]:
     """(H, W, 4) straight-alpha image of an `rgb` cell."""
-    image = decode_image(cell)
-    return image if image.shape[2] == 4 else np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+    return np.ascontiguousarray(np.moveaxis(decode_pass("rgb", [cell])[0], 0, -1))
 
 
 def opaque(image: NDArray[np.uint8], background: int = 255) -> NDArray[np.uint8]:

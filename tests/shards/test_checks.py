@@ -79,7 +79,7 @@ def test_every_reader_refuses_another_version_and_says_what_to_do(shard, version
     path, _ = shard
     pq.write_table(pq.read_table(path).replace_schema_metadata({"versemill.schema_version": version}), path)
     for read in (lambda: list(read_rows(FS, str(path))), lambda: open_shard(FS, str(path)), lambda: ShardDataset(path.parent)):
-        with pytest.raises(ShardError, match=rf"schema version {version}, this versemill reads \d+; .*{way}"):
+        with pytest.raises(ShardError, match=rf"schema version {version}, this versemill reads 1, 2; .*{way}"):
             read()
 
 

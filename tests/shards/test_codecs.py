@@ -9,10 +9,10 @@ from hypothesis.extra import numpy as hnp
 from shards.codecs import (
     LEVELS,
     decode_array,
-    decode_image,
+    decode_colour,
     dequantise,
     encode_array,
-    encode_image,
+    encode_colour,
     quantise,
 )
 from versemill.errors import ShardError
@@ -67,21 +67,33 @@ def test_damaged_array_cells_are_reported(damage):
 
 @given(
     hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.sampled_from([3, 4]))),
-    st.sampled_from(["webp", "png"]),
+    st.sampled_from(["zstd", "webp", "png"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=90, deadline=None)
 def test_images_return_bit_for_bit_even_under_zero_alpha(image, codec):
-    decoded = decode_image(encode_image(image, codec))
-    np.testing.assert_array_equal(decoded, image[..., : decoded.shape[2]])
-    if decoded.shape[2] < image.shape[2]:
+    decoded = decode_colour(encode_colour(image, codec))
+    np.testing.assert_array_equal(decoded, image.transpose(2, 0, 1)[: len(decoded)])
+    if len(decoded) < image.shape[2]:
+        assert codec == "webp"
         assert (image[..., 3] == 255).all()
 
 
-def test_a_damaged_image_is_reported():
-    cell = encode_image(np.zeros((8, 8, 4), np.uint8))
+@pytest.mark.parametrize("codec", ["zstd", "webp", "png"])
+def test_a_damaged_image_is_reported(codec):
+    cell = encode_colour(np.zeros((8, 8, 4), np.uint8), codec)
     for bad in (b"no image", cell[: len(cell) // 2]):
         with pytest.raises(ShardError, match="damaged"):
-            decode_image(bad)
+            decode_colour(bad)
+
+
+def test_the_colour_filter_pays_on_pictures_and_takes_nothing_else():
+    y, x = np.mgrid[:128, :128]
+    shade = (np.sin(x / 9) * np.cos(y / 7) * 90 + 128)[..., None] + np.array([0, 10, -20])
+    image = shade.astype(np.uint8)
+    assert len(encode_colour(image)) < 0.5 * len(encode_array(np.moveaxis(image, -1, 0), "plain"))
+    for other in (np.zeros((4, 8, 8), np.uint16), np.zeros((2, 8, 8), np.uint8), np.zeros((8, 8), np.uint8)):
+        with pytest.raises(TypeError, match="colour filter"):
+            encode_array(other, "colour")
 
 
 @given(

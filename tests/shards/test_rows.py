@@ -9,6 +9,7 @@ import pytest
 from shards import SCHEMA, ShardsConfig, decode_fields, decode_mesh, decode_views, encode_row, read_rows, schema
 from shards.codecs import LEVELS
 from shards.schema import COLUMNS, leaves
+from versemill.covisibility import covisibility
 from versemill.curated import Curated
 from versemill.errors import AssetError, ShardError
 from versemill.fields import FIELD_ARRAYS
@@ -49,6 +50,19 @@ def test_views_return_exactly_or_within_their_quantum(sphere, row):
             np.testing.assert_array_equal(decoded.passes[name] == 0, images == 0) if name == "depth" else None
         else:
             np.testing.assert_array_equal(decoded.passes[name], images, err_msg=name)
+
+
+def test_lighting_and_covisibility_are_kept(sphere):
+    views, asset = sphere.views(4, 32), sphere.asset()
+    lit = dataclasses.replace(views, lighting=np.array([0, 1, 0, 2], np.int32))
+    common = {"config": ShardsConfig(), "digest": "", "fingerprint": "", "split": "test"}
+    group = encode_row(Curated(asset, asset.vertices, asset.faces), lit, None, **common).to_pylist()[0]["views"]
+    assert group["lighting"] == [0, 1, 0, 2] == decode_views(group).lighting.tolist()
+    assert views.lighting.tolist() == [0, 0, 0, 0]
+    wanted = covisibility(views.cameras, views.passes["depth"])
+    np.testing.assert_array_equal(np.array(group["covisibility"], np.float32), wanted)
+    with pytest.raises(ValueError, match=r"lighting must be \(4,\) int32"):
+        dataclasses.replace(views, lighting=np.zeros(3, np.int32))
 
 
 def test_decoded_normals_are_unit_within_their_quantum(row):
