@@ -16,7 +16,7 @@ from mill.fingerprint import fingerprint
 from mill.plan import Plan
 from mill.sources import Source
 from mill.stages import Made, Note, Order, Recipe
-from mill.worker import warm
+from mill.worker import load_kernels
 from shards import encode_row, write_row
 from versemill import seeds
 from versemill.asset import Asset
@@ -93,7 +93,7 @@ def _loop(assets: int, folder: Path) -> tuple[float, float]:
 
     pipeline = _pipeline(assets, 1)
     made_with = fingerprint(pipeline.render.device)
-    warm((*KERNELS, "versemill.queries"), "cpu")
+    load_kernels(tuple((name, "cpu") for name in (*KERNELS, "versemill.queries")))
     plan = Plan.of(pipeline, {})
     recipe = plan.recipe(pipeline.digest, digest(made_with))
     dataset = Dataset.at(folder)

@@ -1,6 +1,7 @@
 """Ray, started for one run or joined at an address: quiet, private, and gone when the run is over."""
 
 import os
+import platform
 import secrets
 import shutil
 import signal
@@ -8,7 +9,8 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,9 @@ from typing import Any
 
 import psutil
 
+from mill.fingerprint import machine
 from mill.watchdog import LastWords, Sight, Warden
-from versemill.errors import ConfigError
+from versemill.errors import ConfigError, VersemillError
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -40,19 +43,32 @@ STORE_BYTES = 128 * 2**20
 
 PREFIX = "versemill-ray-"
 KNOCK_SECONDS = 10.0
+START_SECONDS = 120.0
+"""How long a node may take to start its warden: it may have to fetch and unpack the package first."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a run may use: CPU cores and GPUs of all nodes, and whether the cluster is this process's own."""
+    """What a run may use: CPU cores and GPUs of all nodes.
+
+    Attributes:
+        embedded: the cluster was started for the run. here: it is of this machine alone.
+    """
 
     cpus: int
     gpus: float
     embedded: bool
+    here: bool
 
 
 @contextmanager
-def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
+def joined(
+    address: str | None,
+    workers: int | None = None,
+    environment: Mapping[str, Any] | None = None,
+    store: int | None = None,
+    verbose: bool = False,
+) -> Iterator[Cluster]:
     """Ray for the length of a block: one that is initialised already, the one at `address`, or one of our own.
 
     Our own listens with a secret token that only its processes know, keeps its files in a private folder that
@@ -62,6 +78,9 @@ def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
     Args:
         address: of a running cluster ("auto", "host:port"), or None.
         workers: CPU slots of our own cluster; None is one per core that this process may use.
+        environment: Ray's `runtime_env` for the workers of a cluster at an address; see `mill.shipping`.
+        store: bytes that our own cluster's object store should hold; it gets a third of the memory at most.
+        verbose: let Ray say what it has to say, and show what workers print.
 
     Raises:
         ConfigError: there is no cluster at the address.
@@ -70,17 +89,18 @@ def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
         os.environ.setdefault(name, setting)
     import ray
 
+    loud = {"log_to_driver": verbose, "logging_level": "info" if verbose else "error"}
     if ray.is_initialized():
-        yield _facts(ray, embedded=False)
+        yield _facts(ray, embedded=False, here=address is None)
         return
     if address is not None:
         try:
             _knock(address)
-            ray.init(address=address, log_to_driver=False, logging_level="error", runtime_env={"env_vars": WORKER_ENVIRONMENT})
+            ray.init(address=address, runtime_env=dict(environment or {"env_vars": WORKER_ENVIRONMENT}), **loud)
         except (OSError, ValueError, RuntimeError) as error:
             raise ConfigError(f"can't join the Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
         try:
-            yield _facts(ray, embedded=False)
+            yield _facts(ray, embedded=False, here=False)
         finally:
             ray.shutdown()
         return
@@ -94,15 +114,14 @@ def joined(address: str | None, workers: int | None) -> Iterator[Cluster]:
         ray.init(
             num_cpus=workers or cores(),
             include_dashboard=False,
-            log_to_driver=False,
-            logging_level="error",
-            object_store_memory=STORE_BYTES,
+            object_store_memory=max(STORE_BYTES, min(store or 0, psutil.virtual_memory().total // 3)),
             _temp_dir=folder,
+            **loud,
         )
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts in one of its own that prints a stack and exits
         try:
-            yield _facts(ray, embedded=True)
+            yield _facts(ray, embedded=True, here=True)
         finally:
             ray.shutdown()
     finally:
@@ -152,9 +171,20 @@ def _search_path() -> list[str]:
     return [path for path in sys.path if path]
 
 
-def _facts(ray: Any, embedded: bool) -> Cluster:
+def _facts(ray: Any, embedded: bool, here: bool) -> Cluster:
     resources = ray.cluster_resources()
-    return Cluster(int(resources.get("CPU", 1)), float(resources.get("GPU", 0)), embedded)
+    return Cluster(int(resources.get("CPU", 1)), float(resources.get("GPU", 0)), embedded, here)
+
+
+def try_task() -> str:
+    """Starts Ray, runs one task on it and stops it; says what was found. For `versemill doctor`."""
+    started = time.monotonic()
+    with joined(None, 1) as found:
+        import ray
+
+        pid = ray.get(ray.remote(lambda: os.getpid()).remote())
+        text = f"Ray {ray.__version__}: a task ran in process {pid}; {found.cpus} slot, {cores()} cores"
+    return f"{text}; started and stopped in {time.monotonic() - started:.0f} s"
 
 
 def _remove_leftovers() -> None:
@@ -170,17 +200,54 @@ def _remove_leftovers() -> None:
 
 
 class Wardens:
-    """The wardens of all nodes of the cluster: this machine's own, and one actor on each other node."""
+    """The wardens of all nodes of the cluster: this machine's own, and one actor on each other node.
 
-    def __init__(self, run: str) -> None:
-        self._run, self._local = run, Warden(run)
+    Args:
+        run: id of the run. own: modules of sources that are not ours, for the fingerprint.
+    """
+
+    def __init__(self, run: str, own: tuple[str, ...] = ()) -> None:
+        self._run, self._own, self._local = run, own, Warden(run)
         self._remote: dict[str, Any] = {}
+        self._machines: dict[str, dict[str, Any]] = {}
+
+    def machines(self) -> dict[str, dict[str, Any]]:
+        """Node -> `fingerprint.machine` of every other node that is there now.
+
+        Raises:
+            ConfigError: one does not answer, or can't import this package.
+        """
+        self._visit_new_nodes()
+        self._machines = {node: self._machine(node, actor) for node, actor in self._remote.items()}
+        return self._machines
+
+    def _machine(self, node: str, actor: Any) -> dict[str, Any]:
+        import ray
+
+        try:
+            return ray.get(actor.machine.remote(self._own), timeout=START_SECONDS)
+        except (ray.exceptions.RayError, ImportError) as error:
+            why = " ".join(str(error).split())[-300:]
+            raise ConfigError(
+                f"node {node[:12]} can't work for this run ({why}); install versemill there, or send it: --set run.ship=true"
+            ) from error
 
     def look(self) -> list[Sight]:
         """What all of them see; a node that does not answer in time is left out this once."""
         import ray
 
-        self._visit_new_nodes()
+        for node in self._visit_new_nodes():
+            try:
+                facts = self._machine(node, self._remote[node])
+            except ConfigError:
+                if node in self._others():
+                    raise
+                continue
+            if facts not in [machine(self._own), *self._machines.values()]:
+                raise VersemillError(
+                    f"node {node[:12]} joined, and is unlike the others; run the same command to go on with it"
+                )
+            self._machines[node] = facts
         sights = self._local.look()
         for actor in list(self._remote.values()):
             try:
@@ -217,13 +284,22 @@ class Wardens:
             except ray.exceptions.RayError:
                 continue
 
-    def _visit_new_nodes(self) -> None:
+    def _others(self) -> set[str]:
+        """The nodes of the cluster but this one."""
+        import ray
+
+        return {node["NodeID"] for node in ray.nodes() if node["Alive"]} - {ray.get_runtime_context().get_node_id()}
+
+    def _visit_new_nodes(self) -> list[str]:
+        """Sends a warden to each node that has none; returns those nodes."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        here = ray.get_runtime_context().get_node_id()
-        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]} - {here}
-        self._remote = {node: actor for node, actor in self._remote.items() if node in alive}
-        for node in alive - set(self._remote):
+        others = self._others()
+        self._remote = {node: actor for node, actor in self._remote.items() if node in others}
+        new = sorted(others - set(self._remote))
+        for node in new:
             strategy = NodeAffinitySchedulingStrategy(node, soft=False)
-            self._remote[node] = ray.remote(Warden).options(num_cpus=0, scheduling_strategy=strategy).remote(self._run)
+            kind = ray.remote(Warden).options(num_cpus=0, scheduling_strategy=strategy)
+            self._remote[node] = kind.remote(self._run, platform.node())
+        return new

@@ -42,6 +42,15 @@ class RunConfig(Config):
     deadline_s: float = Field(default=300.0, description="seconds one asset may take before its worker is killed", gt=0)
     memory_mb: int = Field(default=4096, description="MiB one worker may hold before it is killed", gt=0)
     retries: int = Field(default=1, description="further tries of an asset that failed", ge=0, le=10)
+    renderers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(
+        default="auto",
+        description="processes that render for all workers, one per GPU; auto: as many as the cluster has GPUs where "
+        "render.device is one; 0: each worker renders its own assets",
+    )
+    ship: bool = Field(default=False, description="send this versemill to a cluster whose nodes do not have it (--address)")
+    runtime_env: dict[str, Any] = Field(
+        default={}, description="Ray's runtime_env for the workers of a cluster (--address): pip, env_vars, image_uri, ..."
+    )
 
 
 class SourceEntry(Config):

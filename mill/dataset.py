@@ -5,7 +5,11 @@
     DIR/ledger/shard-000000.json     SHA-256, rows, rejections, failures of a sealed shard
     DIR/timings/shard-000000.json    seconds per asset and stage; never part of what is compared
     DIR/staging/FINGERPRINT/         finished assets of shards that are not sealed yet
-    DIR/runs/                        one file per run: when, how wide, how long, cores busy
+    DIR/runs/000001-ID.json          one file per run: when, how wide, how long, cores busy
+    DIR/metrics.prom                 the latest run for Prometheus
+    DIR/census.json                  sums over ledger and timings; derived, may be deleted
+    DIR/README.md                    the dataset card of a finished dataset
+    DIR/replaced/                    shards that `verify --repair` makes again, until they are compared
     DIR/lock                         held while a run writes
 
 DIR is a local path or a URI (`s3://`, `gs://`, ...). A file appears under its name only when it is whole.
@@ -168,7 +172,8 @@ class Dataset:
     def runs(self) -> list[dict[str, Any]]:
         """The records of all runs, oldest first."""
         names = [posixpath.basename(p) for p in storage.list_files(self.fs, self.path("runs"), ".json")]
-        return [content for name in names if isinstance(content := self.read(f"runs/{name}"), dict)]
+        found = [content for name in names if isinstance(content := self.read(f"runs/{name}"), dict)]
+        return sorted(found, key=lambda record: record.get("number", 0))
 
 
 def describe(pipeline: Pipeline, assets: int, files: Mapping[str, Any]) -> dict[str, Any]:

@@ -126,6 +126,6 @@ def _torch() -> Finding:
 
 
 def _ray() -> Finding:
-    from mill import driver
+    from mill import cluster
 
-    return Finding("ray", "ok", driver.try_task())
+    return Finding("ray", "ok", cluster.try_task())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mill import sources
+from mill import sources, stages
 from mill.config import Pipeline
 from mill.stages import Order, Recipe
 from versemill.errors import ConfigError
@@ -75,6 +75,7 @@ class Plan:
             shards=pipeline.shards,
             digest=digest,
             fingerprint=fingerprint,
+            draw=stages.draw,
         )
 
 

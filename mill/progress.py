@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -47,36 +48,64 @@ def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None
 
 @dataclass
 class Tally:
-    """Counts of a run: assets that were finished earlier, and what this run made."""
+    """Counts of a run: assets that were finished earlier, and what this run made.
+
+    Attributes:
+        total, earlier: assets to make, and how many of them an earlier run had finished.
+        fates: source -> {"row", "rejected", "failed": assets}.
+        rejections, failures: "stage: reason" -> assets. retries: tries that were repeated.
+        stages: stage -> [assets that entered it, their CPU seconds, their wall seconds].
+        cpu: CPU seconds of all workers. row_bytes: of the rows. sealed: shards.
+    """
 
     total: int
     earlier: int = 0
-    rows: int = 0
-    rejected: int = 0
-    failed: int = 0
-    by_source: dict[str, int] = field(default_factory=dict)
+    fates: dict[str, dict[str, int]] = field(default_factory=dict)
+    rejections: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
+    stages: dict[str, list[float]] = field(default_factory=dict)
+    cpu: float = 0.0
+    row_bytes: int = 0
+    sealed: int = 0
+
+    def fate(self, name: str) -> int:
+        """Assets that became a "row", were "rejected" or "failed"."""
+        return sum(each[name] for each in self.fates.values())
 
     @property
     def made(self) -> int:
         """Assets that this run finished, whatever became of them."""
-        return self.rows + self.rejected + self.failed
+        return sum(sum(each.values()) for each in self.fates.values())
 
-    def add(self, source: str, status: str) -> None:
-        """One more asset of a source, with status "row", "rejected" or "failed"."""
-        self.by_source[source] = self.by_source.get(source, 0) + 1
-        if status == "row":
-            self.rows += 1
-        elif status == "rejected":
-            self.rejected += 1
-        else:
-            self.failed += 1
+    @property
+    def left(self) -> int:
+        """Assets that are still to be made."""
+        return self.total - self.earlier - self.made
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """One more finished asset, by its record in the staging folder."""
+        status = record["status"]
+        self.fates.setdefault(record["source"], {"row": 0, "rejected": 0, "failed": 0})[status] += 1
+        self.row_bytes += record.get("bytes", 0)
+        for tally, why in ((self.rejections, record.get("rejection")), (self.failures, record.get("failure"))):
+            if why:
+                reason = f"{why['stage']}: {why['reason']}"
+                tally[reason] = tally.get(reason, 0) + 1
+        for stage, (wall, cpu) in record.get("seconds", {}).items():
+            self.spent(stage, cpu, wall)
+
+    def spent(self, stage: str, cpu: float, wall: float) -> None:
+        """One asset (or shard) entered a stage and took so many seconds there."""
+        sums = self.stages.setdefault(stage, [0, 0.0, 0.0])
+        sums[0], sums[1], sums[2] = sums[0] + 1, sums[1] + cpu, sums[2] + wall
 
 
 class Display:
-    """Shows a tally on standard error; used as a context manager. `shown=False` shows nothing."""
+    """Shows a tally on standard error; used as a context manager. `shown=False` shows nothing, `verbose` every asset."""
 
-    def __init__(self, tally: Tally, shown: bool) -> None:
-        self._tally, self._shown = tally, shown
+    def __init__(self, tally: Tally, shown: bool, verbose: bool = False) -> None:
+        self._tally, self._shown, self._verbose = tally, shown, verbose
         self._started = self._last = time.monotonic()
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
@@ -99,11 +128,16 @@ class Display:
         if self._shown:
             self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
+    def detail(self, text: str) -> None:
+        """One line that only the verbose want."""
+        if self._verbose:
+            self.say(text)
+
     def update(self, force: bool = False) -> None:
         """Shows the tally as it is now."""
         tally = self._tally
         if self._bar:
-            self._bar.update(self._task, completed=tally.earlier + tally.made, facts=self._facts())
+            self._bar.update(self._task, total=tally.total, completed=tally.earlier + tally.made, facts=self._facts())
         elif self._shown and (force or time.monotonic() - self._last >= SILENT_EVERY):
             self._last = time.monotonic()
             sys.stderr.write(f"{tally.earlier + tally.made}/{tally.total} assets, {self._facts()}\n")
@@ -113,11 +147,10 @@ class Display:
         tally = self._tally
         elapsed = max(time.monotonic() - self._started, 1e-9)
         parts = [f"{tally.made / elapsed * 60:.0f}/min" if tally.made / elapsed < 2 else f"{tally.made / elapsed:.0f}/s"]
-        left = tally.total - tally.earlier - tally.made
-        if tally.made and left:
-            parts.append(f"{duration(left * elapsed / tally.made)} left")
-        parts.append(counts(tally.by_source))
-        parts += [f"{n} {word}" for n, word in ((tally.rejected, "rejected"), (tally.failed, "failed")) if n]
+        if tally.made and tally.left:
+            parts.append(f"{duration(tally.left * elapsed / tally.made)} left")
+        parts.append(counts({source: sum(each.values()) for source, each in tally.fates.items()}))
+        parts += [f"{n} {word}" for word in ("rejected", "failed") if (n := tally.fate(word))]
         return ", ".join(part for part in parts if part)
 
 

@@ -17,13 +17,31 @@ from mill import sources
 from render.config import RenderConfig
 from shards.config import ShardsConfig
 from versemill import seeds
+from versemill.asset import Asset
 from versemill.curated import Rejected
 from versemill.errors import AssetError
+from versemill.views import Views
 
 STAGES = ("source", "curate", "render", "fields", "encode")
 
 Note = Callable[[str], None]
 """Told the name of each stage when it begins, so that whoever watches knows where an asset was when it died."""
+
+Draw = Callable[[Asset, RenderConfig], tuple[Views, tuple[float, float]]]
+"""The render stage: the views of an asset, and the (wall, CPU) seconds that they took where they were rendered."""
+
+
+class RendererLost(Exception):
+    """The process that renders for this one died while the asset was in it or waited for it."""
+
+
+def draw(asset: Asset, config: RenderConfig) -> tuple[Views, tuple[float, float]]:
+    """Renders in this process."""
+    import render
+
+    wall, cpu = time.perf_counter(), cpu_seconds()
+    views = render.render(asset, config)
+    return views, (time.perf_counter() - wall, cpu_seconds() - cpu)
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,7 @@ class Recipe:
         sources: entry name -> (registered source, its config).
         curate, render, fields, shards: the stages' configs.
         digest, fingerprint: written into every row.
+        draw: how its views are rendered: in the worker itself, or by a process that renders for all.
     """
 
     seed: int
@@ -45,6 +64,7 @@ class Recipe:
     shards: ShardsConfig
     digest: str
     fingerprint: str
+    draw: Draw
 
 
 @dataclass(frozen=True)
@@ -118,7 +138,6 @@ def make(recipe: Recipe, order: Order, note: Note = lambda stage: None) -> Made:
 
 def _make(recipe: Recipe, order: Order, clock: Clock) -> pa.Table | Rejected:
     import curation
-    import render
     import shards
 
     if order.item == "":
@@ -131,7 +150,8 @@ def _make(recipe: Recipe, order: Order, clock: Clock) -> pa.Table | Rejected:
     if isinstance(curated, Rejected):
         return curated
     with clock("render"):
-        views = render.render(curated.asset, recipe.render)
+        views, spent = recipe.draw(curated.asset, recipe.render)
+    clock.seconds["render"] = spent
     with clock("fields"):
         fields = curation.sample(curated, recipe.fields)
         agreement = curation.check_agreement(curated, views, recipe.fields)

@@ -5,18 +5,25 @@ beside it; both outlive the worker. A `Warden` reads them. The driver has one fo
 a Ray actor on every other node.
 """
 
+import contextlib
 import os
+import platform
 import re
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 NOTE_BYTES = 128
+RENDERER = "renderer-"
+"""How the token of a render actor begins: its number and process follow, so that a note outlives the actor's replacement."""
+
 LOG_LINES = 16
 SIGNALS = (
     (r"Fatal Python error: Aborted|\*\*\* SIGABRT", "SIGABRT"),
@@ -42,9 +49,23 @@ class Sight:
     memory_mb: float
 
 
+ABANDONED_SECONDS = 24 * 3600.0
+
+
 def scratch(run: str) -> Path:
     """The folder of a run's notes and logs on this machine."""
     return Path(tempfile.gettempdir()) / f"versemill-{os.getuid()}" / run
+
+
+def clear_abandoned() -> None:
+    """Removes the scratch folders of runs that were killed: their name begins with the driver's process, if it ran here."""
+    for folder in scratch("").glob("*-*"):
+        owner, host = folder.name.partition("-")[0], folder / "host"
+        here = _read(host).strip() == platform.node()
+        gone = not psutil.pid_exists(int(owner)) if here and owner.isdigit() else None
+        with contextlib.suppress(OSError):
+            if gone or (gone is None and time.time() - folder.stat().st_mtime > ABANDONED_SECONDS):
+                shutil.rmtree(folder)
 
 
 @dataclass(frozen=True)
@@ -97,8 +118,17 @@ class Notebook:
 class Warden:
     """The watcher's side, for the workers of one machine."""
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, home: str | None = None) -> None:
+        clear_abandoned()
         self._folder = scratch(run)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "host").write_text(home or platform.node())
+
+    def machine(self, own: tuple[str, ...]) -> dict[str, Any]:
+        """What the fingerprint says of this machine."""
+        from mill.fingerprint import machine
+
+        return machine(own)
 
     def look(self) -> list[Sight]:
         """All tasks that are being worked on here."""
@@ -132,8 +162,10 @@ class Warden:
                 continue
 
     def sweep(self) -> None:
-        """Removes the run's scratch folder."""
+        """Removes the run's scratch folder, and the folder of all runs when it was the last."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._folder.parent.rmdir()
 
 
 def signal_of(log: str) -> str | None:

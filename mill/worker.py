@@ -7,8 +7,7 @@ its note and log speak (see `mill.watchdog`).
 import errno
 import fcntl
 import os
-import sys
-import tempfile
+import socket
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mill.dataset import Dataset
-from mill.stages import Made, Note, Order, Recipe, cpu_seconds
+from mill.stages import Made, Note, Order, Recipe, RendererLost, cpu_seconds
 from mill.watchdog import LOG_LINES, Notebook
 from shards import storage
 from shards.writing import read_row, seal, write_row
@@ -26,6 +25,12 @@ from versemill.curated import Rejected
 from versemill.errors import ConfigError, MissingDependencyError
 
 Maker = Callable[[Recipe, Order, Note], Made]
+
+Kernels = tuple[tuple[str, str], ...]
+"""Modules of Warp kernels, each with the device that it is loaded for."""
+
+LOST = "renderer lost"
+"""Reason of an error that only the driver can judge: the process that renders for all died, of this asset or of another."""
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -38,7 +43,7 @@ class Work:
         uri: the dataset. staging: folder for finished assets, relative to it.
         run: id of the run; names the scratch folder.
         recipe, maker: how an asset is made.
-        kernels, device: Warp kernels to load before the first asset.
+        kernels: Warp kernels to load before the first asset.
         pin: keep to one core.
     """
 
@@ -47,8 +52,7 @@ class Work:
     run: str
     recipe: Recipe
     maker: Maker
-    kernels: tuple[str, ...] = ()
-    device: str = "cpu"
+    kernels: Kernels = ()
     pin: bool = True
 
 
@@ -95,7 +99,7 @@ def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
     started = time.perf_counter()
     if job.pin:
         pin()
-    _load_kernels(job.kernels, job.device)
+    load_kernels(job.kernels)
     dataset = Dataset.at(job.uri)
     results: list[tuple[int, dict[str, Any] | Error]] = []
     fatal = None
@@ -145,7 +149,7 @@ def seal_shard(job: Work, shard: int, indices: tuple[int, ...]) -> dict[str, Any
     """Writes one shard from the staged rows of `indices`, rising; returns its file's facts for the ledger."""
     if job.pin:
         pin()
-    before = spent()
+    before, wall = spent(), time.perf_counter()
     dataset = Dataset.at(job.uri)
     recipe = job.recipe
     metadata = {
@@ -158,7 +162,7 @@ def seal_shard(job: Work, shard: int, indices: tuple[int, ...]) -> dict[str, Any
     sealed = seal(dataset.fs, dataset.path(dataset.shard_file(shard)), rows, metadata, recipe.shards)
     facts = {"sha256": sealed.sha256, "bytes": sealed.bytes, "rows": sealed.rows}
     sealing = spent()
-    return {"facts": facts, "sealing": sealing, "cpu": before + sealing}
+    return {"facts": facts, "sealing": sealing, "cpu": before + sealing, "wall": time.perf_counter() - wall}
 
 
 def spent() -> float:
@@ -174,7 +178,7 @@ _reported = [0.0]
 def _error(error: Exception, stage: str, notebook: Notebook) -> Error:
     frames = [line for text in traceback.format_exception(error) for line in text.splitlines()]
     log = notebook.tail()[-LOG_LINES // 2 :] + frames[-LOG_LINES:]
-    reason = "memory" if isinstance(error, MemoryError) else "exception"
+    reason = "memory" if isinstance(error, MemoryError) else LOST if isinstance(error, RendererLost) else "exception"
     return Error(reason, stage, f"{type(error).__name__}: {error}"[:500], tuple(log))
 
 
@@ -182,15 +186,13 @@ def _error(error: Exception, stage: str, notebook: Notebook) -> Error:
 def pin() -> None:
     """Keeps this process on a core that no other worker of ours holds: TBB and Embree ask the kernel, not OMP_NUM_THREADS.
 
-    A core is held by a file lock, which the kernel drops when the process dies. With more workers than cores the
-    rest stay unpinned.
+    A core is held by an abstract socket of its name, which the kernel lets go when the process dies and which leaves no
+    file. With more workers than cores the rest stay unpinned.
     """
-    folder = Path(tempfile.gettempdir()) / f"versemill-{os.getuid()}" / "cores"
-    folder.mkdir(parents=True, exist_ok=True)
     for core in sorted(os.sched_getaffinity(0)):
-        handle = (folder / f"{core}.lock").open("w")
+        handle = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            handle.bind(f"\0versemill-{os.getuid()}-core-{core}")
         except OSError:
             handle.close()
             continue
@@ -203,26 +205,21 @@ def pin() -> None:
         return
 
 
-_held: list[Any] = []
+_held: list[socket.socket] = []
 
 
 @cache
-def _load_kernels(modules: tuple[str, ...], device: str) -> None:
+def load_kernels(kernels: Kernels) -> None:
     """Loads Warp kernels; the first process on a machine with a cold cache compiles, the others wait for it."""
-    if not modules:
+    if not kernels:
         return
     from versemill.device import cache_dir, compile_kernels
 
     cache_dir().mkdir(parents=True, exist_ok=True)
     with (cache_dir() / "compile.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        compile_kernels(list(modules), device)
-
-
-def warm(modules: tuple[str, ...], device: str) -> None:
-    """Compiles kernels in this process; the driver calls it so that no worker has to."""
-    sys.stdout.flush()
-    _load_kernels(modules, device)
+        for module, device in kernels:
+            compile_kernels([module], device)
 
 
 def staged(dataset: Dataset, staging: str) -> list[int]:

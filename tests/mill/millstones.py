@@ -7,19 +7,24 @@ import ctypes
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import ray
 from pydantic import Field
 
+from mill import stages
 from mill.sources import Source
 from mill.stages import Made, Note, Order, Recipe
+from render.config import RenderConfig
 from shards import encode_row
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.curated import Curated, Rejected
 from versemill.materials import Material
+from versemill.views import Views
 
 CORNERS = np.array([[-1, -1, -1], [1, -1, -1], [0, 1, -1], [0, 0, 1]], np.float32)
 FACES = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], np.int32)
@@ -52,6 +57,29 @@ def tetrahedron(config: TrivialConfig, seed: int, index: int, item: str | None =
 
 
 TRIVIAL = Source(TrivialConfig, tetrahedron)
+
+
+def draw(asset: Asset, config: RenderConfig) -> tuple[Views, tuple[float, float]]:
+    """The real renderer, after the fault that the asset carries, if any; says who it was."""
+    folder = Path(asset.provenance["faults"]).parent
+    (folder / f"drawn-{os.getpid()}").write_text(json.dumps(ray.get_runtime_context().get_assigned_resources()))
+    fault(TrivialConfig(faults=asset.provenance["faults"]), asset.index, lambda stage: None)
+    return stages.draw(asset, config)
+
+
+def make_drawn(recipe: Recipe, order: Order, note: Note) -> Made:
+    """A row with views, whose faults strike while it is rendered."""
+    config = recipe.sources[order.entry][1]
+    note("source")
+    asset = replace(tetrahedron(config, recipe.seed, order.index).normalized(), provenance={"faults": config.faults})
+    note("render")
+    views, spent = recipe.draw(asset, recipe.render)
+    note("encode")
+    row = encode_row(
+        Curated(asset, asset.vertices, asset.faces), views, None, config=recipe.shards, digest=recipe.digest,
+        fingerprint=recipe.fingerprint, split="train",
+    )  # fmt: skip
+    return Made(row, {"render": spent})
 
 
 def make(recipe: Recipe, order: Order, note: Note) -> Made:

@@ -36,7 +36,7 @@ def entries(out):
 
 def leftovers(out):
     """Whatever is in a finished dataset's folder and should not be."""
-    wanted = {"dataset.json", "census.json", "README.md", "lock", "shards", "ledger", "timings", "runs"}
+    wanted = {"dataset.json", "census.json", "README.md", "metrics.prom", "lock", "shards", "ledger", "timings", "runs"}
     return [str(p) for p in Path(out).rglob("*") if p.relative_to(out).parts[0] not in wanted or ".tmp" in p.name]
 
 
