@@ -19,6 +19,11 @@ class LoadLimits(Config):
     max_faces: int = Field(default=5_000_000, gt=0, description="triangles, after instancing")
     max_geometries: int = Field(default=10_000, gt=0, description="meshes in the scene, after instancing")
     max_texture_side: int = Field(default=8192, gt=0, description="pixels on a texture's longer side")
+    blender: str = Field(
+        default=".venv-blender/bin/python",
+        description="interpreter that has bpy, for FBX and USD; `make blender` makes the default",
+    )
+    blender_seconds: float = Field(default=120.0, gt=0, description="deadline of Blender for one FBX or USD file")
 
 
 class FilterConfig(Config):

@@ -12,6 +12,7 @@ import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
+from curation import blender
 from curation.config import LoadLimits
 from curation.foreign_materials import convert, texture_beside
 from curation.gltf_check import check_counts, check_gltf, resource
@@ -20,7 +21,7 @@ from versemill.asset import Asset
 from versemill.errors import AssetError
 from versemill.gltf import from_glb
 
-SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".off")
+SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".off", *blender.SUFFIXES)
 TO_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Turns a Y-up world into a Z-up one: what looked along +Z looks along -Y."""
 
@@ -28,18 +29,20 @@ DEFAULT_LIMITS = LoadLimits()
 
 
 def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS) -> Asset:
-    """Reads GLB, glTF, OBJ (with its MTL and textures), PLY, STL or OFF.
+    """Reads GLB, glTF, OBJ (with its MTL and textures), PLY, STL or OFF, and through Blender FBX and USD.
 
     Scene transforms are baked (frame 0), polygons triangulated, exactly equal positions shared, authored UVs, normals and
     materials kept, the up axis turned to Z and the whole normalised; `provenance` holds the file's name and SHA-256.
     glTF is always Y up; so is OBJ unless `limits.up` says otherwise; PLY, STL and OFF are taken to be Z up unless it does.
+    FBX and USD name their own axes. FBX takes textures from its own folder alone; others are listed in
+    `provenance["textures_left_out"]`.
     An OBJ that has UVs but names no material takes the PNG or JPEG beside it that begins with its own name, if there is
     exactly one. Vertex colours are not kept.
 
     Raises:
         AssetError: "bad_name", "missing_file", "unsupported_format", "too_large", "truncated", "unreadable", "broken_file",
             "empty", "not_finite", "bad_index", "no_extent", "unsafe_path", "bad_image", "image_too_large", "missing_buffer",
-            "bad_accessor", "node_cycle" or "unsupported_extension".
+            "bad_accessor", "node_cycle", "unsupported_extension", "needs_blender", "blender_timeout" or "blender_crashed".
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -57,14 +60,19 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS) -> Asset:
         data = path.read_bytes()
     except OSError as error:
         raise AssetError("unreadable", f"{path.name} can't be read: {error.strerror}") from error
-    if suffix in (".glb", ".gltf"):
+    history: dict[str, Any] = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": size}
+    if suffix in blender.SUFFIXES:
+        data, told = blender.to_glb(path, limits)
+        history |= told
+        check_gltf(path, data, limits)
+        asset = from_glb(data).normalized()
+    elif suffix in (".glb", ".gltf"):
         check_gltf(path, data, limits)
         asset = from_glb(data, lambda uri: resource(path, uri, "missing_buffer", limits)).normalized()
     else:
         _check_header(path, data, limits)
         up = limits.up if limits.up != "auto" else "y" if suffix == ".obj" else "z"
         asset = _build(path, _gather(path, _read(path, data, suffix, limits), limits), up, limits)
-    history = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": size}
     caption = asset.caption or f"A model named {path.stem.replace('_', ' ').replace('-', ' ')}."
     return dataclasses.replace(asset, caption=caption, provenance={**asset.provenance, **history})
 

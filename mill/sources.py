@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from curation.config import LoadLimits
+from curation.ingest import SUFFIXES
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.errors import ConfigError
 
-MESH_SUFFIXES = frozenset({".glb", ".gltf", ".obj", ".ply", ".stl", ".off"})
+MESH_SUFFIXES = frozenset(SUFFIXES)
 COMPANION_SUFFIXES = frozenset({".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff"})
 """Files that a mesh may refer to; a change of one changes what the mesh is."""
 

@@ -166,7 +166,8 @@ def test_our_own_glb_comes_back_as_it_was(tmp_path, of_trimesh):
         ("a.glb", b"PK\x03\x04 zip", "unreadable"),
         ("a.gltf", b"{", "unreadable"),
         ("a.gltf", b"[1, 2]", "unreadable"),
-        ("a.fbx", b"Kaydara", "unsupported_format"),
+        ("a.blend", b"BLENDER", "unsupported_format"),
+        ("a.usdz", b"no archive", "unreadable"),
     ],
 )
 def test_broken_files_are_refused(tmp_path, name, content, reason):

@@ -1,0 +1,90 @@
+"""Runs inside Blender's own Python (bpy 4.5): one FBX or USD file in, a GLB of its frame 0 out.
+
+Run by `curation.blender` as a process of its own: importers of foreign files hang and crash. It imports nothing else of this
+project. Arguments: the source, the GLB to write, and the greatest number of triangles. The last line on the original stdout
+is a JSON object: {"ok": true, "version": ..., "left_out": [textures that are not in its folder]} or
+{"ok": false, "reason": ..., "message": ...}.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+ANSWER = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what Blender prints goes to stderr
+
+import bpy  # noqa: E402 - prints while it loads
+
+
+def read(source: Path) -> None:
+    """Fills an empty scene with the file's objects at frame 0."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    if source.suffix.lower() == ".fbx":
+        bpy.ops.import_scene.fbx(filepath=str(source), use_image_search=True)
+    else:
+        bpy.ops.wm.usd_import(filepath=str(source), import_textures_mode="IMPORT_PACK", set_frame_range=False)
+    bpy.context.scene.frame_set(0)
+
+
+def triangles() -> int:
+    """Triangles that the scene will give, modifiers and instances counted."""
+    total = 0
+    for instance in bpy.context.evaluated_depsgraph_get().object_instances:
+        if instance.object.type == "MESH":
+            total += sum(len(polygon.vertices) - 2 for polygon in instance.object.data.polygons)
+    return total
+
+
+def leave_out(folder: Path) -> list[str]:
+    """Removes images that lie outside the source's folder, or nowhere: FBX holds its author's absolute paths as a rule."""
+    gone = []
+    for image in list(bpy.data.images):
+        if image.packed_file or not image.filepath:
+            continue
+        file = Path(os.path.realpath(bpy.path.abspath(image.filepath)))
+        if not file.is_relative_to(folder) or not file.is_file():
+            gone.append(file.name)
+            bpy.data.images.remove(image)
+    return sorted(gone)
+
+
+def work(source: Path, target: Path, limit: int) -> dict:
+    """Does the job; what is wrong with the file comes back as a reason."""
+    read(source)
+    count = triangles()
+    if count == 0:
+        return {"ok": False, "reason": "empty", "message": f"{source.name} holds no triangles"}
+    if count > limit:
+        message = f"{source.name} has {count} triangles; the limit max_faces is {limit}"
+        return {"ok": False, "reason": "too_large", "message": message}
+    gone = leave_out(source.parent)
+    bpy.ops.export_scene.gltf(
+        filepath=str(target),
+        export_format="GLB",
+        export_apply=True,  # modifiers, armatures among them, as they stand at this frame
+        export_animations=False,
+        export_skins=False,
+        export_morph=False,
+        export_cameras=False,
+        export_lights=False,
+        export_vertex_color="ACTIVE",
+        export_all_vertex_colors=False,
+        export_active_vertex_color_when_no_material=True,
+    )
+    return {"ok": True, "left_out": gone, "version": bpy.app.version_string}
+
+
+def main() -> None:
+    """Answers one job."""
+    source, target, limit = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), int(sys.argv[3])
+    try:
+        answer = work(source, target, limit)
+    except Exception as error:  # noqa: BLE001 - whatever Blender raises is a refusal of this one file
+        last = (str(error).strip().splitlines() or ["no message"])[-1]
+        answer = {"ok": False, "reason": "unreadable", "message": f"Blender can't read {source.name}: {last}"}
+    ANSWER.write(json.dumps(answer) + "\n")
+    ANSWER.flush()
+
+
+main()
