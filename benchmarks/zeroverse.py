@@ -17,7 +17,7 @@ from benchmarks.common import Benchmark, Table, measure
 from versemill import mesh
 from versemill.asset import Asset
 from zeroverse import ZeroverseConfig, build, draw, generate
-from zeroverse.build import compose
+from zeroverse.compose import compose
 from zeroverse.config import KINDS
 from zeroverse.wireframe import cage, struts
 

@@ -1,4 +1,4 @@
-"""Primitive compositions, after LRM-Zero's Zeroverse (arXiv 2406.09371, section 3).
+"""Primitive compositions, after LRM-Zero's Zeroverse (arXiv 2406.09371, section 3), and rooms full of them, after MegaSynth.
 
 `generate` draws a plan and builds its asset; `rebuild` builds it again from the asset's provenance alone.
 """
@@ -6,20 +6,38 @@
 from typing import Any
 
 from versemill.asset import Asset
-from zeroverse.build import build
+from versemill.errors import AssetError
+from zeroverse import draws, layout, objects, rooms
 from zeroverse.config import ZeroverseConfig, presets
-from zeroverse.draws import draw
+from zeroverse.draws import VERSION, Plan
 
 __all__ = ["ZeroverseConfig", "build", "draw", "generate", "presets", "rebuild"]
 
 
 def generate(config: ZeroverseConfig, seed: int, index: int) -> Asset:
-    """Object `index` of dataset `seed`: normalised, textured, with its whole history in `provenance`.
+    """Asset `index` of dataset `seed`: normalised, textured, with its whole history in `provenance`.
 
     Raises:
         AssetError: no sound mesh came of the drawn values (see `build`).
     """
     return build(draw(config, seed, index))
+
+
+def draw(config: ZeroverseConfig, seed: int, index: int) -> Plan:
+    """Every value of asset `index` of dataset `seed`, JSON-able."""
+    return (layout if config.room is not None else draws).draw(config, seed, index)
+
+
+def build(plan: Plan) -> Asset:
+    """The asset that a plan describes: the same plan gives the same asset.
+
+    Raises:
+        AssetError: "plan_version" for a plan of another version; "not_manifold", "union_failed" or "difference_failed" when
+            manifold3d refuses; "texture_changed" for a texture folder that changed.
+    """
+    if plan["version"] != VERSION:
+        raise AssetError("plan_version", f"this is a plan of version {plan['version']}; this Zeroverse builds {VERSION}")
+    return (rooms if "room" in plan else objects).build(plan)
 
 
 def rebuild(provenance: dict[str, Any]) -> Asset:

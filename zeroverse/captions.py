@@ -1,4 +1,4 @@
-"""One sentence and a few tags about an object, from its plan and what became of it."""
+"""One sentence and a few tags about an asset, from its plan and what became of it."""
 
 from collections import Counter
 from typing import Any
@@ -8,7 +8,7 @@ from zeroverse.draws import Plan
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def caption(plan: Plan, outcome: dict[str, Any]) -> str:
+def object_caption(plan: Plan, outcome: dict[str, Any]) -> str:
     """For example: "A composition of two cubes and a torus in brick and wood, with a sphere cut out of it."."""
     kinds = Counter(p["kind"] for p in plan["primitives"])
     things = _list([_some(kind, n) for kind, n in sorted(kinds.items())])
@@ -27,7 +27,7 @@ def caption(plan: Plan, outcome: dict[str, Any]) -> str:
     return text + "."
 
 
-def tags(plan: Plan, outcome: dict[str, Any]) -> tuple[str, ...]:
+def object_tags(plan: Plan, outcome: dict[str, Any]) -> tuple[str, ...]:
     """Kinds of primitives, texture families, and what was done: sorted."""
     found = {p["kind"] for p in plan["primitives"]} | set(_families(plan)) | {plan["composition"]}
     if any(p["heights"] for p in plan["primitives"]):
@@ -39,6 +39,39 @@ def tags(plan: Plan, outcome: dict[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def room_caption(plan: Plan, outcome: dict[str, Any]) -> str:
+    """For example: "A room with five large, six small and two hanging objects, and a window, without ceiling and front."."""
+    there = _sorts(plan, outcome)
+    things = {name: n for name, n in there.items() if name not in ("frame", "window", "rod")}
+    text = "An empty room"
+    if things:
+        text = f"A room with {_list([f'{_number(n)} {name}' for name, n in things.items()])} objects"
+    extras = [_some(name, there[name]) for name in ("frame", "window") if name in there]
+    if extras:
+        text += f", and {_list(extras)}" if things else f" with {_list(extras)}"
+    if plan["room"]["open"]:
+        text += f", without {_list(plan['room']['open'])}"
+    return text + "."
+
+
+def room_tags(plan: Plan, outcome: dict[str, Any]) -> tuple[str, ...]:
+    """The sorts of things in the room, the sides that it lacks, and how it was composed: sorted."""
+    lights = {light["kind"] for light in plan["room"]["lights"] if light["kind"] != "area"}
+    missing = {f"open_{side}" for side in plan["room"]["open"]}
+    return tuple(sorted({"room", plan["composition"], *_sorts(plan, outcome), *lights, *missing}))
+
+
+def _sorts(plan: Plan, outcome: dict[str, Any]) -> dict[str, int]:
+    """Sort -> how many are in the room; the window and rods too."""
+    room = plan["room"]
+    names = [name for name, place in outcome["boxes"].items() if place is not None]
+    names += [f["name"] for f in room["fittings"] if f["kind"] == "cylinder"]
+    found = Counter(name.split()[0] if " rod " not in name else "rod" for name in names if name not in outcome["left_out"])
+    if room["window"] and room["window"]["side"] not in room["open"]:
+        found["window"] = 1
+    return dict(found)
+
+
 def _families(plan: Plan) -> list[str]:
     records = [m["texture"] for p in plan["primitives"] for m in p["materials"]]
     return sorted({t["family"] for t in records if t and "family" in t})
@@ -47,7 +80,11 @@ def _families(plan: Plan) -> list[str]:
 def _some(noun: str, count: int) -> str:
     if count == 1:
         return f"a {noun}"
-    return f"{NUMBERS[count] if count < len(NUMBERS) else count} {noun}s".replace("toruss", "tori")
+    return f"{_number(count)} {noun}s".replace("toruss", "tori")
+
+
+def _number(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
 
 
 def _list(words: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Draws a plan: every random value of one object, as JSON. The plan alone decides the asset (see build.py).
+"""Draws an object's plan: every random value, as JSON. The plan alone decides the asset (see objects.py).
 
 Each purpose has its own stream, and draws as many numbers as it could ever need whatever the configuration, so
 that switching an augmentation on or off moves no other value: arms of an ablation are paired.
@@ -26,17 +26,13 @@ BUILD_FIELDS = ("composition", "min_removed", "max_removed", "triangles", "textu
 def draw(config: ZeroverseConfig, seed: int, index: int) -> Plan:
     """Every value of object `index` of dataset `seed`, JSON-able."""
     rng = seeds.stream(seed, index, "zeroverse/composition")
-    count = 1 + _choose(rng.random(), config.count_weights)
-    primitives = [_primitive(config, seed, index, k) for k in range(count)]
+    count = 1 + choose(rng.random(), config.count_weights)
+    primitives = [primitive(config, seed, index, str(k)) for k in range(count)]
     u, v = seeds.stream(seed, index, "zeroverse/augmentation").random(2)
     # Disjoint shares lie at the two ends of [0, 1): switching one off hands none of its objects to the other.
     cut, wired = u < config.boolean, (1 - u if config.disjoint else v) <= config.wireframe
     return {
-        "version": VERSION,
-        "seed": seed,
-        "index": index,
-        "preset": config.preset,
-        **{name: getattr(config, name) for name in BUILD_FIELDS},
+        **head(config, seed, index),
         "placement": config.placement,
         "primitives": primitives,
         "boolean": _boolean(config, seed, index) if cut else None,
@@ -44,11 +40,22 @@ def draw(config: ZeroverseConfig, seed: int, index: int) -> Plan:
     }
 
 
-def _primitive(config: ZeroverseConfig, seed: int, index: int, k: int) -> dict[str, Any]:
-    rng = seeds.stream(seed, index, f"zeroverse/primitive/{k}")
-    kind = _kind(rng.random(), config.primitives)
-    axes = _between(rng.random(3), config.semi_axes)
-    quaternion, unit, angles = _quaternion(rng), rng.random(6), rng.random(6) * 180
+def head(config: ZeroverseConfig, seed: int, index: int) -> Plan:
+    """What every plan begins with."""
+    fields = {name: getattr(config, name) for name in BUILD_FIELDS}
+    return {"version": VERSION, "seed": seed, "index": index, "preset": config.preset, **fields}
+
+
+def primitive(config: ZeroverseConfig, seed: int, index: int, owner: str, part: str | None = None) -> dict[str, Any]:
+    """One primitive with its pose, height fields and materials, from streams named after `owner`.
+
+    Args:
+        part: what shares a texture under `texture_per: part`; the primitive itself if None.
+    """
+    rng = seeds.stream(seed, index, f"zeroverse/primitive/{owner}")
+    kind = pick_kind(rng.random(), config.primitives)
+    axes = between(rng.random(3), config.semi_axes)
+    quaternion, unit, angles = rotation(rng), rng.random(6), rng.random(6) * 180
     pose: dict[str, Any]
     if config.placement == "cube":
         pose = {"center": (2 * unit[:3] - 1).tolist(), "quaternion": quaternion}
@@ -63,14 +70,14 @@ def _primitive(config: ZeroverseConfig, seed: int, index: int, k: int) -> dict[s
         "kind": kind,
         "axes": axes.tolist(),
         **pose,
-        "heights": _heights(config, seed, index, k, kind, float(min(axes))),
-        "materials": [_material(config, seed, index, str(k), s) for s in range(len(SURFACES[kind]))],
+        "heights": _heights(config, seed, index, owner, kind, float(min(axes))),
+        "materials": [material(config, seed, index, owner, s, part) for s in range(len(SURFACES[kind]))],
     }
 
 
-def _heights(config: ZeroverseConfig, seed: int, index: int, k: int, kind: Kind, smallest: float) -> list[dict[str, Any]]:
+def _heights(config: ZeroverseConfig, seed: int, index: int, owner: str, kind: Kind, smallest: float) -> list[dict[str, Any]]:
     """The displaced surfaces: amplitude in composition units, 5x5 grid in [-1, 1]. A torus has none, as in the paper."""
-    rng = seeds.stream(seed, index, f"zeroverse/heights/{k}")
+    rng = seeds.stream(seed, index, f"zeroverse/heights/{owner}")
     chosen, amplitude, grids = rng.random(FIELDS), rng.random(FIELDS), rng.uniform(-1, 1, (FIELDS, 5, 5))
     if kind == "torus":
         return []
@@ -83,37 +90,45 @@ def _heights(config: ZeroverseConfig, seed: int, index: int, k: int, kind: Kind,
 
 def _boolean(config: ZeroverseConfig, seed: int, index: int) -> dict[str, Any]:
     rng = seeds.stream(seed, index, "zeroverse/boolean")
-    attempts = [{"kind": _kind(rng.random(), config.cutters), **_place(config, rng)} for _ in range(config.attempts)]
-    return {"attempts": attempts, "material": _material(config, seed, index, "boolean", 0)}
+    attempts = [{"kind": pick_kind(rng.random(), config.cutters), **_place(config, rng)} for _ in range(config.attempts)]
+    return {"attempts": attempts, "material": material(config, seed, index, "boolean", 0)}
 
 
 def _wireframe(config: ZeroverseConfig, seed: int, index: int) -> dict[str, Any]:
     rng = seeds.stream(seed, index, "zeroverse/wireframe")
-    kind, thickness = _kind(rng.random(), config.wires), float(_between(rng.random(), config.wire_thickness))
+    kind, thickness = pick_kind(rng.random(), config.wires), float(between(rng.random(), config.wire_thickness))
     subdivided, smooth = (bool(x < 0.5) for x in rng.random(2))
     return {
         "kind": kind,
         "thickness": thickness,
         "subdivision": ("smooth" if smooth else "simple") if subdivided else "none",
         "attempts": [_place(config, rng) for _ in range(config.attempts)],
-        "material": _material(config, seed, index, "wireframe", 0),
+        "material": material(config, seed, index, "wireframe", 0),
     }
 
 
 def _place(config: ZeroverseConfig, rng: np.random.Generator) -> dict[str, Any]:
     """Size, rotation, and a point of the surface still to be built: uniform numbers for the face and within it."""
     return {
-        "size": float(_between(rng.random(), config.augment_size)),
-        "quaternion": _quaternion(rng),
+        "size": float(between(rng.random(), config.augment_size)),
+        "quaternion": rotation(rng),
         "point": rng.random(3).tolist(),
     }
 
 
-def _material(config: ZeroverseConfig, seed: int, index: int, owner: str, surface: int) -> dict[str, Any]:
-    """A texture, the colour that multiplies it (linear RGB) and where its pattern begins on the surface."""
-    if config.texture_per == "object":
-        owner, surface = "object", 0
-    slot, hue, saturation, value, x, y = seeds.stream(seed, index, f"zeroverse/material/{owner}/{surface}").random(6)
+def material(
+    config: ZeroverseConfig, seed: int, index: int, owner: str, surface: int, part: str | None = None
+) -> dict[str, Any]:
+    """A texture, the colour that multiplies it (linear RGB) and where its pattern begins on the surface.
+
+    Args:
+        owner, surface: name the surface's own stream. part: what shares a texture under `texture_per: part`; `owner` if None.
+    """
+    own = "object/0" if config.texture_per == "object" else f"{owner}/{surface}"
+    slot, hue, saturation, value, x, y = seeds.stream(seed, index, f"zeroverse/material/{own}").random(6)
+    if config.texture_per == "part":
+        own = f"part/{part or owner}"
+        slot = seeds.stream(seed, index, f"zeroverse/material/{own}").random()
     # Textured surfaces are tinted lightly; plain ones get the whole colour.
     strength = config.tint if config.textures != "none" else 1.0
     color = (1 - 0.3 * strength * (1 - value)) * (1 - 0.8 * strength * saturation * _opponent(hue))
@@ -122,7 +137,7 @@ def _material(config: ZeroverseConfig, seed: int, index: int, owner: str, surfac
         if config.pool:
             rng = seeds.stream(seed, int(slot * config.pool), "zeroverse/texture")
         else:
-            rng = seeds.stream(seed, index, f"zeroverse/texture/{owner}/{surface}")
+            rng = seeds.stream(seed, index, f"zeroverse/texture/{own}")
         record["texture"] = procedural.draw(rng, config.families)
     elif config.textures != "none":
         sets = _allowed(library.index(config.textures), config)
@@ -151,20 +166,23 @@ def _opponent(hue: float) -> np.ndarray:
     return 1 - np.clip(np.abs((hue * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
 
 
-def _choose(u: float, weights: Sequence[float]) -> int:
+def choose(u: float, weights: Sequence[float]) -> int:
+    """The position among the weights that a uniform number falls on."""
     cumulative = np.cumsum(weights)
     return int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))
 
 
-def _kind(u: float, weights: Mapping[Kind, float]) -> Kind:
-    return KINDS[_choose(u, [weights.get(kind, 0.0) for kind in KINDS])]
+def pick_kind(u: float, weights: Mapping[Kind, float]) -> Kind:
+    """The primitive type that a uniform number falls on."""
+    return KINDS[choose(u, [weights.get(kind, 0.0) for kind in KINDS])]
 
 
-def _between(u: Any, interval: tuple[float, float]) -> Any:
+def between(u: Any, interval: tuple[float, float]) -> Any:
+    """Uniform numbers moved from [0, 1) to an interval."""
     return interval[0] + u * (interval[1] - interval[0])
 
 
-def _quaternion(rng: np.random.Generator) -> list[float]:
+def rotation(rng: np.random.Generator) -> list[float]:
     """A uniform rotation (Shoemake 1992) from three uniform numbers: (w, x, y, z)."""
     u, v, w = rng.random(3)
     a, b = math.sqrt(1 - u), math.sqrt(u)

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from versemill.config import canonical_json
 from versemill.errors import AssetError
@@ -27,7 +27,11 @@ def build(record: dict[str, Any], name: str, size: int) -> tuple[Material, dict[
     else:
         made, sha256 = _textures(record["texture"], size)
     identity = {"name": name, "source": made.source, "licence": made.licence, "sha256": sha256}
-    return replace(made, name=name, base_color=(red, green, blue, 1.0)), identity
+    if gloss := record.get("gloss"):
+        made = replace(made, metallic_roughness_texture=None, **gloss)
+    alpha = record.get("alpha", 1.0)
+    mode: Literal["opaque", "blend"] = "opaque" if alpha == 1 else "blend"
+    return replace(made, name=name, base_color=(red, green, blue, alpha), alpha_mode=mode), identity
 
 
 def _textures(texture: dict[str, Any], size: int) -> tuple[Material, str]:

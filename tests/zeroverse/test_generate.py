@@ -17,7 +17,7 @@ from versemill.config import digest
 from versemill.errors import AssetError
 from versemill.queries import MeshQuery
 from zeroverse import ZeroverseConfig, generate, presets, rebuild
-from zeroverse.build import compose
+from zeroverse.compose import compose
 from zeroverse.config import KINDS
 from zeroverse.shape import join, quaternion_matrix
 

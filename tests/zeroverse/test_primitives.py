@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from versemill import mesh
 from zeroverse import primitives
 from zeroverse.config import KINDS
+from zeroverse.finish import bend
 from zeroverse.primitives import SURFACES, TUBE, bicubic, primitive, resolution, triangle_count
 
 AXES = [(1.0, 1.0, 1.0), (2.0, 0.25, 0.7), (0.3, 1.2, 2.0), (0.25, 0.25, 2.0)]
@@ -117,3 +118,16 @@ def test_displacement_stays_on_its_own_surface():
     assert changed.any()
     assert (made.vertices[changed, 2] == 1).all()
     assert (moved[changed, 2] > 1).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1])
+def test_bend_is_that_of_the_smooth_body_at_any_scale(scale):
+    """Known integrals of mean curvature: 4 pi r for a sphere, 6 pi a for a cube of side 2a, pi (h + pi r) for a cylinder."""
+    for kind, cells, wanted in (
+        ("sphere", (24, 24, 24), 2 * np.pi**0.5),
+        ("cube", (4, 4, 4), 6 * np.pi / 24**0.5),
+        ("cylinder", (12, 4), np.pi * (2 + np.pi) / (6 * np.pi) ** 0.5),
+    ):
+        made = primitive(kind, (scale,) * 3, cells)
+        shape = made.shape(made.vertices, 1.0)
+        assert bend(shape.vertices, shape.faces) == pytest.approx(wanted, rel=0.01), kind
