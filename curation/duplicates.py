@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from versemill.mesh import face_areas
-from versemill.queries import morton_order
+from versemill.mesh import face_areas, morton_order
 
 POINTS = 8192
 SHELLS, LONGEST = 8, 2.4

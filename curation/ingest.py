@@ -20,6 +20,7 @@ from curation.images import check_image, inside
 from versemill.asset import Asset
 from versemill.errors import AssetError
 from versemill.gltf import from_glb
+from versemill.materials.vertex_colors import paint
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".off", *blender.SUFFIXES)
 TO_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
@@ -37,7 +38,7 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS) -> Asset:
     FBX and USD name their own axes. FBX takes textures from its own folder alone; others are listed in
     `provenance["textures_left_out"]`.
     An OBJ that has UVs but names no material takes the PNG or JPEG beside it that begins with its own name, if there is
-    exactly one. Vertex colours are not kept.
+    exactly one. Vertex and face colours become a texture of materials that have none.
 
     Raises:
         AssetError: "bad_name", "missing_file", "unsupported_format", "too_large", "truncated", "unreadable", "broken_file",
@@ -156,7 +157,8 @@ def _gather(path: Path, scene: trimesh.Scene, limits: LoadLimits) -> dict[str, A
     if not meshes:
         raise AssetError("empty", f"{path.name} holds no triangles")
     check_counts(path.name, sum(len(m.vertices) for _, m in meshes), sum(len(m.faces) for _, m in meshes), len(meshes), limits)
-    out: dict[str, Any] = {k: [] for k in ("vertices", "faces", "uvs", "normals", "material_ids", "part_ids")}
+    names = ("vertices", "faces", "uvs", "normals", "material_ids", "part_ids", "colors", "colored")
+    out: dict[str, Any] = {name: [] for name in names}
     sources: list[Any] = []
     offset = 0
     for part, (_, mesh) in enumerate(meshes):
@@ -173,6 +175,14 @@ def _gather(path: Path, scene: trimesh.Scene, limits: LoadLimits) -> dict[str, A
         uv = getattr(mesh.visual, "uv", None)
         has_uv = uv is not None and np.shape(uv) == (len(vertices), 2)
         out["uvs"].append(np.asarray(uv, np.float64)[faces] if has_uv else np.zeros((len(faces), 3, 2)))
+        kind = getattr(mesh.visual, "kind", None) if mesh.visual.defined else None
+        colors = np.full((len(faces), 3, 4), 255, np.uint8)
+        if kind == "vertex":
+            colors = np.asarray(mesh.visual.vertex_colors, np.uint8)[faces]
+        elif kind == "face":
+            colors = np.repeat(np.asarray(mesh.visual.face_colors, np.uint8)[:, None], 3, axis=1)
+        out["colors"].append(colors)
+        out["colored"].append(np.full(len(faces), kind in ("vertex", "face")))
         # trimesh computes vertex normals on demand; only those that the file brought are in its cache before that.
         authored = "vertex_normals" in mesh._cache
         out["normals"].append(np.asarray(mesh.vertex_normals, np.float64)[faces] if authored else None)
@@ -209,6 +219,7 @@ def _build(path: Path, g: dict[str, Any], up: str, limits: LoadLimits) -> Asset:
     materials = tuple(convert(path, i, m) for i, m in enumerate(g["sources"]))
     if path.suffix.lower() == ".obj" and len(materials) == 1 and np.ptp(uvs) > 0:
         materials = (texture_beside(path, materials[0], limits),)
+    uvs, materials, whole = paint(vertices, faces, uvs, g["material_ids"], materials, g["colors"], g["colored"])
     return Asset(
         vertices=vertices,
         faces=faces,
@@ -216,6 +227,7 @@ def _build(path: Path, g: dict[str, Any], up: str, limits: LoadLimits) -> Asset:
         material_ids=g["material_ids"],
         part_ids=g["part_ids"],
         materials=materials,
+        provenance={} if whole else {"dropped": ["vertex colours of textured materials"]},
         part_names=tuple(g["names"]),
         normals=normals,
         center=(float(middle[0]), float(middle[1]), float(middle[2])),

@@ -175,3 +175,14 @@ def sample_surface(
     root, v = np.sqrt(rng.random(count)), rng.random(count)
     weights = np.stack([1 - root, root * (1 - v), root * v], 1)
     return np.einsum("ij,ijk->ik", weights, vertices.astype(np.float64)[faces[chosen]]), chosen, weights
+
+
+def morton_order(points: Floats) -> NDArray[np.int64]:
+    """(N,) an order of points (N, 3) along Morton's curve, 1024 cells a side; points that are not finite lie in the corner."""
+    finite = np.nan_to_num(points, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
+    low = finite.min(0, initial=np.inf)
+    extent = float((finite.max(0, initial=-np.inf) - low).max())
+    cell = ((finite - low) * (1023 / max(extent, 1e-30))).astype(np.uint32)
+    for shift, mask in ((16, 0x030000FF), (8, 0x0300F00F), (4, 0x030C30C3), (2, 0x09249249)):
+        cell = (cell | (cell << np.uint32(shift))) & np.uint32(mask)
+    return np.argsort(cell[:, 0] | (cell[:, 1] << np.uint32(1)) | (cell[:, 2] << np.uint32(2)), kind="stable")

@@ -9,6 +9,7 @@ import warp as wp
 from numpy.typing import ArrayLike, NDArray
 
 from versemill import device as _device
+from versemill.mesh import morton_order
 
 wp.set_module_options(_device.EXACT)
 
@@ -171,17 +172,6 @@ class MeshQuery:
 
     def _empty(self, count: int, dtype: Any) -> Any:
         return wp.zeros(count, dtype=dtype, device=self.device)
-
-
-def morton_order(points: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-    """(N,) an order of points (N, 3) along Morton's curve, 1024 cells a side; points that are not finite lie in the corner."""
-    finite = np.nan_to_num(points, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
-    low = finite.min(0, initial=np.inf)
-    extent = float((finite.max(0, initial=-np.inf) - low).max())
-    cell = ((finite - low) * (1023 / max(extent, 1e-30))).astype(np.uint32)
-    for shift, mask in ((16, 0x030000FF), (8, 0x0300F00F), (4, 0x030C30C3), (2, 0x09249249)):
-        cell = (cell | (cell << np.uint32(shift))) & np.uint32(mask)
-    return np.argsort(cell[:, 0] | (cell[:, 1] << np.uint32(1)) | (cell[:, 2] << np.uint32(2)), kind="stable")
 
 
 CUT = 30.0

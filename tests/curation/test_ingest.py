@@ -115,6 +115,23 @@ def test_an_obj_without_a_material_takes_the_image_of_its_name(tmp_path):
     assert load(tmp_path / "cow.obj").materials[0].base_color_texture[0, 0].tolist() == [1, 2, 3, 255]
 
 
+@pytest.mark.parametrize("suffix", ["ply", "obj"])
+def test_vertex_colours_become_a_texture(tmp_path, suffix):
+    ball = trimesh.creation.icosphere(2)
+    codes = np.column_stack([(ball.vertices * 0.5 + 0.5) * 255, np.full(len(ball.vertices), 255)]).astype(np.uint8)
+    ball.visual = trimesh.visual.ColorVisuals(ball, vertex_colors=codes)
+    ball.export(tmp_path / f"a.{suffix}")
+    asset = load(tmp_path / f"a.{suffix}", LoadLimits(up="z"))
+    texture = asset.materials[0].base_color_texture
+    rows = ((1 - asset.uvs[..., 1]) * texture.shape[0]).astype(int)
+    columns = (asset.uvs[..., 0] * texture.shape[1]).astype(int)
+    np.testing.assert_allclose(texture[rows, columns, :3], (asset.vertices[asset.faces] * 0.5 + 0.5) * 255, atol=1.1)
+    assert asset.materials[0].source == "file"
+    plain = trimesh.creation.icosphere(1)
+    plain.export(tmp_path / f"plain.{suffix}")
+    assert load(tmp_path / f"plain.{suffix}").materials[0].base_color_texture is None
+
+
 def test_authored_normals_stay(tmp_path):
     ball = trimesh.creation.icosphere(2)
     smooth = trimesh.Trimesh(ball.vertices, ball.faces, vertex_normals=ball.vertices, process=False)

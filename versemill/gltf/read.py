@@ -1,5 +1,6 @@
 """Reading a GLB or .gltf: our own back exactly, anybody's as an indexed asset."""
 
+import dataclasses
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from versemill.errors import AssetError
 from versemill.gltf.document import Reader, natural
 from versemill.gltf.write import TRIANGLES, VERTEX_INDEX, distinct
 from versemill.materials.material import Material
+from versemill.materials.vertex_colors import from_linear, paint
 
 Document = dict[str, Any]
 Array = NDArray[Any]
@@ -26,8 +28,9 @@ def from_glb(data: bytes, resolve: Callable[[str], bytes] | None = None) -> Asse
     """Decodes a GLB, or the JSON text of a .gltf, into an asset in the file's own units (see `Asset.normalized`).
 
     Of our own files everything comes back. Of anybody's: every triangle of the scene with node transforms applied,
-    positions that are exactly equal within a node merged into one, one part per node, and the materials. What an
-    asset can't hold (vertex colours, skins, animation, ...) is listed in `provenance["gltf"]["dropped"]`.
+    positions that are exactly equal within a node merged into one, one part per node, and the materials; vertex colours
+    become a texture of materials that have none. What an asset can't hold (vertex colours over a texture, skins,
+    animation, ...) is listed in `provenance["gltf"]["dropped"]`.
 
     Args:
         resolve: bytes of a relative URI, for a .gltf with files beside it.
@@ -46,12 +49,14 @@ def from_glb(data: bytes, resolve: Callable[[str], bytes] | None = None) -> Asse
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """One primitive in place: positions (N, 3) Z up, faces (F, 3), and per corner UVs, normals (0 where it has none)."""
+    """One primitive in place: positions (N, 3) Z up, faces (F, 3), and per corner UVs, normals (0 where it has none), and
+    colours (F, 3, 4) uint8 or None."""
 
     position: Array
     faces: Array
     uvs: Array
     normals: Array
+    colors: Array | None
     index: Array | None
     material: int | None
     part: int
@@ -103,7 +108,20 @@ def _read(data: bytes, resolve: Callable[[str], bytes] | None) -> Asset:
         **_history(own, reader),
     )
     asset.check()
-    return asset
+    return asset if untouched else _painted(asset, pieces, reader)
+
+
+def _painted(asset: Asset, pieces: list[_Piece], reader: Reader) -> Asset:
+    """The asset with its vertex colours, which glTF holds linear, as textures."""
+    if all(piece.colors is None for piece in pieces):
+        return asset
+    colors = [np.full((*p.faces.shape, 4), 255, np.uint8) if p.colors is None else p.colors for p in pieces]
+    colored = np.repeat([p.colors is not None for p in pieces], [len(p.faces) for p in pieces])
+    a = asset
+    uvs, materials, whole = paint(a.vertices, a.faces, a.uvs, a.material_ids, a.materials, np.concatenate(colors), colored)
+    if not whole:
+        reader.dropped.add("vertex colours of textured materials")
+    return dataclasses.replace(asset, uvs=uvs, materials=materials, **_history(None, reader))
 
 
 def _pieces(reader: Reader, keep_empty: bool) -> tuple[list[_Piece], tuple[str, ...]]:
@@ -167,7 +185,7 @@ def _corners(reader: Reader, primitive: Document) -> Array | None:
 def _read_primitive(reader: Reader, primitive: Document, corners: Array, matrix: Array, part: int) -> _Piece:
     attributes = primitive["attributes"]
     for name in attributes:
-        if name.startswith(("COLOR_", "JOINTS_")):
+        if name.startswith("JOINTS_") or (name.startswith("COLOR_") and name != "COLOR_0"):
             reader.dropped.add("vertex colours" if name.startswith("COLOR_") else "skins")
     if "targets" in primitive:
         reader.dropped.add("morph targets")
@@ -189,12 +207,16 @@ def _read_primitive(reader: Reader, primitive: Document, corners: Array, matrix:
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-300)
             vectors *= np.sign(np.linalg.det(matrix[:3, :3])) or 1.0
         normal = _z_up(vectors.astype(np.float32))[corners]
+    colors = None
+    if "COLOR_0" in attributes:
+        colors = from_linear(reader.accessor(attributes["COLOR_0"]))[corners]
     if np.linalg.det(matrix[:3, :3]) < 0:
         # A mirrored node turns its triangles around.
         corners, uv, normal = corners[:, ::-1], uv[:, ::-1], normal[:, ::-1]
+        colors = None if colors is None else colors[:, ::-1]
     index = reader.accessor(attributes[VERTEX_INDEX]).astype(np.int64) if VERTEX_INDEX in attributes else None
     material = natural(primitive["material"]) if "material" in primitive else None
-    return _Piece(_z_up(position), corners, uv, normal, index, material, part)
+    return _Piece(_z_up(position), corners, uv, normal, colors, index, material, part)
 
 
 def _cofactors(linear: Array) -> Array:
