@@ -49,8 +49,7 @@ def optimise(scene: Scene, count: int, steps: int = 300, views: int = 4) -> Gaus
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-    with torch.no_grad():
-        return _gaussians(raw)
+    return _gaussians({name: value.detach() for name, value in raw.items()})
 
 
 def _gaussians(raw: dict[str, Tensor]) -> Gaussians:

@@ -30,6 +30,13 @@ class Preset(Config):
     layers: int = Field(description="transformer blocks", ge=1, le=64)
     heads: int = Field(description="attention heads", ge=1, le=64)
 
+    octaves: int = Field(
+        default=4,
+        description="frequencies of sines of each ray's position that the model also sees; 0: as in GS-LRM",
+        ge=0,
+        le=8,
+    )
+
     steps: int = Field(description="optimiser steps", ge=1)
     batch: int = Field(description="objects per step and process", ge=1)
     input_views: int = Field(default=4, description="views the model sees", ge=1, le=32)
@@ -42,7 +49,7 @@ class Preset(Config):
     perceptual: float = Field(default=0.2, description="weight of the perceptual loss (LRM-Zero 0.2, GS-LRM 0.5)", ge=0)
     mask: float = Field(default=0.2, description="weight of the squared error of coverage", ge=0)
     depth: float = Field(
-        default=0.2, description="weight of the smooth L1 error of the Gaussians' depth (MegaSynth's geometry loss)", ge=0
+        default=0.05, description="weight of the smooth L1 error of the Gaussians' depth (MegaSynth's geometry loss)", ge=0
     )
     normal: float = Field(
         default=0.0, description="weight of 1 - cosine between the depth map's normals and the pass `normal`", ge=0
@@ -63,7 +70,9 @@ class Preset(Config):
         gt=0,
     )
     augment: bool = Field(default=True, description="turn scenes about Z and permute colour channels, for small datasets")
-    amp: Literal["off", "bfloat16"] = Field(default="off", description="mixed precision of the transformer")
+    amp: Literal["auto", "off", "bfloat16"] = Field(
+        default="auto", description="mixed precision of the transformer; auto: bfloat16 where the hardware has it"
+    )
     checkpointing: bool = Field(default=False, description="recompute blocks in the backward pass to save memory")
     workers: int = Field(default=0, description="loader processes; 0 holds the scaled dataset in memory", ge=0)
     save_every: int = Field(default=200, description="steps between checkpoints", ge=1)
@@ -204,6 +213,7 @@ _ALL = (
         amp="bfloat16",
         checkpointing=True,
         masked=False,
+        octaves=0,
         mask=0.0,
         depth=0.0,
         scale_clip=-1.2,

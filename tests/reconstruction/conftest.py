@@ -24,7 +24,7 @@ def toy_preset() -> Preset:
     """Small enough that a step takes hundredths of a second."""
     return Preset(
         name="toy", hardware="any", time="seconds", expected="nothing", size=16, patch=4, stride=2, width=32, layers=2, heads=2,
-        steps=6, batch=2, input_views=3, target_views=4, warmup=2, save_every=3,
+        steps=6, batch=2, input_views=3, target_views=4, warmup=2, save_every=3, amp="off",
     )  # fmt: skip
 
 
