@@ -107,10 +107,13 @@ def run(
         if only is None and len(sealed) == dataset.shards:
             return summarise(dataset)
         tally = Tally(total=0)
-        with Display(tally, progress, verbose) as display:
-            crew = Crew(plan, dataset, maker, only is not None, display.say)
-            with ray() as found, crew.working(found):
-                return _Run(plan, dataset, sealed, only, crew, found, guard, tally, display).go()
+        try:
+            with Display(tally, progress, verbose) as display:
+                crew = Crew(plan, dataset, maker, only is not None, display.say)
+                with ray() as found, crew.working(found):
+                    return _Run(plan, dataset, sealed, only, crew, found, guard, tally, display).go()
+        except OSError as error:  # a disk or an object store that was there a moment ago
+            raise VersemillError(f"can't go on with '{out}': {error}; mend it, then run the same command") from error
 
 
 class _Run:

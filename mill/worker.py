@@ -68,7 +68,7 @@ class Error:
 
 @dataclass(frozen=True)
 class Fatal:
-    """An error that is not the asset's: the disk is full, a dependency is missing. The run stops."""
+    """An error that is not the asset's: a full disk, a store out of reach, a missing dependency. The run stops."""
 
     kind: type[Exception]
     message: str
@@ -117,8 +117,9 @@ def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
             except (ConfigError, MissingDependencyError) as error:
                 fatal = Fatal(type(error), f"asset {order.index}: {error}")
             except Exception as error:  # noqa: BLE001  any error of one asset is that asset's alone
-                if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                    fatal = Fatal(OSError, f"can't write to {job.uri}: {error}; make room, then run the same command")
+                if isinstance(error, OSError) and (error.errno in DISK_ERRORS or stage[0] == "staging"):
+                    way = "make room" if error.errno in DISK_ERRORS else "mend it"
+                    fatal = Fatal(OSError, f"can't write to {job.uri}: {error}; {way}, then run the same command")
                 else:
                     results.append((order.index, _error(error, stage[0], notebook)))
             if fatal:

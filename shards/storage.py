@@ -53,10 +53,11 @@ def join(*parts: str) -> str:
 def write_atomic(fs: pafs.FileSystem, path: str) -> Iterator["HashingSink"]:
     """A sink for the file `path`: renamed into place when the block ends well, removed when it raises.
 
-    On a local disk the bytes are flushed to the disk before the rename. Missing folders are made.
+    On a local disk the bytes are flushed to the disk before the rename. Missing folders are made; an object store has none.
     """
     folder, name = posixpath.split(path)
-    fs.create_dir(folder, recursive=True)
+    if not has_objects(fs):
+        fs.create_dir(folder, recursive=True)
     temporary = join(folder, f".{name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
     try:
         with fs.open_output_stream(temporary) as stream:
@@ -123,8 +124,17 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
+def has_objects(fs: pafs.FileSystem) -> bool:
+    """Whether this is an object store: an object appears when its upload is complete, and folders are only names."""
+    return fs.type_name in ("s3", "gcs", "abfs")
+
+
 def write_bytes(fs: pafs.FileSystem, path: str, data: bytes) -> None:
-    """Writes a whole file, atomically."""
+    """Writes a whole file, atomically. To an object store in one request, which counts where each is paid and waited for."""
+    if has_objects(fs):
+        with fs.open_output_stream(path) as stream:
+            stream.write(data)
+        return
     with write_atomic(fs, path) as sink:
         sink.write(data)
 
