@@ -35,8 +35,8 @@ class Block(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T, width) to the same."""
         query, key, value = self.qkv(self.norm_attention(tokens)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        # In the dtype of autocast, which would leave norms in float32 and attention with operands of two kinds.
-        query, key = self.query_norm(query.float()).to(value.dtype), self.key_norm(key.float()).to(value.dtype)
+        with torch.autocast(tokens.device.type, enabled=False):  # norms in float32, attention in the dtype of its values
+            query, key = (norm(t.float()).to(value.dtype) for norm, t in ((self.query_norm, query), (self.key_norm, key)))
         mixed = F.scaled_dot_product_attention(query, key, value)
         tokens = tokens + self.out(mixed.transpose(1, 2).flatten(2))
         return tokens + self.mlp(self.norm_mlp(tokens))

@@ -52,6 +52,18 @@ def test_depth_is_judged_only_where_it_is_known(toy_preset: Preset) -> None:
     assert Loss(toy_preset)(Rendering(rgb, alpha, alpha), rgb, alpha, geometry(guess, depth, cover))[1]["depth"] == 0
 
 
+def test_the_normal_term_rewards_the_true_surface(toy_preset: Preset, make_ball) -> None:
+    ball = make_ball(2, 48, 3)
+    loss = Loss(toy_preset.model_copy(update={"normal": 1.0}))
+    rendering = Rendering(ball.rgb[None], ball.alpha[None], ball.depth[None])
+    terms = []
+    for depth in (ball.depth, torch.where(ball.depth > 0, 2.5 + 0.3 * ball.depth, 0.0)):  # the second is flatter
+        judged = Geometry(depth[None], ball.depth[None], ball.normal[None], ball.alpha[None], ball.c2w[None], ball.K[None])
+        terms.append(float(loss(rendering, ball.rgb[None], ball.alpha[None], judged)[1]["normal"]))
+    assert terms[0] < 0.02
+    assert terms[1] > 3 * terms[0]
+
+
 def test_random_features_are_fixed_orthonormal_and_blind_to_flat_regions() -> None:
     one, two = RandomFeatureLoss(), RandomFeatureLoss()
     assert torch.equal(one.filters, two.filters)

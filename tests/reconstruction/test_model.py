@@ -85,6 +85,34 @@ def test_the_order_of_input_views_only_reorders_the_gaussians(balls, toy_preset:
         torch.testing.assert_close(x, y, atol=1e-5, rtol=1e-4)
 
 
+def test_a_rays_waves_are_those_of_its_point_nearest_to_the_origin(balls) -> None:
+    origins, directions = lrm.rays(balls[0].c2w[None], balls[0].K[None], 16)
+    sines, cosines = lrm.ray_waves(directions, torch.cross(origins, directions, dim=2), 1)
+    point = torch.atan2(sines, cosines) / (torch.pi / 2)
+    near = point.norm(dim=2) < 1.9  # beyond 2 the angle has wrapped
+    assert (point * directions).sum(2)[near].abs().max() < 1e-4
+    torch.testing.assert_close(
+        torch.cross(point - origins, directions, dim=2).norm(dim=2)[near], torch.zeros(int(near.sum())), atol=1e-4, rtol=0
+    )
+    assert lrm.ray_waves(directions, origins, 0) == []
+
+
+def test_mixed_precision_is_what_the_preset_says_or_what_the_hardware_has(toy_preset: Preset) -> None:
+    cpu = torch.device("cpu")
+    for name, expected in (("off", {False}), ("bfloat16", {True}), ("auto", {False, True})):
+        assert lrm.mixed_precision(toy_preset.model_copy(update={"amp": name}), cpu) in expected
+
+
+def test_bfloat16_stays_close_to_float32(balls, toy_preset: Preset) -> None:
+    found = []
+    for amp in ("off", "bfloat16"):
+        torch.manual_seed(0)
+        found.append(lrm.LRM(toy_preset.model_copy(update={"amp": amp}))(*inputs_of(balls[0], 3))[0])
+    assert found[1].means.dtype == torch.float32
+    assert not torch.equal(found[0].means, found[1].means)
+    torch.testing.assert_close(found[0].means, found[1].means, atol=0.02, rtol=0)
+
+
 def test_checkpointing_changes_memory_not_gradients(balls, toy_preset: Preset) -> None:
     grads = []
     for checkpointing in (False, True):
