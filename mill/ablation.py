@@ -306,7 +306,7 @@ class _Bench:
         )
         (self.out / "ablation.json").write_text(json.dumps(asdict(outcome), indent=1) + "\n")
         (self.out / "table.md").write_text(markdown(outcome))
-        plot(self.out / "plot.png", tables, self.baselines, f"{self.name}: {self.ablation.question}")
+        plot(self.out / "plot.png", tables, outcome.comparisons, self.baselines, f"{self.name}: {self.ablation.question}")
         return outcome
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from reconstruction import baselines, metrics
@@ -107,25 +108,44 @@ def baseline_scores(cases: Cases, mean: torch.Tensor) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def plot(path: Path, scores: Mapping[str, Mapping[str, Scores]], beside: Mapping[str, Mapping[str, float]], title: str) -> None:
-    """A PNG: per test set a row per arm, a dot per training seed, the mean, and lines for the baselines."""
-    figure, axes = plt.subplots(1, len(scores), squeeze=False, layout="constrained",
-                                figsize=(5.2 * len(scores), 1.7 + 0.42 * max(len(s) for s in scores.values())))  # fmt: skip
-    for axis, (test, arms) in zip(axes[0], scores.items(), strict=True):
-        for row, values in enumerate(arms.values()):
-            means = values.mean(1)
-            means = means[~np.isnan(means)]
-            axis.plot(means, np.full(len(means), row), "o", color="#8fb4d9", markersize=6)
+def plot(
+    path: Path, scores: Mapping[str, Mapping[str, Scores]], comparisons: Sequence[Comparison],
+    beside: Mapping[str, Mapping[str, float]], title: str,
+) -> None:  # fmt: skip
+    """A PNG with a column per test set: above, the arms' scores, a dot per training seed; below, the gain of every pair."""
+    arms = max(len(found) for found in scores.values())
+    pairs = arms * (arms - 1) // 2
+    figure, axes = plt.subplots(
+        2, len(scores), squeeze=False, layout="constrained", figsize=(5.4 * len(scores), 2.2 + 0.4 * (arms + pairs)),
+        height_ratios=[arms + 0.5, pairs + 0.5],
+    )  # fmt: skip
+    for (above, below), (test, found) in zip(axes.T, scores.items(), strict=True):
+        for row, values in enumerate(found.values()):
+            means = values.mean(1)[~np.isnan(values).any(1)]
+            above.plot(means, np.full(len(means), row), "o", color="#8fb4d9", markersize=6)
             if len(means):
-                axis.plot(means.mean(), row, "|", color="#123a66", markersize=20, markeredgewidth=2.5)
-        for (name, value), style in zip(beside.get(test, {}).items(), (":", "-.", "--"), strict=False):
-            axis.axvline(value, linestyle=style, color="grey", linewidth=1, label=f"{name} {value:.2f}")
-        axis.set_yticks(range(len(arms)), list(arms))
-        axis.set_ylim(len(arms) - 0.5, -0.5)
-        axis.set_xlabel("PSNR in dB, a dot per training seed")
-        axis.set_title(f"judged on {test}", fontsize=10)
-        if beside.get(test):
-            axis.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=3)
-    figure.suptitle(title, fontsize=11)
+                above.plot(means.mean(), row, "|", color="#123a66", markersize=18, markeredgewidth=2.5)
+        _rows(above, list(found), "PSNR in dB, a dot per training seed")
+        told = ", ".join(f"{name} {value:.2f}" for name, value in beside[test].items())
+        above.set_title(f"judged on {test}\n{told}", fontsize=8)
+        for row, pair in enumerate(c for c in comparisons if c.test == test):
+            if pair.gain is None:
+                continue
+            tested = pair.low is not None and pair.high is not None
+            below.plot(pair.gain, row, "o", color="#123a66" if tested else "lightgrey")
+            if tested:
+                below.plot([pair.low, pair.high], [row, row], color="#123a66")
+        below.axvline(0, color="grey", linewidth=1)
+        names = [f"{c.first} - {c.second}" for c in comparisons if c.test == test]
+        _rows(below, names, "gain in dB with its 95 % interval; grey: not tested")
+    figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _rows(axis: Axes, names: list[str], label: str) -> None:
+    axis.set_yticks(range(len(names)), names, fontsize=8)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.set_xlabel(label, fontsize=8)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.margins(x=0.15)
