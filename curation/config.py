@@ -84,7 +84,13 @@ class CurationConfig(Config):
         default=0, ge=0, le=100_000, description="holes of at most this many edges are closed by pymeshlab; 0: leave it"
     )
     detail: bool = Field(default=False, description="measure surface detail; takes several core-seconds per asset")
-    face_budget: int = Field(default=0, ge=0, description="decimate the asset to this many triangles by pymeshlab; 0: leave it")
+    face_budget: int = Field(default=0, ge=0, description="reduce the asset to this many triangles by pymeshlab; 0: leave it")
+    reduce: Literal["auto", "bake", "remesh"] = Field(
+        default="auto",
+        description="how face_budget is met; auto: collapse edges and keep UVs where they run on across most edges, else bake; "
+        "bake: collapse edges, write the looks into a new atlas; remesh: even triangles, baked likewise",
+    )
+    bake_size: int = Field(default=1024, ge=64, le=8192, description="texels on the side of a baked atlas")
     meshlab_seconds: float = Field(default=60.0, gt=0, description="deadline of one pymeshlab job")
     untextured: Literal["keep", "clay"] = Field(default="keep", description="clay: an asset without textures gets neutral clay")
     orient: Literal["keep", "rest"] = Field(

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from curation.bake import bake
 from versemill.asset import Asset
 from versemill.errors import AssetError, MissingDependencyError
+from versemill.mesh import adjacency, face_areas
+from versemill.queries import MeshQuery
 
 Arrays = dict[str, NDArray[Any]]
 WORKER = Path(__file__).with_name("meshlab_worker.py")
@@ -30,7 +33,7 @@ def run(job: dict[str, Any], vertices: ArrayLike, faces: ArrayLike, seconds: flo
         "vertices" (V, 3) float64, "faces" (F, 3) int32, and where they survive "uvs" (F, 3, 2) and "origin" (F,).
 
     Raises:
-        MissingDependencyError: pymeshlab can't be imported.
+        MissingDependencyError: pymeshlab or xatlas can't be imported.
         AssetError: "not_finite" or "bad_index" before anything is sent (MeshLab hangs on NaN); "meshlab_timeout",
             "meshlab_crashed" or "meshlab_failed" after.
     """
@@ -76,13 +79,41 @@ def decimate(vertices: ArrayLike, faces: ArrayLike, target: int, seconds: float 
     return found["vertices"], found["faces"]
 
 
-def decimate_asset(asset: Asset, target: int, seconds: float = 60.0) -> Asset:
-    """The asset collapsed to about `target` faces; UVs, materials and parts stay, authored normals go."""
-    textured = bool(np.ptp(asset.uvs) > 0)
-    found = run(
-        {"name": "decimate", "target": int(target)}, asset.vertices, asset.faces, seconds, asset.uvs if textured else None
-    )
-    return _rebuilt(asset, found, found["origin"])
+def reduce(asset: Asset, target: int, how: str = "auto", size: int = 1024, seconds: float = 60.0) -> tuple[Asset, str]:
+    """The asset with at most about `target` faces, its looks kept.
+
+    Args:
+        how: "auto" collapses edges and keeps UVs, materials and parts, where UVs run on across most edges; where they don't
+            (vertex colours, a chart per face) it does as "bake": edges are collapsed for the shape's sake alone and the looks
+            baked into a new atlas of `size` texels. "remesh": even triangles instead of collapsed ones, baked likewise.
+
+    Returns:
+        the asset, and what was done: "kept_uvs", "untextured", "baked" or "remeshed".
+    """
+    if how == "auto":
+        textured = bool(np.ptp(asset.uvs) > 0)
+        if not textured or seams(asset) < 0.5:
+            job = {"name": "decimate", "target": int(target)}
+            found = run(job, asset.vertices, asset.faces, seconds, asset.uvs if textured else None)
+            return _rebuilt(asset, found, found["origin"]), "kept_uvs" if textured else "untextured"
+    job = {"name": "decimate", "target": int(target), "atlas": int(size)}
+    if how == "remesh":
+        # Even triangles of that area each have edges of this length.
+        length = float(np.sqrt(face_areas(asset.vertices, asset.faces).sum() / target * 4 / np.sqrt(3)))
+        job |= {"name": "remesh", "length": length, "crease": 30.0}
+    found = run(job, asset.vertices, asset.faces, seconds)
+    shape = found["vertices"].astype(np.float32), found["faces"].astype(np.int32), found["uvs"].astype(np.float32)
+    return bake(asset, *shape, size), "remeshed" if how == "remesh" else "baked"
+
+
+def seams(asset: Asset) -> float:
+    """Share of the edges between two faces where their UVs differ."""
+    pairs, ends = adjacency(asset.faces)
+    if not len(pairs):
+        return 0.0
+    corners = [(asset.faces[pairs[:, k], :, None] == ends[:, None, :]).argmax(1) for k in (0, 1)]
+    here, there = (asset.uvs[pairs[:, k, None], corners[k]] for k in (0, 1))
+    return float((np.abs(here - there) > 1e-5).any((1, 2)).mean())
 
 
 def close_holes(asset: Asset, edges: int, seconds: float = 60.0) -> Asset:
@@ -92,8 +123,6 @@ def close_holes(asset: Asset, edges: int, seconds: float = 60.0) -> Asset:
 
 
 def _nearest_faces(asset: Asset, found: Arrays) -> NDArray[np.int64]:
-    from versemill.queries import MeshQuery
-
     middles = found["vertices"][found["faces"]].mean(1)
     return MeshQuery(asset.vertices, asset.faces).closest(middles)[1].astype(np.int64)
 

@@ -1,9 +1,10 @@
-"""The program that alone loads pymeshlab (GPL): one job in by stdin, arrays out by stdout, both NumPy archives.
+"""The program that alone loads pymeshlab (GPL) and xatlas: one job in by stdin, arrays out by stdout, both NumPy archives.
 
 Run by `curation.meshlab` as a process of its own, because MeshLab's filters may hang or crash. It imports nothing else of
 this project. The archive on stdin holds `job` (JSON text: {"name": ..., options}), `vertices`, `faces` and for decimation
 optionally `uvs` (F, 3, 2); the answer holds `vertices`, `faces`, `uvs` and `origin`, the input face that each output face
-descends from. Exit codes: 0 done, 3 pymeshlab is missing, 4 the filter refused (reason on stderr).
+descends from. With `atlas` in the job, a number of texels, `uvs` are those of a new atlas of that size. Exit codes: 0 done,
+3 a library is missing, 4 the filter refused (reason on stderr).
 """
 
 import base64
@@ -38,8 +39,10 @@ def close_holes(ml: Any, meshes: Any, job: dict[str, Any]) -> None:
 
 
 def remesh(ml: Any, meshes: Any, job: dict[str, Any]) -> None:
-    """Isotropic remeshing to edges of `length`, creases above `crease` degrees kept."""
+    """Isotropic remeshing to edges of `length`, creases above `crease` degrees kept; more than `target` faces are collapsed."""
     meshes.meshing_isotropic_explicit_remeshing(iterations=5, targetlen=ml.PureValue(job["length"]), featuredeg=job["crease"])
+    if meshes.current_mesh().face_number() > job.get("target", np.inf):
+        decimate(ml, meshes, {**job, "textured": False})
 
 
 def alpha_wrap(ml: Any, meshes: Any, job: dict[str, Any]) -> None:
@@ -82,9 +85,27 @@ def work(job: dict[str, Any], vertices: Any, faces: Any, uvs: Any) -> dict[str, 
     out = {"vertices": result.vertex_matrix(), "faces": result.face_matrix()}
     if result.has_face_scalar():
         out["origin"] = np.rint(result.face_scalar_array()).astype(np.int64)
-    if uvs is not None:
+    if job.get("atlas"):
+        out["uvs"] = atlas(out["vertices"], out["faces"], job["atlas"])
+    elif uvs is not None:
         out["uvs"] = result.wedge_tex_coord_matrix().reshape(-1, 3, 2)
     return out
+
+
+def atlas(vertices: Any, faces: Any, size: int) -> Any:
+    """(F, 3, 2) UVs of charts that do not overlap, with room around them for filtering."""
+    import xatlas
+
+    made, packing = xatlas.Atlas(), xatlas.PackOptions()
+    packing.resolution, packing.padding, packing.bilinear = size, 2, True
+    made.add_mesh(vertices.astype(np.float32), faces.astype(np.uint32))
+    made.generate(pack_options=packing)
+    if made.atlas_count != 1:
+        raise ValueError(f"the charts need {made.atlas_count} atlases of {size} texels; raise bake_size or lower face_budget")
+    origin, corners, uvs = made[0]
+    if not np.array_equal(origin[corners], faces):
+        raise ValueError("the atlas has other faces than the mesh")
+    return uvs[corners]
 
 
 def main() -> int:
@@ -93,14 +114,17 @@ def main() -> int:
     answer = os.dup(1)
     os.dup2(2, 1)
     request = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
+    job = json.loads(str(request["job"]))
     try:
         import pymeshlab  # noqa: F401
+
+        if job.get("atlas"):
+            import xatlas  # noqa: F401
     except ImportError as error:
-        sys.stderr.write(f"pymeshlab can't be imported: {error}\n")
+        sys.stderr.write(f"a library can't be imported: {error}\n")
         return 3
     try:
-        uvs = request.get("uvs")
-        out = work(json.loads(str(request["job"])), request["vertices"], request["faces"], uvs)
+        out = work(job, request["vertices"], request["faces"], request.get("uvs"))
     except Exception as error:  # noqa: BLE001 - whatever MeshLab raises goes back as its reason
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 4

@@ -83,10 +83,12 @@ def fix(asset: Asset, config: CurationConfig) -> tuple[Asset, dict[str, Any]]:
         before = len(asset.faces)
         asset = meshlab.close_holes(asset, config.close_holes, config.meshlab_seconds)
         done["cap_faces"] = len(asset.faces) - before
-    if config.face_budget and len(asset.faces) > config.face_budget:
-        done["decimated_from"] = len(asset.faces)
-        asset = meshlab.decimate_asset(asset, config.face_budget, config.meshlab_seconds)
     if config.untextured == "clay" and all(m.source == "default" for m in asset.materials):
         asset = dataclasses.replace(asset, materials=tuple(dataclasses.replace(CLAY, name=m.name) for m in asset.materials))
         done["material"] = "clay"
+    if config.face_budget and len(asset.faces) > config.face_budget:
+        done["reduced_from"] = len(asset.faces)
+        asset, done["reduced_by"] = meshlab.reduce(
+            asset, config.face_budget, config.reduce, config.bake_size, config.meshlab_seconds
+        )
     return asset.normalized(), done

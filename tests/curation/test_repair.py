@@ -183,7 +183,8 @@ def test_every_filter_answers_or_is_off(of_trimesh):
 @needs_meshlab
 def test_decimation_keeps_textures_materials_and_parts(of_trimesh):
     asset = textured(of_trimesh(trimesh.creation.icosphere(4)).normalized())
-    small = meshlab.decimate_asset(asset, 1000)
+    small, how = meshlab.reduce(asset, 1000)
+    assert how == "kept_uvs"
     assert 900 <= len(small.faces) <= 1000
     assert topology(small.faces).watertight
     corners = small.vertices[small.faces]
@@ -199,7 +200,8 @@ def test_curation_decimates_and_closes_holes_where_asked(of_trimesh):
     opened = of_trimesh(trimesh.Trimesh(ball.vertices, ball.faces[ball.triangles_center[:, 2] < 0.97], process=False))
     curated = curate(opened, CurationConfig(close_holes=100, face_budget=800))
     assert curated.methods["cap_faces"] > 0
-    assert curated.methods["decimated_from"] > 5000
+    assert curated.methods["reduced_from"] > 5000
+    assert curated.methods["reduced_by"] == "untextured"
     assert curated.methods["watertight"] == "as_is"
     assert len(curated.asset.faces) <= 800
     assert volume(curated.watertight_vertices, curated.watertight_faces) == pytest.approx(ball.volume, rel=0.03)
