@@ -116,13 +116,28 @@ class Dataset:
         return self.info["config"]["shards"]["assets_per_shard"]
 
     @property
+    def merged(self) -> bool:
+        """Whether it is a union of several configs (see mill/merge.py), which no run can go on with."""
+        return "parts" in self.info
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """What each dataset that it was merged from was, in the order of their shards; of any other dataset, itself."""
+        return self.info.get("parts") or [self.info]
+
+    @property
     def shards(self) -> int:
         """How many shards the dataset has when it is complete."""
-        return -(-self.assets // self.per_shard)
+        return sum(shard_count(part) for part in self.parts)
 
     def indices(self, shard: int) -> range:
-        """The asset indices of a shard."""
-        return range(shard * self.per_shard, min((shard + 1) * self.per_shard, self.assets))
+        """The asset indices of a shard: those of its part, where the dataset was merged; none beyond the last shard."""
+        for part in self.parts:
+            if shard < shard_count(part):
+                per = part["config"]["shards"]["assets_per_shard"]
+                return range(shard * per, min((shard + 1) * per, part["assets"]))
+            shard -= shard_count(part)
+        return range(0)
 
     def shard_file(self, shard: int) -> str:
         """Path of a shard, relative to the dataset."""
@@ -174,6 +189,11 @@ class Dataset:
         names = [posixpath.basename(p) for p in storage.list_files(self.fs, self.path("runs"), ".json")]
         found = [content for name in names if isinstance(content := self.read(f"runs/{name}"), dict)]
         return sorted(found, key=lambda record: record.get("number", 0))
+
+
+def shard_count(info: Mapping[str, Any]) -> int:
+    """How many shards a dataset.json stands for."""
+    return -(-info["assets"] // info["config"]["shards"]["assets_per_shard"])
 
 
 def describe(pipeline: Pipeline, assets: int, files: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,13 +39,26 @@ def pipeline_of(dataset: Dataset, overrides: Sequence[str] = ()) -> Pipeline:
     return restore(dataset.info["pipeline"], dataset.info["config"], [f"run.assets={dataset.assets}", *overrides])
 
 
+def _own(directory: str | Path) -> Dataset:
+    """The dataset, where it can make its assets.
+
+    Raises:
+        ConfigError: there is none, or it was merged from several configs.
+    """
+    dataset = Dataset.open(directory)
+    if dataset.merged:
+        where = ", ".join(f"'{uri}'" for part in dataset.parts for uri in part["from"])
+        raise ConfigError(f"'{directory}' was merged from several configs; do this to one of {where}, then merge again")
+    return dataset
+
+
 def retry(directory: str | Path, overrides: Sequence[str] = (), maker: Maker = stages.make, **options: Any) -> Summary:
     """Makes the failed assets again, and only them: the rows of their shards are kept.
 
     Args:
         options: of `mill.driver.run`.
     """
-    dataset = Dataset.open(directory)
+    dataset = _own(directory)
     with locked(dataset):
         for shard in dataset.sealed():
             entry = dataset.read(dataset.ledger_file(shard))
@@ -62,7 +75,7 @@ def regenerate(
     Raises:
         ConfigError: a shard that the dataset does not have.
     """
-    dataset = Dataset.open(directory)
+    dataset = _own(directory)
     wanted = sorted(set(shards))
     if bad := [shard for shard in wanted if not 0 <= shard < dataset.shards]:
         raise ConfigError(f"shard {bad[0]} is not in this dataset; it has 0..{dataset.shards - 1}")
@@ -109,7 +122,7 @@ def repair(
     Args:
         problems: of `mill.verify`; None looks for them with `verify(directory)`.
     """
-    dataset = Dataset.open(directory)
+    dataset = _own(directory)
     found = verify(directory) if problems is None else problems
     faulty = {problem.shard for problem in found if problem.shard is not None}
     with locked(dataset):
@@ -162,7 +175,7 @@ def extend(
     Raises:
         ConfigError: fewer assets than there are.
     """
-    dataset = Dataset.open(directory)
+    dataset = _own(directory)
     if assets < dataset.assets:
         raise ConfigError(f"'{directory}' has {dataset.assets} assets already; extend it to more, not to {assets}")
     Plan.of(pipeline_of(dataset, [f"run.assets={assets}", *overrides]), dataset.info["files"])
@@ -182,7 +195,7 @@ def debug(directory: str | Path, index: int, maker: Maker = stages.make) -> Made
     Raises:
         ConfigError: the dataset has no such index.
     """
-    dataset = Dataset.open(directory)
+    dataset = _own(directory)
     if not 0 <= index < dataset.assets:
         raise ConfigError(f"index {index} is not in this dataset; it has 0..{dataset.assets - 1}")
     pipeline = pipeline_of(dataset)
