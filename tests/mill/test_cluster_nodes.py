@@ -47,7 +47,8 @@ def nodes(tmp_path):
         "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": "/tmp",
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *(p for p in sys.path if p)]),
         # A node that dies is noticed after seconds instead of half a minute.
-        "RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3", "RAY_health_check_initial_delay_ms": "0",
+        "RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3",
+        "RAY_health_check_initial_delay_ms": "0",
     }  # fmt: skip
     holder = subprocess.Popen([sys.executable, "-c", NODES], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, cwd=tmp_path)  # fmt: skip
