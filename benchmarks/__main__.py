@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 import benchmarks
 from benchmarks.common import Benchmark, machine
 
-NOT_BENCHMARKS = {"__main__", "common"}
+NOT_BENCHMARKS = {"__main__", "common", "faults", "trivial"}
 
 
 def main() -> int:
@@ -22,8 +22,13 @@ def main() -> int:
     parser.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="smaller samples: a smoke test, not a measurement")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object of the figures")
+    parser.add_argument("--part", help="only this part, where a benchmark has parts (run: scale, scale20k, overhead, faults)")
     args = parser.parse_args()
-    result: Benchmark = importlib.import_module(f"benchmarks.{args.name}").run(quick=args.quick)
+    module = importlib.import_module(f"benchmarks.{args.name}")
+    parts = {"": module.run, **getattr(module, "PARTS", {})}
+    if (args.part or "") not in parts:
+        parser.error(f"'{args.name}' has no part '{args.part}'; it has {', '.join(list(parts)[1:]) or 'none'}")
+    result: Benchmark = parts[args.part or ""](quick=args.quick)
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(
         f"[bold]{args.name}[/bold]{' (quick: not a measurement)' if args.quick else ''} on {machine()}", highlight=False

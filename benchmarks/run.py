@@ -1,61 +1,36 @@
-"""What the run costs over the work itself, what a second worker gains, and how many trivial assets it moves.
+"""What the run costs over the work itself, what a second worker gains, how many assets it moves, and what faults do to it.
 
 Peer: the stages called in a loop in one process, on the same indices.
 """
 
+import os
 import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import psutil
 
+from benchmarks import faults, trivial
 from benchmarks.common import Benchmark, Table, measure
 from mill import config, driver, stages
 from mill.dataset import Dataset
 from mill.fingerprint import fingerprint
+from mill.ledger import Summary
 from mill.plan import Plan
-from mill.sources import Source
-from mill.stages import Made, Note, Order, Recipe
 from mill.worker import load_kernels
-from shards import encode_row, write_row
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.config import Config, digest
-from versemill.curated import Curated
-from versemill.materials import Material
+from shards import write_row
+from versemill.config import digest
 
-CORNERS = np.array([[-1, -1, -1], [1, -1, -1], [0, 1, -1], [0, 0, 1]], np.float32)
-FACES = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], np.int32)
+PEER = "the stages in a loop, in one process, rows written to files"
 
 
-class TrivialConfig(Config):
-    """A source of tetrahedra has nothing to set."""
-
-
-def tetrahedron(settings: TrivialConfig, seed: int, index: int, item: str | None = None) -> Asset:
-    """The same tetrahedron for every index."""
-    zeros = np.zeros(4, np.int32)
-    uvs = np.zeros((4, 3, 2), np.float32)
-    return Asset(CORNERS, FACES, uvs, zeros, zeros, (Material(),), ("all",), seed=seed, index=index, source="trivial")
-
-
-TRIVIAL = Source(TrivialConfig, tetrahedron)
-
-
-def make_trivial(recipe: Recipe, order: Order, note: Note) -> Made:
-    """A row without views and fields: what is left is the run's own cost."""
-    asset = tetrahedron(TrivialConfig(), recipe.seed, order.index)
-    curated = Curated(asset, asset.vertices, asset.faces)
-    split = seeds.split(recipe.seed, order.index, recipe.shards.splits)
-    settings, made_with = recipe.shards, recipe.fingerprint
-    return Made(encode_row(curated, None, None, config=settings, digest=recipe.digest, fingerprint=made_with, split=split))
-
-
-def run(quick: bool) -> Benchmark:
-    """Measures a loop, one worker, two workers, and trivial assets."""
+def overhead(quick: bool) -> Benchmark:
+    """A loop, one worker, two workers, on the same quickstart assets."""
     assets = 8 if quick else 200
     with tempfile.TemporaryDirectory(prefix="versemill-bench-") as folder:
-        trivial, memory = _trivial(500 if quick else 100_000, Path(folder) / "trivial")  # first, for the driver's own memory
         loop, loop_cpu = _loop(assets, Path(folder) / "loop")
         one = _run(assets, 1, Path(folder) / "one")
         two = _run(assets, 2, Path(folder) / "two")
@@ -66,9 +41,6 @@ def run(quick: bool) -> Benchmark:
         ["run, one worker", one.wall, one.cpu, one.wall / loop],
         ["run, two workers", two.wall, two.cpu, two.wall / loop],
     ]
-    rate = trivial.made / trivial.wall
-    moved = Table("trivial assets, two workers", ["assets", "assets/s", "driver MiB"])
-    moved.rows = [[trivial.made, rate, memory]]
     figures = {
         "loop_seconds": loop,
         "one_worker_seconds": one.wall,
@@ -78,10 +50,84 @@ def run(quick: bool) -> Benchmark:
         "stage_cpu_ratio": stage_cpu / loop_cpu,
         "speedup": one.wall / two.wall,
         "busy": two.busy,
-        "trivial_per_second": rate,
-        "driver_mb": memory,
     }
-    return Benchmark([work, moved], figures, "the stages in a loop, in one process, rows written to files")
+    return Benchmark([work], figures, PEER)
+
+
+def scale(quick: bool) -> Benchmark:
+    """Trivial assets: rate, and the driver's memory while their number grows."""
+    return _scale(500 if quick else 100_000)
+
+
+def scale20k(quick: bool) -> Benchmark:
+    """The same on a fifth of the assets."""
+    return _scale(500 if quick else 20_000)
+
+
+def _scale(assets: int) -> Benchmark:
+    overrides = ["sources.zeroverse=null", "sources.trivial.source=benchmarks.trivial:TRIVIAL", "shards.assets_per_shard=1000"]
+    pipeline = config.load("base", overrides=[*overrides, "run.workers=2"], assets=assets)
+    memory: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            memory.append(psutil.Process(os.getpid()).memory_info().rss / 2**20)
+
+    thread = threading.Thread(target=watch)
+    before = faults._litter()
+    with tempfile.TemporaryDirectory(prefix="versemill-bench-") as folder:
+        thread.start()
+        started = time.monotonic()
+        try:
+            summary = driver.run(pipeline, Path(folder) / "a", progress=False, maker=trivial.make)
+        finally:
+            over.set()
+            thread.join()
+        whole = time.monotonic() - started
+    left = sorted(faults._litter() - before)
+    # Past its first quarter the run is in full swing: what is added after it would go on being added.
+    early, late = max(memory[: len(memory) // 4 + 1]), max(memory)
+    moved = Table("trivial assets, two workers", ["assets", "assets/s", "driver MiB, first quarter", "at most", "left behind"])
+    moved.rows = [[summary.made, summary.made / summary.wall, early, late, len(left)]]
+    figures = {
+        "trivial_assets": summary.made,
+        "trivial_per_second": summary.made / summary.wall,
+        "trivial_seconds_in_all": whole,
+        "driver_mb": late,
+        "driver_growth_mb": late - early,
+        "left_behind": len(left),
+    }
+    return Benchmark([moved], figures, PEER)
+
+
+def thirty(quick: bool) -> Benchmark:
+    """Thirty faults in 500 assets, among them four that strike the driver; see `benchmarks.faults`."""
+    found = faults.suffer(60 if quick else 500, quick)
+    table = Table(f"{found.faults} faults in {found.assets} assets, {found.shards} shards", ["what", "count"])
+    table.rows = [
+        ["assets wrongly marked, or not marked", len(found.wrongly)],
+        ["other rows whose content hash differs from the undisturbed run's", found.rows_differ],
+        ["shards without a faulty asset whose bytes differ", found.shards_differ],
+        ["shards whose bytes differ after `retry` without the faults", found.after_retry],
+        ["left behind: processes, temporary files, shared memory", len(found.left)],
+        ["times that the driver was started again", len(found.stops)],
+    ]
+    for stop in found.stops:
+        table.rows.append([f"    {stop[:100]}", ""])
+    for name in found.left:
+        table.rows.append([f"    left: {name}", ""])
+    return Benchmark([table], {k: float(len(v) if isinstance(v, list) else v) for k, v in asdict(found).items()}, PEER)
+
+
+PARTS: dict[str, Callable[[bool], Benchmark]] = {"scale": scale, "scale20k": scale20k, "overhead": overhead, "faults": thirty}
+"""By name; `run` takes all but the small scale. The scale comes first, for the driver's own memory."""
+
+
+def run(quick: bool) -> Benchmark:
+    """All parts, one after another."""
+    found = [part(quick) for name, part in PARTS.items() if name != "scale20k"]
+    return Benchmark([t for b in found for t in b.tables], {k: v for b in found for k, v in b.figures.items()}, PEER)
 
 
 def _pipeline(assets: int, workers: int) -> config.Pipeline:
@@ -105,12 +151,5 @@ def _loop(assets: int, folder: Path) -> tuple[float, float]:
     return span.wall, span.cpu
 
 
-def _run(assets: int, workers: int, folder: Path) -> driver.Summary:
+def _run(assets: int, workers: int, folder: Path) -> Summary:
     return driver.run(_pipeline(assets, workers), folder, progress=False)
-
-
-def _trivial(assets: int, folder: Path) -> tuple[driver.Summary, float]:
-    overrides = ["sources.zeroverse=null", "sources.trivial.source=benchmarks.run:TRIVIAL", "shards.assets_per_shard=1000"]
-    pipeline = config.load("base", overrides=[*overrides, "run.workers=2"], assets=assets)
-    summary = driver.run(pipeline, folder, progress=False, maker=make_trivial)
-    return summary, psutil.Process().memory_info().rss / 2**20

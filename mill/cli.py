@@ -20,7 +20,7 @@ EXIT_CODES = (
 INTERRUPTED = 130
 GROUPS = {
     "Datasets": (
-        datasets.list_, datasets.run, datasets.status, datasets.verify, datasets.retry, datasets.regenerate,
+        datasets.list_, plan.plan, datasets.run, datasets.status, datasets.verify, datasets.retry, datasets.regenerate,
         datasets.extend, datasets.debug, datasets.diff, datasets.dedup, merge.merge, datasets.export, datasets.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, assets.score, assets.doctor),

@@ -1,6 +1,6 @@
 """Pipelines: one page of YAML, the stages' own models behind it, and one clear line for every mistake.
 
-A file holds `pipelines: {NAME: {description, extends, run, sources, curate, render, fields, shards, validate}}`.
+A file holds `pipelines: {NAME: {description, extends, run, sources, curate, render, fields, shards, export, validate}}`.
 `extends` merges deeply onto another pipeline; `--set a.b=value` merges onto that. Unknown keys are refused.
 """
 
@@ -51,6 +51,17 @@ class RunConfig(Config):
     runtime_env: dict[str, Any] = Field(
         default={}, description="Ray's runtime_env for the workers of a cluster (--address): pip, env_vars, image_uri, ..."
     )
+    then: tuple[Literal["export", "validate", "report"], ...] = Field(
+        default=(),
+        description="stages on the whole dataset, after its last shard; each is done once and again when shards change",
+    )
+
+
+class ExportConfig(Config):
+    """Section `export`: what `run.then: [export]` writes into DIR/exports/FORMAT."""
+
+    formats: tuple[str, ...] = Field(default=("webdataset",), min_length=1, description="see `versemill export DIR`")
+    split: Literal["train", "val", "test"] | None = Field(default=None, description="only this split; null: all")
 
 
 class SourceEntry(Config):
@@ -67,9 +78,12 @@ SECTIONS: dict[str, type[Config]] = {
     "render": RenderConfig,
     "fields": FieldsConfig,
     "shards": ShardsConfig,
+    "export": ExportConfig,
     "validate": ValidateConfig,
 }
-KEYS = ("description", "extends", "run", "sources", "curate", "render", "fields", "shards", "validate")
+KEYS = ("description", "extends", "sources", *SECTIONS)
+AFTERWARDS = ("run", "export", "validate")
+"""Sections that do not decide the rows."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,7 @@ class Pipeline:
     Attributes:
         name, description: as in the file.
         sources: entry name -> its source, share and config; only entries with a share.
-        run, curate, render, fields, shards, validate: the sections.
+        run, curate, render, fields, shards, export, validate: the sections.
     """
 
     name: str
@@ -90,6 +104,7 @@ class Pipeline:
     render: RenderConfig
     fields: FieldsConfig
     shards: ShardsConfig
+    export: ExportConfig
     validate: ValidateConfig
 
     @cached_property
@@ -103,8 +118,8 @@ class Pipeline:
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """What decides the dataset's bytes: everything but the section `validate`, where a folder lies, and how it is run."""
-        kept = {name: value for name, value in self.resolved.items() if name not in ("run", "validate")}
+        """What decides the dataset's bytes: everything but how it is run, what follows, and where a folder lies."""
+        kept = {name: value for name, value in self.resolved.items() if name not in AFTERWARDS}
         entries = {
             name: {k: v for k, v in entry.items() if not (entry["source"] == "files" and k == "path")}
             for name, entry in self.resolved["sources"].items()

@@ -9,6 +9,9 @@
     DIR/metrics.prom                 the latest run for Prometheus
     DIR/census.json                  sums over ledger and timings; derived, may be deleted
     DIR/README.md                    the dataset card of a finished dataset
+    DIR/exports/FORMAT/              what `run.then: [export]` wrote
+    DIR/validation.json, validation/ the verdict of `validate`, and its model
+    DIR/after.json                   which stages after the last shard are done, and of which shards
     DIR/replaced/                    shards that `verify --repair` makes again, until they are compared
     DIR/lock                         held while a run writes
 
@@ -30,7 +33,7 @@ from typing import Any, TextIO
 
 from pyarrow import fs as pafs
 
-from mill.config import Pipeline
+from mill.config import AFTERWARDS, Pipeline
 from shards import storage
 from shards.schema import SCHEMA_VERSION
 from versemill import CONVENTION_VERSION, __version__
@@ -253,7 +256,7 @@ def establish(dataset: Dataset, wanted: dict[str, Any]) -> None:
 
 def comparable(info: Mapping[str, Any]) -> dict[str, Any]:
     """What decides a dataset's rows, from its dataset.json: what must be equal for two runs to write into one folder."""
-    config = {k: v for k, v in info["config"].items() if k not in ("run", "validate")}
+    config = {k: v for k, v in info["config"].items() if k not in AFTERWARDS}
     entries = {
         name: {k: v for k, v in entry.items() if not (entry["source"] == "files" and k == "path")}
         for name, entry in config["sources"].items()

@@ -244,6 +244,11 @@ class _Run:
             self._reseal(task.shard, str(cause))
         elif isinstance(cause, OSError):
             raise VersemillError(f"can't write to '{self.dataset.uri}': {cause}; mend it, then run the same command") from cause
+        elif "No module named" in str(cause):
+            why = next(line for line in str(cause).splitlines() if "No module named" in line).strip()
+            raise ConfigError(
+                f"a worker can't import this run's code ({why}); install it on every node, or send it: --set run.ship=true"
+            ) from cause
         else:
             raise cause
 

@@ -131,7 +131,7 @@ class Staging:
             facts: `sha256`, `bytes` and `rows` of the file. made_with: the fingerprint.
         """
         records = self.records(shard)
-        kept = ("source", "status", "wall", "seconds")
+        kept = ("source", "status", "bytes", "wall", "seconds")
         timings = {str(i): {k: record[k] for k in kept if k in record} for i, record in records.items()}
         self.dataset.write(self.dataset.timings_file(shard), {"shard": shard, "assets": timings})
         self.dataset.write(self.dataset.ledger_file(shard), _entry(self.dataset, shard, facts, records, made_with))

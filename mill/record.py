@@ -84,7 +84,7 @@ def exposition(dataset: Dataset, run: dict[str, Any] | None) -> str:
         ("dataset_assets", "gauge", "Assets that the dataset has when it is complete.", [({}, dataset.assets)]),
         ("dataset_shards", "gauge", "Shards that the dataset has when it is complete.", [({}, dataset.shards)]),
     ]
-    metrics += _of_run(run) if run else []
+    metrics += _of_run(run) if run and "fates" in run else []
     lines = []
     for name, kind, text, samples in metrics:
         lines += [f"# HELP versemill_{name} {text}", f"# TYPE versemill_{name} {kind}"]

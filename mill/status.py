@@ -10,6 +10,7 @@ from rich.text import Text
 from mill import census
 from mill.dataset import Dataset, is_running
 from mill.progress import counts, duration
+from mill.record import exposition
 from mill.stages import STAGES
 
 
@@ -105,12 +106,17 @@ def _failure(dataset: Dataset, failure: dict[str, Any]) -> dict[str, Any]:
     return {**failure, "seed": dataset.info["seed"], "command": f"versemill debug {dataset.uri} {failure['index']}"}
 
 
+def prometheus(directory: str | Path, facts: dict[str, Any]) -> str:
+    """The latest run of `status`'s facts in Prometheus' text format."""
+    return exposition(Dataset.open(directory), facts["run"])
+
+
 def _latest(runs: list[dict[str, Any]], left: int, running: bool) -> dict[str, Any] | None:
     if not runs:
         return None
     latest = dict(runs[-1])
     latest["rate"] = round(latest["made"] / latest["wall"], 4) if latest["wall"] else 0.0
-    latest["eta"] = round(left / latest["rate"]) if running and latest["rate"] else None
+    latest["eta"] = round(latest.get("left", left) / latest["rate"]) if running and latest["rate"] else None
     if latest["state"] == "running" and not running:
         latest["state"] = "killed"
     return latest

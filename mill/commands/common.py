@@ -25,6 +25,10 @@ RunOverrides = Annotated[
 ]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or head:6379.")]
 
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Every asset, every retry, and what Ray and the workers have to say.")
+]
+
 
 def print_json(value: Any) -> None:
     """Writes JSON for machines: sorted keys, nothing else on standard output."""

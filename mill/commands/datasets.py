@@ -1,5 +1,6 @@
 """Commands on datasets: list, run, status, verify, retry, regenerate, extend, debug, diff, export, report."""
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,10 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from mill.commands.common import Address, AsJson, Dataset, Overrides, RunOverrides, err, holding_shards, out, print_json
+from mill.commands.common import (
+    Address,
+    AsJson,
+    Dataset,
+    Overrides,
+    RunOverrides,
+    Verbose,
+    err,
+    holding_shards,
+    out,
+    print_json,
+)
 from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
+    from mill.config import Pipeline
     from mill.driver import Summary
 
 
@@ -42,7 +55,10 @@ def run(
     overrides: Overrides = None,
     address: Address = None,
     file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml.")] = None,
-    only: Annotated[list[int] | None, typer.Option(metavar="INDEX", help="Make these assets alone and seal nothing.")] = None,
+    only: Annotated[
+        list[int] | None, typer.Option(metavar="INDEX", help="Make these assets alone, seal nothing, and print them as JSON.")
+    ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Mill a dataset: generate, curate, render, sample and seal shards. The same command goes on where it was.
 
@@ -54,13 +70,23 @@ def run(
 
     versemill run mixed --out out/big --assets 10000 --seed 7 --set run.workers=32 --set render.device=cuda
     """
-    from mill import config, driver
+    from mill import after, config, driver
+    from mill import dataset as stored
 
     loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
-    _finish(driver.run(loaded, _place(directory), address=address, only=only))
+    after.check(loaded, stored.Dataset.at(_place(directory)))
+    summary = driver.run(loaded, _place(directory), address=address, only=only, verbose=verbose)
+    if only:
+        print_json(summary.outcomes)
+        raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
+    _finish(summary, loaded)
 
 
-def status(directory: Dataset, as_json: AsJson = False) -> None:
+def status(
+    directory: Dataset,
+    as_json: AsJson = False,
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="Prometheus' text format, as in DIR/metrics.prom.")] = False,
+) -> None:
     """Counts, rates, rejections by reason, failures, core-seconds by stage; while a run goes on and after.
 
     Example: versemill status out/quickstart --json
@@ -68,6 +94,9 @@ def status(directory: Dataset, as_json: AsJson = False) -> None:
     from mill import status as view
 
     facts = view.status(_place(directory))
+    if prometheus:
+        sys.stdout.write(view.prometheus(_place(directory), facts))
+        return
     if as_json:
         print_json(facts)
     else:
@@ -110,14 +139,14 @@ def verify(
     raise typer.Exit(1 if problems or any(each.verdict == "differs" for each in remade) else 0)
 
 
-def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None) -> None:
+def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None, verbose: Verbose = False) -> None:
     """Make the failed assets again, and only them.
 
     Example: versemill retry out/quickstart --set run.memory_mb=16000
     """
     from mill import maintenance
 
-    _finish(maintenance.retry(_place(directory), overrides or [], address=address))
+    _finish(maintenance.retry(_place(directory), overrides or [], address=address, verbose=verbose))
 
 
 def regenerate(
@@ -125,6 +154,7 @@ def regenerate(
     shards: Annotated[str, typer.Option(metavar="3,7-9", help="Which shards.", show_default=False)],
     overrides: RunOverrides = None,
     address: Address = None,
+    verbose: Verbose = False,
 ) -> None:
     """Make whole shards again from config and seed; on the same machine their bytes are the same.
 
@@ -132,7 +162,7 @@ def regenerate(
     """
     from mill import maintenance
 
-    _finish(maintenance.regenerate(_place(directory), _numbers(shards), overrides or [], address=address))
+    _finish(maintenance.regenerate(_place(directory), _numbers(shards), overrides or [], address=address, verbose=verbose))
 
 
 def extend(
@@ -140,6 +170,7 @@ def extend(
     assets: Annotated[int, typer.Option(help="Assets in all, not how many more.", show_default=False)],
     overrides: RunOverrides = None,
     address: Address = None,
+    verbose: Verbose = False,
 ) -> None:
     """Make more of the same dataset; the rows that are there stay.
 
@@ -147,7 +178,7 @@ def extend(
     """
     from mill import maintenance
 
-    _finish(maintenance.extend(_place(directory), assets, overrides or [], address=address))
+    _finish(maintenance.extend(_place(directory), assets, overrides or [], address=address, verbose=verbose))
 
 
 def debug(
@@ -269,10 +300,11 @@ def report(directory: Dataset) -> None:
     out.print(f"wrote {page.write(_place(directory))}")
 
 
-def _finish(summary: "Summary") -> None:
-    """Says what was done. Exit code 4 tells a script that some assets failed; rejections are answers, not failures."""
-    for outcome in summary.outcomes:
-        print_json(outcome)
+def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
+    """Says what was done, and does what `run.then` says. Rejections are answers, not failures.
+
+    Exit code 1: validation says no; 4: some assets failed.
+    """
     if summary.made:
         stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in summary.core_seconds.items())
         out.print(f"made {summary.made} assets in {summary.wall:.0f} s; {summary.busy:.0%} of {summary.cores} cores busy")
@@ -281,7 +313,23 @@ def _finish(summary: "Summary") -> None:
     out.print(f"{summary.uri}: {counts}; {summary.sealed} of {summary.shards} shards sealed", soft_wrap=True)
     if summary.failed:
         err.print(f"see `versemill status {summary.uri}`, then `versemill retry {summary.uri}`", soft_wrap=True)
-    raise typer.Exit(4 if summary.failed else 0)
+    answers = _afterwards(summary, pipeline) if summary.complete else []
+    for well, sentence in answers:
+        out.print(sentence, style=None if well else "red", markup=False, soft_wrap=True)
+    raise typer.Exit(1 if not all(well for well, _ in answers) else 4 if summary.failed else 0)
+
+
+def _afterwards(summary: "Summary", pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
+    from mill import after, maintenance
+    from mill.dataset import Dataset as Stored
+    from mill.progress import steps
+
+    dataset = Stored.open(summary.uri)
+    wanted = pipeline or maintenance.pipeline_of(dataset)
+    if not wanted.run.then:
+        return []
+    with steps(", ".join(wanted.run.then)) as progress:
+        return after.finish(wanted, dataset, progress)
 
 
 def _numbers(text: str) -> list[int]:
