@@ -60,12 +60,16 @@ def dedup(
         workers: processes. progress: told (shards done, shards).
 
     Raises:
-        ConfigError: there is no dataset, or it is not finished, or the radius is negative.
+        ConfigError: there is no dataset, it is not finished or was merged from several configs, or the radius is negative.
         ShardError: a shard can't be read.
     """
     if not 0 <= radius < np.inf:
         raise ConfigError(f"the radius must be 0 or more, got {radius:g}")
     dataset = Dataset.open(directory)
+    if dataset.merged:  # the table names rows by index alone
+        raise ConfigError(
+            f"'{directory}' was merged from several configs, where one index may name several rows; dedup its parts"
+        )
     sealed = dataset.sealed()
     if len(sealed) < dataset.shards:
         raise ConfigError(

@@ -10,6 +10,7 @@ from test_run import entries, hashes, leftovers, run
 
 from mill import maintenance
 from mill.dataset import Dataset, differences, locked
+from mill.dedup import dedup
 from mill.merge import merge
 from mill.report import write as report
 from mill.status import status
@@ -267,6 +268,7 @@ def test_assets_are_not_made_in_a_union(parts, tmp_path):
         lambda: maintenance.extend(out, 99),
         lambda: maintenance.repair(out),
         lambda: maintenance.debug(out, 0, maker=millstones.make),
+        lambda: dedup(out),
     ):
         with pytest.raises(ConfigError, match="merged from several configs"):
             refused()
