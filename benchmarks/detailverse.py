@@ -1,124 +1,282 @@
-"""DetailVerse: cost per asset, validity, detail and variety, beside the paper's table of sharp edges and Zeroverse."""
+"""DetailVerse: cost per asset, validity, detail and variety, beside the paper's table of sharp edges and Zeroverse.
 
+`python -m benchmarks.detailverse --count 2000 --detail fast --workers 2 --rows rows.jsonl` checks many indices in a process
+pool. It may be stopped and started again: what is in the file is not made twice. `--meshes DIR` sets the detail of
+somebody's meshes beside it.
+"""
+
+import argparse
+import hashlib
+import json
+import multiprocessing
 import resource
+import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table as RichTable
+from scipy.stats import chi2_contingency, chisquare
 
+import curation
 import detailverse
 import zeroverse
 from benchmarks.common import Benchmark, Table, measure
+from curation import duplicates
+from curation.features import features as scoring_features
 from versemill import detail
-from versemill.asset import Asset
 from versemill.errors import AssetError
-from versemill.mesh import components, face_areas, sharp_edges, topology, volume
+from versemill.mesh import components, sharp_edges, topology, volume
 
 PAPER_MEDIAN, PAPER_MEAN = 14_521, 45_773
 """Sharp edges per asset of Hi3DGen's DetailVerse (2503.22236, Table 1)."""
 
+EXPECTED_SPECS = 4000
+"""Specifications of another seed, from which the operators' expected shares are counted."""
 
-DUPLICATE = 0.05
-"""Two assets of one family are near-duplicates when their features lie nearer than this, in standard deviations."""
-
-
-def features(asset: Asset, found: detail.Detail) -> list[float]:
-    """What an asset looks like in eleven numbers: extents, fullness, the detail measure, spread of its area."""
-    low, high = asset.vertices.min(0), asset.vertices.max(0)
-    sides = (high - low).astype(np.float64)
-    areas = face_areas(asset.vertices, asset.faces)
-    centres = asset.vertices[asset.faces].mean(1)
-    spread = np.sqrt(np.average((centres - np.average(centres, 0, areas)) ** 2, 0, areas))
-    return [
-        *sides,
-        *spread,
-        volume(asset.vertices, asset.faces) / float(np.prod(sides)),
-        float(np.log(areas.sum())),
-        found.crease_length,
-        found.curvature_energy,
-        found.normal_entropy,
-    ]
+Row = dict[str, Any]
 
 
-def neighbours(rows: NDArray[np.float64], names: list[str]) -> tuple[dict[str, Counter[str]], float]:
-    """The family of each asset's nearest neighbour, by family, and the share that has a near-duplicate."""
-    scaled = (rows - rows.mean(0)) / np.maximum(rows.std(0), 1e-9)
-    distance = np.linalg.norm(scaled[:, None] - scaled[None], axis=2) / np.sqrt(rows.shape[1])
-    np.fill_diagonal(distance, np.inf)
-    confusion: dict[str, Counter[str]] = {name: Counter() for name in sorted(set(names))}
-    for k, name in enumerate(names):
-        confusion[name][names[int(distance[k].argmin())]] += 1
-    return confusion, float((distance.min(1) < DUPLICATE).mean())
+def row(level: str, seed: int, index: int, measured: bool) -> Row:
+    """Makes one asset and says all that is counted about it; `measured` adds the detail measure, the slowest part."""
+    config = detailverse.DetailverseConfig.model_validate({"detail": level})
+    spec = detailverse.sample_spec(config, seed, index)
+    found: Row = {"index": index, "category": spec.category, "operators": sorted(_operators(spec))}
+    found["kind"] = str(spec.proportions.get("kind", spec.proportions.get("shape")))
+    try:
+        with measure() as span:
+            asset = detailverse.generate(config, seed, index)
+    except AssetError as error:
+        return {**found, "raised": f"{error.reason}: {error}"}
+    found |= {
+        "seconds": span.cpu,
+        "built": asset.provenance["faces_before_simplification"],
+        "faces": len(asset.faces),
+        "edges": len(sharp_edges(asset.vertices, asset.faces)),
+        "watertight": bool(topology(asset.faces).watertight),
+        "volume": float(volume(asset.vertices, asset.faces)),
+        "objects": int(components(asset.faces).max()) + 1,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "hash": asset.content_hash,
+        "features": {k: float(v) for k, v in scoring_features(asset).items()},
+        "shape": duplicates.descriptor(asset.vertices, asset.faces).round(6).tolist(),
+    }
+    if measured:
+        found["crease"] = detail.measure(asset.vertices, asset.faces).crease_length
+    return found
 
 
-def run(quick: bool) -> Benchmark:
-    """Generates consecutive assets at both levels of detail and counts what is wrong with them."""
-    figures: dict[str, float] = {}
-    cost = Table("core-seconds per asset, painted", ["detail", "assets", "median", "p99", "faces (median)", "peak memory GB"])
+def _operators(spec: detailverse.Specification) -> set[str]:
+    return {o.name for part in spec.parts.values() for o in part.operators}
+
+
+def collect(level: str, count: int, workers: int, path: Path | None, measured: bool, seed: int = 0) -> list[Row]:
+    """Rows of indices 0..count-1, from the file at `path` where they are there, else made and appended to it.
+
+    Rows of another version of the code are not counted.
+    """
+    mark = {"level": level, "seed": seed, "measured": measured, "code": code_digest()}
+    known: dict[int, Row] = {}
+    if path is not None and path.exists():
+        lines = (json.loads(line) for line in path.read_text().splitlines() if line.endswith("}"))
+        known = {r["index"]: r for r in lines if all(r.get(k) == v for k, v in mark.items()) and r["index"] < count}
+    missing = [k for k in range(count) if k not in known]
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty() and path is None) as progress:
+        for made in progress.track(_made(level, seed, missing, measured, workers), len(missing), description=f"{level} assets"):
+            known[made["index"]] = made
+            if path is not None:
+                with path.open("a") as file:
+                    file.write(json.dumps(mark | made) + "\n")
+    return [known[k] for k in sorted(known)]
+
+
+def _made(level: str, seed: int, indices: Iterable[int], measured: bool, workers: int) -> Iterator[Row]:
+    if workers < 2:
+        yield from (row(level, seed, k, measured) for k in indices)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), max_tasks_per_child=200) as pool:
+        for done in as_completed([pool.submit(row, level, seed, k, measured) for k in indices]):
+            yield done.result()
+
+
+def code_digest() -> str:
+    """Names the version of the generator: a hash of its sources."""
+    root = Path(detailverse.__file__).parent
+    return hashlib.sha256(b"".join(p.read_bytes() for p in sorted(root.rglob("*.py")))).hexdigest()[:12]
+
+
+def cost_and_validity(rows_by_level: dict[str, list[Row]], figures: dict[str, float]) -> list[Table]:
+    """What assets cost, how large they are, and what is wrong with them."""
+    cost = Table(
+        "core-seconds per asset, painted at 512 pixels",
+        ["detail", "assets", "median", "p99", "faces built (median)", "faces kept (median)", "peak memory GB"],
+    )
     valid = Table("validity of consecutive indices", ["detail", "raised", "not watertight", "volume <= 0", "several objects"])
     sharp = Table("sharp edges over 30 degrees per asset", ["set", "median", "mean", "ratio of medians"])
-    seen: list[list[float]] = []
-    creases: list[float] = []
-    names: list[str] = []
-    for level, count in (("fast", 20 if quick else 200), ("default", 15 if quick else 60)):
-        config = detailverse.DetailverseConfig.model_validate({"detail": level})
-        seconds, faces, edges, bad = [], [], [], Counter[str]()
-        for index in range(count):
-            with measure() as span:
-                try:
-                    asset = detailverse.generate(config, 0, index)
-                except AssetError:
-                    bad["raised"] += 1
-                    continue
-            seconds.append(span.cpu)
-            faces.append(len(asset.faces))
-            edges.append(len(sharp_edges(asset.vertices, asset.faces)))
-            bad["open"] += not topology(asset.faces).watertight
-            bad["inside out"] += volume(asset.vertices, asset.faces) <= 0
-            bad["several"] += int(components(asset.faces).max()) > 0
-            if level == "default":
-                found = detail.measure(asset.vertices, asset.faces)
-                creases.append(found.crease_length)
-                seen.append(features(asset, found))
-                names.append(asset.provenance["specification"]["category"])
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        median, tail = float(np.median(seconds)), float(np.percentile(seconds, 99))
-        cost.rows.append([level, count, median, tail, int(np.median(faces)), memory])
-        valid.rows.append([level, bad["raised"], bad["open"], bad["inside out"], bad["several"]])
-        sharp.rows.append(
-            [f"this, {level}", int(np.median(edges)), int(np.mean(edges)), float(np.median(edges)) / PAPER_MEDIAN]
-        )
+    for level, rows in rows_by_level.items():
+        good = [r for r in rows if "raised" not in r]
+        column = {
+            k: np.array([r[k] for r in good]) for k in ("seconds", "built", "faces", "edges", "memory", "objects", "volume")
+        }
+        median, tail = float(np.median(column["seconds"])), float(np.percentile(column["seconds"], 99))
+        built, kept, edges = (float(np.median(column[k])) for k in ("built", "faces", "edges"))
+        cost.rows.append([level, len(rows), median, tail, int(built), int(kept), float(column["memory"].max())])
+        bad = [
+            len(rows) - len(good),
+            sum(not r["watertight"] for r in good),
+            int((column["volume"] <= 0).sum()),
+            int((column["objects"] > 1).sum()),
+        ]
+        valid.rows.append([level, *bad])
+        sharp.rows.append([f"this, {level}", int(edges), int(column["edges"].mean()), edges / PAPER_MEDIAN])
         figures |= {
             f"{level}_median_core_s": median,
             f"{level}_p99_core_s": tail,
-            f"{level}_invalid": float(bad["raised"] + bad["open"] + bad["inside out"]),
-            f"{level}_several_objects": float(bad["several"]),
-            f"{level}_sharp_edges_median": float(np.median(edges)),
+            f"{level}_faces_built_median": built,
+            f"{level}_invalid": float(sum(bad[:3])),
+            f"{level}_several_objects": float(bad[3]),
+            f"{level}_sharp_edges_median": edges,
         }
     sharp.rows.append(["the paper's DetailVerse", PAPER_MEDIAN, PAPER_MEAN, 1.0])
-    plain = []
-    for index in range(5 if quick else 30):
-        other = zeroverse.generate(zeroverse.ZeroverseConfig(preset="paper", composition="solid"), 0, index)
-        plain.append(detail.measure(other.vertices, other.faces).crease_length)
-    ratio = float(np.median(creases) / np.median(plain))
-    crease = Table("crease length, median, in sizes of the object", ["set", "crease length", "ratio"])
-    crease.rows = [["this, default", float(np.median(creases)), ratio], ["Zeroverse, solid", float(np.median(plain)), 1.0]]
-    confusion, duplicates = neighbours(np.array(seen), names)
+    return [cost, valid, sharp]
+
+
+def shares(rows: list[Row], seed: int, figures: dict[str, float]) -> Table:
+    """Whether families and operators come as often as configured: chi-square against equal shares and another seed's draws."""
+    categories = Counter(r["category"] for r in rows)
+    p_family = float(chisquare([categories[name] for name in detailverse.families()]).pvalue)
+    config = detailverse.DetailverseConfig()
+    other = Counter(o for k in range(EXPECTED_SPECS) for o in _operators(detailverse.sample_spec(config, seed + 1, k)))
+    used = Counter(o for r in rows for o in r["operators"])
+    names = list(detailverse.operators())
+    p_operator = float(chi2_contingency([[used[n] + 1 for n in names], [other[n] + 1 for n in names]]).pvalue)
+    table = Table(f"shares of {len(rows)} assets", ["what", "expected", "seen", "fewest", "most", "chi-square p"])
+    for label, expected, seen, p in (
+        ("families", len(detailverse.families()), categories, p_family),
+        ("operators", len(names), used, p_operator),
+    ):
+        low, high = min(seen, key=seen.__getitem__), max(seen, key=seen.__getitem__)
+        table.rows.append([label, expected, len(seen), f"{low} {seen[low]}", f"{high} {seen[high]}", p])
+    figures |= {"family_shares_p": p_family, "operator_shares_p": p_operator, "operators_seen": float(len(used))}
+    return table
+
+
+def neighbours(rows: list[Row], figures: dict[str, float]) -> Table:
+    """The family of each asset's nearest neighbour in the scoring features; near-duplicates by curation's descriptor."""
+    names = [r["category"] for r in rows]
+    keys = sorted(rows[0]["features"])
+    values = np.array([[r["features"][k] for k in keys] for r in rows], np.float64)
+    # Ranks in place of values: counts and areas span decades, and one outlier shall not decide a scale.
+    scaled = values.argsort(0).argsort(0) / len(rows)
+    scaled = scaled[:, values.std(0) > 0]
+    nearest = np.empty(len(rows), np.int64)
+    for k in range(len(rows)):
+        away = np.abs(scaled - scaled[k]).sum(1)
+        away[k] = np.inf
+        nearest[k] = away.argmin()
+    confusion: dict[str, Counter[str]] = {name: Counter() for name in sorted(set(names))}
+    for name, other in zip(names, nearest, strict=True):
+        confusion[name][names[int(other)]] += 1
     right = sum(taken[name] for name, taken in confusion.items()) / len(names)
     chance = sum((names.count(name) / len(names)) ** 2 for name in confusion)
+    repeats = duplicates.find_duplicates(
+        np.array([r["index"] for r in rows], np.uint64),
+        np.array([r["hash"] for r in rows]),
+        np.array([r["shape"] for r in rows], np.float32),
+    )
+    share = len(repeats.index) / len(rows)
     told = Table(
-        f"family of the nearest neighbour: {right:.0%} right, {chance:.0%} by chance; near-duplicates {duplicates:.1%}",
+        f"family of the nearest neighbour among {len(rows)}: {right:.0%} right, {chance:.0%} by chance; "
+        f"near-duplicates {len(repeats.index)} ({share:.2%})",
         ["family", "assets", "right", "taken for"],
     )
     for name, taken in confusion.items():
         others = ", ".join(f"{other} {times}" for other, times in taken.most_common() if other != name)
         told.rows.append([name, names.count(name), taken[name], others])
-    figures |= {
-        "crease_length_median": float(np.median(creases)),
-        "crease_length_over_zeroverse_solid": ratio,
-        "nearest_neighbour_right": right,
-        "nearest_neighbour_chance": chance,
-        "near_duplicates": duplicates,
-    }
+    figures |= {"nearest_neighbour_right": right, "nearest_neighbour_chance": chance, "near_duplicates": share}
+    return told
+
+
+def creases(rows: list[Row], plain: int, meshes: Path | None, figures: dict[str, float]) -> list[Table]:
+    """Crease length by family, beside Zeroverse's solids and somebody's meshes."""
+    other = []
+    for index in range(plain):
+        asset = zeroverse.generate(zeroverse.ZeroverseConfig(preset="paper", composition="solid"), 0, index)
+        other.append(detail.measure(asset.vertices, asset.faces).crease_length)
+    base, lengths = float(np.median(other)), np.array([r["crease"] for r in rows])
+    median = float(np.median(lengths))
+    table = Table("crease length, median, in sizes of the object", ["set", "assets", "crease length", "over Zeroverse"])
+    table.rows = [["this", len(rows), median, median / base], ["Zeroverse, solid", plain, base, 1.0]]
+    edges = np.array([r["edges"] for r in rows])
+    agree = float(np.corrcoef(edges.argsort().argsort(), lengths.argsort().argsort())[0, 1])
+    table.title += f"; rank correlation with raw sharp edges {agree:.2f}"
+    for name in sorted({r["category"] for r in rows}):
+        of = [r["crease"] for r in rows if r["category"] == name]
+        table.rows.append([f"  {name}", len(of), float(np.median(of)), float(np.median(of)) / base])
+    figures |= {"crease_length_median": median, "crease_length_over_zeroverse_solid": median / base}
+    if meshes is None:
+        return [table]
+    theirs = Table(f"detail of the meshes in {meshes.name}", ["mesh", "crease length", "this median over it", "sharp edges"])
+    for path in sorted(p for p in meshes.rglob("*") if p.suffix.lower() in {".obj", ".ply", ".stl", ".off", ".glb", ".gltf"}):
+        asset = curation.load(path)
+        found = detail.measure(asset.vertices, asset.faces)
+        ratio = median / max(found.crease_length, 1e-9)
+        theirs.rows.append([path.relative_to(meshes).as_posix(), found.crease_length, ratio, found.sharp_edges])
+    figures["meshes_most_crease"] = max((float(r[1]) for r in theirs.rows), default=0.0)
+    return [table, theirs]
+
+
+def report(rows_by_level: dict[str, list[Row]], plain: int, meshes: Path | None = None) -> Benchmark:
+    """All tables of the rows at hand."""
+    figures: dict[str, float] = {}
+    tables = cost_and_validity(rows_by_level, figures)
+    every = max(rows_by_level.values(), key=len)
+    tables.append(shares(every, 0, figures))
+    good = [r for r in every if "raised" not in r]
+    tables.append(neighbours(good, figures))
+    measured = [r for rows in rows_by_level.values() for r in rows if "crease" in r]
+    if measured:
+        tables += creases(measured, plain, meshes, figures)
     peer = "Hi3DGen's DetailVerse, 2503.22236 Table 1 (its meshes are not public)"
-    return Benchmark([cost, valid, sharp, crease, told], figures, peer)
+    return Benchmark(tables, figures, peer)
+
+
+def run(quick: bool) -> Benchmark:
+    """Generates consecutive assets at both levels of detail and counts what is wrong with them."""
+    rows = {
+        "fast": collect("fast", 30 if quick else 200, 1, None, False),
+        "default": collect("default", 15 if quick else 60, 1, None, True),
+    }
+    return report(rows, 5 if quick else 30)
+
+
+def main() -> int:
+    """The long run: any number of indices of one level, restartable."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.detailverse", description=__doc__)
+    parser.add_argument("--count", type=int, default=2000, help="consecutive indices from 0 (default 2000)")
+    parser.add_argument("--detail", choices=("fast", "default"), default="fast", help="level of detail (default fast)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--rows", type=Path, required=True, help="file of JSON lines that rows are appended to and read from")
+    parser.add_argument("--measure", action="store_true", help="also take the detail measure of every asset")
+    parser.add_argument("--meshes", type=Path, help="folder of meshes to set beside it (with --measure)")
+    args = parser.parse_args()
+    if args.meshes and not args.measure:
+        parser.error("--meshes needs --measure")
+    rows = collect(args.detail, args.count, args.workers, args.rows, args.measure)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    for table in report({args.detail: rows}, 30, args.meshes).tables:
+        shown = RichTable(*table.columns, title=table.title, title_justify="left")
+        for cells in table.rows:
+            shown.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells))
+        console.print(shown)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

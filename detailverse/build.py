@@ -58,6 +58,7 @@ def build(
     )
     solids = spec.family().build(shop)
     body, names = join(solids)
+    built = body.num_tri()
     body = reduce(body, face_budget or FACE_BUDGET[detail])
     vertices, faces, parts = arrays(body, list(names.values()))
 
@@ -78,7 +79,7 @@ def build(
         source="detailverse",
         caption=words.caption(spec),
         tags=words.tags(spec),
-        provenance={"specification": spec.model_dump(mode="json"), "detail": detail},
+        provenance={"specification": spec.model_dump(mode="json"), "detail": detail, "faces_before_simplification": built},
     ).normalized()
     object.__setattr__(asset, "uvs", box_uvs(asset.vertices, asset.faces))
     return asset

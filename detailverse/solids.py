@@ -8,7 +8,8 @@ import numpy as np
 from manifold3d import Manifold as Manifold
 from numpy.typing import ArrayLike, NDArray
 
-from detailverse.surfaces import PLAIN, Finish, Ornament, Spine, grid, slab
+from detailverse.spines import Spine
+from detailverse.surfaces import PLAIN, Finish, Ornament, grid, slab
 from versemill import seeds
 from versemill.errors import AssetError
 

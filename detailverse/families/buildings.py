@@ -10,9 +10,9 @@ from pydantic import Field
 from detailverse.palette import ROOF
 from detailverse.registry import Family, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, section, subtract, union
-from detailverse.surfaces import Contour, Spine, circle, lathe, polygon, rectangle
+from detailverse.spines import Contour, Spine, circle, lathe, polygon, rectangle
 
-MASONRY = ("bricks", "planks", "panels", "cracks", "bricks")
+MASONRY = ("bricks", "cracks", "panels", "planks")
 
 
 @family("building")
@@ -23,7 +23,7 @@ class Building(Family):
     styles: ClassVar[tuple[str, ...]] = ("classical", "rustic", "ornate", "industrial")
     slots: ClassVar[dict[str, Slot]] = {
         "walls": Slot(MASONRY, "masonry"),
-        "cornices": Slot(("dentils", "beads", "egg_and_dart", "greek_key", "rope"), "stone", ornament=0.8),
+        "cornices": Slot(("dentils", "beads", "egg_and_dart", "greek_key", "rope"), "stone"),
         "roof": Slot(ROOF, "roof"),
         "openings": Slot((), "wood"),
     }
@@ -33,9 +33,9 @@ class Building(Family):
     )
     storeys: int = Field(default=3, ge=2, le=5, description="number of storeys")
     sides: Literal[4, 6, 8, 32] = Field(default=8, description="sides of the ground plan; 32 is round")
-    slender: float = Field(default=0.4, ge=0.32, le=0.55, description="half width over half height")
+    slender: float = Field(default=0.48, ge=0.4, le=0.6, description="half width over half height")
     taper: float = Field(default=0.88, ge=0.78, le=0.97, description="width of a storey over the one below")
-    windows: int = Field(default=1, ge=1, le=3, description="windows per side and storey")
+    windows: int = Field(default=2, ge=1, le=3, description="windows per side and storey")
     roof: float = Field(default=0.5, ge=0.35, le=0.8, description="height of the roof")
 
     def noun(self) -> str:

@@ -1,4 +1,4 @@
-"""Columns, balusters, candlesticks, obelisks: turned and tapering shafts between a base and a capital."""
+"""Columns, balusters, candlesticks, obelisks, portals, balustrades: turned and tapering shafts, alone and in rows."""
 # ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
@@ -8,8 +8,8 @@ from pydantic import Field
 
 from detailverse.palette import BORDERS, STRIP, WALL
 from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, move, strut
-from detailverse.surfaces import Contour, circle, lathe, lobed, polygon, tube
+from detailverse.solids import Manifold, Shop, Solid, box, move, prism, strut, subtract
+from detailverse.spines import Contour, circle, lathe, lobed, polygon, rectangle, tube
 
 SHAFT = (
     *BORDERS,
@@ -35,7 +35,7 @@ def torus_rows(z: float, radius: float, tube_radius: float) -> list[tuple[float,
 
 @family("column")
 class Column(Family):
-    """A free-standing shaft."""
+    """A free-standing shaft, or several under one beam."""
 
     title: ClassVar[str] = "columns and balusters"
     styles: ClassVar[tuple[str, ...]] = ("classical", "ornate", "rustic", "alien", "organic")
@@ -44,36 +44,97 @@ class Column(Family):
         "capital": Slot(("egg_and_dart", "dentils", "scales", "ribs", "fluting", "beads"), "stone"),
         "base": Slot(STRIP, "stone"),
         "pedestal": Slot(WALL, "stone"),
+        "frieze": Slot((*BORDERS, "arcade", "panels", "glyphs", "studs", "scales"), "stone"),
     }
 
-    kind: Literal["column", "baluster", "obelisk", "candlestick"] = Field(default="column", description="what it is")
+    kind: Literal["column", "baluster", "obelisk", "candlestick", "portal", "balustrade"] = Field(
+        default="column", description="what it is"
+    )
     order: Literal["doric", "ionic", "corinthian"] = Field(default="doric", description="form of the capital")
     section: Literal["round", "octagonal", "square"] = Field(default="round", description="cross-section of the shaft")
-    radius: float = Field(default=0.24, ge=0.2, le=0.32, description="radius of the shaft at its foot")
+    radius: float = Field(default=0.3, ge=0.25, le=0.36, description="radius of the shaft at its foot")
     taper: float = Field(default=0.85, ge=0.7, le=1.0, description="radius at the top over radius at the foot")
     swell: float = Field(default=0.3, ge=0.0, le=1.0, description="entasis of a column, belly of a baluster")
     twist: float = Field(default=0.0, ge=-0.8, le=0.8, description="turns of a column's shaft; under 0.3 it is straight")
+    count: int = Field(default=5, ge=4, le=7, description="balusters of a balustrade")
     pedestal: float = Field(default=0.2, ge=0.1, le=0.45, description="height of the pedestal")
 
     def noun(self) -> str:
+        if self.kind == "balustrade":
+            return f"balustrade of {self.count} balusters"
+        if self.kind == "portal":
+            return f"portal of two {self.order} columns under a pediment"
         name = f"{self.order} column" if self.kind == "column" else self.kind
         twisted = "twisted " if self._twisted() else ""
         section = "" if self.section == "round" else f"{self.section} "
         return f"{twisted}{section}{name} on a pedestal"
 
     def _twisted(self) -> bool:
-        return self.kind == "column" and abs(self.twist) >= 0.3
+        return self.kind in ("column", "portal") and abs(self.twist) >= 0.3
 
     def parts(self) -> tuple[str, ...]:
-        return ("shaft", "base", "pedestal") if self.kind == "obelisk" else tuple(self.slots)
+        return {
+            "obelisk": ("shaft", "base", "pedestal"),
+            "portal": tuple(self.slots),
+            "balustrade": ("shaft", "base", "pedestal", "frieze"),
+        }.get(self.kind, ("shaft", "capital", "base", "pedestal"))
 
     def build(self, shop: Shop) -> list[Solid]:
+        if self.kind == "balustrade":
+            return self._balustrade(shop)
+        return self._portal(shop) if self.kind == "portal" else self._single(shop)
+
+    def _portal(self, shop: Shop) -> list[Solid]:
+        """Two columns that carry a frieze and a pediment, on a step."""
+        column = self._single(shop, copies=2)
+        solids = [Solid(s.body.translate([side * 0.85, 0, 0]), s.part) for s in column for side in (1, -1)]
+        wide, deep = 1.5, 0.55
+        solids.append(Solid(_beam(shop, wide, deep, 0.96, 1.34, "frieze"), "frieze"))
+        solids.append(Solid(_beam(shop, wide + 0.12, deep + 0.12, 1.33, 1.42), "frieze"))
+        gable = [(-wide - 0.1, 0), (wide + 0.1, 0), (0, 0.62)]
+        inner = [(-wide + 0.35, 0.1), (wide - 0.35, 0.1), (0, 0.47)]
+        tympanum = prism(gable, 2 * deep).rotate([90, 0, 0])
+        recess = prism(inner, 0.3).rotate([90, 0, 0])
+        pediment = subtract(tympanum, [recess.translate([0, side * (deep + 0.06), 0]) for side in (1, -1)])
+        solids.append(Solid(pediment.translate([0, 0, 1.41]), "capital"))
+        boss = [Manifold.sphere(0.13, 32).translate([0, side * (deep - 0.1), 1.65]) for side in (1, -1)]
+        solids += [Solid(b, "capital") for b in boss]
+        for k in range(23):
+            x = -wide + 2 * wide * k / 22
+            solids.append(Solid(box((0.07, 2 * deep + 0.2, 0.09), (x, 0, 1.3), 0.01), "capital"))
+        return [*solids, Solid(_beam(shop, wide + 0.1, deep + 0.15, -1.15, -0.98), "pedestal")]
+
+    def _balustrade(self, shop: Shop) -> list[Solid]:
+        """A row of balusters between piers, under a rail."""
+        n = self.count
+        half, deep, low, high = 0.26 * n + 0.1, 0.24, -0.62, 0.42
+        solids = [Solid(_beam(shop, half, deep, low - 0.34, low, "pedestal"), "pedestal")]
+        solids.append(Solid(_beam(shop, half, deep, high, high + 0.2, "frieze"), "frieze"))
+        solids.append(Solid(_beam(shop, half, deep + 0.06, high + 0.19, high + 0.26), "frieze"))
+        s = np.linspace(0, 1, 40)
+        shape = 0.4 + 0.65 * np.exp(-(((s - 0.3) / (0.16 + 0.1 * self.swell)) ** 2)) + 0.2 * s**3
+        shape += 0.2 * np.exp(-(((s - 0.74) / 0.04) ** 2))
+        profile = [(0, low - 0.02), *zip(0.22 * shape, low - 0.02 + s * (high - low + 0.04), strict=True), (0, high + 0.02)]
+        turned = shop.sweep(lathe(profile, (3, 38)), "shaft", copies=n)
+        for k in range(n):
+            at = [0.46 * (k - (n - 1) / 2), 0.0, 0.0]
+            solids.append(Solid(turned.translate(at), "shaft"))
+            solids += [Solid(box((0.3, 0.3, 0.08), (at[0], 0, z), 0.015), "shaft") for z in (low + 0.03, high - 0.03)]
+        for side in (1, -1):
+            pier = shop.sweep(lathe([(0, -1), (1, -1), (1, 0.72), (0, 0.72)], (1, 2), rectangle(0.27, 0.3)), "base", copies=2)
+            cap = [box((0.68, 0.74, 0.1), (0, 0, z), 0.03) for z in (-1.0, 0.74)]
+            ball = shop.sweep(lathe([(0, 0.7), (0.12, 0.78), *torus_rows(0.84, 0.08, 0.16), (0, 1.18)]))
+            post = [pier, *cap, ball]
+            solids += [Solid(b.translate([side * (half + 0.15), 0, 0]), "base") for b in post]
+        return solids
+
+    def _single(self, shop: Shop, copies: int = 1) -> list[Solid]:
         # A twist shows only where the section isn't a circle: a round twisted shaft is a rope of four strands.
         plain = lobed(4, 0.13) if self._twisted() else circle
         contour: Contour = {"octagonal": polygon(8), "square": polygon(4)}.get(self.section, plain)
         foot = self.pedestal - 1.0
         r = self.radius
-        wide = 1.75 * r
+        wide = 1.6 * r
         square = polygon(4)
         plinth = [
             (0, -1),
@@ -85,14 +146,14 @@ class Column(Family):
             (wide * 1.2, foot),
             (0, foot),
         ]
-        solids = [Solid(shop.sweep(lathe(plinth, (3, 4), square), "pedestal"), "pedestal")]
+        solids = [Solid(shop.sweep(lathe(plinth, (3, 4), square), "pedestal", copies=copies), "pedestal")]
         base = [(0, foot - 0.01), *torus_rows(foot - 0.01, r * 1.15, 0.05)]
         field = (len(base) - 1, len(base))
         base += [(r * 1.15, foot + 0.17), *torus_rows(foot + 0.17, r * 1.05, 0.03), (0, foot + 0.23)]
-        solids.append(Solid(shop.sweep(lathe(base, field), "base"), "base"))
+        solids.append(Solid(shop.sweep(lathe(base, field), "base", copies=copies), "base"))
         low = foot + 0.22
         if self.kind == "obelisk":
-            tip = [(r * 1.1, low - 0.02), (r * 1.1 * self.taper * 0.62, 0.72), (0.0, 1.0)]
+            tip = [(r * 1.45, low - 0.02), (r * 1.45 * self.taper * 0.62, 0.72), (0.0, 1.0)]
             solids.append(Solid(shop.sweep(lathe([(0, low - 0.02), *tip], (1, 2), square), "shaft"), "shaft"))
             return solids
         top = 0.68
@@ -107,7 +168,7 @@ class Column(Family):
             shape = (1 + (self.taper - 1) * s) * (1 + 0.1 * self.swell * np.sin(np.pi * s))
         profile = [(0, low), *zip(r * shape, low + s * (top - low), strict=True), (0, top)]
         twist = 2 * self.twist if self._twisted() else 0.0
-        solids.append(Solid(shop.sweep(lathe(profile, (1, 40), contour, twist), "shaft"), "shaft"))
+        solids.append(Solid(shop.sweep(lathe(profile, (1, 40), contour, twist), "shaft", copies=copies), "shaft"))
         return solids + self._capital(shop, top - 0.01, float(r * shape[-1]))
 
     def _capital(self, shop: Shop, z: float, r: float) -> list[Solid]:
@@ -156,6 +217,11 @@ class Column(Family):
                     )
                     solids.append(Solid(turned, "capital"))
         return solids
+
+
+def _beam(shop: Shop, x: float, y: float, low: float, high: float, part: str = "") -> Manifold:
+    """A block of half-sides x and y whose four sides carry the ornament of `part`."""
+    return shop.sweep(lathe([(0, low), (1, low), (1, high), (0, high)], (1, 2), rectangle(x, y)), part)
 
 
 def leaf_solid(shop: Shop) -> Manifold:

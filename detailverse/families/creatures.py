@@ -10,7 +10,7 @@ from scipy.interpolate import CubicSpline
 
 from detailverse.registry import Family, Floats, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, hull, strut, union
-from detailverse.surfaces import Contour, circle, lathe, tube
+from detailverse.spines import Contour, circle, lathe, tube
 
 HIDE = ("scales", "voronoi", "hex_grid", "reaction_diffusion", "studs", "ribs", "knurling")
 
@@ -35,7 +35,7 @@ class Creature(Family):
     slots: ClassVar[dict[str, Slot]] = {
         "body": Slot(HIDE, "living"),
         "shell": Slot(("hex_grid", "voronoi", "scales", "studs", "panels", "ribs", "reaction_diffusion"), "living"),
-        "limbs": Slot(("scales", "ribs", "beads", "studs"), "living", ornament=0.7),
+        "limbs": Slot(("scales", "ribs", "beads", "studs", "knurling", "voronoi"), "living"),
         "eyes": Slot((), "gem"),
     }
 
@@ -123,28 +123,28 @@ class Creature(Family):
     def _fish(self, shop: Shop) -> list[Solid]:
         """Long along x, its flank to the front."""
         s = np.linspace(0, 1, 60)
-        r = self.stout * (0.4 * np.sin(np.pi * np.clip(s, 0, 1) ** 0.75) ** 0.8 * (1 - 0.25 * s) + 0.06)
+        r = self.stout * (0.5 * np.sin(np.pi * np.clip(s, 0, 1) ** 0.75) ** 0.8 * (1 - 0.25 * s) + 0.06)
         r[0], r[-1] = 0.03, 0.08
         path = np.stack([-0.95 + 1.55 * s, 0.1 * self.curl * np.sin(2.5 * s), 0 * s], 1)
         body = shop.sweep(tube(path, r, contour=oval(0.5, 1.0), up=(0, 0, 1)), "body")
         solids = [Solid(body, "body")]
         tail_at = path[-1]
 
-        def fin(rays: list[tuple[np.ndarray, np.ndarray]], thick: float = 0.022) -> list[Manifold]:
+        def fin(rays: list[tuple[np.ndarray, np.ndarray]], thick: float = 0.026) -> list[Manifold]:
             bars = [strut(a, b, thick, 8, thick * 0.6) for a, b in rays]
             webs = [
-                hull(np.array([p + [0, e, 0] for p in (*r1, *r2) for e in (0.009, -0.009)]))
+                hull(np.array([p + [0, e, 0] for p in (*r1, *r2) for e in (0.008, -0.008)]))
                 for r1, r2 in itertools.pairwise(rays)
             ]
             return [*bars, *webs]
 
-        n = self.count + 4
+        n = self.count + 8
         spread = np.linspace(-1, 1, n)
-        tail = [(tail_at + [-0.06, 0, 0.04 * q], tail_at + [0.35 + 0.12 * abs(q), 0.02, 0.5 * q]) for q in spread]
+        tail = [(tail_at + [-0.06, 0, 0.04 * q], tail_at + [0.36 + 0.16 * abs(q), 0.02, 0.62 * q]) for q in spread]
         top = [
             (
                 np.array([x, 0.04, float(np.interp(x, path[:, 0], r)) * 0.9]),
-                np.array([x + 0.2, 0.04, float(np.interp(x, path[:, 0], r)) + 0.3 - 0.16 * f]),
+                np.array([x + 0.22, 0.04, float(np.interp(x, path[:, 0], r)) + 0.42 - 0.22 * f]),
             )
             for f, x in zip(np.linspace(0, 1, n), np.linspace(-0.45, 0.3, n), strict=True)
         ]
@@ -152,10 +152,10 @@ class Creature(Family):
         for rays in (tail, top, low):
             solids += [Solid(b, "limbs") for b in fin(rays)]
         for side in (1, -1):
-            root = np.array([-0.42, side * 0.17, -0.08])
+            root = np.array([-0.42, side * 0.2, -0.08])
             rays = [(root + [0.01 * k, 0, 0], root + [0.3 - 0.02 * k, side * 0.14, -0.06 - 0.05 * k]) for k in range(6)]
             solids += [Solid(b, "limbs") for b in fin(rays, 0.016)]
-            solids.append(Solid(Manifold.sphere(0.065, 28).translate([-0.72, side * 0.11 * self.stout, 0.08]), "eyes"))
+            solids.append(Solid(Manifold.sphere(0.065, 28).translate([-0.72, side * 0.13 * self.stout, 0.08]), "eyes"))
         lips = [strut((-0.96, -0.03, z), (-0.96, 0.04, z), 0.035, 12) for z in (0.025, -0.03)]
         return solids + [Solid(b, "body") for b in lips]
 
@@ -221,7 +221,7 @@ class Creature(Family):
                 - 0.45 * np.sin(np.pi * np.clip(t * 1.3, 0, 1) / 2)
                 + 0.28 * np.clip(t - 0.65, 0, 1) ** 1.2 * (1 + np.sin(1.7 * k)) * 1.6
             )
-            radius = 0.14 * (1 - t) ** 0.8 + 0.02
+            radius = 0.165 * (1 - t) ** 0.8 + 0.025
             path = np.stack([x, y, z], 1)
             solids.append(Solid(shop.sweep(tube(path, radius), "limbs", copies=n), "limbs"))
             for j in range(4, 56, 4):
@@ -247,26 +247,31 @@ class Creature(Family):
         shell = shop.sweep(lathe([(0, -0.08), (0.58, -0.08), *dome.tolist()], (3, 36), oval(0.85, 1.25)), "shell")
         seam = strut((0, -0.7, 0.25), (0, 0.75, 0.05), 0.02, 8)
         solids = [Solid(shell, "shell"), Solid(seam.translate([0, 0, 0.18]), "body")]
-        thorax = Manifold.sphere(0.36, 48).scale([1.2, 0.75, 0.75 * self.stout]).translate([0, -0.72, 0.05])
-        head = Manifold.sphere(0.22 * self.head, 40).scale([1.1, 1, 0.8]).translate([0, -1.02, 0.04])
+        bulge = np.linspace(-np.pi / 2, np.pi / 2, 24)
+        egg = lathe(np.stack([np.cos(bulge), np.sin(bulge)], 1) * 0.36, (3, 21))
+        thorax = shop.sweep(egg, "body", copies=2).scale([1.25, 0.8, 0.8 * self.stout]).translate([0, -0.72, 0.06])
+        k = 0.7 * self.head
+        head = shop.sweep(egg, "body", copies=2).scale([k, k, 0.8 * k]).translate([0, -1.04, 0.04])
         belly = Manifold.sphere(0.5, 48).scale([0.9, 1.3, 0.35]).translate([0, 0, -0.1])
-        rows = [strut((-0.36 + 0.12 * k, -0.95, 0.22), (-0.36 + 0.12 * k, -0.5, 0.26), 0.035, 8) for k in range(7)]
-        solids += [Solid(b, "body") for b in (thorax, head, belly, *rows)]
+        solids += [Solid(b, "body") for b in (thorax, head, belly)]
         for side in (1, -1):
             for y, way in ((-0.7, -0.45), (-0.1, 0.05), (0.4, 0.5)):
                 joints = np.array(
                     [
                         (side * 0.25, y, -0.08),
-                        (side * 0.75, y + way * 0.6, 0.18),
-                        (side * 1.02, y + way, -0.3),
-                        (side * 1.12, y + way * 1.15, -0.45),
+                        (side * 0.68, y + way * 0.6, 0.2),
+                        (side * 0.88, y + way, -0.3),
+                        (side * 0.96, y + way * 1.15, -0.45),
                     ]
                 )
+                widths = ((0.1, 0.075), (0.08, 0.05), (0.05, 0.03))
                 bars = [
-                    strut(a, b, r0, 12, r1)
-                    for (a, b), (r0, r1) in zip(
-                        itertools.pairwise(joints), ((0.065, 0.055), (0.055, 0.035), (0.035, 0.025)), strict=True
-                    )
+                    shop.sweep(tube(np.linspace(a, b, 5), np.linspace(*wide, 5)), "limbs", copies=18)
+                    for (a, b), wide in zip(itertools.pairwise(joints), widths, strict=True)
+                ]
+                bars += [
+                    Manifold.sphere(1.15 * w, 16).translate(p.tolist())
+                    for p, w in zip(joints, (0.1, 0.08, 0.05, 0.035), strict=True)
                 ]
                 spikes = [
                     strut(

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from detailverse.registry import Family, Floats, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, cylinder, section, strut, subtract
-from detailverse.surfaces import Contour, circle, lathe, polygon, rectangle, tube
+from detailverse.spines import Contour, circle, lathe, polygon, rectangle, tube
 
 TURNED = ("rope", "beads", "fluting", "ribs", "grooves", "knurling", "scales")
 
@@ -22,10 +22,8 @@ class Furniture(Family):
     styles: ClassVar[tuple[str, ...]] = ("classical", "ornate", "rustic")
     slots: ClassVar[dict[str, Slot]] = {
         "frame": Slot((), "wood"),
-        "legs": Slot(TURNED, "wood", ornament=0.8),
-        "rails": Slot(
-            ("panels", "greek_key", "dentils", "beads", "egg_and_dart", "arcade", "rope", "planks"), "wood", ornament=0.9
-        ),
+        "legs": Slot(TURNED, "wood"),
+        "rails": Slot(("panels", "greek_key", "dentils", "beads", "egg_and_dart", "arcade", "rope", "planks"), "wood"),
         "seat": Slot(("quilting", "basket_weave", "scales", "ribs", "studs"), "fabric"),
         "fittings": Slot((), "metal"),
     }

@@ -10,7 +10,7 @@ from pydantic import Field
 from detailverse.palette import ARMOUR
 from detailverse.registry import Family, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, cylinder, strut, subtract, union
-from detailverse.surfaces import lathe, rectangle, tube
+from detailverse.spines import lathe, rectangle, tube
 
 
 @family("hull")
@@ -110,13 +110,13 @@ class Hull(Family):
         """Greebles dropped on a body from outside, where rays meet it, facing the axis."""
         rng = shop.rng(f"greebles/{name}")
         found: list[Manifold] = []
-        count = int(150 * self.density)
+        count = int(240 * self.density)
         side = axis[0] != 0
         for _ in range(count):
             u, v = rng.uniform(-1, 1) * wide * 0.9, rng.uniform(-1, 1) * long
             sign = 1.0 if not side or rng.random() < 0.5 else -1.0
             start, end = ((sign * 3, v, u * 0.8), (0, v, u * 0.8)) if side else ((u, v, 3.0), (u, v, 0.0))
-            sizes = rng.uniform(0.03, 0.12, 3) * [1, 1.6, 0.7]
+            sizes = rng.uniform(0.045, 0.125, 3) * [1, 1.5, 0.7]
             kind = int(rng.integers(6))
             hits = body.ray_cast(start, end)
             if not hits:

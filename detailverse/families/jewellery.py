@@ -8,7 +8,7 @@ from pydantic import Field
 
 from detailverse.registry import Family, Floats, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, cylinder, facing, hull, move, section, subtract, union
-from detailverse.surfaces import Contour, circle, lathe, polygon, rectangle, tube
+from detailverse.spines import Contour, circle, lathe, polygon, rectangle, tube
 
 CORD = ("rope", "beads", "ribs", "knurling", "scales", "basket_weave", "grooves", "studs")
 
@@ -21,7 +21,7 @@ class Jewellery(Family):
     styles: ClassVar[tuple[str, ...]] = ("ornate", "classical", "alien", "industrial")
     slots: ClassVar[dict[str, Slot]] = {
         "cord": Slot(CORD, "metal"),
-        "setting": Slot(("beads", "rope", "greek_key", "dentils"), "metal", ornament=0.8),
+        "setting": Slot(("beads", "rope", "greek_key", "dentils"), "metal"),
         "stones": Slot((), "gem"),
     }
 
@@ -167,6 +167,16 @@ class Jewellery(Family):
             ]
             point = _plate(outline, 0.06).translate([0, -r + 0.03, high - 0.02])
             solids.append(Solid(point.rotate([0, 0, turn]), "setting"))
+            inner = [(x * 0.62, 0.06 + z * 0.8) for x, z in outline]
+            solids.append(Solid(_plate(inner, 0.1).translate([0, -r + 0.03, high - 0.02]).rotate([0, 0, turn]), "cord"))
+            solids += [
+                Solid(
+                    Manifold.sphere(0.036, 14).translate([0, -r - 0.01, z]).rotate([0, 0, turn + 90 * j / self.count]),
+                    "setting",
+                )
+                for j in (-1.35, -0.45, 0.45, 1.35)
+                for z in (low + 0.085, high - 0.085)
+            ]
             solids.append(
                 Solid(Manifold.sphere(0.065, 32).translate([0, -r + 0.03, high + tall]).rotate([0, 0, turn]), "stones")
             )

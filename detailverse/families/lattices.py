@@ -1,34 +1,38 @@
-"""Lattices: triply periodic minimal surfaces and Voronoi foams, cut to a ball, cube, cylinder or ring."""
+"""Lattices: triply periodic minimal surfaces, trusses and Voronoi foams, cut to a ball, cube, cylinder or egg and hooped."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.spatial import cKDTree
+from scipy.spatial import Voronoi, cKDTree
 
 from detailverse.fields import extract
 from detailverse.palette import STRIP
 from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder
-from detailverse.surfaces import lathe, polygon
+from detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, facing, move, union
+from detailverse.spines import lathe, polygon, tube
 
 
 @family("lattice")
 class Lattice(Family):
-    """A porous body, on a stand."""
+    """A porous body in a frame, on a stand."""
 
     title: ClassVar[str] = "lattices"
     styles: ClassVar[tuple[str, ...]] = ("alien", "organic", "industrial")
     slots: ClassVar[dict[str, Slot]] = {
         "lattice": Slot((), "paint"),
+        "hoops": Slot(("rope", "beads", "knurling", "studs", "ribs", "grooves", "hex_grid"), "metal"),
         "stand": Slot((*STRIP, "panels", "hex_grid", "greek_key"), "metal"),
     }
 
-    kind: Literal["gyroid", "schwarz", "diamond", "voronoi", "neovius"] = Field(default="gyroid", description="the lattice")
+    kind: Literal["gyroid", "schwarz", "diamond", "voronoi", "octet", "truss"] = Field(
+        default="gyroid", description="the lattice"
+    )
     envelope: Literal["ball", "cube", "cylinder", "egg"] = Field(default="ball", description="what it is cut to")
-    cells: float = Field(default=3.5, ge=2.5, le=4.5, description="periods across the body")
-    wall: float = Field(default=0.28, ge=0.2, le=0.4, description="thickness of walls, relative")
+    cells: float = Field(default=4.0, ge=3.2, le=5.0, description="periods across the body")
+    wall: float = Field(default=0.26, ge=0.2, le=0.34, description="thickness of walls and bars, relative")
     core: bool = Field(default=False, description="a solid core inside")
 
     def noun(self) -> str:
@@ -37,44 +41,113 @@ class Lattice(Family):
             "schwarz": "Schwarz P lattice",
             "diamond": "diamond lattice",
             "voronoi": "Voronoi foam",
-            "neovius": "Neovius lattice",
+            "octet": "octet truss",
+            "truss": "braced cubic truss",
         }
         return f"{self.envelope}-shaped {name[self.kind]} on a stand"
 
     def build(self, shop: Shop) -> list[Solid]:
-        k = np.pi * self.cells / 0.8 * (0.7 if self.kind == "diamond" else 0.85 if self.kind == "neovius" else 1.0)
-        seeds = _sites(shop, 0.8, 1.15 / self.cells + 0.08) if self.kind == "voronoi" else np.zeros((0, 3))
-        tree = cKDTree(seeds) if len(seeds) else None
-
-        def field(p: Floats) -> Floats:
-            if tree is not None:
-                d = tree.query(p, k=3)[0]
-                sheet = (d[:, 2] - d[:, 0]) / 2 - 0.13 * self.wall
-            else:
-                x, y, z = (p * k).T
-                sx, sy, sz, cx, cy, cz = np.sin(x), np.sin(y), np.sin(z), np.cos(x), np.cos(y), np.cos(z)
-                value = {
-                    "gyroid": lambda: sx * cy + sy * cz + sz * cx,
-                    "schwarz": lambda: cx + cy + cz,
-                    "diamond": lambda: sx * sy * sz + sx * cy * cz + cx * sy * cz + cx * cy * sz,
-                    "neovius": lambda: (3 * (cx + cy + cz) + 4 * cx * cy * cz) / 3,
-                }[self.kind]()
-                sheet = (np.abs(value) - 1.6 * self.wall) / (1.5 * k)
-            if self.core:
-                sheet = np.minimum(sheet, np.linalg.norm(p, axis=1) - 0.36)
-            return sheet
-
-        step = 0.016 if shop.fine else 0.029
-        body = extract(field, (0.86, 0.86, 0.86), step, 1.4) ^ self._envelope(shop)
+        open_body = self._bars(shop) if self.kind in ("voronoi", "octet", "truss") else self._sheet(shop)
+        body = open_body ^ self._envelope(shop)
         # What the envelope cuts off from the rest would float.
         body = max(checked(body).decompose(), key=lambda piece: piece.volume()).translate([0, 0, 0.2])
         low = self._low()
-        profile = [(0, -1), (0.55, -1), (0.55, -0.93), (0.42, -0.9), (0.42, -0.76), (0.5, -0.73), (0.5, -0.68), (0.36, -0.62),
+        profile = [(0, -1), (0.62, -1), (0.62, -0.92), (0.5, -0.9), (0.5, -0.72), (0.57, -0.69), (0.57, -0.62), (0.4, -0.56),
                    (0.3, low + 0.26), (0, low + 0.26)]  # fmt: skip
         # Whatever the lattice leaves open at its foot, a rod to its middle holds it.
         rod = cylinder(0.05, 0.96, (0, 0, -0.28), segments=24)
         contour = polygon(4) if self.envelope == "cube" else polygon(8)
-        return [Solid(body, "lattice"), Solid(shop.sweep(lathe(profile, (3, 4), contour), "stand") + rod, "stand")]
+        stand = shop.sweep(lathe(profile, (3, 4), contour), "stand") + rod
+        hoops = [Solid(b.translate([0, 0, 0.2]), "hoops") for b in self._hoops(shop)]
+        return [Solid(body, "lattice"), Solid(stand, "stand"), *hoops]
+
+    def _sheet(self, shop: Shop) -> Manifold:
+        """A minimal surface, thickened."""
+        k = np.pi * self.cells / 0.8 * (0.7 if self.kind == "diamond" else 1.0)
+
+        def field(p: Floats) -> Floats:
+            x, y, z = (p * k).T
+            sx, sy, sz, cx, cy, cz = np.sin(x), np.sin(y), np.sin(z), np.cos(x), np.cos(y), np.cos(z)
+            value = {
+                "gyroid": lambda: sx * cy + sy * cz + sz * cx,
+                "schwarz": lambda: cx + cy + cz,
+                "diamond": lambda: sx * sy * sz + sx * cy * cz + cx * sy * cz + cx * cy * sz,
+            }[self.kind]()
+            sheet = (np.abs(value) - 1.6 * self.wall) / (1.5 * k)
+            return np.minimum(sheet, np.linalg.norm(p, axis=1) - 0.36) if self.core else sheet
+
+        return extract(field, (0.86, 0.86, 0.86), 0.016 if shop.fine else 0.029, 1.4)
+
+    def _bars(self, shop: Shop) -> Manifold:
+        """Six-sided bars along the edges of a packing, with a knot where they meet."""
+        ends = self._foam(shop) if self.kind == "voronoi" else self._truss()
+        inside = np.abs(ends).max((1, 2)) < 1.0
+        ends = ends[inside & (np.linalg.norm(ends.mean(1), axis=1) < 1.1)]
+        radius = 0.55 * self.wall / self.cells * (1.25 if self.kind == "voronoi" else 1.0)
+        bar = Manifold.cylinder(1.0, radius, radius, 6)
+        bars = []
+        for start, end in ends:
+            long = float(np.linalg.norm(end - start))
+            if long > 0.3 * radius:
+                bars.append(move(bar.scale([1, 1, long]), facing(end - start), start))
+        knot = Manifold.sphere(1.75 * radius, 8)
+        knots = [knot.translate(p.tolist()) for p in np.unique(np.round(ends.reshape(-1, 3), 5), axis=0)]
+        core = [Manifold.sphere(0.36, 48)] if self.core else []
+        return union([*bars, *knots, *core])
+
+    def _truss(self) -> Floats:
+        """(N, 2, 3) edges: of the face-centred cubic packing (octet), or of cubes with all their space diagonals."""
+        pitch = 2.0 / self.cells
+        n = int(np.ceil(1.2 / pitch))
+        corner = np.stack(np.meshgrid(*[np.arange(-n, n + 1)] * 3, indexing="ij"), -1).reshape(-1, 3).astype(np.float64)
+        if self.kind == "truss":
+            nodes = np.concatenate([corner, corner + 0.5])
+            reach = 1.001
+        else:
+            nodes = np.concatenate([corner, *(corner + s for s in ([0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]))])
+            reach = float(np.sqrt(0.5)) + 0.001
+        pairs = cKDTree(nodes).query_pairs(reach, output_type="ndarray")
+        whole = (nodes == np.round(nodes)).all(1)
+        if self.kind == "truss":  # Of the steps of length 1 only the cubes' own edges, not those between their middles.
+            pairs = pairs[whole[pairs].any(1)]
+        return nodes[pairs] * pitch
+
+    def _foam(self, shop: Shop) -> Floats:
+        """(N, 2, 3) edges of a Voronoi partition of jittered sites."""
+        cells = Voronoi(_sites(shop, 0.95, 1.5 / self.cells))
+        found = {
+            (min(a, b), max(a, b))
+            for ridge in cells.ridge_vertices
+            if -1 not in ridge
+            for a, b in itertools.pairwise([*ridge, ridge[0]])
+        }
+        return cells.vertices[np.array(sorted(found))]
+
+    def _hoops(self, shop: Shop) -> list[Manifold]:
+        """The frame: rings round a round body, beams along the edges of a cube."""
+        thick = 0.055
+        a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+        ring = np.stack([np.cos(a), np.sin(a), 0 * a], 1)
+
+        def hoop(path: Floats, copies: int) -> Manifold:
+            return shop.sweep(tube(path, thick, closed=True), "hoops", copies=copies)
+
+        if self.envelope == "cylinder":
+            return [hoop(ring * 0.6 + [0, 0, z], 3) for z in (-0.78, 0.0, 0.78)]
+        if self.envelope == "cube":
+            h = 0.66
+            beam = shop.sweep(tube(np.linspace([-h, 0, 0], [h, 0, 0], 5), 0.06, contour=polygon(4)), "hoops", copies=12)
+            turns = ([0.0, 0, 0], [0.0, 90, 0], [0.0, 0, 90])
+            spots = (lambda p, q: [0, p, q]), (lambda p, q: [p, q, 0]), (lambda p, q: [p, 0, q])
+            beams = [
+                beam.rotate(turn).translate([float(v) for v in spot(p * h, q * h)])
+                for turn, spot in zip(turns, spots, strict=True)
+                for p in (1, -1)
+                for q in (1, -1)
+            ]
+            return beams + [box((0.2, 0.2, 0.2), c, 0.03) for c in itertools.product((-h, h), repeat=3)]
+        half = np.array([0.78, 0.78, 1.05] if self.envelope == "egg" else [1.0, 1, 1]) * 0.8
+        return [hoop(np.roll(ring, k, axis=1) * half, 3) for k in range(3)]
 
     def _low(self) -> float:
         return {"ball": -0.8, "cube": -0.68, "cylinder": -0.8, "egg": -0.84}[self.envelope]

@@ -9,7 +9,7 @@ from pydantic import Field
 from detailverse.palette import STRIP
 from detailverse.registry import Family, Floats, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, section, subtract, union
-from detailverse.surfaces import lathe, tube
+from detailverse.spines import lathe, tube
 
 
 def gear_outline(teeth: int, radius: float, depth: float, round_tip: float = 0.3) -> Floats:
@@ -59,14 +59,15 @@ class Machine(Family):
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
     slots: ClassVar[dict[str, Slot]] = {
         "body": Slot((), "metal"),
-        "hub": Slot(STRIP, "metal", ornament=0.8),
+        "hub": Slot(STRIP, "metal"),
         "bolts": Slot((), "metal"),
-        "grip": Slot(("knurling", "ribs", "grooves", "fluting", "studs"), "paint", ornament=1.0),
+        "rim": Slot(("knurling", "ribs", "studs", "dentils", "hex_grid", "glyphs", "rivets"), "metal"),
+        "grip": Slot(("knurling", "ribs", "grooves", "fluting", "studs"), "paint"),
     }
 
     kind: Literal["gear", "flange", "heat sink", "valve", "bearing", "piston"] = Field(default="gear", description="what it is")
     count: int = Field(default=24, ge=14, le=40, description="teeth, fins or balls")
-    bolts: int = Field(default=6, ge=4, le=10, description="bolts or lightening holes")
+    bolts: int = Field(default=8, ge=6, le=12, description="bolts or lightening holes")
     thick: float = Field(default=0.35, ge=0.22, le=0.5, description="thickness of the main body")
     bore: float = Field(default=0.2, ge=0.12, le=0.28, description="radius of the bore")
     helix: float = Field(default=0.0, ge=-18.0, le=18.0, description="helix angle of gear teeth in degrees")
@@ -83,11 +84,11 @@ class Machine(Family):
 
     def parts(self) -> tuple[str, ...]:
         return {
-            "gear": ("body", "hub", "bolts"),
-            "flange": ("body", "hub", "bolts"),
+            "gear": ("body", "hub", "bolts", "rim"),
+            "flange": ("body", "hub", "bolts", "rim"),
             "heat sink": ("body", "bolts"),
-            "valve": ("body", "hub", "bolts", "grip"),
-            "bearing": ("body", "bolts"),
+            "valve": ("body", "hub", "bolts", "grip", "rim"),
+            "bearing": ("body", "bolts", "rim"),
             "piston": ("body", "hub", "bolts"),
         }[self.kind]
 
@@ -127,10 +128,19 @@ class Machine(Family):
         cuts += ring_of(cylinder(size, 2, segments=40), self.bolts, (rim + hub) / 2, 0)
         body = subtract(body, [*cuts, cylinder(self.bore + 0.02, 2, segments=48)])
         sleeve = self._sleeve(shop, hub + 0.04, self.thick + 0.34, self.bore)
+        small = max(12, self.count // 2)
+        pinion = Manifold.extrude(section(gear_outline(small, hub + 0.24, 0.11)), 0.2, 1).translate(
+            [0, 0, self.thick / 2 - 0.06]
+        )
+        pinion = subtract(pinion, [cylinder(hub, 4, segments=48)])
+        ring = shop.sweep(lathe([(0, -0.05), (rim + 0.05, -0.05), (rim + 0.05, 0.05), (0, 0.05)], (1, 2)), "rim")
+        ring = subtract(ring, [cylinder(rim - 0.06, 2, segments=96)]).translate([0, 0, self.thick / 2 + 0.02])
         key = box((0.1, self.bore * 1.4, 2), (0, self.bore * 0.75, 0))
-        heads = ring_of(bolt(0.035), self.bolts, rim - 0.07, self.thick * 0.22 - 0.005, 0.5)
+        heads = ring_of(bolt(0.045), 2 * self.bolts, rim - 0.06, self.thick * 0.22 - 0.005, 0.5)
         return [
             Solid(stand_up(body), "body"),
+            Solid(stand_up(pinion), "body"),
+            Solid(stand_up(ring), "rim"),
             Solid(stand_up(subtract(sleeve, [key])), "hub"),
             *(Solid(stand_up(h), "bolts") for h in heads),
         ]
@@ -138,7 +148,7 @@ class Machine(Family):
     def _disc(self, shop: Shop, radius: float, thick: float, bore: float, bolts: int) -> tuple[Manifold, list[Manifold]]:
         c = 0.025
         profile = [(0, 0), (radius - c, 0), (radius, c), (radius, thick - c), (radius - c, thick), (0, thick)]
-        disc = shop.sweep(lathe(profile))
+        disc = shop.sweep(lathe(profile, (2, 3)), "rim", copies=2)
         face = subtract(cylinder(radius * 0.62, 0.05, (0, 0, thick), segments=64), [cylinder(bore, 1, segments=48)])
         rings = [
             subtract(
@@ -147,8 +157,12 @@ class Machine(Family):
             for f in (0.46, 0.54, 0.6)
         ]
         body = subtract(union([disc, face]), [cylinder(bore, 4, segments=48), *rings])
-        heads = list(ring_of(bolt(0.075), bolts, radius * 0.8, thick - 0.005))
-        return body, heads
+        size = min(0.085, 0.16 * radius)
+        heads = ring_of(bolt(size), bolts, radius * 0.8, thick - 0.005)
+        # Raised webs between the bolts, and a rim of small screws inside them.
+        webs = ring_of(box((radius * 0.3, 0.05, 0.07), (0, 0, 0), 0.02), bolts, radius * 0.8, thick, 0.5)
+        heads += ring_of(bolt(0.3 * size, 0.03), 3 * bolts, radius * 0.5, thick + 0.02, 0.5)
+        return union([body, *webs]), heads
 
     def _flange(self, shop: Shop) -> list[Solid]:
         disc, heads = self._disc(shop, 1.0, self.thick * 0.6, self.bore + 0.12, self.bolts)
@@ -246,6 +260,18 @@ class Machine(Family):
             ]
             return Manifold.revolve(section(np.array(lip)), 128)
 
+        def channelled(body: Manifold, radius: float) -> Manifold:
+            """Two turned channels in either face, about a circle."""
+            rings = [
+                subtract(
+                    cylinder(radius + d + 0.014, 0.05, (0, 0, side * t / 2), segments=96),
+                    [cylinder(radius + d - 0.014, 1, segments=96)],
+                )
+                for d in (-0.06, 0.06)
+                for side in (1, -1)
+            ]
+            return subtract(body, rings)
+
         groove = Manifold.revolve(
             section(
                 np.array([(middle + ball * np.cos(a), ball * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 24, endpoint=False)])
@@ -270,9 +296,21 @@ class Machine(Family):
             128,
         )
         balls = ring_of(Manifold.sphere(ball * 1.03, 40), n, middle, 0)
-        notch = ring_of(cylinder(0.03, 0.1, segments=20), 12, 0.5 * (1 + middle + ball * 0.55), t / 2)
-        outer = subtract(outer, notch)
-        return [Solid(stand_up(b), "body") for b in (outer, inner)] + [Solid(stand_up(b), "bolts") for b in (*balls, cage)]
+        across = 0.5 * (1 + middle + ball * 0.55)
+        outer = channelled(outer, across)
+        inner = channelled(inner, 0.5 * (self.bore + 0.1 + middle - ball * 0.55))
+        screws = [
+            b.translate([0, 0, t / 2]).rotate([turn, 0, 0])
+            for b in ring_of(bolt(0.035, 0.035), 3 * self.bolts, across, -0.005)
+            for turn in (0, 180)
+        ]
+        tyre = shop.sweep(lathe([(0, -t * 0.42), (1.06, -t * 0.42), (1.06, t * 0.42), (0, t * 0.42)], (1, 2)), "rim")
+        tyre = subtract(tyre, [cylinder(0.97, 2, segments=128)])
+        return (
+            [Solid(stand_up(b), "body") for b in (outer, inner)]
+            + [Solid(stand_up(b), "bolts") for b in (*balls, cage, *screws)]
+            + [Solid(stand_up(tyre), "rim")]
+        )
 
     def _piston(self, shop: Shop) -> list[Solid]:
         c, r, h = 0.03, 0.5, 0.8

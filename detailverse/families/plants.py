@@ -10,7 +10,7 @@ from pydantic import Field
 from detailverse.palette import STRIP
 from detailverse.registry import Family, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut, union
-from detailverse.surfaces import lathe, lobed, tube
+from detailverse.spines import lathe, lobed, tube
 
 GOLDEN = np.pi * (3 - np.sqrt(5))
 
@@ -30,7 +30,7 @@ class Plant(Family):
     kind: Literal["pine cone", "artichoke", "succulent", "pineapple", "cactus", "sunflower"] = Field(
         default="succulent", description="what it is"
     )
-    count: int = Field(default=110, ge=70, le=160, description="number of leaves, scales or petals")
+    count: int = Field(default=120, ge=90, le=160, description="number of leaves, scales or petals")
     open: float = Field(default=0.5, ge=0.2, le=0.8, description="how far the leaves open")
     width: float = Field(default=1.0, ge=0.8, le=1.25, description="relative width of a leaf")
     ribs: int = Field(default=12, ge=8, le=18, description="ribs of a cactus, petals' rows of a flower")
@@ -50,8 +50,8 @@ class Plant(Family):
                 "cactus": self._cactus, "sunflower": self._sunflower}[self.kind](shop)  # fmt: skip
 
     def _leaf(self, shop: Shop, length: float, width: float, thick: float, curl: float, tip: float) -> Manifold:
-        """A leaf that grows along +Z, its upper side towards +Y: bowed by `curl`, narrowing by `tip`."""
-        n = 16 if shop.fine else 8
+        """A leaf along +Z, its upper side towards +Y: bowed by `curl`, narrowing by `tip`, pleated along its veins."""
+        n = 25 if shop.fine else 13
         s = np.linspace(0, 1, n)
         path = np.stack([0 * s, curl * length * s**2, length * s], 1)
         half = width / 2 * np.maximum(np.sin(np.pi * np.clip(0.12 + 0.88 * s**tip, 0, 1)), 0.03)
@@ -59,10 +59,30 @@ class Plant(Family):
         def blade(f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             a = 2 * np.pi * f
             x, y = np.cos(a), np.sin(a)
-            keel = np.stack([x, thick / width * 2 * (0.5 * y - 0.7 * (1 - np.abs(x)))], 1)
+            rib = 0.16 * np.clip(1 - np.abs(x) / 0.27, 0, 1) * np.sign(y)
+            keel = np.stack([x, thick / width * 2 * (0.5 * y - 0.7 * (1 - np.abs(x))) + rib], 1)
             return keel, np.stack([x, y], 1)
 
-        return shop.sweep(tube(path, half, contour=blade, up=(0, 1, 0)), segments=20 if shop.fine else 10)
+        def pleat(points: np.ndarray) -> np.ndarray:
+            # A vein every two or four stations; both sides move alike, so that the leaf keeps its thickness.
+            out = np.abs(points[:, 0]) / (width / 2)
+            wave = np.abs((points[:, 2] / length - 0.45 * out * width / length) * 6 % 1 - 0.5) * 2
+            points[:, 1] += 0.1 * width * wave * np.clip(4 * out, 0, 1)
+            return points
+
+        return shop.sweep(tube(path, half, contour=blade, up=(0, 1, 0)), segments=24).warp_batch(pleat)
+
+    def _scale(self, length: float, width: float) -> Manifold:
+        """A pine cone's scale along +Z: a thin wedge whose tip is a faceted shield with a spike, outwards (-Y)."""
+        w = width / 2
+        wedge = [(x, y, 0.0) for x in (0.3 * w, -0.3 * w) for y in (0.012, -0.012)]
+        shield = [(w, 0, 0.72), (-w, 0, 0.72), (0, -0.32 * w, 0.5), (0, 0.3 * w, 0.8), (0.55 * w, 0.1 * w, 0.92),
+                  (-0.55 * w, 0.1 * w, 0.92), (0, -0.62 * w, 0.76), (0, -0.1 * w, 1.0)]  # fmt: skip
+        spike = [(x, y, z) for x, y, z in ((0.16, -0.5, 0.72), (-0.16, -0.5, 0.72), (0, -0.5, 0.86), (0, -1.15, 0.84))]
+        shape = [np.array([(x, y, z * length) for x, y, z in shield])]
+        return hull(np.concatenate([np.array(wedge), *shape])) + hull(
+            np.array([(x * w, y * w, z * length) for x, y, z in spike])
+        )
 
     def _set(self, leaf: Manifold, base: np.ndarray, way: np.ndarray, up: np.ndarray, size: float) -> Manifold:
         return move(leaf.scale([size, size, size]), facing(way, up), base)
@@ -73,14 +93,7 @@ class Plant(Family):
         outline = np.array([(0, -0.9), (0.2, -0.78), (0.36, -0.45), (0.3, 0.1), (0.14, 0.55), (0, 0.8)])
         core = shop.sweep(lathe(outline))
         solids.append(Solid(core, "stem"))
-        leaf = self._leaf(
-            shop,
-            0.42 if artichoke else 0.3,
-            (0.42 if artichoke else 0.26) * self.width,
-            0.09,
-            0.12 if artichoke else -0.25,
-            1.4 if artichoke else 0.8,
-        )
+        leaf = self._leaf(shop, 0.4, 0.36 * self.width, 0.09, 0.12, 1.4) if artichoke else self._scale(0.34, 0.24 * self.width)
         for k in range(self.count):
             f = (k + 0.5) / self.count
             z = -0.85 + 1.6 * f
@@ -101,8 +114,8 @@ class Plant(Family):
     def _succulent(self, shop: Shop) -> list[Solid]:
         solids = [self._pot(shop, -0.15)]
         solids.append(Solid(Manifold.sphere(0.22, 32).translate([0, 0, -0.1]), "stem"))
-        leaf = self._leaf(shop, 0.62, 0.3 * self.width, 0.14, 0.12, 1.5)
-        count = int(self.count * 0.6)
+        leaf = self._leaf(shop, 0.62, 0.24 * self.width, 0.1, 0.12, 1.5)
+        count = int(self.count * 0.8)
         for k in range(count):
             f = (k + 0.5) / count
             a = GOLDEN * k

@@ -10,7 +10,7 @@ from pydantic import Field
 from detailverse.palette import ARMOUR
 from detailverse.registry import Family, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, cylinder, hull, strut, subtract, union
-from detailverse.surfaces import lathe, rectangle, tube
+from detailverse.spines import lathe, rectangle, tube
 
 
 @family("robot")
@@ -21,7 +21,7 @@ class Robot(Family):
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
     slots: ClassVar[dict[str, Slot]] = {
         "body": Slot(ARMOUR, "paint"),
-        "limbs": Slot(("grooves", "ribs", "knurling", "studs"), "metal", ornament=0.8),
+        "limbs": Slot(("grooves", "ribs", "knurling", "studs"), "metal"),
         "wheels": Slot(("studs", "ribs", "knurling", "dentils"), "metal"),
         "lamps": Slot((), "gem"),
     }
@@ -302,7 +302,20 @@ class Robot(Family):
             solids += self._track(side * (self.width + 0.16), 1.8, 0.42, 0.26, -0.45)
             fender = box((0.3, 1.7, 0.04), (side * (self.width + 0.16), 0, -0.2), 0.012)
             crates = [box((0.2, 0.28, 0.12), (side * (self.width + 0.16), y, -0.13), 0.02) for y in (0.2, 0.55)]
-            solids += [Solid(b, "body") for b in (fender, *crates)]
+            skirts = [box((0.05, 0.19, 0.2), (side * (self.width + 0.31), y, -0.3), 0.02) for y in np.linspace(-0.72, 0.72, 8)]
+            bricks = [
+                box((0.12, 0.13, 0.06), (side * (self.width + x), y, -0.16), 0.02)
+                for x in (0.09, 0.23)
+                for y in np.linspace(-0.75, 0.0, 6)
+            ]
+            solids += [Solid(b, "body") for b in (fender, *crates, *skirts, *bricks)]
+        slats = [box((1.5 * self.width, 0.035, 0.05), (0, y, -0.1), 0.012) for y in np.linspace(0.45, 0.85, 7)]
+        glacis = [
+            box((0.15, 0.11, 0.05), (x, 0, 0), 0.018).rotate([36, 0, 0]).translate([0, y, z])
+            for x in np.linspace(-0.85, 0.85, 5) * self.width
+            for y, z in ((-0.87, -0.24), (-0.76, -0.16))
+        ]
+        solids += [Solid(b, "body") for b in (*slats, *glacis)]
         ring = lathe([(0, -0.16), (1.0, -0.14), (1.0, 0.12), (0.78, 0.2), (0, 0.2)], (1, 2), rectangle(self.width * 1.0, 0.45))
         solids.append(Solid(shop.sweep(ring, "body"), "body"))
         gun = np.array([0.0, -0.4, 0.03])

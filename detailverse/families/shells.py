@@ -10,7 +10,8 @@ from detailverse.families.minerals import ball
 from detailverse.noise import fractal
 from detailverse.registry import Family, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, cylinder, facing, move, solid, strut, subtract, union
-from detailverse.surfaces import Patch, lathe, lobed, tube
+from detailverse.spines import lathe, lobed, tube
+from detailverse.surfaces import Patch
 
 
 @family("shell")
@@ -30,7 +31,7 @@ class Shell(Family):
     )
     turns: float = Field(default=5.0, ge=4.0, le=6.0, description="whorls of a spiral")
     growth: float = Field(default=0.1, ge=0.085, le=0.12, description="logarithmic growth per radian")
-    spire: float = Field(default=1.1, ge=0.9, le=1.3, description="height of the spire")
+    spire: float = Field(default=0.75, ge=0.6, le=0.9, description="height of the spire")
     ribs: int = Field(default=10, ge=7, le=16, description="ribs of a whorl, meridians of an urchin")
     count: int = Field(default=26, ge=16, le=38, description="tubes or branches")
 
@@ -65,10 +66,10 @@ class Shell(Family):
         spire = 0.0 if flat else self.spire
         r = mouth * size
         path = np.stack([r * np.cos(a), r * np.sin(a), -spire * (size - 1)], 1)
-        thick = 0.44 if flat else 0.58
+        thick = 0.44 if flat else 0.66
         flare = 1 + 0.15 * np.exp(-(((a - a[-1]) / 0.25) ** 2))
         radius = thick * r * flare + 0.008
-        contour = lobed(2, 0.06) if flat else lobed(self.ribs, 0.06)
+        contour = lobed(2, 0.06) if flat else lobed(self.ribs, 0.06, sharp=True)
         # Whorls touch: each three quarters of a turn is a solid of its own, or the tube would run through itself.
         starts = range(0, len(path) - 4, 30)
         whorls = [shop.sweep(tube(path[k : k + 32], radius[k : k + 32], contour=contour), "shell") for k in starts]

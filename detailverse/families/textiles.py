@@ -9,7 +9,7 @@ from pydantic import Field
 
 from detailverse.registry import Family, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, cylinder, strut, subtract
-from detailverse.surfaces import lathe, polygon, tube
+from detailverse.spines import lathe, polygon, tube
 
 CLOTH = ("quilting", "basket_weave", "ribs", "scales", "studs", "knurling", "hex_grid")
 

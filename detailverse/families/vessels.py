@@ -10,7 +10,7 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 from detailverse.palette import ROUND, STRIP
 from detailverse.registry import Family, Slot, family
 from detailverse.solids import Shop, Solid
-from detailverse.surfaces import circle, lathe, lobed, polygon, tube
+from detailverse.spines import circle, lathe, lobed, polygon, tube
 
 SHAPES: dict[str, tuple[tuple[float, float], ...]] = {
     "vase": ((0, 0.5), (0.25, 0.85), (0.5, 1.0), (0.75, 0.62), (0.88, 0.5), (1, 0.68)),
@@ -34,9 +34,9 @@ class Vessel(Family):
     title: ClassVar[str] = "vessels"
     slots: ClassVar[dict[str, Slot]] = {
         "body": Slot(ROUND, "vessel", bands=3),
-        "foot": Slot(STRIP, "vessel", ornament=0.5),
-        "handles": Slot(("rope", "ribs", "knurling", "beads"), "vessel", ornament=0.3),
-        "lid": Slot(("ribs", "scales", "fluting", "beads"), "metal", ornament=0.7),
+        "foot": Slot(STRIP, "vessel"),
+        "handles": Slot(("rope", "ribs", "knurling", "beads"), "vessel", ornament=0.9),
+        "lid": Slot(("ribs", "scales", "fluting", "beads"), "metal"),
     }
 
     shape: Literal["vase", "amphora", "bowl", "jug", "teapot", "urn", "goblet", "bottle"] = Field(

@@ -14,78 +14,88 @@ from detailverse.surfaces import Patch
 
 @operator("bricks")
 class Bricks(Operator):
-    """Courses of bricks in running bond; each stands out by its own amount."""
+    """Courses of bricks in running bond, hewn to a hip; each stands out by its own amount."""
 
     phrase: ClassVar[str] = "brickwork"
     aspect: ClassVar[float] = 0.5
-    pitch: float = Field(default=0.16, ge=0.1, le=0.24, description="length of a brick with its joint")
-    depth: float = Field(default=0.02, ge=0.015, le=0.034, description="depth of the joints")
-    joint: float = Field(default=0.16, ge=0.12, le=0.22, description="width of a joint over the height of a course")
-    uneven: float = Field(default=0.5, ge=0.0, le=0.9, description="how differently the bricks stand out")
+    pitch: float = Field(default=0.17, ge=0.12, le=0.24, description="length of a brick with its joint")
+    depth: float = Field(default=0.026, ge=0.02, le=0.036, description="depth of the joints")
+    joint: float = Field(default=0.18, ge=0.14, le=0.24, description="width of a joint over the height of a course")
+    uneven: float = Field(default=0.5, ge=0.0, le=0.8, description="how differently the bricks stand out")
+    hewn: float = Field(default=0.6, ge=0.2, le=0.9, description="height of the hip over the depth: flat or rusticated")
 
     def columns(self, fine: bool) -> Floats:
-        j = self.joint / 4
-        edges = np.array([j, 0.5 - j, 0.5 + j, 1 - j])
-        return (edges[:, None] + [-0.024, 0.024]).reshape(-1)
+        j, n = self.joint / 4, 6 if fine else 3
+        half = np.r_[j - 0.02, np.linspace(j + 0.02, 0.25, n)]
+        quarter = np.r_[half, 0.5 - half[-2::-1]]
+        return np.r_[quarter, quarter + 0.5]
 
     def rows(self, fine: bool) -> Floats:
         j = self.joint / 2
-        return np.array([j - 0.048, j + 0.048, 1 - j - 0.048, 1 - j + 0.048])
+        half = np.r_[max(j - 0.05, 0.01), np.linspace(j + 0.04, 0.5, 5 if fine else 3)]
+        return np.r_[half, 1 - half[-2::-1]]
 
     def height(self, patch: Patch) -> Floats:
         row = np.floor(patch.v).astype(np.int64)
         u = patch.u + 0.5 * (row % 2)
         brick = np.floor(u).astype(np.int64) % patch.nu if patch.wrap else np.floor(u).astype(np.int64)
-        x, y = np.abs(u % 1 - 0.5), np.abs(patch.v % 1 - 0.5)
-        solid = (x < 0.5 - self.joint / 4) & (y < 0.5 - self.joint / 2)
-        rise = self.uneven * self.depth * hashed(brick, row, patch.seed)
-        return np.where(solid, rise, -self.depth)
+        x, y = 0.5 - self.joint / 4 - np.abs(u % 1 - 0.5), 0.5 - self.joint / 2 - np.abs(patch.v % 1 - 0.5)
+        hip = np.minimum(x * patch.size[0] / patch.size[1], y) / (0.5 - self.joint / 2)
+        rise = self.uneven * self.depth * hashed(brick, row, patch.seed) + self.hewn * self.depth * np.clip(hip, 0, 1)
+        return np.where((x > 0) & (y > 0), rise, -self.depth)
 
 
 @operator("planks")
 class Planks(Operator):
-    """Upright boards with gaps, of uneven height."""
+    """Upright boards with chamfered edges, a groove down the middle and nails at both ends."""
 
     phrase: ClassVar[str] = "planking"
     aspect: ClassVar[float] = 5.0
-    pitch: float = Field(default=0.14, ge=0.1, le=0.22, description="width of a board")
-    depth: float = Field(default=0.022, ge=0.017, le=0.034, description="depth of the gaps")
+    pitch: float = Field(default=0.11, ge=0.085, le=0.16, description="width of a board")
+    depth: float = Field(default=0.026, ge=0.02, le=0.036, description="depth of the gaps")
 
     def columns(self, fine: bool) -> Floats:
-        return np.array([0.02, 0.12, 0.5, 0.88, 0.98])
+        half = np.array([0.02, 0.08, 0.16, *np.linspace(0.2, 0.36, 7 if fine else 4), 0.4, 0.5])
+        return np.r_[half, 1 - half[-2::-1]]
 
     def rows(self, fine: bool) -> Floats:
-        return np.array([0.008, 0.016, 0.5, 0.984, 0.992])
+        half = np.r_[0.006, 0.014, 0.04 + 0.018 * np.cos(np.linspace(np.pi, 0, 7 if fine else 4)), 0.2, 0.35, 0.49]
+        return np.r_[half, 1 - half[::-1]]
 
     def height(self, patch: Patch) -> Floats:
         board = np.floor(patch.u).astype(np.int64) % patch.nu
-        shift = np.where(board % 2, 0.5, 0.0)
-        along = patch.v + shift
-        x, y = np.abs(patch.u % 1 - 0.5), along % 1
-        rise = self.depth * (0.5 * hashed(board, np.floor(along).astype(np.int64), patch.seed) - 0.1)
-        gap = (x > 0.43) | ((np.minimum(y, 1 - y) < 0.012) & (shift == 0.0))
-        return np.where(gap, -self.depth, rise)
+        x, y = np.abs(patch.u % 1 - 0.5), patch.v % 1
+        y = np.minimum(y, 1 - y)
+        rise = self.depth * 0.5 * hashed(board, np.floor(patch.v).astype(np.int64), patch.seed)
+        groove = -0.45 * self.depth * np.clip(1 - x / 0.1, 0, 1)
+        nail = np.hypot(x - 0.22, (y - 0.04) * patch.size[1] / patch.size[0]) / 0.085
+        head = 0.6 * self.depth * np.sqrt(np.clip(1.02 - nail**2, 0, 1))
+        chamfer = np.clip((0.5 - x) / 0.16, 0, 1)
+        board_height = np.where(y < 0.01, -self.depth, rise + groove + head)
+        return -self.depth + chamfer * (board_height + self.depth)
 
 
 @operator("panels")
 class Panels(Operator):
-    """Inset panels with a raised centre."""
+    """Inset panels between grooved frames, each with a hipped centre."""
 
     phrase: ClassVar[str] = "inset panels"
-    pitch: float = Field(default=0.208, ge=0.144, le=0.32, description="width of a panel with its frame")
-    depth: float = Field(default=0.034, ge=0.02, le=0.056, description="depth of the inset")
-    frame: float = Field(default=0.12, ge=0.07, le=0.2, description="width of the frame over the pitch")
-    core: float = Field(default=0.5, ge=0.0, le=1.0, description="height of the centre over the depth")
+    pitch: float = Field(default=0.19, ge=0.14, le=0.28, description="width of a panel with its frame")
+    depth: float = Field(default=0.036, ge=0.024, le=0.05, description="depth of the inset")
+    frame: float = Field(default=0.14, ge=0.1, le=0.18, description="width of the frame over the pitch")
+    core: float = Field(default=0.7, ge=0.3, le=1.2, description="height of the centre over the depth")
 
     def columns(self, fine: bool) -> Floats:
-        low, core = self.frame, self.frame + 0.12
-        edges = [low - 0.015, low + 0.015, core, core + 0.06]
-        return np.r_[edges, [1 - e for e in reversed(edges)]]
+        low = self.frame
+        half = np.r_[0.005, 0.04, low, low + 0.09, low + 0.13, low + 0.19, np.linspace(low + 0.22, 0.5, 5 if fine else 3)]
+        return np.r_[half, 1 - half[-2::-1]]
 
     def height(self, patch: Patch) -> Floats:
         away = np.minimum(np.minimum(patch.u % 1, 1 - patch.u % 1), np.minimum(patch.v % 1, 1 - patch.v % 1))
-        core = np.clip((away - self.frame - 0.12) / 0.06, 0, 1)
-        return np.where(away < self.frame, 0.0, -self.depth * (1 - self.core * core))
+        low, floor = self.frame, -self.depth
+        corners = [0, 0.04, low, low + 0.09, low + 0.13, low + 0.19, 0.5]
+        heights = [0.4 * floor, 0, 0, floor, floor, (1 - 0.6 * self.core) * floor, (1 - 1.2 * self.core) * floor]
+        return np.interp(away, corners, heights)
 
 
 @operator("rivets")
@@ -94,7 +104,7 @@ class Rivets(Operator):
 
     phrase: ClassVar[str] = "riveted plates"
     pitch: float = Field(default=0.169, ge=0.117, le=0.234, description="width of a plate")
-    depth: float = Field(default=0.028, ge=0.018, le=0.039, description="height of a rivet head")
+    depth: float = Field(default=0.032, ge=0.026, le=0.04, description="height of a rivet head")
     head: float = Field(default=0.09, ge=0.06, le=0.12, description="radius of a rivet over the pitch")
 
     def columns(self, fine: bool) -> Floats:
@@ -114,8 +124,8 @@ class Studs(Operator):
     """Faceted, pyramid-shaped studs."""
 
     phrase: ClassVar[str] = "pyramid studs"
-    pitch: float = Field(default=0.085, ge=0.058, le=0.13, description="distance between studs")
-    depth: float = Field(default=0.036, ge=0.02, le=0.048, description="height of a stud")
+    pitch: float = Field(default=0.085, ge=0.07, le=0.115, description="distance between studs")
+    depth: float = Field(default=0.042, ge=0.036, le=0.052, description="height of a stud")
 
     def columns(self, fine: bool) -> Floats:
         return np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.9])
@@ -127,22 +137,22 @@ class Studs(Operator):
 
 @operator("grooves")
 class Grooves(Operator):
-    """Square grooves that run round."""
+    """V-shaped grooves that run round."""
 
     phrase: ClassVar[str] = "turned grooves"
-    pitch: float = Field(default=0.058, ge=0.039, le=0.104, description="distance between grooves")
-    depth: float = Field(default=0.028, ge=0.017, le=0.045, description="depth of a groove")
-    width: float = Field(default=0.4, ge=0.25, le=0.6, description="share of the pitch that is groove")
+    pitch: float = Field(default=0.06, ge=0.045, le=0.09, description="distance between grooves")
+    depth: float = Field(default=0.026, ge=0.018, le=0.036, description="depth of a groove")
+    width: float = Field(default=0.65, ge=0.5, le=0.85, description="share of the pitch that is groove")
 
     def columns(self, fine: bool) -> Floats:
         return np.array([0.0, 0.5]) if fine else np.array([0.0])
 
     def rows(self, fine: bool) -> Floats:
         low, high = (1 - self.width) / 2, (1 + self.width) / 2
-        return np.array([low - 0.03, low + 0.03, high - 0.03, high + 0.03])
+        return np.unique([*np.linspace(low, 0.5, 4 if fine else 2), *np.linspace(0.5, high, 4 if fine else 2)])
 
     def height(self, patch: Patch) -> Floats:
-        return np.where(np.abs(patch.v % 1 - 0.5) < self.width / 2, -self.depth, 0.0)
+        return -self.depth * np.clip(1 - 2 * np.abs(patch.v % 1 - 0.5) / self.width, 0, 1)
 
 
 @operator("hex_grid")
@@ -152,7 +162,7 @@ class HexGrid(Operator):
     phrase: ClassVar[str] = "a honeycomb"
     aspect: ClassVar[float] = float(np.sqrt(3.0))
     pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="distance between the cells of a row")
-    depth: float = Field(default=0.028, ge=0.017, le=0.045, description="height of a cell")
+    depth: float = Field(default=0.032, ge=0.024, le=0.045, description="height of a cell")
     sunken: bool = Field(default=True, description="cells lie below their walls")
 
     def columns(self, fine: bool) -> Floats:
@@ -177,8 +187,8 @@ class Knurling(Operator):
     """Diamond knurling: two crossed families of ridges."""
 
     phrase: ClassVar[str] = "diamond knurling"
-    pitch: float = Field(default=0.052, ge=0.039, le=0.085, description="width of a diamond")
-    depth: float = Field(default=0.024, ge=0.014, le=0.036, description="height of a diamond")
+    pitch: float = Field(default=0.056, ge=0.045, le=0.075, description="width of a diamond")
+    depth: float = Field(default=0.027, ge=0.022, le=0.034, description="height of a diamond")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 8 if fine else 4) / n
@@ -194,7 +204,7 @@ class BasketWeave(Operator):
 
     phrase: ClassVar[str] = "basket weave"
     pitch: float = Field(default=0.104, ge=0.065, le=0.156, description="width of two strips")
-    depth: float = Field(default=0.034, ge=0.022, le=0.045, description="height of a strip's arch")
+    depth: float = Field(default=0.038, ge=0.03, le=0.048, description="height of a strip's arch")
 
     def columns(self, fine: bool) -> Floats:
         half = np.r_[0.03, 0.06, np.linspace(0.1, 0.4, 6 if fine else 3), 0.44, 0.47]
@@ -214,11 +224,11 @@ class Glyphs(Operator):
 
     phrase: ClassVar[str] = "rows of engraved glyphs"
     pitch: float = Field(default=0.128, ge=0.096, le=0.192, description="width of a sign")
-    depth: float = Field(default=0.022, ge=0.015, le=0.034, description="depth of the strokes")
+    depth: float = Field(default=0.028, ge=0.024, le=0.036, description="depth of the strokes")
     raised: bool = Field(default=False, description="strokes stand out rather than in")
 
     def columns(self, fine: bool) -> Floats:
-        return steps(7)
+        return steps(7, 0.2)
 
     def height(self, patch: Patch) -> Floats:
         i, j = np.floor(patch.u).astype(np.int64) % patch.nu, np.floor(patch.v).astype(np.int64)

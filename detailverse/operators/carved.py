@@ -30,52 +30,57 @@ def steps(parts: int, wall: float = 0.12) -> Floats:
 
 @operator("fluting")
 class Fluting(Operator):
-    """Concave channels that run along the surface, with rounded ends."""
+    """Concave channels that run along the surface, with rounded ends, their lower third filled by a cable."""
 
     phrase: ClassVar[str] = "fluting"
     aspect: ClassVar[float] = 6.0
-    pitch: float = Field(default=0.078, ge=0.052, le=0.13, description="width of a flute with its fillet")
-    depth: float = Field(default=0.024, ge=0.016, le=0.04, description="depth of a flute")
-    fillet: float = Field(default=0.15, ge=0.06, le=0.3, description="share of the pitch left as a flat ridge")
+    pitch: float = Field(default=0.08, ge=0.06, le=0.115, description="width of a flute with its fillet")
+    depth: float = Field(default=0.028, ge=0.02, le=0.04, description="depth of a flute")
+    fillet: float = Field(default=0.1, ge=0.05, le=0.15, description="share of the pitch left as a flat ridge")
+    cabled: float = Field(default=0.35, ge=0.0, le=0.5, description="share of the length that a cable fills")
 
     def columns(self, fine: bool) -> Floats:
-        inside = np.linspace(self.fillet / 2, 1 - self.fillet / 2, 13 if fine else 7)
+        inside = np.linspace(self.fillet / 2, 1 - self.fillet / 2, 15 if fine else 9)
         return np.r_[0.01, inside]
 
     def rows(self, fine: bool) -> Floats:
-        return np.linspace(0, 1, 16 if fine else 8, endpoint=False)
+        return np.linspace(0, 1, 18 if fine else 9, endpoint=False)
 
     def height(self, patch: Patch) -> Floats:
         half = (1 - self.fillet) / 2
         across = np.abs(patch.u % 1 - 0.5) / half
         reach = patch.size[0] / patch.size[1] * half
         along = np.maximum(reach - np.minimum(patch.v, patch.nv - patch.v), 0) / reach
-        return -self.depth * np.sqrt(np.clip(1 - across**2 - along**2, 0, 1))
+        channel = -np.clip(1 - across**2 - along**2, 0, 1)
+        end = np.maximum(patch.v - self.cabled * patch.nv, 0) / reach
+        cable = 1.25 * np.sqrt(np.clip(1 - (across / 0.68) ** 2 - end**2, 0, 1)) * (patch.v > 0.5 * reach)
+        return self.depth * (channel + cable)
 
 
 @operator("ribs")
 class Ribs(Operator):
-    """Rounded ribs that stand up along the surface (gadroons)."""
+    """Keeled ribs that stand up along the surface (gadroons)."""
 
     phrase: ClassVar[str] = "raised ribs"
     aspect: ClassVar[float] = 6.0
-    pitch: float = Field(default=0.091, ge=0.052, le=0.163, description="width of a rib with its gap")
-    depth: float = Field(default=0.028, ge=0.016, le=0.04, description="height of a rib")
-    gap: float = Field(default=0.3, ge=0.1, le=0.5, description="share of the pitch left flat")
+    pitch: float = Field(default=0.075, ge=0.055, le=0.13, description="width of a rib with its gap")
+    depth: float = Field(default=0.032, ge=0.024, le=0.046, description="height of a rib")
+    gap: float = Field(default=0.2, ge=0.1, le=0.35, description="share of the pitch left flat")
 
     def columns(self, fine: bool) -> Floats:
         inside = np.linspace(self.gap / 2, 1 - self.gap / 2, 13 if fine else 7)
         return np.r_[0.01, inside]
 
     def rows(self, fine: bool) -> Floats:
-        return np.linspace(0, 1, 16 if fine else 8, endpoint=False)
+        return np.linspace(0, 1, 18 if fine else 9, endpoint=False)
 
     def height(self, patch: Patch) -> Floats:
         half = (1 - self.gap) / 2
         across = np.abs(patch.u % 1 - 0.5) / half
         reach = patch.size[0] / patch.size[1] * half
         along = np.maximum(reach - np.minimum(patch.v, patch.nv - patch.v), 0) / reach
-        return self.depth * np.sqrt(np.clip(1 - across**2 - along**2, 0, 1))
+        away = np.hypot(across, along)
+        return self.depth * (0.35 * np.sqrt(np.clip(1 - away**2, 0, 1)) + 0.65 * np.clip(1 - away, 0, 1))
 
 
 @operator("dentils")
@@ -108,10 +113,10 @@ class GreekKey(Operator):
     phrase: ClassVar[str] = "a Greek key border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     pitch: float = Field(default=0.16, ge=0.128, le=0.24, description="width of one meander")
-    depth: float = Field(default=0.025, ge=0.015, le=0.039, description="height of the line")
+    depth: float = Field(default=0.03, ge=0.024, le=0.04, description="height of the line")
 
     def columns(self, fine: bool) -> Floats:
-        return steps(7)
+        return steps(7, 0.2)
 
     def height(self, patch: Patch) -> Floats:
         i = np.clip((patch.u % 1 * 7).astype(int), 0, 6)
@@ -125,8 +130,8 @@ class Beads(Operator):
 
     phrase: ClassVar[str] = "a beaded border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.058, ge=0.039, le=0.091, description="distance between beads")
-    depth: float = Field(default=0.039, ge=0.022, le=0.056, description="height of a bead")
+    pitch: float = Field(default=0.062, ge=0.05, le=0.09, description="distance between beads")
+    depth: float = Field(default=0.042, ge=0.034, le=0.056, description="height of a bead")
 
     def columns(self, fine: bool) -> Floats:
         return np.r_[0.01, np.linspace(0.06, 0.94, 11 if fine else 7)]
@@ -144,7 +149,7 @@ class EggAndDart(Operator):
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 1.1
     pitch: float = Field(default=0.128, ge=0.096, le=0.192, description="width of an egg with its dart")
-    depth: float = Field(default=0.045, ge=0.028, le=0.056, description="height of an egg")
+    depth: float = Field(default=0.048, ge=0.038, le=0.056, description="height of an egg")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 25 if fine else 16) / n
@@ -164,8 +169,8 @@ class Rope(Operator):
 
     phrase: ClassVar[str] = "a rope border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.058, ge=0.039, le=0.091, description="distance between strands along the cord")
-    depth: float = Field(default=0.045, ge=0.028, le=0.056, description="height of the cord")
+    pitch: float = Field(default=0.065, ge=0.05, le=0.09, description="distance between strands along the cord")
+    depth: float = Field(default=0.05, ge=0.04, le=0.06, description="height of the cord")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 12 if fine else 8) / n
@@ -177,7 +182,7 @@ class Rope(Operator):
         v = patch.v / patch.nv
         cord = np.sqrt(np.clip(1 - (2 * v - 1) ** 2, 0, 1))
         strand = np.abs(np.sin(np.pi * (patch.u + 1.1 * v)))
-        return self.depth * cord * (0.35 + 0.65 * np.sqrt(strand))
+        return self.depth * cord * (0.2 + 0.8 * strand**0.8)
 
 
 @operator("guilloche")
@@ -188,7 +193,7 @@ class Guilloche(Operator):
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 0.7
     pitch: float = Field(default=0.192, ge=0.128, le=0.256, description="wave length of the bands")
-    depth: float = Field(default=0.034, ge=0.02, le=0.045, description="height of the bands")
+    depth: float = Field(default=0.036, ge=0.028, le=0.045, description="height of the bands")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 32 if fine else 20) / n
@@ -216,7 +221,7 @@ class Arcade(Operator):
     phrase: ClassVar[str] = "a blind arcade"
     aspect: ClassVar[float] = 2.2
     pitch: float = Field(default=0.117, ge=0.091, le=0.182, description="width of a bay")
-    depth: float = Field(default=0.039, ge=0.022, le=0.056, description="depth of the niches")
+    depth: float = Field(default=0.042, ge=0.032, le=0.056, description="depth of the niches")
     pier: float = Field(default=0.24, ge=0.15, le=0.35, description="share of the bay that is pier")
 
     def columns(self, fine: bool) -> Floats:

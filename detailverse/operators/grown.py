@@ -18,9 +18,9 @@ class Scales(Operator):
 
     phrase: ClassVar[str] = "overlapping scales"
     aspect: ClassVar[float] = 0.6
-    pitch: float = Field(default=0.131, ge=0.08, le=0.2, description="width of a scale")
-    depth: float = Field(default=0.034, ge=0.02, le=0.05, description="how far a scale's tip stands out")
-    keel: float = Field(default=0.25, ge=0.0, le=0.5, description="height of the middle ridge over the depth")
+    pitch: float = Field(default=0.12, ge=0.085, le=0.17, description="width of a scale")
+    depth: float = Field(default=0.05, ge=0.036, le=0.064, description="how far a scale's tip stands out")
+    keel: float = Field(default=0.3, ge=0.1, le=0.45, description="height of the middle ridge over the depth")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 16 if fine else 10) / n
@@ -46,8 +46,8 @@ class Voronoi(Operator):
     """Irregular cells: raised pebbles or sunken pits between walls."""
 
     phrase: ClassVar[str] = "a net of irregular cells"
-    pitch: float = Field(default=0.098, ge=0.065, le=0.156, description="mean size of a cell")
-    depth: float = Field(default=0.034, ge=0.02, le=0.05, description="height of the cells")
+    pitch: float = Field(default=0.095, ge=0.07, le=0.13, description="mean size of a cell")
+    depth: float = Field(default=0.038, ge=0.03, le=0.05, description="height of the cells")
     raised: bool = Field(default=True, description="pebbles rather than pits")
 
     def columns(self, fine: bool) -> Floats:
@@ -64,8 +64,8 @@ class Cracks(Operator):
     """Dried mud: tilted plates between deep cracks."""
 
     phrase: ClassVar[str] = "deep cracks"
-    pitch: float = Field(default=0.143, ge=0.091, le=0.221, description="mean size of a plate")
-    depth: float = Field(default=0.034, ge=0.02, le=0.045, description="depth of the cracks")
+    pitch: float = Field(default=0.13, ge=0.095, le=0.18, description="mean size of a plate")
+    depth: float = Field(default=0.036, ge=0.026, le=0.046, description="depth of the cracks")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 24 if fine else 14) / n
@@ -74,7 +74,7 @@ class Cracks(Operator):
         wobble = 0.12 * fractal(patch.points, 4 / patch.size[0] / 2, patch.seed, 2)
         _, border, name = scatter(patch.u + wobble, patch.v - wobble, patch.nu, patch.seed, patch.wrap)
         level = 0.35 * hashed(name, patch.seed + 1)
-        return self.depth * np.where(border < 0.045, -1.0, level)
+        return self.depth * (-1.0 + (1.0 + level) * np.clip((border - 0.02) / 0.09, 0, 1))
 
 
 @operator("hammering")
@@ -82,8 +82,8 @@ class Hammering(Operator):
     """Facets of a hammer: shallow dents that meet in ridges."""
 
     phrase: ClassVar[str] = "hammered facets"
-    pitch: float = Field(default=0.085, ge=0.058, le=0.13, description="mean size of a dent")
-    depth: float = Field(default=0.039, ge=0.022, le=0.056, description="depth of a dent")
+    pitch: float = Field(default=0.08, ge=0.06, le=0.105, description="mean size of a dent")
+    depth: float = Field(default=0.05, ge=0.036, le=0.066, description="depth of a dent")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 10 if fine else 6) / n
@@ -99,8 +99,8 @@ class Quilting(Operator):
 
     phrase: ClassVar[str] = "diamond quilting"
     aspect: ClassVar[float] = 1.0
-    pitch: float = Field(default=0.156, ge=0.104, le=0.234, description="width of a diamond")
-    depth: float = Field(default=0.05, ge=0.034, le=0.067, description="height of the padding")
+    pitch: float = Field(default=0.12, ge=0.09, le=0.17, description="width of a diamond")
+    depth: float = Field(default=0.046, ge=0.034, le=0.058, description="height of the padding")
 
     def columns(self, fine: bool) -> Floats:
         return np.arange(n := 24 if fine else 14) / n
@@ -134,7 +134,7 @@ class ReactionDiffusion(Operator):
 
     phrase: ClassVar[str] = "a reaction-diffusion labyrinth"
     pitch: float = Field(default=0.104, ge=0.072, le=0.156, description="wave length of the pattern")
-    depth: float = Field(default=0.034, ge=0.02, le=0.045, description="height of the pattern")
+    depth: float = Field(default=0.036, ge=0.028, le=0.045, description="height of the pattern")
     stripes: bool = Field(default=True, description="labyrinth rather than spots")
 
     def columns(self, fine: bool) -> Floats:
@@ -161,8 +161,8 @@ class Ridges(Operator):
 
     phrase: ClassVar[str] = "sharp ridges"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
-    pitch: float = Field(default=0.195, ge=0.13, le=0.325, description="distance between the main crests")
-    depth: float = Field(default=0.04, ge=0.024, le=0.064, description="height of the crests")
+    pitch: float = Field(default=0.17, ge=0.13, le=0.26, description="distance between the main crests")
+    depth: float = Field(default=0.07, ge=0.055, le=0.09, description="height of the crests")
 
     def height(self, patch: Patch) -> Floats:
         return self.depth * fractal(patch.points, 1 / self.pitch, patch.seed, 3, ridged=True)
@@ -174,8 +174,8 @@ class Erosion(Operator):
 
     phrase: ClassVar[str] = "eroded strata"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
-    pitch: float = Field(default=0.195, ge=0.13, le=0.325, description="size of the largest forms")
-    depth: float = Field(default=0.032, ge=0.016, le=0.048, description="height of the relief")
+    pitch: float = Field(default=0.2, ge=0.14, le=0.3, description="size of the largest forms")
+    depth: float = Field(default=0.07, ge=0.05, le=0.09, description="height of the relief")
     layers: int = Field(default=4, ge=2, le=7, description="number of terraces")
 
     def height(self, patch: Patch) -> Floats:
@@ -191,7 +191,7 @@ class Pebbles(Operator):
     phrase: ClassVar[str] = "a pebbled skin"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
     pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="mean size of a bump")
-    depth: float = Field(default=0.032, ge=0.02, le=0.044, description="height of a bump")
+    depth: float = Field(default=0.042, ge=0.034, le=0.052, description="height of a bump")
 
     def height(self, patch: Patch) -> Floats:
         _, border, _ = cells(patch.points, self.pitch, patch.seed)

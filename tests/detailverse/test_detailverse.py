@@ -244,4 +244,4 @@ def test_the_face_budget_is_kept_or_refused():
         build(spec, "fast", 32, face_budget=30)
 
 
-GOLDEN = "559a655865a29b7c2b975ce060cf2cfe48b0ac764e73feb75b951a840bdb595f"
+GOLDEN = "6d8e39048c20b04208991bf4877bc5784656f516fa525b59183dbb7a8963e415"
