@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mill import stages
@@ -161,6 +162,21 @@ class Crew:
         load_kernels(kernels)
         if time.monotonic() - started > 5:
             self._say(f"compiled the kernels in {time.monotonic() - started:.0f} s; they are cached from now on")
+
+
+def check(pipeline: Pipeline) -> None:
+    """Refuses what this machine can't render with, before anything is written.
+
+    Raises:
+        MissingDependencyError: the device or Blender's Python is not here.
+    """
+    resolve(pipeline.render.device)
+    python = Path(pipeline.render.cycles.python)
+    if pipeline.render.engine == "cycles" and not python.exists():
+        raise MissingDependencyError(
+            f"render.engine is cycles, and Blender's Python '{python}' is not here; `make blender` installs it, or set "
+            "render.cycles.python"
+        )
 
 
 def store_bytes(pipeline: Pipeline, cores: int) -> int | None:

@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mill import card, cluster, disk, stages
+from mill import card, cluster, crew, disk, stages
 from mill import dataset as layout
 from mill.cluster import Cluster
 from mill.config import Pipeline
-from mill.crew import Crew, store_bytes
+from mill.crew import Crew
 from mill.dataset import Dataset
 from mill.ledger import Staging, summarise
 from mill.ledger import Summary as Summary
@@ -29,7 +29,6 @@ from mill.shipping import environment
 from mill.stages import Order
 from mill.watchdog import RENDERER, Sight
 from mill.worker import LOST, Answer, Error, Fatal, Maker
-from versemill.device import resolve
 from versemill.errors import ConfigError, ShardError, VersemillError
 
 POLL_SECONDS = 0.25
@@ -81,7 +80,7 @@ def run(
     """
     dataset = Dataset.at(out)
     if maker is stages.make and address is None:
-        resolve(pipeline.render.device)
+        crew.check(pipeline)
     with contextlib.ExitStack() as held:
         held.enter_context(cluster.terminable())
         # All that can be refused is refused before the lock, which leaves a folder and a file.
@@ -95,7 +94,7 @@ def run(
             if not there and only is None:
                 guard.before(plan.assets)
             slots = None if pipeline.run.workers == "auto" else pipeline.run.workers
-            store = store_bytes(pipeline, slots or cluster.cores()) if address is None and maker is stages.make else None
+            store = crew.store_bytes(pipeline, slots or cluster.cores()) if address is None and maker is stages.make else None
             ray = partial(cluster.joined, address, slots, environment(pipeline), store, verbose)
             if address is not None:
                 held.enter_context(ray())
@@ -109,9 +108,9 @@ def run(
         tally = Tally(total=0)
         try:
             with Display(tally, progress, verbose) as display:
-                crew = Crew(plan, dataset, maker, only is not None, display.say)
-                with ray() as found, crew.working(found):
-                    return _Run(plan, dataset, sealed, only, crew, found, guard, tally, display).go()
+                who = Crew(plan, dataset, maker, only is not None, display.say)
+                with ray() as found, who.working(found):
+                    return _Run(plan, dataset, sealed, only, who, found, guard, tally, display).go()
         except OSError as error:  # a disk or an object store that was there a moment ago
             raise VersemillError(f"can't go on with '{out}': {error}; mend it, then run the same command") from error
 

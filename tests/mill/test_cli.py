@@ -37,6 +37,12 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["run", "quickstart", "--out", "x", "--address", "127.0.0.1:1"], "127.0.0.1:1"),
         (["run", "quickstart"], "--out"),
         (["run", "quickstart", "--out", "x", "--sett", "a=1"], "--sett"),
+        (["run", "zeroverse-400k", "--out", "x", "--assets", "10000000"], "fewer --assets"),
+        (["run", "quickstart", "--out", "x", "--set", "run.then=[exprt]"], "run.then"),
+        (["run", "quickstart", "--out", "x", "--set", "run.then=[export]", "--set", "export.formats=[x]"], "webdataset"),
+        (["plan", "quikstart"], "did you mean 'quickstart'"),
+        (["plan", "quickstart", "--from", "nowhere"], "nowhere"),
+        (["plan", "quickstart", "--sample", "1"], "--sample"),
         (["mill", "quickstart"], "mill"),
         (["preview", "zeroverse", "--out", "x.png", "--count", "-1"], "--count"),
         (["run", "files", "--out", "x"], "folder"),
@@ -72,6 +78,24 @@ def test_a_device_that_is_not_here_is_one_line_and_exit_code_3(tmp_path: Path) -
     assert len(answer.stderr.strip().splitlines()) == 1
     assert "cuda:99" in answer.stderr
     assert not list(tmp_path.iterdir()), "nothing was done"
+
+
+def test_an_engine_that_is_not_here_is_one_line_and_exit_code_3(tmp_path: Path) -> None:
+    settings = ["--set", "render.engine=cycles", "--set", "render.cycles.python=no/blender"]
+    answer = versemill("run", "quickstart", "--out", "x", *settings, cwd=tmp_path)
+    assert answer.returncode == 3
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert "no/blender" in answer.stderr
+    assert not list(tmp_path.iterdir()), "nothing was done"
+
+
+@pytest.mark.slow
+def test_only_prints_one_json_value(tmp_path: Path) -> None:
+    settings = ["render.width=16", "render.height=16", "render.cameras.views=2", "curate.resolution=48"]
+    more = [value for setting in settings for value in ("--set", setting)]
+    answer = versemill("run", "quickstart", "--out", "x", "--only", "5", "--only", "2", *more, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert [record["index"] for record in json.loads(answer.stdout)] == [5, 2]
 
 
 @pytest.mark.parametrize("content", ["{", "{}", "[]", '{"format": 1}'])
