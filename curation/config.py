@@ -93,6 +93,12 @@ class CurationConfig(Config):
     bake_size: int = Field(default=1024, ge=64, le=8192, description="texels on the side of a baked atlas")
     meshlab_seconds: float = Field(default=60.0, gt=0, description="deadline of one pymeshlab job")
     untextured: Literal["keep", "clay"] = Field(default="keep", description="clay: an asset without textures gets neutral clay")
+    image_models: tuple[str, ...] = Field(
+        default=(), description="TorchScript or .pt2 files of image models (DINOv2, CLIP) whose features join the score"
+    )
+    score_head: str = Field(
+        default="", description="JSON file of `versemill score fit` that scores; empty: the head written by hand"
+    )
     orient: Literal["keep", "rest"] = Field(
         default="keep", description="rest: turn the asset onto its most stable axis-aligned pose"
     )

@@ -1,6 +1,7 @@
 """One asset's way through curation: check, normalise, clean, filter, make watertight."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from curation import meshlab
@@ -8,8 +9,9 @@ from curation.clean import clean
 from curation.config import CurationConfig
 from curation.features import features
 from curation.filters import judge
+from curation.image_features import fingerprint, image_features
 from curation.orient import rest_pose
-from curation.scores import DEFAULT_HEAD
+from curation.scores import score
 from curation.watertight import make_watertight
 from versemill import seeds
 from versemill.asset import Asset
@@ -57,16 +59,27 @@ def curate(asset: Asset, config: CurationConfig) -> Curated | Rejected:
     result = make_watertight(asset.vertices, asset.faces, seeds.stream(asset.seed, asset.index, "curation/gate"), config)
     if isinstance(result, Rejected):
         return result
+    images = image_features(asset.vertices, asset.faces, config.image_models, config.device)
     metrics = {
         "repairs": repairs,
-        "score": DEFAULT_HEAD(measured),
+        "score": score(measured, images, config.score_head),
         "features": measured,
+        "image_features": images,
         "filters": [dataclasses.asdict(v) for v in verdicts],
         "watertight": result.metrics,
     }
     if config.detail:
         metrics["detail"] = dataclasses.asdict(measure(asset.vertices, asset.faces, config.device))
-    return Curated(asset, result.vertices, result.faces, metrics, {**result.methods, **fixes})
+    return Curated(asset, result.vertices, result.faces, metrics, {**result.methods, **fixes, "score": scored_by(config)})
+
+
+def scored_by(config: CurationConfig) -> dict[str, Any]:
+    """Which head and which image models made the score, by the beginning of their files' SHA-256."""
+    models = [f"{Path(path).name} {fingerprint(path)}" for path in config.image_models]
+    return {
+        "head": f"{Path(config.score_head).name} {fingerprint(config.score_head)}" if config.score_head else "written by hand",
+        "image_models": models or "none: curate.image_models is empty, so the score rests on geometry and materials alone",
+    }
 
 
 def fix(asset: Asset, config: CurationConfig) -> tuple[Asset, dict[str, Any]]:

@@ -3,12 +3,14 @@
 import csv
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from curation.features import feature_vector
+from curation.image_features import names
 from versemill.errors import ConfigError
 
 NAMES = (
@@ -90,28 +92,56 @@ def _written_by_hand() -> LinearHead:
 DEFAULT_HEAD = _written_by_hand()
 
 
+def score(found: dict[str, float], images: list[float], head: str) -> float:
+    """The mark of an asset from 1 to 5, by its features, the image models' and the head in a file; "" is the default head.
+
+    Raises:
+        ConfigError: the file is no head, or one that was fitted with other image models than there are.
+    """
+    if not head:
+        return DEFAULT_HEAD(found)
+    fitted = _loaded(head)
+    wanted = sum(name.startswith("image_") for name in fitted.names)
+    if wanted not in (0, len(images)):
+        raise ConfigError(
+            f"the score head '{head}' was fitted with {wanted} image features and curate.image_models gives {len(images)}; "
+            "set the same image models, or fit the head again"
+        )
+    return fitted({**found, **dict(zip(names(len(images)), images, strict=True))})
+
+
+@cache
+def _loaded(head: str) -> LinearHead:
+    return LinearHead.load(Path(head))
+
+
 def fit(rows: list[dict[str, float]], marks: ArrayLike, ridge: float = 1.0) -> LinearHead:
-    """Ridge regression of marks on standardised features.
+    """Ridge regression of marks on standardised features; image features take part where every row has as many.
 
     Args:
         rows: one asset's features each. marks: (N,) from 1 to 5. ridge: penalty on the weights, in standard units.
 
     Raises:
-        ConfigError: fewer than two rows, or a mark outside 1..5.
+        ConfigError: fewer than two rows, a mark outside 1..5, or rows of different image models.
     """
     targets: NDArray[np.float64] = np.asarray(marks, np.float64)
     if len(rows) < 2 or len(rows) != len(targets):
         raise ConfigError(f"a score head needs at least two labelled assets, got {len(rows)} assets and {len(targets)} marks")
     if not ((targets >= 1) & (targets <= 5)).all():
         raise ConfigError(f"marks must lie in 1..5, got {targets.min():g} to {targets.max():g}")
-    values = np.stack([feature_vector(row, list(NAMES)) for row in rows])
+    images = [sorted(name for name in row if name.startswith("image_")) for row in rows]
+    if any(found != images[0] for found in images):
+        raise ConfigError("the labelled assets have features of different image models; curate them all with the same ones")
+    used = (*NAMES, *images[0])
+    values = np.stack([feature_vector(row, list(used)) for row in rows])
     mean, deviation = values.mean(0), values.std(0)
     deviation = np.where(deviation > 1e-9, deviation, 1.0)
     standard = (values - mean) / deviation
     bias = float(targets.mean())
-    gram = standard.T @ standard + ridge * np.eye(len(NAMES))
-    weights = np.linalg.solve(gram, standard.T @ (targets - bias))
-    return LinearHead(NAMES, tuple(mean.tolist()), tuple(deviation.tolist()), tuple(weights.tolist()), bias)
+    # The dual form: image features outnumber the labels.
+    gram = standard @ standard.T + ridge * np.eye(len(standard))
+    weights = standard.T @ np.linalg.solve(gram, targets - bias)
+    return LinearHead(used, tuple(mean.tolist()), tuple(deviation.tolist()), tuple(weights.tolist()), bias)
 
 
 def fit_labels(labels: Path, ridge: float = 1.0) -> LinearHead:
@@ -123,7 +153,8 @@ def fit_labels(labels: Path, ridge: float = 1.0) -> LinearHead:
     try:
         with labels.open(newline="") as stream:
             entries = list(csv.DictReader(stream))
-        rows = [json.loads((labels.parent / e["metrics"]).read_text())["metrics"]["features"] for e in entries]
+        measured = [json.loads((labels.parent / e["metrics"]).read_text())["metrics"] for e in entries]
+        rows = [m["features"] | dict(zip(names(len(m["image_features"])), m["image_features"], strict=True)) for m in measured]
         return fit(rows, [float(e["score"]) for e in entries], ridge)
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise ConfigError(f"{labels}: wants columns 'metrics' (path of a NAME.json) and 'score' (1..5): {error!r}") from error

@@ -108,7 +108,9 @@ def score(
 ) -> None:
     """Fit the quality score to your own marks from 1 to 5 of meshes that `versemill curate` has measured.
 
-    Example: versemill score fit labels.csv --out head.json
+    Curate them with --set image_models='["dinov2.pt"]' first, and the fit rests on those features too.
+
+    Example: versemill score fit labels.csv --out head.json; versemill curate new/*.glb --out new --set score_head=head.json
     """
     from curation.scores import fit_labels
     from versemill.errors import ConfigError
@@ -116,7 +118,9 @@ def score(
     if what != "fit":
         raise ConfigError(f"'{what}' is not something to do with scores; type: versemill score fit LABELS.csv")
     fit_labels(labels).save(target)
-    out.print(f"wrote {target}; curation.scores.LinearHead.load reads it")
+    out.print(
+        f"wrote {target}; the setting score_head={target} (in a pipeline: curate.score_head) scores with it", soft_wrap=True
+    )
 
 
 def doctor(as_json: AsJson = False) -> None:

@@ -1,0 +1,118 @@
+"""Image features from local weights, and fitted heads that curation scores with."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from curation import CurationConfig, curate, curate_file
+from curation.features import features
+from curation.image_features import image_features, names
+from curation.scores import DEFAULT_HEAD, NAMES, LinearHead, fit, fit_labels, score
+from versemill.errors import ConfigError, MissingDependencyError
+
+BALL, BOX = trimesh.creation.icosphere(3), trimesh.creation.box()
+
+
+class Moments(torch.nn.Module):
+    """A stand-in for DINOv2: the mean and the spread of each channel."""
+
+    def forward(self, images):
+        return torch.cat([images.mean((2, 3)), images.std((2, 3))], 1)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "moments.pt"
+    torch.jit.script(Moments()).save(path)
+    return str(path)
+
+
+def test_a_model_sees_normal_maps_in_colour(model, of_trimesh):
+    ball = of_trimesh(BALL).normalized()
+    found = np.array(image_features(ball.vertices, ball.faces, (model,)))
+    assert found.shape == (6,)
+    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-4)
+    # x and y are even on a ball, z looks at the viewer; all on white.
+    assert found[0] == pytest.approx(found[1], abs=0.01)
+    assert found[2] > found[0]
+    twice = image_features(ball.vertices, ball.faces, (model, model))
+    assert twice == [*found, *found]
+    box = of_trimesh(BOX).normalized()
+    assert np.abs(np.array(image_features(box.vertices, box.faces, (model,))) - found).max() > 0.02
+    assert image_features(ball.vertices, ball.faces, ()) == []
+    exported = model + "2"
+    torch.export.save(torch.export.export(Moments(), (torch.zeros(4, 3, 224, 224),)), exported)
+    np.testing.assert_allclose(image_features(ball.vertices, ball.faces, (exported,)), found, atol=2e-5)
+
+
+def test_curation_says_what_the_score_rests_on(model, of_trimesh, tmp_path):
+    plain = curate(of_trimesh(BALL), CurationConfig())
+    assert plain.methods["score"]["head"] == "written by hand"
+    assert "image_models is empty" in plain.methods["score"]["image_models"]
+    assert plain.metrics["image_features"] == []
+    assert plain.metrics["score"] == DEFAULT_HEAD(plain.metrics["features"])
+    rng = np.random.default_rng(0)
+    rows = [dict(zip((*NAMES, *names(6)), rng.random(len(NAMES) + 6), strict=True)) for _ in range(40)]
+    head = fit(rows, [1 + 4 * row["image_0002"] for row in rows])
+    head.save(tmp_path / "head.json")
+    config = CurationConfig(image_models=(model,), score_head=str(tmp_path / "head.json"))
+    kept = curate(of_trimesh(BALL), config)
+    found = kept.metrics["features"] | dict(zip(names(6), kept.metrics["image_features"], strict=True))
+    assert kept.metrics["score"] == LinearHead.load(tmp_path / "head.json")(found)
+    assert kept.methods["score"]["head"].startswith("head.json ")
+    assert kept.methods["score"]["image_models"][0].startswith("moments.pt ")
+    json.dumps(kept.metrics)
+    with pytest.raises(ConfigError, match=r"6 image features and curate\.image_models gives 0"):
+        curate(of_trimesh(BALL), CurationConfig(score_head=str(tmp_path / "head.json")))
+
+
+def test_a_head_without_image_features_scores_with_and_without_models(of_trimesh, tmp_path):
+    rng = np.random.default_rng(0)
+    head = fit([dict(zip(NAMES, rng.random(len(NAMES)), strict=True)) for _ in range(20)], rng.uniform(1, 5, 20))
+    head.save(tmp_path / "head.json")
+    found = features(of_trimesh(BALL).normalized())
+    assert score(found, [], str(tmp_path / "head.json")) == score(found, [0.5] * 6, str(tmp_path / "head.json")) == head(found)
+
+
+def test_labels_with_image_features_fit_a_head_that_uses_them(model, tmp_path):
+    # The stand-in tells balls from boxes, and so do the marks.
+    for k in range(6):
+        mesh = (BALL if k % 2 else BOX).copy()
+        mesh.apply_scale((1, 1 + 0.05 * k, 1))
+        mesh.export(tmp_path / f"{k}.ply")
+        curate_file(tmp_path / f"{k}.ply", tmp_path, CurationConfig(image_models=(model,)))
+    lines = ["metrics,score"] + [f"{k}.json,{5 if k % 2 else 1}" for k in range(6)]
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    head = fit_labels(tmp_path / "labels.csv")
+    assert set(names(6)) < set(head.names)
+    assert any(w for n, w in zip(head.names, head.weights, strict=True) if n.startswith("image_"))
+    marks = [json.loads((tmp_path / f"{k}.json").read_text())["metrics"] for k in range(6)]
+    scored = [head(m["features"] | dict(zip(names(6), m["image_features"], strict=True))) for m in marks]
+    assert min(scored[1::2]) > 4 > 2 > max(scored[::2])
+    # One that was curated without the model does not fit in.
+    curate_file(tmp_path / "0.ply", tmp_path)
+    with pytest.raises(ConfigError, match="different image models"):
+        fit_labels(tmp_path / "labels.csv")
+
+
+def test_weights_that_are_missing_or_broken_are_said(of_trimesh, tmp_path):
+    ball = of_trimesh(BALL).normalized()
+    with pytest.raises(MissingDependencyError, match=r"none\.pt.*leave the setting empty"):
+        image_features(ball.vertices, ball.faces, (str(tmp_path / "none.pt"),))
+    (tmp_path / "text.pt").write_text("no weights")
+    with pytest.raises(ConfigError, match="is no TorchScript or .pt2 file"):
+        image_features(ball.vertices, ball.faces, (str(tmp_path / "text.pt"),))
+    torch.jit.script(torch.nn.Identity()).save(tmp_path / "same.pt")
+    with pytest.raises(ConfigError, match=r"must answer \(4, D\)"):
+        image_features(ball.vertices, ball.faces, (str(tmp_path / "same.pt"),))
+
+
+def test_curation_without_models_does_not_load_torch():
+    import subprocess
+
+    code = "import curation, sys; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
