@@ -27,12 +27,13 @@ LIMITS: dict[Literal["raw", "solid"], float] = {"raw": 0.060, "solid": 0.250}
 
 
 def run(quick: bool) -> Benchmark:
-    """Times 60 or 1000 objects; checks 60 or 10,000 consecutive indices of each composition mode."""
+    """Times 60 or 1000 objects; checks 60 or 10,000 consecutive indices of each composition mode, and 60 or 1000 rooms."""
     timed, checked = (60, 60) if quick else (1000, 10_000)
     figures: dict[str, float] = {}
     tables = [_geometry(timed, figures), _peers(6 if quick else 20, figures), _textures(timed, figures)]
     for composition in LIMITS:
         tables += _long_run(composition, checked, figures)
+    tables.append(_rooms(timed, figures))
     return Benchmark(tables, figures, peer=f"released code: {RELEASED[0]}-{RELEASED[1]} core-seconds per object")
 
 
@@ -55,6 +56,34 @@ def _geometry(count: int, figures: dict[str, float]) -> Table:
         faster = RELEASED[0] / median
         row = [composition, *(1e3 * float(x) for x in (median, p90, p99, worst)), 1e3 * limit, int(np.median(triangles))]
         table.rows.append([*row, f"{faster:.0f}x"])
+    return table
+
+
+def _rooms(count: int, figures: dict[str, float]) -> Table:
+    table = Table(
+        f"{count} consecutive rooms without textures: every check of objects, CPU ms per room",
+        ["mode", "problems", "median", "p99", "max", "triangles (median)", "parts (median)", "boxes without a place"],
+    )
+    for composition in LIMITS:
+        config = ZeroverseConfig(preset="rooms", composition=composition, textures="none")
+        problems: Counter[str] = Counter()
+        spent, triangles, parts, places = [], [], [], []
+        for index in range(count):
+            start = time.process_time()
+            try:
+                room = generate(config, 0, index)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what this run counts
+                problems[f"{type(error).__name__}: {error}"[:60]] += 1
+                continue
+            spent.append(1e3 * (time.process_time() - start))
+            problems.update(_faults(room))
+            triangles.append(len(room.faces))
+            parts.append(len(room.part_names))
+            places += [place is None for place in room.provenance["outcome"]["boxes"].values()]
+        figures |= {f"rooms_{composition}_problems": sum(problems.values()), f"rooms_{composition}_ms": float(np.median(spent))}
+        times = [float(x) for x in np.percentile(spent, [50, 99, 100])]
+        sizes = [int(np.median(triangles)), int(np.median(parts))]
+        table.rows.append([composition, _counts(problems) or 0, *times, *sizes, f"{np.mean(places):.1%}"])
     return table
 
 
