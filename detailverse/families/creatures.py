@@ -151,11 +151,12 @@ class Creature(Family):
         low = [(p * [1, 1, -1] + [0.2, 0, 0], q * [1, 1, -0.75] + [0.2, 0, 0]) for p, q in top[: n // 2]]
         for rays in (tail, top, low):
             solids += [Solid(b, "limbs") for b in fin(rays)]
+        flank = 0.52 * float(np.interp(-0.72, path[:, 0], r))
         for side in (1, -1):
             root = np.array([-0.42, side * 0.2, -0.08])
             rays = [(root + [0.01 * k, 0, 0], root + [0.3 - 0.02 * k, side * 0.14, -0.06 - 0.05 * k]) for k in range(6)]
             solids += [Solid(b, "limbs") for b in fin(rays, 0.016)]
-            solids.append(Solid(Manifold.sphere(0.065, 28).translate([-0.72, side * 0.13 * self.stout, 0.08]), "eyes"))
+            solids.append(Solid(Manifold.sphere(0.075, 28).translate([-0.72, side * flank, 0.1]), "eyes"))
         lips = [strut((-0.96, -0.03, z), (-0.96, 0.04, z), 0.035, 12) for z in (0.025, -0.03)]
         return solids + [Solid(b, "body") for b in lips]
 

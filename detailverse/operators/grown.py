@@ -152,7 +152,7 @@ class ReactionDiffusion(Operator):
             for di in (0, 1)
             for dj in (0, 1)
         )
-        return self.depth * smoothstep(np.asarray(value), -0.15, 0.15)
+        return self.depth * smoothstep(np.asarray(value), -0.28, 0.28)
 
 
 @operator("ridges")

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from detailverse import DetailverseConfig, Specification, build, families, generate, operators, registry, sample_spec, words
 from detailverse.specification import OperatorSpec, PartSpec
-from versemill.mesh import components, sharp_edges, topology, volume
+from versemill.mesh import components, face_areas, sharp_edges, topology, volume
 
 FAST = {"detail": "fast", "texture_size": 32}
 NAMES = list(families())
@@ -175,6 +175,25 @@ def test_draws_are_golden():
     assert digest == GOLDEN
 
 
+@pytest.mark.parametrize("name", ["vessel", "building", "machine", "mineral"])
+def test_geometry_is_golden_within_a_tolerance(name):
+    """Another processor's rounding may move a vertex; a form may not change without a decision."""
+    body, area, edges, sides = SHAPES[name]
+    asset = generate(DetailverseConfig(categories=[name], **FAST), 7, 3)
+    assert volume(asset.vertices, asset.faces) == pytest.approx(body, rel=2e-3)
+    assert face_areas(asset.vertices, asset.faces).sum() == pytest.approx(area, rel=2e-3)
+    assert len(sharp_edges(asset.vertices, asset.faces)) == pytest.approx(edges, rel=0.03)
+    assert np.ptp(asset.vertices, 0) == pytest.approx(sides, abs=2e-3)
+
+
+def test_the_public_functions_outlive_the_import_of_the_packages_of_their_names():
+    import detailverse
+
+    assert detailverse.families() == families()
+    assert detailverse.operators() == operators()
+    assert callable(detailverse.build)
+
+
 def test_categories_follow_their_shares():
     config = DetailverseConfig(categories={"vessel": 3, "robot": 1, "plant": 0})
     found = [sample_spec(config, 1, i).category for i in range(400)]
@@ -245,3 +264,11 @@ def test_the_face_budget_is_kept_or_refused():
 
 
 GOLDEN = "6d8e39048c20b04208991bf4877bc5784656f516fa525b59183dbb7a8963e415"
+
+SHAPES = {
+    "vessel": (0.27495, 10.87718, 24987, (2.0, 0.9952, 1.7074)),
+    "building": (0.71773, 10.17243, 21118, (1.0129, 1.0157, 2.0)),
+    "machine": (0.66928, 14.70503, 9288, (2.0, 0.5877, 2.0)),
+    "mineral": (0.73989, 5.80406, 3361, (2.0, 1.6828, 0.5892)),
+}
+"""Category -> volume, area, sharp edges and sides of index 3 of seed 7, as made."""
