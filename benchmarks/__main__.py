@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="smaller samples: a smoke test, not a measurement")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object of the figures")
-    parser.add_argument("--part", help="only this part, where a benchmark has parts (run: scale, scale20k, overhead, faults)")
+    parser.add_argument("--part", help="one part of a benchmark that has parts; see PARTS in its module")
     args = parser.parse_args()
     module = importlib.import_module(f"benchmarks.{args.name}")
     parts = {"": module.run, **getattr(module, "PARTS", {})}

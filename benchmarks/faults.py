@@ -148,7 +148,7 @@ class Outcome:
 
     Attributes:
         faults: how many struck. assets, shards: of the dataset.
-        wrongly: indices that are marked and should not be, or should be and are not, or for another reason.
+        wrongly: assets that are marked and should not be, or should be and are not, or for another reason.
         rows_differ: rows whose content hash is not that of the undisturbed run.
         shards_differ: shards without a faulty asset whose bytes differ. after_retry: shards that differ after `retry`.
         left: what is left behind: processes, temporary files, shared memory.
@@ -158,7 +158,7 @@ class Outcome:
     faults: int
     assets: int
     shards: int
-    wrongly: list[int] = field(default_factory=list)
+    wrongly: list[str] = field(default_factory=list)
     rows_differ: int = 0
     shards_differ: int = 0
     after_retry: int = 0
@@ -192,7 +192,7 @@ def suffer(assets: int, quick: bool) -> Outcome:
             overrides=[
                 "sources.zeroverse=null", "sources.faulty.source=benchmarks.faults:FAULTY",
                 f"sources.faulty.faults={folder / 'faults.json'}", "shards.assets_per_shard=10", "run.workers=2",
-                "run.deadline_s=8", "run.memory_mb=1024", "run.chunk=4",
+                "run.deadline_s=15", "run.memory_mb=1024", "run.chunk=4",
             ],
             assets=assets,
         )  # fmt: skip
@@ -232,7 +232,8 @@ def _drive(folder: Path, disk: Path) -> list[str]:
 
     def leap(process: subprocess.Popen[bytes]) -> None:
         for seconds in (86_400, -30 * 86_400):
-            jump.write_bytes(struct.pack("q", seconds))
+            with jump.open("r+b") as file:  # in place: it is mapped into the memory of all
+                file.write(struct.pack("q", seconds))
             time.sleep(3)
 
     events: list[tuple[float, Callable[[subprocess.Popen[bytes]], None]]] = [(0.2, kill), (0.4, fill), (0.6, leap), (0.8, kill)]
@@ -288,7 +289,11 @@ def _compare(calm: Path, faulty: Path, struck: dict[int, str], outcome: Outcome)
     lasting = {index: EXPECTED[kind] for index, kind in struck.items() if not kind.startswith("once")}
     dataset = Dataset.open(faulty)
     marked = {f["index"]: f["reason"] for s in dataset.sealed() for f in dataset.read(dataset.ledger_file(s))["failures"]}
-    outcome.wrongly = sorted(i for i in {*marked, *lasting} if marked.get(i) != lasting.get(i))
+    outcome.wrongly = [
+        f"asset {i}, fault '{struck.get(i)}': marked {marked.get(i)}, expected {lasting.get(i)}"
+        for i in sorted({*marked, *lasting})
+        if marked.get(i) != lasting.get(i)
+    ]
     before, after = _rows(calm), _rows(faulty)
     outcome.rows_differ = sum(before[i] != after.get(i) for i in before if i not in lasting)
     untouched = {shard for shard in range(dataset.shards) if not set(dataset.indices(shard)) & set(lasting)}

@@ -345,11 +345,11 @@ class _Run:
             self.since.setdefault(key, now)
             if self.crew.renderer_count and sight.stage == "render" and not renders:
                 self.since[key] += elapsed
-            if now - self.since[key] > self.limits.deadline_s:
-                reason, message = "timeout", f"took longer than run.deadline_s = {self.limits.deadline_s:g} s"
-            elif sight.memory_mb > self.limits.memory_mb:
+            if sight.memory_mb > self.limits.memory_mb:
                 reason = "memory"
                 message = f"held {sight.memory_mb:.0f} MiB, more than run.memory_mb = {self.limits.memory_mb}"
+            elif now - self.since[key] > self.limits.deadline_s:
+                reason, message = "timeout", f"took longer than run.deadline_s = {self.limits.deadline_s:g} s"
             else:
                 continue
             if renders:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mill.stages import Draw, RendererLost
 from mill.watchdog import RENDERER, LastWords, Notebook, Sight
-from mill.worker import Kernels, load_kernels
+from mill.worker import Kernels, die_with_parent, load_kernels
 from render.config import RenderConfig
 from versemill.asset import Asset
 from versemill.errors import ConfigError, MissingDependencyError
@@ -26,6 +26,7 @@ class Renderer:
 
     def __init__(self, run: str, number: int, draw: Draw, kernels: Kernels, device: str) -> None:
         self._run, self._number, self._draw, self._device = run, number, draw, device
+        die_with_parent()
         load_kernels(kernels)
 
     def device(self) -> dict[str, Any]:

@@ -4,9 +4,11 @@ A worker is the killable process. It answers for what it can (rows, rejections, 
 its note and log speak (see `mill.watchdog`).
 """
 
+import ctypes
 import errno
 import fcntl
 import os
+import signal
 import socket
 import time
 import traceback
@@ -32,6 +34,7 @@ Kernels = tuple[tuple[str, str], ...]
 LOST = "renderer lost"
 """Reason of an error that only the driver can judge: the process that renders for all died, of this asset or of another."""
 
+PR_SET_PDEATHSIG = 1
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -97,6 +100,7 @@ def row_file(staging: str, index: int) -> str:
 def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
     """Makes and stages a chunk of assets; each asset's error is its own."""
     started = time.perf_counter()
+    die_with_parent()
     if job.pin:
         pin()
     load_kernels(job.kernels)
@@ -148,6 +152,7 @@ def stage_asset(job: Work, dataset: Dataset, order: Order, note: Note) -> dict[s
 
 def seal_shard(job: Work, shard: int, indices: tuple[int, ...]) -> dict[str, Any]:
     """Writes one shard from the staged rows of `indices`, rising; returns its file's facts for the ledger."""
+    die_with_parent()
     if job.pin:
         pin()
     before, wall = spent(), time.perf_counter()
@@ -181,6 +186,12 @@ def _error(error: Exception, stage: str, notebook: Notebook) -> Error:
     log = notebook.tail()[-LOG_LINES // 2 :] + frames[-LOG_LINES:]
     reason = "memory" if isinstance(error, MemoryError) else LOST if isinstance(error, RendererLost) else "exception"
     return Error(reason, stage, f"{type(error).__name__}: {error}"[:500], tuple(log))
+
+
+@cache
+def die_with_parent() -> None:
+    """Has the kernel kill this process when its raylet dies: one that hangs in native code would outlive a killed driver."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @cache
