@@ -28,6 +28,8 @@ from mill.fingerprint import fingerprint
 from shards import SCHEMA, ShardDataset, ShardsConfig, decode_views, encode_row, seal
 from shards.dataset import RowReader
 from shards.folder import open_shard
+from shards.reading import Selection
+from shards.streaming import ShardStream
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.camera import Camera, intrinsics, look_at
@@ -250,16 +252,19 @@ def run(quick: bool) -> Benchmark:
         peer_mb = sum(Path(url).stat().st_size for url in urls) / 1e6
         loading = Table(
             "loading rgb, normal, depth; 2 workers",
-            ["views", "ours /s", "peer /s", "ratio", "ours CPU ms", "peer CPU ms", "CPU ratio"],
+            ["views", "stream /s", "map style /s", "peer /s", "stream ratio", "stream CPU ms", "peer CPU ms", "CPU ratio"],
         )
         for some in (views // 4, views):
-            dataset = ShardDataset(folder, passes=("rgb", "normal", "depth"), views=some)
-            ours, ours_cpu = _rate(dataset, assets)
+            passes = ("rgb", "normal", "depth")
+            ours, ours_cpu = _rate(ShardStream(folder, selection=Selection(passes=passes, views=some)), assets)
+            by_index, _ = _rate(ShardDataset(folder, passes=passes, views=some), assets)
             peer, peer_cpu = _rate(_Tar(urls, some, views), assets)
-            loading.rows.append([f"{some} of {views}", ours, peer, ours / peer, ours_cpu, peer_cpu, peer_cpu / ours_cpu])
+            ratios = [ours / peer, ours_cpu, peer_cpu, peer_cpu / ours_cpu]
+            loading.rows.append([f"{some} of {views}", ours, by_index, peer, *ratios])
             name = "all" if some == views else "quarter"
             figures |= {
                 f"load_{name}_per_s": ours,
+                f"load_{name}_map_style_ratio": by_index / peer,
                 f"load_{name}_ratio": ours / peer,
                 f"load_{name}_cpu_ratio": peer_cpu / ours_cpu,
             }

@@ -7,14 +7,15 @@ uint32 sizes, then one Zstandard frame. The frame holds the array in C order aft
 - ``S`` (shuffle): all lowest bytes, then all second bytes ...: slowly changing high bytes compress.
 - ``D`` (delta + shuffle): along the last axis each value minus its predecessor, modulo 2^bits; then shuffle.
 - ``B`` (bits): booleans packed eight to a byte, most significant bit first.
-- ``C`` (colour): (3 or 4, H, W) bytes; red and blue minus green, then along each row each value minus its
-  predecessor, all modulo 256.
+- ``C`` (colour): (3 or 4, H, W) bytes; red and blue minus green, then each row minus the row above, all modulo 256; stored
+  row by row, (H, 3 or 4, W), so that a row of all channels is undone in one step.
 
 Colour cells are array cells with filter ``C``, or lossless WebP or PNG files, told apart by their first bytes. The array is
 a seventh larger than WebP, a fifth smaller than fast PNG, and twenty times as fast to write and five to read as WebP.
 """
 
 import io
+import math
 import struct
 from typing import Any, Literal
 
@@ -70,19 +71,22 @@ def encode_array(array: NDArray[Any], filter: Filter = "shuffle", level: int = 1
     elif filter == "colour":
         if dtype != np.uint8 or array.ndim != 3 or len(array) not in (3, 4):
             raise TypeError(f"the colour filter is for (3 or 4, H, W) uint8, not {array.shape} {array.dtype}")
-        planes = array.copy()
-        planes[0] -= array[1]
-        planes[2] -= array[1]
-        array = planes.copy()
-        array[..., 1:] -= planes[..., :-1]
+        rows = array.transpose(1, 0, 2).copy()
+        rows[:, [0, 2]] -= rows[:, [1]]
+        array = rows.copy()
+        array[1:] -= rows[:-1]
     elif filter == "shuffle":
         array = _shuffled(array)
     header = struct.pack(f"<4sccBx{len(shape)}I", MAGIC, kind.encode(), CODES[dtype].encode(), len(shape), *shape)
     return header + pa.Codec("zstd", level).compress(np.ascontiguousarray(array).reshape(-1), asbytes=True)
 
 
-def decode_array(cell: bytes | memoryview) -> NDArray[Any]:
+def decode_array(cell: bytes | memoryview, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """The array of `encode_array`, bit for bit.
+
+    Args:
+        out: contiguous memory to decode into, used where the filter is "delta", and it has the cell's dtype and shape; for
+            those who decode many cells and need one at a time.
 
     Raises:
         ShardError: the bytes are not an array cell, or are damaged.
@@ -94,7 +98,7 @@ def decode_array(cell: bytes | memoryview) -> NDArray[Any]:
             raise ShardError(f"an array cell starts with {MAGIC!r}, not {magic!r}; rewrite the shard")
         shape = struct.unpack_from(f"<{ndim}I", view, 8)
         dtype = DTYPES[code.decode()]
-        count = int(np.prod(shape, dtype=np.int64))
+        count = math.prod(shape)
         size = (count + 7) // 8 if kind == b"B" else count * dtype.itemsize
         raw = np.frombuffer(pa.Codec("zstd").decompress(view[8 + 4 * ndim :], size), np.uint8)
     except (struct.error, KeyError, UnicodeDecodeError, OSError, ValueError, pa.ArrowException) as error:
@@ -104,12 +108,12 @@ def decode_array(cell: bytes | memoryview) -> NDArray[Any]:
     if kind == b"P":
         return raw.view(dtype).reshape(shape)
     if kind == b"C":
-        planes = np.cumsum(raw.reshape(shape), axis=-1, dtype=dtype)
-        planes[0] += planes[1]
-        planes[2] += planes[1]
-        return planes
-    array = _unshuffled(raw, dtype).reshape(shape)
-    return np.cumsum(array, axis=-1, dtype=dtype) if kind == b"D" and shape else array
+        return _colours(raw.reshape(shape[1], shape[0], shape[2]))
+    if kind == b"S" or not shape:
+        return _unshuffled(raw, dtype, np.empty(shape, dtype))
+    if out is None or out.dtype != dtype or out.shape != shape:
+        out = np.empty(shape, dtype)
+    return np.add.accumulate(_unshuffled(raw, dtype, out), axis=-1, out=out)
 
 
 def _shuffled(array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -117,17 +121,30 @@ def _shuffled(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array.reshape(-1).view(np.uint8).reshape(-1, size).T)
 
 
-def _unshuffled(raw: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
-    count = raw.size // dtype.itemsize
+def _unshuffled(raw: NDArray[np.uint8], dtype: np.dtype[Any], out: NDArray[Any]) -> NDArray[Any]:
+    count, values = out.size, out.reshape(-1)
     if dtype.itemsize == 2:  # four times faster than the general way, and where most bytes are
-        values = raw[count:].astype(np.uint16)
-        values <<= 8
-        values |= raw[:count]
-        return values.view(dtype)
-    out = np.empty((count, dtype.itemsize), np.uint8)
-    for byte in range(dtype.itemsize):
-        out[:, byte] = raw[byte * count : (byte + 1) * count]
-    return out.reshape(-1).view(dtype)
+        codes = values.view(np.uint16)
+        codes[...] = raw[count:]
+        codes <<= 8
+        codes |= raw[:count]
+        return out
+    octets = values.view(np.uint8).reshape(count, dtype.itemsize)
+    for octet in range(dtype.itemsize):
+        octets[:, octet] = raw[octet * count : (octet + 1) * count]
+    return out
+
+
+def _colours(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture (C, H, W), a view, of the differences (H, C, W) of the colour filter; undone in place where they allow it."""
+    rows = rows if rows.flags.writeable else rows.copy()
+    above = rows[0]
+    for row in rows[1:]:  # eight times faster than numpy's cumsum of bytes
+        np.add(row, above, out=row)
+        above = row
+    rows[:, 0] += rows[:, 1]
+    rows[:, 2] += rows[:, 1]
+    return rows.transpose(1, 0, 2)
 
 
 def encode_colour(
@@ -155,7 +172,7 @@ def is_image_file(cell: bytes | memoryview) -> bool:
 
 
 def decode_colour(cell: bytes | memoryview) -> NDArray[np.uint8]:
-    """The (C, H, W) uint8 image of a colour cell.
+    """The (C, H, W) uint8 image of a colour cell; not contiguous.
 
     WebP files without transparency come back with 3 channels; the caller knows how many its pass has.
 
@@ -180,10 +197,13 @@ def quantise(values: NDArray[np.floating], foreground: NDArray[np.bool_], low: f
     return np.where(foreground, codes, 0).astype(np.uint16)
 
 
-def dequantise(codes: NDArray[np.uint16], low: float, high: float) -> NDArray[np.float32]:
-    """Values of codes, float32; background (code 0) is 0."""
+def dequantise(
+    codes: NDArray[np.uint16], low: float, high: float, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Values of codes, float32, into `out` where it is given; background (code 0) is 0."""
     step = np.float32((high - low) / LEVELS)
-    values = codes * step
+    values = np.multiply(codes, step, out=out)
     values += np.float32(low - step)
-    np.copyto(values, 0, where=codes == 0)
+    for channel, of in zip(codes, values, strict=True) if codes.ndim == 3 else [(codes, values)]:
+        np.copyto(of, 0, where=channel == 0)
     return values

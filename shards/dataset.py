@@ -3,6 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +15,12 @@ from pyarrow import fs as pafs
 from torch.utils.data import Dataset
 
 from shards.cache import DiskCache
+from shards.cells import Cells, LocalShard
 from shards.duplicates import duplicate_indices
 from shards.folder import Shard, check_split, find_shards, open_shard
-from shards.reading import Sample, Selection
-from shards.schema import completed
+from shards.lending import Sample
+from shards.reading import Selection
+from shards.schema import completed, is_blob
 from versemill.errors import ShardError
 
 MEGABYTE = 1_000_000
@@ -26,7 +29,8 @@ MEGABYTE = 1_000_000
 class RowReader:
     """Random access to rows, with the row groups read last kept within a byte budget.
 
-    Open files are never pickled, and never shared over a fork: each process opens its own.
+    On a local disk the cells of binary columns stay in the file until a sample asks for them. Open files are never pickled,
+    and never shared over a fork: each process opens its own.
     """
 
     def __init__(
@@ -37,8 +41,8 @@ class RowReader:
 
     def _forget(self) -> None:
         self._pid = os.getpid()
-        self._files: OrderedDict[str, pq.ParquetFile] = OrderedDict()
-        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._files: OrderedDict[str, LocalShard | pq.ParquetFile] = OrderedDict()
+        self._groups: OrderedDict[tuple[str, int], RowGroup] = OrderedDict()
         self._bytes = 0
 
     def __getstate__(self) -> dict[str, Any]:
@@ -49,44 +53,70 @@ class RowReader:
         self._forget()
 
     def row(self, shard: Shard, row: int) -> dict[str, Any]:
-        """One row as nested dictionaries; cells are buffers that share the row group's memory."""
+        """One row as nested dictionaries; a cell is bytes, or a buffer that shares the row group's memory."""
         starts = np.cumsum((0, *shard.groups))
-        group = int(np.searchsorted(starts, row, "right")) - 1
-        table = self._group(shard, group)
-        values = {name: _plain(table[name][row - int(starts[group])]) for name in table.column_names}
+        number = int(np.searchsorted(starts, row, "right")) - 1
+        found, place = self._group(shard, number), row - int(starts[number])
+        values = {name: _plain(found.table[name][place]) for name in found.table.column_names}
+        for column, cells in found.cells.items():
+            group, leaf = column.split(".")
+            values.setdefault(group, {})[leaf] = cells[place]
         return completed(values, self._columns)
 
-    def _group(self, shard: Shard, group: int) -> pa.Table:
+    def _group(self, shard: Shard, number: int) -> "RowGroup":
         if os.getpid() != self._pid:
             self._forget()
-        key = (shard.path, group)
+        key = (shard.path, number)
         if key in self._groups:
             self._groups.move_to_end(key)
             return self._groups[key]
         if self._disk is None:
-            table = self._fetch(shard.path, group)
+            group = self._fetch(shard, number)
         else:
-            name = "\n".join([self._fs.type_name, shard.path, shard.stamp, str(group), *self._columns])
-            table = self._disk.table(name, lambda: self._fetch(shard.path, group))
-        self._groups[key] = table
-        self._bytes += table.nbytes
+            name = "\n".join([self._fs.type_name, shard.path, shard.stamp, str(number), *self._columns])
+            group = RowGroup(self._disk.table(name, lambda: self._fetch(shard, number, direct=False).table), {})
+        self._groups[key] = group
+        self._bytes += group.table.nbytes
         while self._bytes > self._budget and len(self._groups) > 1:
-            self._bytes -= self._groups.popitem(last=False)[1].nbytes
-        return table
+            self._bytes -= self._groups.popitem(last=False)[1].table.nbytes
+        return group
 
-    def _fetch(self, path: str, group: int) -> pa.Table:
+    def _fetch(self, shard: Shard, number: int, direct: bool = True) -> "RowGroup":
         try:
-            return self._file(path).read_row_group(group, columns=self._columns, use_threads=False)
+            file = self._file(shard.path)
+            if not isinstance(file, LocalShard):
+                return RowGroup(file.read_row_group(number, columns=self._columns, use_threads=False), {})
+            cells = {c: file.cells(number, c) for c in self._columns if is_blob(c)} if direct else {}
+            found = {column: values for column, values in cells.items() if values is not None}
+            rest = [column for column in self._columns if column not in found]
+            table = file.parquet.read_row_group(number, columns=rest, use_threads=False)
+            return RowGroup(table, {column: _by_row(column, values, table) for column, values in found.items()})
         except (OSError, pa.ArrowException) as error:
-            raise ShardError(f"shard '{path}' can't be read ({error}); `versemill verify` tells more") from error
+            raise ShardError(f"shard '{shard.path}' can't be read ({error}); `versemill verify` tells more") from error
 
-    def _file(self, path: str, limit: int = 16) -> pq.ParquetFile:
+    def _file(self, path: str, limit: int = 16) -> LocalShard | pq.ParquetFile:
         if path not in self._files:
-            self._files[path] = pq.ParquetFile(path, filesystem=self._fs)
+            local = isinstance(self._fs, pafs.LocalFileSystem)
+            self._files[path] = LocalShard(path) if local else pq.ParquetFile(path, filesystem=self._fs)
             if len(self._files) > limit:
                 self._files.popitem(last=False)[1].close()
         self._files.move_to_end(path)
         return self._files[path]
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """What was read of a row group; and by column what is still in the file: of each row a cell, or the cells of its views."""
+
+    table: pa.Table
+    cells: dict[str, Sequence[Any]]
+
+
+def _by_row(column: str, cells: Cells, table: pa.Table) -> Sequence[Any]:
+    if not column.startswith("views."):
+        return cells
+    ends = np.cumsum(table["views"].combine_chunks().field("count").to_numpy(zero_copy_only=False)).tolist()
+    return [cells[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _plain(value: Any) -> Any:

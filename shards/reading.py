@@ -1,5 +1,8 @@
 """From a row's cells to training tensors: which columns a selection needs, and how a sample is decoded."""
 
+import math
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -9,15 +12,15 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from shards.codecs import decode_array, decode_colour, dequantise
+from shards.lending import Sample
 from shards.rows import check_columns, decode_pass, decode_table
-from shards.schema import QUANTISED
+from shards.schema import IMAGES, QUANTISED
 from versemill import seeds
 from versemill.camera import OPENGL
 from versemill.errors import ConfigError
 from versemill.fields import FIELD_ARRAYS
 from versemill.views import PASSES
-
-Sample = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,9 @@ class Selection:
         """The sample of one row (nested dictionaries with `columns()`); draws depend on (seed, row, epoch) only."""
         meta = row["meta"]
         rng = seeds.stream(seed, meta["index"], f"shards/sample/{meta['seed']}/{epoch}")
-        sample: Sample = {"id": meta["id"], "index": meta["index"], "caption": meta["caption"]}
+        sample = Sample(id=meta["id"], index=meta["index"], caption=meta["caption"])
         if self.passes:
-            sample |= self._decode_views(row["views"], rng)
+            self._decode_views(sample, row["views"], rng)
         for name, array in self._decode_fields(row.get("fields") or {}, rng).items():
             sample[name] = torch.from_numpy(array)
         if self.mesh:
@@ -98,16 +101,20 @@ class Selection:
             raise ConfigError(f"view {max(self.views)} asked for, but the row has 0..{count - 1}")
         return list(self.views)
 
-    def _decode_views(self, views: dict[str, Any], rng: np.random.Generator) -> Sample:
+    def _decode_views(self, sample: Sample, views: dict[str, Any], rng: np.random.Generator) -> None:
         picked = self._pick(views["count"], rng)
         c2w = np.array([views["c2w"][i] for i in picked]).reshape(-1, 4, 4)
         K = np.array([views["K"][i] for i in picked]).reshape(-1, 3, 3)
         images: dict[str, torch.Tensor] = {}
-        for name in dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ()))):
+        names = dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ())))
+        area = len(picked) * views["height"] * views["width"]
+        floats = sample.floats(area * sum(PASSES[n].channels or 1 for n in names if n in QUANTISED or n in IMAGES))
+        for name in names:
             if views[name] is None:
                 raise ConfigError(f"the row has no pass '{name}'; render it, or leave it out of `passes`")
             ranges = [views[f"{name}_range"][i] for i in picked] if name in QUANTISED else None
-            images[name] = _tensor(decode_pass(name, [views[name][i] for i in picked], ranges), name)
+            shape = (len(picked), PASSES[name].channels or 1, views["height"], views["width"])
+            images[name], floats = _decoded(name, [views[name][i] for i in picked], ranges, shape, floats)
         if self.normal_frame == "camera":
             frame = c2w @ OPENGL if self.pose == "opengl" else c2w
             rotation = torch.from_numpy(np.ascontiguousarray(frame[:, :3, :3].transpose(0, 2, 1))).float()
@@ -119,7 +126,7 @@ class Selection:
         if self.resolution is not None:
             K = K * np.array([[self.resolution / width], [self.resolution / height], [1.0]])
         images = _finished(images, self.resolution, self.background)
-        sample: Sample = {name: image for name, image in images.items() if name in (*self.passes, "alpha")}
+        sample.update({name: image for name, image in images.items() if name in (*self.passes, "alpha")})
         sample["c2w"] = torch.from_numpy(c2w @ OPENGL if self.pose == "opengl" else c2w).float()
         sample["K"] = torch.from_numpy(K).float()
         sample["orthographic"] = torch.tensor([views["orthographic"][i] for i in picked])
@@ -132,7 +139,6 @@ class Selection:
                     "the row has no co-visibility: no depth was rendered, or it is of schema version 1 (migrate_shard)"
                 )
             sample["covisibility"] = torch.tensor(views["covisibility"])[picked][:, picked]
-        return sample
 
     def _decode_fields(self, fields: dict[str, Any], rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         arrays: dict[str, NDArray[Any]] = {}
@@ -150,12 +156,48 @@ class Selection:
         return arrays
 
 
-def _tensor(array: NDArray[Any], name: str) -> torch.Tensor:
-    """Colours to float32 in [0, 1]; single-channel passes get a channel axis; the rest keeps its dtype."""
-    tensor = torch.from_numpy(array)
-    if tensor.dtype == torch.uint8:  # converts and reorders (H, W, C) memory in one pass
-        tensor = torch.empty(tensor.shape, dtype=torch.float32).copy_(tensor).div_(255)
-    return tensor if PASSES[name].channels else tensor[:, None]
+class _Scratch(threading.local):
+    """Memory that is used again from cell to cell: getting it from the system anew costs more than decoding into it."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[tuple[int, ...], NDArray[np.uint16]] = {}
+
+    def array(self, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+        if shape not in self.arrays:
+            self.arrays = {known: array for known, array in self.arrays.items() if known[-2:] == shape[-2:]}
+            self.arrays[shape] = np.empty(shape, np.uint16)
+        return self.arrays[shape]
+
+
+_SCRATCH = _Scratch()
+
+
+def _decoded(
+    name: str,
+    cells: Sequence[Any],
+    ranges: Sequence[Sequence[float]] | None,
+    shape: tuple[int, ...],
+    floats: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The cells of some views of a pass as (V, C, H, W): colours as float32 in [0, 1], the rest in its pass's dtype.
+
+    What becomes float32 is decoded view by view into `floats`, whose rest is returned beside it: no view leaves the
+    processor's cache on the way.
+    """
+    if name not in QUANTISED and name not in IMAGES:
+        return torch.from_numpy(decode_pass(name, cells)).reshape(shape), floats
+    size = math.prod(shape)
+    images = floats[:size].view(shape)
+    for k, cell in enumerate(cells):
+        if ranges is None:
+            planes = decode_colour(cell)
+            images[k, len(planes) :] = 255  # a file drops an alpha channel that is opaque everywhere
+            images[k, : len(planes)].copy_(torch.from_numpy(np.require(planes, requirements="W")))
+        else:
+            codes = decode_array(cell, _SCRATCH.array(shape[1:] if PASSES[name].channels else shape[2:]))
+            low, high = ranges[k]
+            dequantise(codes.reshape(shape[1:]), low, high, out=images[k].numpy())
+    return (images if ranges else images.div_(255)), floats[size:]
 
 
 def _crop(

@@ -181,7 +181,7 @@ def decode_pass(name: str, cells: Sequence[bytes], ranges: Sequence[Sequence[flo
     arrays = (decode_array(cell) for cell in cells)
     if name in QUANTISED:
         assert ranges is not None
-        return np.stack([dequantise(codes, *span) for codes, span in zip(arrays, ranges, strict=True)])
+        return np.stack([dequantise(codes, low, high) for codes, (low, high) in zip(arrays, ranges, strict=True)])
     return np.stack(list(arrays))
 
 

@@ -209,10 +209,11 @@ def leaves() -> list[str]:
 
 def blob_leaves() -> list[str]:
     """Paths of the leaves that are compressed already: stored as they are, without statistics."""
-    return [path for path in leaves() if _is_blob(path)]
+    return [path for path in leaves() if is_blob(path)]
 
 
-def _is_blob(path: str) -> bool:
+def is_blob(path: str) -> bool:
+    """Whether the leaf with this path ("views.rgb", "views.rgb.list.element") holds cells."""
     group, name = path.split(".")[:2]
     kind = COLUMNS[group][name].type
     return kind == pa.binary() or kind == pa.list_(pa.binary())

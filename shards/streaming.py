@@ -10,7 +10,8 @@ from shards.cache import DiskCache
 from shards.dataset import MEGABYTE, RowReader
 from shards.duplicates import duplicate_indices
 from shards.folder import Shard, check_split, find_shards, open_shard
-from shards.reading import Sample, Selection
+from shards.lending import Sample
+from shards.reading import Selection
 from versemill import seeds
 from versemill.errors import ConfigError
 

@@ -100,13 +100,13 @@ def seal(
 
 
 def _options() -> dict[str, object]:
-    """Parquet settings: blobs raw and without statistics or dictionary, the rest Zstandard."""
+    """Parquet settings: blobs raw, in one page, without statistics or dictionary (`shards.cells`); the rest Zstandard."""
     blobs = set(blob_leaves())
     small = [path for path in leaves() if path not in blobs]
     return {
         "compression": {path: "none" if path in blobs else "zstd" for path in leaves()},
         "use_dictionary": False,
         "write_statistics": [path for path in small if path.startswith("meta.")],
-        "data_page_size": 8 * MEGABYTE,
+        "data_page_size": 1 << 30,
         "store_schema": True,
     }

@@ -9,7 +9,7 @@ import pytest
 
 from shards import card
 from shards.export import formats
-from shards.rows import decode_table
+from shards.rows import decode_pass, decode_table
 from shards.schema import COLUMNS, describe
 
 DOCS = Path(__file__).parents[2] / "docs" / "shards.md"
@@ -33,6 +33,8 @@ def test_the_documented_reader_reads_every_cell(spheres):
     assert mask.shape == depth.shape == (48, 48)
     np.testing.assert_array_equal(mask, depth > 0)
     assert scope["read_cell"](row["views"]["normal"][0]).shape == (3, 48, 48)
+    for name in ("rgb", "albedo"):
+        np.testing.assert_array_equal(scope["read_cell"](row["views"][name][1]), decode_pass(name, row["views"][name])[1])
 
 
 def test_every_export_format_is_documented():
