@@ -1,7 +1,10 @@
 """Curation: accuracy and time of signed distances, watertight methods side by side with peers, the cost of an asset."""
 
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import trimesh
@@ -9,8 +12,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from benchmarks.common import Benchmark, Table, measure
-from curation import CurationConfig, FieldsConfig, curate, meshlab, sample
+from curation import CurationConfig, FieldsConfig, curate, load, meshlab, sample
 from curation.clean import clean, closed_components
+from curation.duplicates import NEAR, descriptor, find_duplicates
+from curation.ingest import SUFFIXES
 from curation.volumes import winding_surface
 from curation.watertight import METHODS, Source, Unsuitable, Watertight, make_watertight
 from versemill import seeds
@@ -18,8 +23,9 @@ from versemill.asset import Asset
 from versemill.curated import Rejected
 from versemill.errors import VersemillError
 from versemill.materials.material import Material
-from versemill.mesh import components, sharp_edges
+from versemill.mesh import components, sharp_edges, topology
 from versemill.queries import MeshQuery
+from zeroverse import ZeroverseConfig, generate
 
 Points = NDArray[np.float64]
 PEER = "pymeshlab 2025.7 alpha wrap (1 %/0.1 %), point-cloud-utils 0.34 (resolution 20k)"
@@ -52,11 +58,34 @@ def _torus(p: Points) -> Points:
 
 
 def _csg() -> tuple[trimesh.Trimesh, Callable[[Points], Points]]:
-    """A box and a ball joined; the smaller of the two distances is exact outside, and its sign everywhere."""
-    ball = trimesh.creation.icosphere(6, 0.55)
-    ball.apply_translation((0.45, 0.0, 0.4))
-    joined = trimesh.boolean.union([trimesh.creation.box((1.9, 1.2, 0.8)), ball], engine="manifold")
-    return joined, lambda p: np.minimum(_box(p, (0.95, 0.6, 0.4)), np.linalg.norm(p - [0.45, 0.0, 0.4], axis=1) - 0.55)
+    """A box with a ball sunk into its top to the equator, and the exact signed distance to their union.
+
+    The boundary is five whole faces of the box, its top outside a circle, the upper half of the sphere, and the circle where
+    the two meet: the nearest of these is exact inside as well as outside.
+    """
+    half, radius = np.array([0.95, 0.6, 0.4]), 0.45
+    ball = trimesh.creation.icosphere(7, radius)
+    ball.apply_translation((0.0, 0.0, half[2]))
+    joined = trimesh.boolean.union([trimesh.creation.box(2 * half), ball], engine="manifold")
+
+    def exact(p: Points) -> Points:
+        to_center = p - [0, 0, half[2]]
+        out = np.hypot(p[:, 0], p[:, 1])
+        circle = np.hypot(out - radius, to_center[:, 2])
+        dome = np.where(to_center[:, 2] >= 0, np.abs(np.linalg.norm(to_center, axis=1) - radius), circle)
+        nearest = np.minimum(dome, circle)
+        for axis in range(3):
+            for sign in (-1.0, 1.0):
+                spot = np.clip(p, -half, half)
+                spot[:, axis] = sign * half[axis]
+                apart = np.linalg.norm(p - spot, axis=1)
+                if (axis, sign) == (2, 1.0):
+                    apart = np.where(np.hypot(spot[:, 0], spot[:, 1]) < radius, np.inf, apart)
+                nearest = np.minimum(nearest, apart)
+        inside = (_box(p, (0.95, 0.6, 0.4)) < 0) | (np.linalg.norm(to_center, axis=1) < radius)
+        return np.where(inside, -nearest, nearest)
+
+    return joined, exact
 
 
 def _distances(quick: bool) -> tuple[Table, dict[str, float]]:
@@ -82,8 +111,7 @@ def _distances(quick: bool) -> tuple[Table, dict[str, float]]:
         with measure() as span:
             found = MeshQuery(mesh.vertices, mesh.faces, winding=True).signed_distance(points)
         truth = exact(points.astype(np.float32).astype(np.float64))
-        compared = truth > 0 if name == "box + ball" else np.ones(len(points), bool)
-        error = float(np.abs(found - truth)[compared].max())
+        error = float(np.abs(found - truth).max())
         wrong = int(((np.sign(found) != np.sign(truth)) & (np.abs(truth) > 2e-4)).sum())
         table.rows.append([name, len(mesh.faces), count, f"{error:.1e}", f"{error / 2:.1e}", wrong, f"{span.cpu:.2f}"])
         key = name.replace(" + ", "_")
@@ -91,8 +119,8 @@ def _distances(quick: bool) -> tuple[Table, dict[str, float]]:
     return table, figures
 
 
-def _soup() -> trimesh.Trimesh:
-    rng = np.random.default_rng(0)
+def _soup(seed: int = 0) -> trimesh.Trimesh:
+    rng = np.random.default_rng(seed)
     makers = (
         lambda: trimesh.creation.icosphere(4),
         lambda: trimesh.creation.torus(1.0, 0.35, 64, 32),
@@ -201,7 +229,110 @@ def _watertight(quick: bool) -> tuple[Table, dict[str, float]]:
     return table, figures
 
 
-def _whole() -> tuple[Table, dict[str, float]]:
+def _compositions(quick: bool) -> tuple[Table, dict[str, float]]:
+    """Random overlapping closed solids: how far the chosen surface lies from the exact union, which the sources' own signed
+    distances give: a point belongs to its boundary when it lies on one body and in none.
+    """
+    table = Table(
+        "Compositions of 9 closed solids (Hausdorff distance to the union's boundary; longest side 2)",
+        ["seed", "faces in", "method", "core-s", "Hausdorff"],
+    )
+    worst = slowest = 0.0
+    for seed in range(3 if quick else 8):
+        mesh = _soup(seed)
+        asset = _asset(mesh.vertices, mesh.faces)
+        with measure() as span:
+            chosen = make_watertight(asset.vertices, asset.faces, seeds.stream(0, 0, "benchmark"), CurationConfig())
+        assert isinstance(chosen, Watertight)
+        bodies = trimesh.Trimesh(asset.vertices, asset.faces, process=False).split(only_watertight=False)
+        queries = [MeshQuery(body.vertices, body.faces, winding=True) for body in bodies]
+
+        def depth(points: Points, queries: list[MeshQuery] = queries) -> Points:
+            return np.min([query.signed_distance(points) for query in queries], axis=0)
+
+        there = trimesh.sample.sample_surface(trimesh.Trimesh(chosen.vertices, chosen.faces, process=False), 20_000, seed=0)[0]
+        back = trimesh.sample.sample_surface(trimesh.Trimesh(asset.vertices, asset.faces, process=False), 20_000, seed=0)[0]
+        back = back[depth(back) > -1e-6]
+        apart = max(np.abs(depth(there)).max(), MeshQuery(chosen.vertices, chosen.faces).closest(back)[0].max())
+        worst, slowest = max(worst, float(apart)), max(slowest, span.cpu)
+        table.rows.append([seed, len(asset.faces), chosen.methods["watertight"], f"{span.cpu:.2f}", f"{apart:.1e}"])
+    return table, {"compositions_hausdorff": worst, "compositions_seconds": slowest}
+
+
+def _files(quick: bool) -> tuple[Table, dict[str, float]]:
+    """Every mesh file of the folder that VERSEMILL_MESHES names through curation: method, visible parts, distances."""
+    folder = Path(os.environ["VERSEMILL_MESHES"])
+    table = Table(
+        f"Meshes of {folder.name} (VERSEMILL_MESHES)",
+        ["file", "faces", "open edges", "method", "bodies", "core-s", "chamfer", "normals", "missed of what is seen"],
+    )
+    kept = seconds = 0.0
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    for path in paths:
+        with measure() as span:
+            answer = curate(load(path), CurationConfig())
+        seconds = max(seconds, span.cpu)
+        if isinstance(answer, Rejected):
+            table.rows.append([path.name, "", "", f"rejected: {answer.reason}", "", f"{span.cpu:.2f}", "", "", ""])
+            continue
+        asset, found = answer.asset, (answer.watertight_vertices, answer.watertight_faces)
+        label = components(asset.faces)
+        closed = closed_components(asset.faces, label)
+        source = Source(asset.vertices, asset.faces, label, closed, seeds.stream(0, 0, "benchmark"), "cpu")
+        chamfer, normals, bodies, _ = _row(source, found[0].astype(np.float64), found[1])
+        missed = float((MeshQuery(*found).closest(source.visible[0])[0] > 2 * 2 / 256).mean())
+        kept += trimesh.Trimesh(*found, process=False).is_volume and missed < 0.005
+        cells = [f"{span.cpu:.2f}", f"{chamfer:.6f}", f"{normals:.3f}", f"{missed:.2%}"]
+        edges = topology(asset.faces).boundary
+        table.rows.append([path.name, len(asset.faces), edges, answer.methods["watertight"], bodies, *cells])
+    return table, {"files": float(len(paths)), "files_watertight_and_whole": kept, "files_slowest_seconds": seconds}
+
+
+def _duplicates(quick: bool) -> tuple[Table, dict[str, float]]:
+    """Descriptors of generated shapes and of copies of them; the index on synthetic descriptors with the same spread."""
+    count = 24 if quick else 96
+    rng = np.random.default_rng(0)
+    shapes, copies, seconds = [], [], 0.0
+    for k in range(count):
+        asset = generate(ZeroverseConfig(), seed=1, index=k)
+        with measure() as span:
+            shapes.append(descriptor(asset.vertices, asset.faces))
+        seconds += span.cpu / count
+        turn = trimesh.transformations.random_rotation_matrix(rng.random(3))[:3, :3] * rng.uniform(0.5, 2)
+        mirror = np.diag([-1.0 if k % 2 else 1.0, 1, 1])
+        vertices, faces = trimesh.remesh.subdivide(asset.vertices @ turn @ mirror, asset.faces)
+        copies.append(descriptor(vertices, faces))
+    known = np.stack(shapes)
+    apart = np.linalg.norm(known[:, None] - known[None], axis=-1) + np.eye(count) * 9
+    copied = np.linalg.norm(known - np.stack(copies), axis=1)
+    table = Table("Descriptors of zeroverse assets", ["what", "smallest", "median", "largest"])
+    for what, values in (("to a turned, scaled, mirrored, finer copy", copied), ("to the nearest other asset", apart.min(1))):
+        table.rows.append([what, *(f"{q:.4f}" for q in np.quantile(values, (0, 0.5, 1)))])
+    table.rows.append([f"radius of near copies; {1000 * seconds:.0f} core-ms a descriptor", f"{NEAR}", "", ""])
+    total = 50_000 if quick else 1_000_000
+    spread, axes = np.linalg.svd(known - known.mean(0), full_matrices=False)[1:]
+    many = (known.mean(0) + (rng.normal(size=(total, len(spread))) * spread / np.sqrt(count)) @ axes).astype(np.float32)
+    later = total // 2 + rng.choice(total // 2, total // 100, replace=False)
+    first = rng.choice(total // 2, total // 100, replace=False)
+    many[later] = many[first] + rng.normal(size=(len(later), many.shape[1])).astype(np.float32) * 0.003 / many.shape[1] ** 0.5
+    with measure() as span:
+        found = find_duplicates(np.arange(total), np.arange(total), many)
+    wanted = set(zip(later.tolist(), first.tolist(), strict=True))
+    got = set(zip(found.index.tolist(), found.kept.tolist(), strict=True))
+    index = f"index over {total} synthetic descriptors, 1 % copies: {span.cpu:.1f} core-s, missed {len(wanted - got)}"
+    table.rows.append([f"{index}, others {len(got - wanted)}", "", "", ""])
+    figures = {
+        "dedup_copy_distance": float(copied.max()),
+        "dedup_other_distance": float(apart.min()),
+        "dedup_descriptor_seconds": seconds,
+        "dedup_index_seconds": span.cpu,
+        "dedup_index_rows": float(total),
+        "dedup_missed": float(len(wanted - got)),
+    }
+    return table, figures
+
+
+def _whole(quick: bool) -> tuple[Table, dict[str, float]]:
     """An already watertight asset of 40k faces through curation and sampling with the default counts."""
     mesh = trimesh.creation.torus(0.7, 0.3, 200, 100)
     asset = _asset(mesh.vertices, mesh.faces)
@@ -216,15 +347,34 @@ def _whole() -> tuple[Table, dict[str, float]]:
     return table, {"curate_40k_seconds": first.cpu, "sample_40k_seconds": second.cpu}
 
 
-def run(quick: bool) -> Benchmark:
-    """Everything above; kernels are loaded before the first clock starts."""
+STEPS: dict[str, Callable[[bool], tuple[Table, dict[str, float]]]] = {
+    "distances": _distances,
+    "compositions": _compositions,
+    "watertight": _watertight,
+    "whole": _whole,
+    "duplicates": _duplicates,
+    "files": _files,
+}
+
+
+def _run(names: Iterable[str], quick: bool) -> Benchmark:
+    """The named steps; kernels are loaded before the first clock starts."""
     ball = trimesh.creation.icosphere(2)
     warm = MeshQuery(ball.vertices, ball.faces, winding=True)
     warm.signed_distance(ball.vertices)
     winding_surface(warm, ball.vertices.min(0), ball.vertices.max(0), 0.1)
     tables: list[Table] = []
     figures: dict[str, float] = {}
-    for table, found in (_distances(quick), _watertight(quick), _whole()):
+    for name in names:
+        table, found = STEPS[name](quick)
         tables.append(table)
         figures |= found
     return Benchmark(tables, figures, PEER)
+
+
+PARTS: dict[str, Callable[[bool], Benchmark]] = {name: partial(_run, [name]) for name in STEPS}
+
+
+def run(quick: bool) -> Benchmark:
+    """Everything; with VERSEMILL_MESHES=FOLDER also every mesh file in there."""
+    return _run([name for name in STEPS if name != "files" or "VERSEMILL_MESHES" in os.environ], quick)

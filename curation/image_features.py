@@ -68,8 +68,8 @@ def fingerprint(path: str) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
     except OSError as error:
         raise MissingDependencyError(
-            f"the weights '{path}' of curate.image_models can't be read ({error.strerror}); put a TorchScript or .pt2 file there "
-            "(docs/curation.md says how to make one), or leave the setting empty: scores then rest on geometry alone"
+            f"the weights '{path}' of curate.image_models can't be read ({error.strerror}); put a TorchScript or .pt2 file "
+            "there (docs/curation.md says how to make one), or leave the setting empty: scores then rest on geometry alone"
         ) from error
 
 

@@ -104,7 +104,7 @@ def test_weights_that_are_missing_or_broken_are_said(of_trimesh, tmp_path):
     with pytest.raises(MissingDependencyError, match=r"none\.pt.*leave the setting empty"):
         image_features(ball.vertices, ball.faces, (str(tmp_path / "none.pt"),))
     (tmp_path / "text.pt").write_text("no weights")
-    with pytest.raises(ConfigError, match="is no TorchScript or .pt2 file"):
+    with pytest.raises(ConfigError, match=r"is no TorchScript or \.pt2 file"):
         image_features(ball.vertices, ball.faces, (str(tmp_path / "text.pt"),))
     torch.jit.script(torch.nn.Identity()).save(tmp_path / "same.pt")
     with pytest.raises(ConfigError, match=r"must answer \(4, D\)"):
