@@ -64,15 +64,20 @@ class CameraConfig(Config):
 
 
 class LightingConfig(Config):
-    """What shines. Drawn once per asset, from a stream of its own."""
+    """What shines. Drawn per asset, from a stream of its own."""
 
     preset: str = Field(default="studio", description=f"one of {', '.join(LIGHTINGS)}, or 'mixed' for a draw among them")
     strength: float = Field(default=1.0, gt=0, le=100, description="multiplies all light")
+    count: int = Field(
+        default=1, gt=0, le=64, description="lightings per asset, for relighting: every camera comes once in each of them"
+    )
     folder: str | None = Field(default=None, description="folder of Radiance .hdr panoramas, for preset 'hdri'")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         _known(self.preset, (*LIGHTINGS, "mixed"), "lighting preset")
+        if self.count > 1 and self.preset == "white":
+            raise ValueError(f"lighting preset 'white' is always the same: {self.count} of it are not several lightings")
         if (self.preset == "hdri") != (self.folder is not None):
             raise ValueError("lighting preset 'hdri' and a folder of .hdr files belong together")
         return self
@@ -107,7 +112,13 @@ class RenderConfig(Config):
     quality: Literal["fast", "fine"] = Field(
         default="fast", description="'fast': shadows and occluded environment light; 'fine': path traced, one indirect bounce"
     )
-    samples: int | None = Field(default=None, gt=0, le=65536, description="samples per pixel of RGB; 4 for fast, 16 for fine")
+    samples: int | None = Field(
+        default=None,
+        gt=0,
+        le=65536,
+        description="samples per pixel of RGB: 4 for fast, where up to 4 a smooth surface gets one; 16 for fine, which stops "
+        "at half where they agree",
+    )
     denoise: bool = Field(default=True, description="smooth the noise of the colour pass, guided by the geometry")
     cycles: CyclesConfig = CyclesConfig()
 

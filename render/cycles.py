@@ -26,17 +26,27 @@ WORKER = Path(__file__).with_name("cycles_worker.py")
 FIX = "`make blender` installs it (bpy 4.5 in .venv-blender, Python 3.11)"
 
 
+def find_blender(config: CyclesConfig) -> Path:
+    """The interpreter that has bpy.
+
+    Raises:
+        MissingDependencyError: it is not here, or can't import bpy.
+    """
+    python = Path(config.python)
+    if not python.exists():
+        raise MissingDependencyError(f"the Cycles engine needs Blender's Python, and '{python}' is not here; {FIX}")
+    probe = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True, check=False)
+    if probe.returncode:
+        last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
+        raise MissingDependencyError(f"'{python}' can't import bpy ({last}); {FIX}")
+    return python
+
+
 class CyclesProcess:
     """One Blender process. Its stderr goes to a file whose last lines explain a death."""
 
     def __init__(self, config: CyclesConfig) -> None:
-        python = Path(config.python)
-        if not python.exists():
-            raise MissingDependencyError(f"the Cycles engine needs Blender's Python, and '{python}' is not here; {FIX}")
-        probe = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True, check=False)
-        if probe.returncode:
-            last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
-            raise MissingDependencyError(f"'{python}' can't import bpy ({last}); {FIX}")
+        python = find_blender(config)
         self.config = config
         self.folder = tempfile.TemporaryDirectory(prefix="versemill-cycles-")
         self.log = Path(self.folder.name, "log").open("w+")  # noqa: SIM115 - lives as long as the process
@@ -105,9 +115,10 @@ _running: dict[CyclesConfig, CyclesProcess] = {}
 
 
 def render_cycles(
-    asset: Asset, cameras: Sequence[Camera], lighting: Lighting, config: RenderConfig, seed: int
+    asset: Asset, cameras: Sequence[Camera], lights: Sequence[Lighting], config: RenderConfig, seed: int
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """All passes of an asset through Cycles, in the same conventions as the Warp engine's.
+    """All passes of an asset through Cycles, in the same conventions as the Warp engine's: all cameras in the first light,
+    then all in the next.
 
     Returns:
         passes, and a record of the device and version that were used.
@@ -116,13 +127,24 @@ def render_cycles(
         MissingDependencyError: no interpreter, no bpy, or no such compute device.
         AssetError: see `CyclesProcess.render`.
     """
+    passes, used = _render_light(asset, cameras, lights[0], config, seed)
+    passes = {name: np.concatenate([array] * len(lights)) for name, array in passes.items()}
+    for k, light in enumerate(lights[1:] if "rgb" in passes else (), 1):
+        again, used = _render_light(asset, cameras, light, config.model_copy(update={"passes": ("rgb",)}), seed)
+        passes["rgb"][k * len(cameras) : (k + 1) * len(cameras)] = again["rgb"]
+    return passes, used
+
+
+def _render_light(
+    asset: Asset, cameras: Sequence[Camera], light: Lighting, config: RenderConfig, seed: int
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     process = _running.get(config.cycles)
     if process is None or process.process.poll() is not None or process.served >= config.cycles.restart_after:
         if process is not None:
             process.close()
         process = _running[config.cycles] = CyclesProcess(config.cycles)
     try:
-        arrays, reply = process.render(_job(asset, cameras, lighting, config, seed))
+        arrays, reply = process.render(_job(asset, cameras, light, config, seed))
     except AssetError as error:
         if error.reason != "cycles_failed":
             del _running[config.cycles]

@@ -1,5 +1,6 @@
 """From an asset to its images: draws cameras and light, renders, and catches views that show nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from render import cameras as _cameras
 from render import lighting as _lighting
 from render.config import RenderConfig
 from render.kernels.film import Film, develop, smooth, steady
-from render.kernels.geometry import TILE, cover, geometry
+from render.kernels.geometry import TILE, Sight, cover, properties, trace
 from render.kernels.shading import shading
 from render.lighting import Lighting
 from render.scene import pack, pack_light, pack_views, split_sum_table
@@ -25,8 +26,11 @@ KERNELS = ["render.kernels.geometry", "render.kernels.shading", "render.kernels.
 """Modules whose kernels the driver compiles once, before its workers start."""
 
 
-CHUNK = {"cpu": 2**20, "cuda": 2**25}
-"""Pixels whose colour is in flight at once: 60 bytes each."""
+CHUNK = {"cpu": 2**18, "cuda": 2**25}
+"""Pixels in flight at once, about 100 bytes each: on the CPU as few as its caches like, on CUDA enough to fill it."""
+
+EXTRA = {"geometric_normal": wp.vec3, "albedo": wp.vec3ub, "metallic_roughness": wp.vec2ub}
+"""Passes that are filled only where they are asked for."""
 
 SMOOTHING = 3.0
 """Standard deviations of noise by which a tap of the denoiser may differ."""
@@ -37,6 +41,10 @@ def render(asset: Asset, config: RenderConfig) -> Views:
 
     Cameras come from the stream "render/cameras" of (asset.seed, asset.index), light from "render/lighting" and the
     noise of the colour pass from "render/samples": none moves another.
+
+    With `config.lighting.count` above 1 the cameras come once per lighting, one lighting after the other: views k and
+    k + N show the same in another light. `Views.lighting` says which, `info["lightings"]` what each is; only colour is
+    rendered again, the other passes are copies.
 
     Returns:
         The passes of `config.passes`, pixel-aligned; tag "clipped" if the asset leaves an image.
@@ -52,16 +60,16 @@ def render(asset: Asset, config: RenderConfig) -> Views:
     clipped = _cameras.clipped_views(cameras, points)
     if clipped and config.cameras.clipped == "reject":
         raise AssetError("clipped", f"the asset leaves {len(clipped)} of {len(cameras)} images, the first is view {clipped[0]}")
-    light = _lighting.draw(config.lighting, asset.seed, asset.index)
+    lights = _lighting.draw_all(config.lighting, asset.seed, asset.index)
     seed = int(seeds.stream(asset.seed, asset.index, "render/samples").integers(2**32))
     if config.engine == "cycles":
         from render.cycles import render_cycles
 
-        passes, used = render_cycles(asset, cameras, light, config, seed)
+        passes, used = render_cycles(asset, cameras, lights, config, seed)
     else:
         used = {"device": _device.resolve(config.device)}
         passes = render_passes(
-            asset, cameras, light, config.passes, config.quality, config.spp, config.denoise, seed, used["device"]
+            asset, cameras, lights, config.passes, config.quality, config.spp, config.denoise, seed, used["device"]
         )
     _refuse_blank(passes)
     info = {
@@ -70,11 +78,14 @@ def render(asset: Asset, config: RenderConfig) -> Views:
         "samples": config.spp,
         "denoise": config.denoise,
         "cameras": config.cameras.preset,
-        "lighting": light.info,
+        "lighting": lights[0].info,
         "clipped_views": clipped,
         **used,
     }
-    return Views(cameras, passes, info, ("clipped",) if clipped else ())
+    if len(lights) > 1:
+        info["lightings"] = [light.info for light in lights]
+    number = np.repeat(np.arange(len(lights), dtype=np.int32), len(cameras))
+    return Views(cameras * len(lights), passes, info, ("clipped",) if clipped else (), number)
 
 
 def render_views(
@@ -96,14 +107,14 @@ def render_views(
     asset.check()
     name = _device.resolve(device)
     light = lighting if lighting is not None else _lighting.uniform()
-    arrays = render_passes(asset, cameras, light, passes, quality, samples, denoise, seed, name)
+    arrays = render_passes(asset, cameras, (light,), passes, quality, samples, denoise, seed, name)
     return Views(cameras, arrays, {"engine": "warp", "device": name, "quality": quality, "samples": samples})
 
 
 def render_passes(
     asset: Asset,
     cameras: tuple[Camera, ...],
-    lighting: Lighting,
+    lights: Sequence[Lighting],
     passes: tuple[str, ...],
     quality: str,
     samples: int,
@@ -111,14 +122,15 @@ def render_passes(
     seed: int,
     device: str,
 ) -> dict[str, NDArray[Any]]:
-    """The Warp engine: one launch for the geometry of all views, one for their colour. Shapes as in `PASSES`."""
+    """The Warp engine: one launch per step for as many views as fit `CHUNK`. Shapes as in `PASSES`; all cameras in the first
+    light, then all in the next.
+    """
     height, width = cameras[0].height, cameras[0].width
     if any((c.height, c.width) != (height, width) for c in cameras):
         raise ValueError("the cameras of one call must have one image size")
     count = len(cameras) * height * width
     packed = pack(asset, device)
     views = pack_views(cameras, device)
-    wanted = set(passes)
     columns, rows = -(-width // TILE), -(-height // TILE)
     tiles = wp.zeros(len(cameras) * columns * rows, dtype=wp.uint8, device=device)
     wp.launch(
@@ -128,52 +140,69 @@ def render_passes(
         device=device,
     )
 
-    def array(dtype: Any, *names: str) -> Any:
-        return wp.zeros(count, dtype=dtype, device=device) if wanted & set(names) else None
-
-    def shaped(flat: NDArray[Any]) -> NDArray[Any]:
-        return flat.reshape(len(cameras), height, width, *flat.shape[1:])
-
-    found: dict[str, NDArray[Any]] = {}
-    if wanted - {"rgb"}:
-        faces, depth = wp.zeros(count, dtype=wp.int32, device=device), wp.zeros(count, dtype=float, device=device)
-        buffers = {
-            "normal": array(wp.vec3, "normal"),
-            "geometric_normal": array(wp.vec3, "geometric_normal"),
-            "albedo": array(wp.vec3ub, "albedo"),
-            "metallic_roughness": array(wp.vec2ub, "metallic_roughness"),
-            "position": array(wp.vec3, "position"),
-        }
-        wp.launch(geometry, count, [packed.scene, views, tiles, width, height, faces, depth, *buffers.values()], device=device)
-        face = shaped(faces.numpy())
-        found = {"depth": shaped(depth.numpy()), "mask": face >= 0}
-        found |= {name: shaped(buffer.numpy()) for name, buffer in buffers.items() if buffer is not None}
-        for name, ids in (("part", asset.part_ids), ("material", asset.material_ids)):
-            found[name] = np.where(face >= 0, ids[np.maximum(face, 0)], np.int32(-1))
+    wanted = set(passes)
+    found = {name: np.empty((count, *_tail(name)), kind.dtype) for name, kind in PASSES.items() if name in wanted - {"rgb"}}
+    colours = np.empty((len(lights), count if "rgb" in wanted else 0, 4), np.uint8)
+    lit = [pack_light(light, device) for light in lights] if "rgb" in wanted else []
+    size = (width, height)
+    drawn = [samples, 1 << (samples - 1).bit_length(), quality == "fine", seed]
+    chunk = width * height * max(1, CHUNK["cpu" if device == "cpu" else "cuda"] // (width * height))
+    for first in range(0, count, chunk):
+        part = slice(first, min(first + chunk, count))
+        number = part.stop - first
+        sight = new_sight(number, device)
+        wp.launch(trace, number, [packed.scene, views, tiles, first, *size, sight], device=device)
+        more = {name: wp.zeros(number, dtype=t, device=device) if name in wanted else None for name, t in EXTRA.items()}
+        if wanted & set(EXTRA):
+            wp.launch(properties, number, [packed.scene, views, first, *size, sight, *more.values()], device=device)
+        made: dict[str, Any] = {"normal": sight.normal, "depth": sight.depth, "position": sight.position, **more}
+        for name in wanted & set(made):
+            found[name][part] = made[name].numpy()
+        if wanted & {"mask", "part", "material"}:
+            face = sight.face.numpy()
+            for name, ids in (("part", asset.part_ids), ("material", asset.material_ids)):
+                if name in wanted:
+                    found[name][part] = np.where(face >= 0, ids[np.maximum(face, 0)], np.int32(-1))
+            if "mask" in wanted:
+                found["mask"][part] = face >= 0
+        for k, light in enumerate(lit):
+            film = new_film(number, device)
+            inputs = [packed.scene, light, split_sum_table(device), views, tiles, sight, first, *size, *drawn, film]
+            wp.launch(shading, number, inputs, device=device)
+            colours[k, part] = developed(film, number, size, denoise, device)
+    found = {name: np.concatenate([array] * len(lights)) for name, array in found.items()}
     if "rgb" in wanted:
-        light, table = pack_light(lighting, device), split_sum_table(device)
-        image = wp.zeros(count, dtype=wp.vec4ub, device=device)
-        chunk = width * height * max(1, CHUNK["cpu" if device == "cpu" else "cuda"] // (width * height))
-        for first in range(0, count, chunk):
-            film = new_film(min(chunk, count - first), device)
-            size = (width, height)
-            drawn = [samples, 1 << (samples - 1).bit_length(), quality == "fine", seed]
-            wp.launch(
-                shading,
-                len(film.coverage),
-                [packed.scene, light, table, views, tiles, first, *size, *drawn, film],
-                device=device,
-            )
-            for step in (0, 1, 2, 4) if denoise else ():
-                out = [wp.zeros_like(film.light), wp.zeros_like(film.variance)]
-                if step == 0:
-                    wp.launch(steady, len(film.coverage), [film, *size, *out], device=device)
-                else:
-                    wp.launch(smooth, len(film.coverage), [film, *size, step, SMOOTHING, *out], device=device)
-                film.light, film.variance = out
-            wp.launch(develop, len(film.coverage), [film, first, image], device=device)
-        found["rgb"] = shaped(image.numpy())
-    return {name: found[name] for name in PASSES if name in wanted}
+        found["rgb"] = colours.reshape(-1, 4)
+    shape = (len(cameras) * len(lights), height, width)
+    return {name: found[name].reshape(*shape, *_tail(name)) for name in PASSES if name in wanted}
+
+
+def _tail(name: str) -> tuple[int, ...]:
+    """The channel axis of a pass, if it has one."""
+    return (PASSES[name].channels,) if PASSES[name].channels else ()
+
+
+def developed(film: Any, count: int, size: tuple[int, int], denoise: bool, device: str) -> NDArray[np.uint8]:
+    """(count, 4) sRGB of a film, after the wavelet filter's passes where `denoise` says so."""
+    image = wp.zeros(count, dtype=wp.vec4ub, device=device)
+    for step in (0, 1, 2, 4) if denoise else ():
+        out = [wp.zeros_like(film.light), wp.zeros_like(film.variance)]
+        if step == 0:
+            wp.launch(steady, count, [film, *size, *out], device=device)
+        else:
+            wp.launch(smooth, count, [film, *size, step, SMOOTHING, *out], device=device)
+        film.light, film.variance = out
+    wp.launch(develop, count, [film, image], device=device)
+    array: NDArray[np.uint8] = image.numpy()
+    return array
+
+
+def new_sight(count: int, device: str) -> Any:
+    """What `count` pixel centres see: nothing yet."""
+    sight = Sight()
+    for name, dtype in (("face", wp.int32), ("depth", float), ("weights", wp.vec2), ("normal", wp.vec3), ("position", wp.vec3)):
+        setattr(sight, name, wp.zeros(count, dtype=dtype, device=device))
+    return sight
 
 
 def new_film(count: int, device: str) -> Any:

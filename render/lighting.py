@@ -52,13 +52,18 @@ def uniform(radiance: float = 1.0) -> Lighting:
     return Lighting(np.full((4, 8, 3), radiance, np.float32), (), {"preset": "white"})
 
 
-def draw(config: LightingConfig, seed: int, index: int) -> Lighting:
-    """The light of one asset, from the stream "render/lighting".
+def draw_all(config: LightingConfig, seed: int, index: int) -> tuple[Lighting, ...]:
+    """The `config.count` lightings of one asset; another count moves none of them. Raises as `draw` does."""
+    return tuple(draw(config, seed, index, number) for number in range(config.count))
+
+
+def draw(config: LightingConfig, seed: int, index: int, number: int = 0) -> Lighting:
+    """One lighting of one asset, from the stream "render/lighting", and "render/lighting/1" and so on for its others.
 
     Raises:
         ConfigError: a folder of panoramas that is missing, empty or unreadable.
     """
-    rng = seeds.stream(seed, index, "render/lighting")
+    rng = seeds.stream(seed, index, "render/lighting" + (f"/{number}" if number else ""))
     name = config.preset
     if name == "mixed":
         name = ("white", "studio", "sky", "area")[int(rng.integers(4))]

@@ -168,7 +168,8 @@ def pack_light(lighting: Lighting, device: str) -> Any:
     height, width = image.shape[:2]
     edges = np.cos(np.arange(height + 1) / height * np.pi)
     solid = np.repeat(((edges[:-1] - edges[1:]) * 2 * np.pi / width)[:, None], width, 1)
-    weight = image @ np.array([0.2126, 0.7152, 0.0722]) * solid
+    bright = image @ np.array([0.2126, 0.7152, 0.0722])
+    weight = bright * solid
     # A little of a uniform draw keeps the density positive wherever a bilinear lookup may find light.
     share = 0.95 * weight / max(weight.sum(), 1e-30) + 0.05 * solid / solid.sum()
     share /= share.sum()
@@ -190,6 +191,9 @@ def pack_light(lighting: Lighting, device: str) -> Any:
     ambient = irradiance(levels, solid)
     light.ambient = _vectors(ambient.reshape(-1, 3), device)
     light.ambient_size = wp.vec2i(ambient.shape[1], ambient.shape[0])
+    mean, squares = (float((bright**p * solid).sum() / solid.sum()) for p in (1, 2))
+    light.sky = np.pi * mean
+    light.contrast = 1 - mean**2 / squares if squares > 0 else 0.0
     rectangles = lighting.rectangles
     for name, values in (
         ("centers", [r.center for r in rectangles]),

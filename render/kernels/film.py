@@ -11,7 +11,9 @@ wp.set_module_options(_device.EXACT)
 
 @wp.struct
 class Film:
-    """Per pixel: mean radiance over albedo, the variance of its luminance, albedo, normal, position, coverage in [0, 1]."""
+    """Per pixel: mean radiance over albedo, the variance of its luminance (-1 where nothing says), albedo, normal, position,
+    coverage in [0, 1].
+    """
 
     light: wp.array(dtype=wp.vec3)
     variance: wp.array(dtype=float)
@@ -25,8 +27,9 @@ class Film:
 def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), variance: wp.array(dtype=float)):
     """Makes a few samples' light and variance fit to steer a filter.
 
-    The variance becomes the mean of the 7 x 7 covered pixels that face the same way. Light that is brighter or darker
-    than all but one of the eight neighbours is brought to that one: a lone occluded ray is no detail.
+    The variance becomes the mean of the 7 x 7 covered pixels that face the same way, or, where a pixel has only one
+    sample, the variance among them. Light of several samples that is brighter or darker than all but one of the eight
+    neighbours is brought to that one: a lone occluded ray is no detail.
     """
     i = wp.tid()
     if film.coverage[i] <= 0.0:
@@ -35,6 +38,7 @@ def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), 
     row = (i // width) % height
     total = float(0.0)
     weight = float(0.0)
+    sums = wp.vec3(0.0)
     near = int(0)  # noqa: RUF046 - declares a mutable Warp variable
     lowest = wp.vec2(1.0e9, 1.0e9)
     highest = wp.vec2(-1.0, -1.0)
@@ -43,11 +47,14 @@ def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), 
             j = i + (y - row) * width + x - column
             if film.coverage[j] > 0.0:
                 w = wp.max(wp.dot(film.normal[i], film.normal[j]), 0.01)
-                total += w * w * film.variance[j]
-                weight += w * w
+                bright = luminance(film.light[j])
+                sums += w * w * wp.vec3(1.0, bright, bright * bright)
+                if film.variance[j] >= 0.0:
+                    total += w * w * film.variance[j]
+                    weight += w * w
                 if j != i and w > 0.8 and wp.abs(x - column) < 2 and wp.abs(y - row) < 2:
                     near += 1
-                    other = luminance(film.light[j])
+                    other = bright
                     if other < lowest[0]:
                         lowest = wp.vec2(other, lowest[0])
                     elif other < lowest[1]:
@@ -56,10 +63,14 @@ def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), 
                         highest = wp.vec2(other, highest[0])
                     elif other > highest[1]:
                         highest = wp.vec2(highest[0], other)
-    variance[i] = total / weight
+    if film.variance[i] >= 0.0:
+        variance[i] = total / weight
+    else:
+        mean = sums[1] / sums[0]
+        variance[i] = wp.max(sums[2] / sums[0] - mean * mean, 0.0)
     here = luminance(film.light[i])
     light[i] = film.light[i]
-    if near > 4:
+    if near > 4 and film.variance[i] >= 0.0:
         light[i] = film.light[i] * (wp.clamp(here, lowest[1], highest[1]) / wp.max(here, 1.0e-6))
 
 
@@ -86,7 +97,7 @@ def smooth(
     n = film.normal[i]
     p = film.position[i]
     center = luminance(film.light[i])
-    noise = strength * wp.sqrt(film.variance[i]) + 1.0e-3
+    steadiness = 1.0 / (strength * wp.sqrt(film.variance[i]) + 1.0e-3)
     total = film.light[i]
     spread = film.variance[i]
     weights = float(1.0)
@@ -97,27 +108,28 @@ def smooth(
             if (dx != 0 or dy != 0) and x >= 0 and x < width and y >= 0 and y < height:
                 j = i + dy * step * width + dx * step
                 if film.coverage[j] > 0.0:
-                    agree = wp.max(wp.dot(n, film.normal[j]), 0.0)
                     gap = film.position[j] - p
-                    off = wp.abs(wp.dot(gap, n)) / (0.1 * wp.length(gap) + 1.0e-6)
+                    off = wp.dot(gap, n)
+                    unlike = 0.4 * float(dx * dx + dy * dy) + 32.0 * (1.0 - wp.dot(n, film.normal[j]))
+                    unlike += off * off / (0.01 * wp.length_sq(gap) + 1.0e-12)
                     other = film.light[j]
-                    differ = wp.abs(luminance(other) - center) / noise
-                    kernel = wp.exp(-0.4 * float(dx * dx + dy * dy))
-                    w = kernel * wp.exp(-differ - off * off - 32.0 * (1.0 - agree)) * film.coverage[j]
-                    total += w * other
-                    spread += w * w * film.variance[j]
-                    weights += w
+                    unlike += wp.abs(luminance(other) - center) * steadiness
+                    if unlike < 10.0:
+                        w = wp.exp(-unlike) * film.coverage[j]
+                        total += w * other
+                        spread += w * w * film.variance[j]
+                        weights += w
     light[i] = total / weights
     variance[i] = spread / (weights * weights)
 
 
 @wp.kernel
-def develop(film: Film, first: int, image: wp.array(dtype=wp.vec4ub)):
+def develop(film: Film, image: wp.array(dtype=wp.vec4ub)):
     """Light times albedo, clamped to sRGB, with coverage as straight alpha."""
     i = wp.tid()
     if film.coverage[i] <= 0.0:
         return
     c = wp.cw_mul(film.light[i], film.albedo[i])
-    image[first + i] = wp.vec4ub(
+    image[i] = wp.vec4ub(
         to_byte(encode_srgb(c[0])), to_byte(encode_srgb(c[1])), to_byte(encode_srgb(c[2])), to_byte(film.coverage[i])
     )

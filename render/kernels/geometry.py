@@ -2,12 +2,23 @@
 
 import warp as wp
 
-from render.kernels.scene import Scene, View, camera_direction, camera_origin, cast, surface
+from render.kernels.scene import (
+    Hit,
+    Scene,
+    View,
+    camera_direction,
+    camera_origin,
+    cast,
+    face_normal,
+    hit_position,
+    smooth_normal,
+    surface,
+)
 from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)
 
-TILE = wp.constant(8)
+TILE = wp.constant(4)
 """Pixels along a tile's side."""
 
 
@@ -79,44 +90,90 @@ def in_empty_tile(tiles: wp.array(dtype=wp.uint8), view: int, x: int, y: int, wi
     return int(tiles[(view * rows + y // TILE) * columns + x // TILE]) == 0
 
 
+@wp.struct
+class Sight:
+    """What pixel centres see, per pixel: face (-1 is background), planar depth, weights of the face's first two corners,
+    smooth normal of the visible side, position."""
+
+    face: wp.array(dtype=wp.int32)
+    depth: wp.array(dtype=float)
+    weights: wp.array(dtype=wp.vec2)
+    normal: wp.array(dtype=wp.vec3)
+    position: wp.array(dtype=wp.vec3)
+
+
+@wp.func
+def centre(sight: Sight, i: int):
+    """The hit of pixel i's centre."""
+    hit = Hit()
+    hit.face = sight.face[i]
+    hit.t = sight.depth[i]
+    pair = sight.weights[i]
+    hit.weights = wp.vec3(pair[0], pair[1], 1.0 - pair[0] - pair[1])
+    return hit
+
+
 @wp.kernel
-def geometry(
+def trace(
     scene: Scene,
     views: wp.array(dtype=View),
     tiles: wp.array(dtype=wp.uint8),
+    first: int,
     width: int,
     height: int,
-    face: wp.array(dtype=wp.int32),
-    depth: wp.array(dtype=float),
-    smooth: wp.array(dtype=wp.vec3),
-    geometric: wp.array(dtype=wp.vec3),
-    albedo: wp.array(dtype=wp.vec3ub),
-    metal_rough: wp.array(dtype=wp.vec2ub),
-    position: wp.array(dtype=wp.vec3),
+    sight: Sight,
 ):
-    """Fills what has a length; background stays as it was: face -1, everything else 0."""
+    """One ray through the centre of each pixel from number `first` on; all that has a length stays 0 in the background."""
     i = wp.tid()
-    v = i // (width * height)
-    column = i % width
-    row = (i // width) % height
+    pixel = first + i
+    v = pixel // (width * height)
+    column = pixel % width
+    row = (pixel // width) % height
+    sight.face[i] = -1
     if in_empty_tile(tiles, v, column, row, width, height):
-        face[i] = -1
         return
     view = views[v]
     x = float(column) + 0.5
     y = float(row) + 0.5
     direction = camera_direction(view, x, y)
     hit = cast(scene, camera_origin(view, x, y), direction, 1.0e6, 0.5)
-    face[i] = hit.face
     if hit.face < 0:
         return
-    depth[i] = hit.t
-    pixel = view.pixel
+    outer = face_normal(scene, hit.face)
+    side = float(1.0)
+    if wp.dot(outer, direction) > 0.0:
+        side = float(-1.0)
+    sight.face[i] = hit.face
+    sight.depth[i] = hit.t
+    sight.weights[i] = wp.vec2(hit.weights[0], hit.weights[1])
+    sight.normal[i] = side * smooth_normal(scene, hit, outer)
+    sight.position[i] = hit_position(scene, hit)
+
+
+@wp.kernel
+def properties(
+    scene: Scene,
+    views: wp.array(dtype=View),
+    first: int,
+    width: int,
+    height: int,
+    sight: Sight,
+    geometric: wp.array(dtype=wp.vec3),
+    albedo: wp.array(dtype=wp.vec3ub),
+    metal_rough: wp.array(dtype=wp.vec2ub),
+):
+    """The rest of what is asked for about the surface at pixel centres; a null array is not filled."""
+    i = wp.tid()
+    hit = centre(sight, i)
+    if hit.face < 0:
+        return
+    pixel = first + i
+    view = views[pixel // (width * height)]
+    direction = camera_direction(view, float(pixel % width) + 0.5, float((pixel // width) % height) + 0.5)
+    footprint = view.pixel
     if view.orthographic == 0:
-        pixel = pixel * hit.t
-    s = surface(scene, hit, direction, pixel)
-    if smooth:
-        smooth[i] = s.smooth
+        footprint = footprint * hit.t
+    s = surface(scene, hit, direction, footprint)
     if geometric:
         geometric[i] = s.geometric
     if albedo:
@@ -125,5 +182,3 @@ def geometry(
         )
     if metal_rough:
         metal_rough[i] = wp.vec2ub(to_byte(s.metallic), to_byte(s.roughness))
-    if position:
-        position[i] = s.position

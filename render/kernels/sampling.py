@@ -52,8 +52,9 @@ def scramble(x: wp.uint32, seed: wp.uint32):
 def draw(key: wp.uint32, dimension: int, index: int, count: int):
     """Sample `index` of `count` (a power of two) of an Owen-scrambled Sobol pair of its own for each key and dimension."""
     seed = mix(key ^ (wp.uint32(dimension) * GOLDEN))
-    # Permuting the order decorrelates the dimensions; scrambling keeps each one stratified.
-    k = scramble(wp.uint32(index), seed) & wp.uint32(count - 1)
+    # Permuting the order decorrelates the dimensions. Aligned runs of 2, 4, 8 ... indices stay such runs, so each is
+    # stratified by itself; scrambling keeps that.
+    k = reverse(scramble(reverse(wp.uint32(index)), seed)) & wp.uint32(count - 1)
     mirrored = wp.uint32(0)
     vector = wp.uint32(1)
     rest = k
@@ -101,7 +102,10 @@ def visible_half_vector(v: wp.vec3, a: float, u: wp.vec2):
 
 @wp.struct
 class Light:
-    """The environment (mip levels, alias table, irradiance over pi) and N rectangles."""
+    """The environment (mip levels, alias table, irradiance over pi) and N rectangles.
+
+    `sky` is the environment's mean irradiance in luminance; `contrast` in [0, 1) is 0 where it is the same all round.
+    """
 
     texels: wp.array(dtype=wp.vec3)
     levels: wp.array(dtype=wp.vec3i)
@@ -114,6 +118,8 @@ class Light:
     x: wp.array(dtype=wp.vec3)
     y: wp.array(dtype=wp.vec3)
     radiance: wp.array(dtype=wp.vec3)
+    sky: float
+    contrast: float
     count: int
 
 

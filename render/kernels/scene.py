@@ -215,6 +215,16 @@ def smooth_normal(scene: Scene, hit: Hit, geometric: wp.vec3):
 
 
 @wp.func
+def hit_position(scene: Scene, hit: Hit):
+    """Interpolated position."""
+    return (
+        hit.weights[0] * corner(scene, hit.face, 0)
+        + hit.weights[1] * corner(scene, hit.face, 1)
+        + hit.weights[2] * corner(scene, hit.face, 2)
+    )
+
+
+@wp.func
 def mapped_normal(scene: Scene, hit: Hit, smooth: wp.vec3, uv: wp.vec2, footprint: float, index: int):
     """Normal-mapped shading normal; `smooth` is on the face's own (outer) side."""
     at = 3 * hit.face
@@ -244,11 +254,7 @@ def surface(scene: Scene, hit: Hit, direction: wp.vec3, width: float):
     s = Surface()
     outer = face_normal(scene, hit.face)
     smooth = smooth_normal(scene, hit, outer)
-    s.position = (
-        hit.weights[0] * corner(scene, hit.face, 0)
-        + hit.weights[1] * corner(scene, hit.face, 1)
-        + hit.weights[2] * corner(scene, hit.face, 2)
-    )
+    s.position = hit_position(scene, hit)
     s.material = scene.material[hit.face]
     uv = hit_uv(scene, hit)
     slope = wp.abs(wp.dot(outer, wp.normalize(direction)))

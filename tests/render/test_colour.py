@@ -86,6 +86,20 @@ def test_fast_and_fine_agree_on_the_whole(composition):
         assert abs(error.mean()) < 0.03, preset
 
 
+def test_one_sample_of_a_calm_pixel_does_for_many(composition):
+    """`fast` shades a smooth surface once per pixel; sampling every pixel 64 times must look the same."""
+    light = lighting.draw(LightingConfig(preset="studio"), 1, 0)
+    few, many = (
+        render_views(composition, (_camera(size=96, fov=50.0),), light, passes=("rgb",), samples=n, device="cpu").passes["rgb"]
+        for n in (4, 64)
+    )
+    assert np.abs(few[..., 3].astype(int) - many[..., 3]).mean() < 4
+    full = (few[..., 3] == 255) & (many[..., 3] == 255)
+    error = (few[full][:, :3].astype(float) - many[full][:, :3]) / 255
+    assert np.sqrt((error**2).mean()) < 0.045
+    assert abs(error.mean()) < 0.006
+
+
 def test_samples_converge(composition):
     light = lighting.draw(LightingConfig(preset="studio"), 1, 0)
     images = [

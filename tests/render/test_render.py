@@ -35,6 +35,20 @@ def test_a_subset_of_passes_has_the_same_values(composition):
         assert np.array_equal(array, whole.passes[name])
 
 
+def test_several_lightings_share_cameras_and_geometry(composition):
+    config = RenderConfig(**SMALL, passes=tuple(PASSES), cameras={"views": 3}, lighting={"preset": "area", "count": 2})
+    views = render(composition, config)
+    assert views.lighting.tolist() == [0, 0, 0, 1, 1, 1]
+    assert len(views.info["lightings"]) == 2
+    assert all(np.array_equal(a.c2w, b.c2w) for a, b in zip(views.cameras[:3], views.cameras[3:], strict=True))
+    for name, array in views.passes.items():
+        assert np.array_equal(array[:3], array[3:]) == (name != "rgb"), name
+    assert np.array_equal(views.passes["rgb"][:3, ..., 3], views.passes["rgb"][3:, ..., 3])
+    alone = render(composition, RenderConfig(**SMALL, cameras={"views": 3}, lighting={"preset": "area"}))
+    for name, array in alone.passes.items():
+        assert np.array_equal(array, views.passes[name][:3]), name
+
+
 def test_clipping_is_a_tag_and_a_rejection_where_configured(composition):
     close = {"framing": "preset", "radius": (2.0, 2.0), "fov": (30, 30)}
     views = render(composition, RenderConfig(**SMALL, cameras=close))
@@ -85,6 +99,7 @@ def test_broken_assets_and_absent_devices_say_so(composition):
         {"quality": "best"},
         {"lighting": {"preset": "hdri"}},
         {"lighting": {"preset": "moon"}},
+        {"lighting": {"preset": "white", "count": 3}},
     ],
 )
 def test_impossible_configurations_are_refused(options):
