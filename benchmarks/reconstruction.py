@@ -1,8 +1,12 @@
 """Reconstruction: what splatting costs and how exact it is, what a training step costs and waits, an asset learned by heart."""
 
 import importlib.util
+import os
 import tempfile
 from pathlib import Path
+
+# As the command line does: OpenMP's waiting threads sleep instead of spinning, or their spinning is counted as work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch

@@ -71,14 +71,18 @@ def evaluate(
     split: Annotated[list[str] | None, typer.Option(help="train, val, test; repeatable.", show_default="val test")] = None,
     views: Annotated[int, typer.Option(help="Input views: 4 or 8.")] = 4,
     device: Device = "auto",
+    objects: Annotated[int | None, typer.Option(min=1, help="Of a dataset, at most so many.", show_default="all")] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where pictures go.", show_default="RUN/evaluation")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the per-scene optimum and the exported meshes.")] = False,
     lpips: Lpips = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a trained model on held-out assets or on meshes, beside the mean image, the nearest view and the visual hull.
 
-    Meshes are seen by the paper's cameras; one without materials gets a procedural one. RUN/evaluation holds the
-    picture grid, the splats and the meshes; the last evaluation replaces the one before.
+    Meshes are seen by the paper's cameras; one without materials gets a procedural one. The folder --out then holds the
+    figures of all objects, and the pictures, splats and meshes of the first dozen.
 
     Examples:
 
@@ -88,13 +92,13 @@ def evaluate(
     """
     import reconstruction
 
-    options: dict[str, Any] = {"device": device, "full": not quick, "lpips": lpips}
+    options: dict[str, Any] = {"device": device, "full": not quick, "lpips": lpips, "out": directory}
     if missing := [target for target in targets if not target.exists()]:
         raise ConfigError(f"'{missing[0]}' is neither a dataset nor a mesh file: it does not exist")
     with steps("evaluating") as progress:
         options["progress"] = progress
         if len(targets) == 1 and _is_dataset(targets[0]):
-            found = reconstruction.evaluate(run_dir, targets[0], split or ("val", "test"), views, **options)
+            found = reconstruction.evaluate(run_dir, targets[0], split or ("val", "test"), views, objects=objects, **options)
         elif dataset is None:
             raise ConfigError("meshes are judged beside the mean image of the training data; name it: --dataset DIR")
         else:

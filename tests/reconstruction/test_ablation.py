@@ -97,7 +97,7 @@ base:
   set:
     sources.zeroverse: {texture_size: 16, composition: raw}
     curate.resolution: 32
-    render.cameras.views: 6
+    render.cameras.views: 5
     fields: {surface_points: 64, sharp_points: 0, near_points: 0, sharp_near_points: 0, volume_points: 0, voxel_resolution: 8}
 tests:
   zeroverse: {}
@@ -129,14 +129,14 @@ def test_an_ablation_runs_to_the_end_and_goes_on_with_more_seeds(tmp_path: Path,
     (tmp_path / "own.yaml").write_text(OWN)
     out = tmp_path / "out"
 
-    def go(seeds: int, assets: int = 4) -> ablation.Outcome:
+    def go(seeds: int, assets: int = 3) -> ablation.Outcome:
         budget = ablation.Budget(steps=3, seeds=seeds, assets=assets, test_assets=2)
         return ablation.ablate("count", out, budget, tmp_path / "own.yaml", device="cpu")
 
     first = go(1)
     kept = {path: path.read_bytes() for path in out.glob("runs/*/seed-0/scores.json")}
     assert len(kept) == 3
-    assert first.objects <= 4
+    assert 1 <= first.objects <= 3
     assert all(c.verdict.startswith("not tested") for c in first.comparisons)
     assert first.diverged["wild"].keys() == {0}
     assert first.scores["zeroverse"]["wild"] == [None]
