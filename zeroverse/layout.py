@@ -4,6 +4,7 @@ Each thing has streams of its own, named after its sort and number, so that taki
 moves nothing else. Positions are in the room's frame: x and y from its middle, z from its floor.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -261,7 +262,7 @@ class _Draw:
             inward = -_outward(window["side"])
             slant, drop, strength = rng.random(3)
             direction = inward + np.array([inward[1], inward[0], 0]) * (slant - 0.5) - np.array([0, 0, 0.3 + drop])
-            direction /= np.linalg.norm(direction)
+            direction /= math.hypot(*direction)  # not numpy's, which rounds differently from machine to machine
             lights.append({"name": "sun", "kind": "sun", "direction": direction.tolist(),
                            "strength": float(between(strength, (0.2, 2.0)))})  # fmt: skip
         return lights
