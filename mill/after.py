@@ -22,8 +22,10 @@ def check(pipeline: Pipeline, dataset: Dataset) -> None:
     """
     if pipeline.run.then and not dataset.local:
         raise ConfigError(f"run.then needs a local folder, and '{dataset.uri}' is none; leave it out: --set run.then=[]")
+    if "export" not in pipeline.run.then:
+        return
     known = exports.formats()
-    for name in pipeline.export.formats if "export" in pipeline.run.then else ():
+    for name in pipeline.export.formats:
         if name not in known:
             raise ConfigError(f"export.formats: unknown format '{name}'; there are {', '.join(known)}")
 

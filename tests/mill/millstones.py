@@ -62,7 +62,8 @@ TRIVIAL = Source(TrivialConfig, tetrahedron)
 def draw(asset: Asset, config: RenderConfig) -> tuple[Views, tuple[float, float]]:
     """The real renderer, after the fault that the asset carries, if any; says who it was."""
     folder = Path(asset.provenance["faults"]).parent
-    (folder / f"drawn-{os.getpid()}").write_text(json.dumps(ray.get_runtime_context().get_assigned_resources()))
+    here = ray.get_runtime_context()
+    (folder / f"drawn-{os.getpid()}").write_text(json.dumps({**here.get_assigned_resources(), "node": here.get_node_id()}))
     fault(TrivialConfig(faults=asset.provenance["faults"]), asset.index, lambda stage: None)
     return stages.draw(asset, config)
 
