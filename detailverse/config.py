@@ -8,7 +8,7 @@ from versemill.config import Config
 
 Quality = Literal["fast", "default"]
 
-FACE_BUDGET: dict[str, int] = {"fast": 50_000, "default": 200_000}
+FACE_BUDGET: dict[str, int] = {"fast": 60_000, "default": 200_000}
 """Most faces of a finished asset, per level of detail, unless the config says otherwise."""
 
 
@@ -32,7 +32,7 @@ class DetailverseConfig(Config):
         default=None,
         ge=2_000,
         le=2_000_000,
-        description="most faces of a finished asset; by default 50000 fast, 200000 default",
+        description="most faces of a finished asset; by default 60000 fast, 200000 default",
     )
 
     @property

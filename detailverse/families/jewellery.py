@@ -72,7 +72,8 @@ class Jewellery(Family):
         s = np.linspace(0, 2 * np.pi, 72, endpoint=False)
         x = (long - wide) * np.clip(np.cos(s) * 1.6, -1, 1) + wide * np.cos(s)
         curve = np.stack([x, wide * np.sin(s), 0 * s], 1)
-        return shop.sweep(tube(_even(curve, 72), self.thick * 0.42, True, self._contour()), part, copies=copies)
+        path = _even(curve, 72 if shop.fine else 44)
+        return shop.sweep(tube(path, self.thick * 0.42, True, self._contour()), part, copies=copies)
 
     def _chain(self, shop: Shop) -> list[Solid]:
         """Links on a ring, every second one turned and left plain; each rests in its neighbours."""
@@ -171,7 +172,9 @@ class Jewellery(Family):
             solids.append(Solid(_plate(inner, 0.1).translate([0, -r + 0.03, high - 0.02]).rotate([0, 0, turn]), "cord"))
             solids += [
                 Solid(
-                    Manifold.sphere(0.036, 14).translate([0, -r - 0.01, z]).rotate([0, 0, turn + 90 * j / self.count]),
+                    Manifold.sphere(0.036, 12 if shop.fine else 8)
+                    .translate([0, -r - 0.01, z])
+                    .rotate([0, 0, turn + 90 * j / self.count]),
                     "setting",
                 )
                 for j in (-1.35, -0.45, 0.45, 1.35)
