@@ -1,7 +1,6 @@
 """Ray, started for one run or joined at an address: quiet, private, and gone when the run is over."""
 
 import os
-import platform
 import secrets
 import shutil
 import signal
@@ -301,5 +300,5 @@ class Wardens:
         for node in new:
             strategy = NodeAffinitySchedulingStrategy(node, soft=False)
             kind = ray.remote(Warden).options(num_cpus=0, scheduling_strategy=strategy)
-            self._remote[node] = kind.remote(self._run, platform.node())
+            self._remote[node] = kind.remote(self._run)
         return new

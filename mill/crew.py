@@ -1,7 +1,5 @@
 """The processes of a run: workers, renderers and wardens; what they share, and the fingerprint they work under."""
 
-import os
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from mill.dataset import Dataset, differences
 from mill.fingerprint import device_facts, machine, own_modules
 from mill.plan import Plan
 from mill.renderers import Renderers
-from mill.watchdog import LastWords, Sight
+from mill.watchdog import LastWords, Sight, new_run
 from mill.worker import Kernels, Maker, Work, load_kernels, seal_shard, work
 from versemill.config import digest
 from versemill.device import resolve
@@ -38,7 +36,7 @@ class Crew:
         say: shows one line.
 
     Attributes (from `working` on):
-        id: of the run; also the name of its scratch folders, which begins with the driver's process.
+        id: of the run; also the name of its scratch folders.
         width: tasks that run at once. renderer_count: render actors; 0 where workers render.
         print, fingerprint: what decides the bytes besides config and seed, and its digest.
         staging: folder of finished assets, relative to the dataset.
@@ -46,7 +44,7 @@ class Crew:
     """
 
     def __init__(self, plan: Plan, dataset: Dataset, maker: Maker, only: bool, say: Callable[[str], None]) -> None:
-        self.id = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self.id = new_run()
         self._plan, self._dataset, self._maker, self._only, self._say = plan, dataset, maker, only, say
         self._own = own_modules(source for source, _ in plan.recipe("", "").sources.values())
         self._renderers: Renderers | None = None

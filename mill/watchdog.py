@@ -9,10 +9,12 @@ import contextlib
 import os
 import platform
 import re
+import secrets
 import shutil
 import signal
 import tempfile
 import time
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,14 +59,22 @@ def scratch(run: str) -> Path:
     return Path(tempfile.gettempdir()) / f"versemill-{os.getuid()}" / run
 
 
+def new_run() -> str:
+    """An id for a run of this process: its number, its machine, and something that no other has."""
+    return f"{os.getpid()}-{_machine()}-{secrets.token_hex(4)}"
+
+
+def _machine() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
 def clear_abandoned() -> None:
-    """Removes the scratch folders of runs that were killed: their name begins with the driver's process, if it ran here."""
-    for folder in scratch("").glob("*-*"):
-        owner, host = folder.name.partition("-")[0], folder / "host"
-        here = _read(host).strip() == platform.node()
-        gone = not psutil.pid_exists(int(owner)) if here and owner.isdigit() else None
+    """Removes the scratch folders of runs that were killed: at once if their driver ran here, else after a day."""
+    for folder in scratch("").glob("*-*-*"):
+        owner, machine, _ = folder.name.split("-", 2)
+        here = machine == _machine() and owner.isdigit()
         with contextlib.suppress(OSError):
-            if gone or (gone is None and time.time() - folder.stat().st_mtime > ABANDONED_SECONDS):
+            if not psutil.pid_exists(int(owner)) if here else time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(folder)
 
 
@@ -118,11 +128,9 @@ class Notebook:
 class Warden:
     """The watcher's side, for the workers of one machine."""
 
-    def __init__(self, run: str, home: str | None = None) -> None:
+    def __init__(self, run: str) -> None:
         clear_abandoned()
         self._folder = scratch(run)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "host").write_text(home or platform.node())
 
     def machine(self, own: tuple[str, ...]) -> dict[str, Any]:
         """What the fingerprint says of this machine."""

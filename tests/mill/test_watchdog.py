@@ -1,7 +1,6 @@
 """What killed runs leave on a machine is removed by the next; what a living one uses is not."""
 
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -9,7 +8,7 @@ import tempfile
 import psutil
 import pytest
 
-from mill.watchdog import Notebook, Warden, scratch
+from mill.watchdog import Notebook, Warden, new_run, scratch
 
 
 @pytest.fixture
@@ -26,24 +25,24 @@ def dead_process():
 
 
 def test_only_what_nobody_uses_is_removed(place):
-    def leave(name, host, age=0.0):
-        folder = place / name
+    def leave(owner, machine, age=0.0):
+        folder = place / f"{owner}-{machine}-abc"
         folder.mkdir(parents=True)
-        (folder / "host").write_text(host)
         (folder / "000000001.note").write_text("1 2 render\n")
         then = folder.stat().st_mtime - age
         os.utime(folder, (then, then))
+        return folder.name
 
-    gone = dead_process()
-    leave(f"{gone}-killed", platform.node())
-    leave(f"{os.getpid()}-alive", platform.node(), age=10**6)
-    leave(f"{gone}-elsewhere", "another-host", age=3600)
-    leave(f"{gone}-forgotten", "another-host", age=2 * 86400)
-    warden = Warden(f"{os.getpid()}-mine")
-    names = {folder.name for folder in place.iterdir()}
-    assert names == {f"{os.getpid()}-alive", f"{gone}-elsewhere", f"{os.getpid()}-mine"}
+    here, gone = new_run().split("-")[1], dead_process()
+    leave(gone, here)
+    leave(gone, "00000000", age=2 * 86400)
+    kept = {leave(os.getpid(), here, age=10**6), leave(gone, "00000001", age=3600)}
+    mine = new_run()
+    warden = Warden(mine)
+    with Notebook(mine, "000000001"):
+        assert {folder.name for folder in place.iterdir()} == {*kept, mine}
     warden.sweep()
-    assert {folder.name for folder in place.iterdir()} == names - {f"{os.getpid()}-mine"}
+    assert {folder.name for folder in place.iterdir()} == kept
 
 
 def test_the_last_run_leaves_no_folder(place):
