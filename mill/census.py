@@ -92,9 +92,11 @@ def seconds(records: Any) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for record in records:
         for stage, (wall, cpu) in record.get("seconds", {}).items():
-            sums = found.setdefault(stage, [0, 0.0, 0.0])
-            sums[0], sums[1], sums[2] = sums[0] + 1, round(sums[1] + cpu, 4), round(sums[2] + wall, 4)
-    return found
+            sums = found.get(stage) or found.setdefault(stage, [0, 0.0, 0.0])
+            sums[0] += 1
+            sums[1] += cpu
+            sums[2] += wall
+    return {stage: [entered, round(cpu, 4), round(wall, 4)] for stage, (entered, cpu, wall) in found.items()}
 
 
 def count(words: Any) -> dict[str, int]:
