@@ -40,6 +40,16 @@ class Source:
     device: str
 
     @cached_property
+    def outward(self) -> Surface:
+        """Every closed component wound with positive volume: a cavity becomes a body inside another, and is then dropped."""
+        return _outward(self.vertices, self.faces, self.label)
+
+    @cached_property
+    def query(self) -> MeshQuery:
+        """Of the faces wound outward."""
+        return MeshQuery(*self.outward, self.device, winding=True)
+
+    @cached_property
     def samples(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Points and normals (N, 3) drawn uniformly from the whole surface."""
         points, chosen, _ = sample_surface(self.vertices, self.faces, GATE_SAMPLES, self.rng)
@@ -103,26 +113,27 @@ def as_is(source: Source, config: CurationConfig) -> Surface:
     """The closed components themselves, without those that others enclose."""
     if not source.closed.all():
         raise Unsuitable(f"{int((~source.closed).sum())} of {len(source.closed)} components are open")
-    vertices, faces = _outward(source.vertices, source.faces, source.label)
+    vertices, faces = source.outward
     count = len(source.closed)
     if count == 1:
         return _compact(vertices, faces)
-    inner, overlapping = _relations(source, vertices, faces, config.device)
+    inner, overlapping = _relations(source)
     if overlapping:
         raise Unsuitable(f"{overlapping} of {count} closed components cut into others")
     return _compact(vertices, faces[~inner[source.label]])
 
 
 def _outward(vertices: Vertices, faces: Faces, label: NDArray[np.int32]) -> Surface:
-    """Every closed component wound with positive volume: a cavity becomes a body inside another, and is then dropped."""
+    """Closed components of negative volume turned around."""
     corners = vertices.astype(np.float64)[faces]
     six = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
     negative = np.bincount(label, weights=six) < 0
     return vertices, np.where(negative[label][:, None], faces[:, [0, 2, 1]], faces)
 
 
-def _relations(source: Source, vertices: Vertices, faces: Faces, device: str) -> tuple[NDArray[np.bool_], int]:
+def _relations(source: Source) -> tuple[NDArray[np.bool_], int]:
     """Closed components that lie wholly inside others, and how many cut into others, by points just above the surface."""
+    vertices, faces = source.outward
     label, count = source.label, len(source.closed)
     per = int(np.clip(16384 // count, 8, 512))
     order = np.argsort(label, kind="stable")
@@ -136,7 +147,7 @@ def _relations(source: Source, vertices: Vertices, faces: Faces, device: str) ->
     weights = np.stack([1 - root, root * (1 - v), root * v], 1)
     points = np.einsum("ij,ijk->ik", weights, vertices[faces[chosen]].astype(np.float64))
     above = points + 1e-4 * face_normals(vertices, faces)[chosen]
-    inside = MeshQuery(vertices, faces, device, winding=True).signed_distance(above) < 0
+    inside = source.query.signed_distance(above) < 0
     share = inside.reshape(count, per).mean(1)
     # Bodies that coincide have nothing above their surface: their boxes give them away.
     boxes = np.full((count, 6), -np.inf)
@@ -150,7 +161,7 @@ def union(source: Source, config: CurationConfig) -> Surface:
     """All closed components, joined; what others enclose disappears."""
     if not source.closed.all():
         raise Unsuitable(f"{int((~source.closed).sum())} of {len(source.closed)} components are open")
-    return _union(*_outward(source.vertices, source.faces, source.label), source.label)
+    return _union(*source.outward, source.label)
 
 
 def capped_union(source: Source, config: CurationConfig) -> Surface:
@@ -230,7 +241,7 @@ def winding(source: Source, config: CurationConfig) -> Surface:
 
 def shell(source: Source, config: CurationConfig) -> Surface:
     """A skin around everything that is seen."""
-    query = MeshQuery(source.vertices, source.faces, config.device)
+    query = source.query
     low, high = source.vertices.min(0).astype(np.float64), source.vertices.max(0).astype(np.float64)
     spacing = 2 / config.resolution
     vertices, faces = shell_surface(query, low, high, spacing, config.shell_half_thickness * spacing)
@@ -304,7 +315,7 @@ def gate(source: Source, surface: Surface, method: str, config: CurationConfig) 
     there, near, _ = query.closest(seen)
     consistency = np.abs(np.einsum("ij,ij->i", face_normals(vertices, faces)[near], normals))
     points, _, _ = sample_surface(vertices, faces, GATE_SAMPLES, source.rng)
-    back, _, _ = MeshQuery(source.vertices, source.faces, config.device).closest(points)
+    back, _, _ = source.query.closest(points)
     near_enough = back <= 3 * voxel
     metrics["uncovered"] = float((there > 2 * voxel).mean())
     metrics["invented"] = float(1 - near_enough.mean())
@@ -332,7 +343,7 @@ def _blocked(source: Source, result: MeshQuery, voxel: float) -> float:
     """
     points, normals = source.samples
     points, normals = points[:1024], normals[:1024]
-    outer = MeshQuery(source.vertices, source.faces, source.device)
+    outer = source.query
     free = hidden = 0
     for sign in (1.0, -1.0):
         toward = sign * hemisphere(normals, 8)

@@ -174,8 +174,8 @@ class MeshQuery:
         return wp.zeros(count, dtype=dtype, device=self.device)
 
 
-CUT = 30.0
-"""Greatest length^3 / height^2 of a face, in sizes of the mesh: float32's 1e-7 times that, the error, is then 3e-6."""
+CUT = 100.0
+"""Greatest length^3 / height^2 of a face, in sizes of the mesh: float32's 1e-7 times that, the error, is then 1e-5."""
 CUTS = 14
 """Rounds of halving; what is still a needle then is so thin that its neighbours lie as near."""
 
