@@ -20,7 +20,7 @@ TEXTURE_SPAN = 1.0
 CRUMB = 0.004
 """Smallest share of the volume that a loose component may have."""
 
-SAMPLES: dict[Quality, int] = {"fast": 16_000, "default": 110_000}
+SAMPLES: dict[Quality, int] = {"fast": 16_000, "default": 140_000}
 """Most samples of one band of ornament."""
 
 COARSER = {"pitch": 1.5, "depth": 1.25}

@@ -18,7 +18,7 @@ class Bricks(Operator):
 
     phrase: ClassVar[str] = "brickwork"
     aspect: ClassVar[float] = 0.5
-    pitch: float = Field(default=0.17, ge=0.12, le=0.24, description="length of a brick with its joint")
+    pitch: float = Field(default=0.146, ge=0.103, le=0.206, description="length of a brick with its joint")
     depth: float = Field(default=0.026, ge=0.02, le=0.036, description="depth of the joints")
     joint: float = Field(default=0.18, ge=0.14, le=0.24, description="width of a joint over the height of a course")
     uneven: float = Field(default=0.5, ge=0.0, le=0.8, description="how differently the bricks stand out")
@@ -51,7 +51,7 @@ class Planks(Operator):
 
     phrase: ClassVar[str] = "planking"
     aspect: ClassVar[float] = 5.0
-    pitch: float = Field(default=0.11, ge=0.085, le=0.16, description="width of a board")
+    pitch: float = Field(default=0.095, ge=0.073, le=0.138, description="width of a board")
     depth: float = Field(default=0.026, ge=0.02, le=0.036, description="depth of the gaps")
 
     def columns(self, fine: bool) -> Floats:
@@ -80,7 +80,7 @@ class Panels(Operator):
     """Inset panels between grooved frames, each with a hipped centre."""
 
     phrase: ClassVar[str] = "inset panels"
-    pitch: float = Field(default=0.19, ge=0.14, le=0.28, description="width of a panel with its frame")
+    pitch: float = Field(default=0.163, ge=0.12, le=0.241, description="width of a panel with its frame")
     depth: float = Field(default=0.036, ge=0.024, le=0.05, description="depth of the inset")
     frame: float = Field(default=0.14, ge=0.1, le=0.18, description="width of the frame over the pitch")
     core: float = Field(default=0.7, ge=0.3, le=1.2, description="height of the centre over the depth")
@@ -103,7 +103,7 @@ class Rivets(Operator):
     """Plates with a rivet in each corner and a seam between them."""
 
     phrase: ClassVar[str] = "riveted plates"
-    pitch: float = Field(default=0.169, ge=0.117, le=0.234, description="width of a plate")
+    pitch: float = Field(default=0.145, ge=0.101, le=0.201, description="width of a plate")
     depth: float = Field(default=0.032, ge=0.026, le=0.04, description="height of a rivet head")
     head: float = Field(default=0.09, ge=0.06, le=0.12, description="radius of a rivet over the pitch")
 
@@ -161,7 +161,7 @@ class HexGrid(Operator):
 
     phrase: ClassVar[str] = "a honeycomb"
     aspect: ClassVar[float] = float(np.sqrt(3.0))
-    pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="distance between the cells of a row")
+    pitch: float = Field(default=0.078, ge=0.056, le=0.123, description="distance between the cells of a row")
     depth: float = Field(default=0.032, ge=0.024, le=0.045, description="height of a cell")
     sunken: bool = Field(default=True, description="cells lie below their walls")
 
@@ -203,7 +203,7 @@ class BasketWeave(Operator):
     """Strips that pass over and under each other."""
 
     phrase: ClassVar[str] = "basket weave"
-    pitch: float = Field(default=0.104, ge=0.065, le=0.156, description="width of two strips")
+    pitch: float = Field(default=0.089, ge=0.056, le=0.134, description="width of two strips")
     depth: float = Field(default=0.038, ge=0.03, le=0.048, description="height of a strip's arch")
 
     def columns(self, fine: bool) -> Floats:
@@ -223,7 +223,7 @@ class Glyphs(Operator):
     """Rows of invented signs: each one a mirrored pattern of strokes on a small raster."""
 
     phrase: ClassVar[str] = "rows of engraved glyphs"
-    pitch: float = Field(default=0.128, ge=0.096, le=0.192, description="width of a sign")
+    pitch: float = Field(default=0.11, ge=0.083, le=0.165, description="width of a sign")
     depth: float = Field(default=0.028, ge=0.024, le=0.036, description="depth of the strokes")
     raised: bool = Field(default=False, description="strokes stand out rather than in")
 

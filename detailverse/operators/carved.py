@@ -112,7 +112,7 @@ class GreekKey(Operator):
 
     phrase: ClassVar[str] = "a Greek key border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.16, ge=0.128, le=0.24, description="width of one meander")
+    pitch: float = Field(default=0.141, ge=0.113, le=0.211, description="width of one meander")
     depth: float = Field(default=0.03, ge=0.024, le=0.04, description="height of the line")
 
     def columns(self, fine: bool) -> Floats:
@@ -148,7 +148,7 @@ class EggAndDart(Operator):
     phrase: ClassVar[str] = "an egg-and-dart moulding"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 1.1
-    pitch: float = Field(default=0.128, ge=0.096, le=0.192, description="width of an egg with its dart")
+    pitch: float = Field(default=0.113, ge=0.084, le=0.169, description="width of an egg with its dart")
     depth: float = Field(default=0.048, ge=0.038, le=0.056, description="height of an egg")
 
     def columns(self, fine: bool) -> Floats:
@@ -192,7 +192,7 @@ class Guilloche(Operator):
     phrase: ClassVar[str] = "a guilloche braid"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 0.7
-    pitch: float = Field(default=0.192, ge=0.128, le=0.256, description="wave length of the bands")
+    pitch: float = Field(default=0.169, ge=0.113, le=0.225, description="wave length of the bands")
     depth: float = Field(default=0.036, ge=0.028, le=0.045, description="height of the bands")
 
     def columns(self, fine: bool) -> Floats:
@@ -220,7 +220,7 @@ class Arcade(Operator):
 
     phrase: ClassVar[str] = "a blind arcade"
     aspect: ClassVar[float] = 2.2
-    pitch: float = Field(default=0.117, ge=0.091, le=0.182, description="width of a bay")
+    pitch: float = Field(default=0.103, ge=0.08, le=0.16, description="width of a bay")
     depth: float = Field(default=0.042, ge=0.032, le=0.056, description="depth of the niches")
     pier: float = Field(default=0.24, ge=0.15, le=0.35, description="share of the bay that is pier")
 

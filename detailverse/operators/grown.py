@@ -18,7 +18,7 @@ class Scales(Operator):
 
     phrase: ClassVar[str] = "overlapping scales"
     aspect: ClassVar[float] = 0.6
-    pitch: float = Field(default=0.12, ge=0.085, le=0.17, description="width of a scale")
+    pitch: float = Field(default=0.103, ge=0.073, le=0.146, description="width of a scale")
     depth: float = Field(default=0.05, ge=0.036, le=0.064, description="how far a scale's tip stands out")
     keel: float = Field(default=0.3, ge=0.1, le=0.45, description="height of the middle ridge over the depth")
 
@@ -46,7 +46,7 @@ class Voronoi(Operator):
     """Irregular cells: raised pebbles or sunken pits between walls."""
 
     phrase: ClassVar[str] = "a net of irregular cells"
-    pitch: float = Field(default=0.095, ge=0.07, le=0.13, description="mean size of a cell")
+    pitch: float = Field(default=0.082, ge=0.06, le=0.112, description="mean size of a cell")
     depth: float = Field(default=0.038, ge=0.03, le=0.05, description="height of the cells")
     raised: bool = Field(default=True, description="pebbles rather than pits")
 
@@ -64,7 +64,7 @@ class Cracks(Operator):
     """Dried mud: tilted plates between deep cracks."""
 
     phrase: ClassVar[str] = "deep cracks"
-    pitch: float = Field(default=0.13, ge=0.095, le=0.18, description="mean size of a plate")
+    pitch: float = Field(default=0.112, ge=0.082, le=0.155, description="mean size of a plate")
     depth: float = Field(default=0.036, ge=0.026, le=0.046, description="depth of the cracks")
 
     def columns(self, fine: bool) -> Floats:
@@ -99,7 +99,7 @@ class Quilting(Operator):
 
     phrase: ClassVar[str] = "diamond quilting"
     aspect: ClassVar[float] = 1.0
-    pitch: float = Field(default=0.12, ge=0.09, le=0.17, description="width of a diamond")
+    pitch: float = Field(default=0.103, ge=0.077, le=0.146, description="width of a diamond")
     depth: float = Field(default=0.046, ge=0.034, le=0.058, description="height of the padding")
 
     def columns(self, fine: bool) -> Floats:
@@ -133,7 +133,7 @@ class ReactionDiffusion(Operator):
     """A Turing pattern: labyrinth or spots, from the Swift-Hohenberg equation on a periodic raster."""
 
     phrase: ClassVar[str] = "a reaction-diffusion labyrinth"
-    pitch: float = Field(default=0.104, ge=0.072, le=0.156, description="wave length of the pattern")
+    pitch: float = Field(default=0.089, ge=0.062, le=0.134, description="wave length of the pattern")
     depth: float = Field(default=0.036, ge=0.028, le=0.045, description="height of the pattern")
     stripes: bool = Field(default=True, description="labyrinth rather than spots")
 
