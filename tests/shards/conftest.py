@@ -1,6 +1,7 @@
 """A textured sphere whose images, cameras and fields are exact by construction: no renderer, no curation."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,9 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import fs as pafs
 
 from shards import Sealed, ShardsConfig, encode_row, seal
+from shards.export import export
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.camera import Camera, intrinsics, look_at
@@ -211,3 +214,69 @@ def sphere() -> SimpleNamespace:
         trace=trace_sphere,
         write=write_spheres,
     )
+
+
+def image(path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def check_view(pose_cv, K, rgba, scale=1.0, depth=None, quantum=0.0):
+    """The image must be that of the ball (of radius `scale`) seen by this OpenCV camera-to-world pose."""
+    height, width = rgba.shape[:2]
+    unscaled = np.array(pose_cv, np.float64)
+    if unscaled.shape == (3, 4):
+        unscaled = np.vstack([unscaled, [0, 0, 0, 1]])
+    unscaled[:3, 3] /= scale
+    camera = Camera(unscaled, np.asarray(K), width, height)
+    truth = trace_sphere(camera)
+    mask = rgba[..., 3] > 0 if rgba.shape[2] == 4 else (rgba != 255).any(-1)
+    union = (mask | truth["mask"]).sum()
+    assert (mask & truth["mask"]).sum() / union >= 0.99
+    both = mask & truth["mask"]
+    assert np.abs(rgba[..., :3].astype(int) - truth["rgb"][..., :3])[both].max() <= 1
+    if depth is not None:
+        hit = depth > 0
+        points = camera.unproject(depth / scale)[hit]
+        error = np.abs(np.linalg.norm(points, axis=1) - RADIUS) * scale
+        assert error.mean() < 1e-3 + quantum / 2
+        assert (hit & mask).sum() / (hit | mask).sum() >= 0.99
+
+
+def pinhole(angle, width, height):
+    focal = width / 2 / np.tan(angle / 2)
+    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+
+
+def inverse(pose):
+    return np.linalg.inv(np.vstack([np.asarray(pose)[:3], [0, 0, 0, 1]]))
+
+
+SIZE, VIEWS, FOV = 32, 32, 50.0
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """3 balls in 2 shards, one of each split; 32 views of 32 pixels at 50 degrees: what the tests of exporters export."""
+    folder = tmp_path_factory.mktemp("source")
+    rows = [sphere_row(i, views=VIEWS, size=SIZE, split=s, fov=FOV) for i, s in enumerate(("train", "val", "test"))]
+    for k, part in enumerate((rows[:2], rows[2:])):
+        path = str(folder / "shards" / f"shard-{k:06d}.parquet")
+        seal(pafs.LocalFileSystem(), path, part, {}, ShardsConfig(row_group_rows=1))
+    return folder
+
+
+@pytest.fixture
+def exported(source: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """exported(format) -> the folder of that export."""
+
+    def run(name: str) -> Path:
+        assert export(source, name, tmp_path / name).assets == 3
+        return tmp_path / name
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def look() -> SimpleNamespace:
+    """How the tests of exporters look at an export: `look.image`, `look.check_view`, `look.pinhole`, `look.inverse`."""
+    return SimpleNamespace(image=image, check_view=check_view, pinhole=pinhole, inverse=inverse)
