@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from versemill.camera import Camera, from_opengl
 from versemill.gltf import from_glb
@@ -32,6 +33,37 @@ def test_nerf_for_nerfstudio_and_instant_ngp(exported, sphere, look):
             pose = from_opengl(frame["transform_matrix"])
             look.check_view(pose, K, rgba, depth=depth * 1e-3, quantum=1e-3)
             np.testing.assert_array_equal(mask > 0, depth > 0)
+
+
+NERFSTUDIO = (
+    "nerfstudio pulls in CUDA; its parsers alone run after `pip install --no-deps nerfstudio` with the modules they name"
+)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_nerf_with_nerfstudios_own_parser(exported, sphere, look, split):
+    """Its cameras, as it gives them, must see the ball; orientation, centring and scaling are its options, and off here."""
+    parser = pytest.importorskip("nerfstudio.data.dataparsers.nerfstudio_dataparser", reason=NERFSTUDIO)
+    off = {"orientation_method": "none", "center_method": "none", "auto_scale_poses": False, "load_3D_points": False}
+    out = exported("nerf") / IDS[0]
+    data = parser.NerfstudioDataParserConfig(data=out, downscale_factor=1, **off).setup().get_dataparser_outputs(split)
+    assert len(data.image_filenames) == len(data.mask_filenames) == len(data.metadata["depth_filenames"]) > 0
+    unit = data.metadata["depth_unit_scale_factor"] / data.dataparser_scale
+    for k, camera in enumerate(data.cameras.camera_to_worlds.numpy()):
+        K = data.cameras.get_intrinsics_matrices()[k].numpy()
+        pose = from_opengl(np.vstack([camera, [0, 0, 0, 1]]))
+        depth = look.image(data.metadata["depth_filenames"][k]) * unit
+        look.check_view(pose, K, look.image(data.image_filenames[k]), depth=depth, quantum=1e-3)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_nerf_synthetic_with_nerfstudios_own_parser(exported, look, split):
+    parser = pytest.importorskip("nerfstudio.data.dataparsers.blender_dataparser", reason=NERFSTUDIO)
+    data = parser.BlenderDataParserConfig(data=exported("nerf") / IDS[0]).setup().get_dataparser_outputs(split)
+    assert len(data.image_filenames) > 0
+    for k, camera in enumerate(data.cameras.camera_to_worlds.numpy()):
+        pose = from_opengl(np.vstack([camera, [0, 0, 0, 1]]))
+        look.check_view(pose, data.cameras.get_intrinsics_matrices()[k].numpy(), look.image(data.image_filenames[k]))
 
 
 def test_nerf_synthetic(exported, sphere, look):
