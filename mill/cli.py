@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from mill.commands import assets, datasets, merge, models
+from mill.commands import assets, datasets, merge, models, plan, render
 from mill.commands.common import err, out
 from versemill import __version__
 from versemill.errors import VersemillError
@@ -23,7 +23,7 @@ GROUPS = {
         datasets.list_, plan.plan, datasets.run, datasets.status, datasets.verify, datasets.retry, datasets.regenerate,
         datasets.extend, datasets.debug, datasets.diff, datasets.dedup, merge.merge, datasets.export, datasets.report,
     ),
-    "Assets": (assets.preview, assets.specs, assets.curate, assets.score, assets.doctor),
+    "Assets": (assets.preview, assets.specs, assets.curate, render.render, assets.score, assets.doctor),
     "Models": (models.train, models.evaluate, models.validate, models.ablate),
 }  # fmt: skip
 

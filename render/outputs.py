@@ -1,0 +1,170 @@
+"""Views as files for people and other programs: PNG, OpenEXR or NPZ beside a JSON of cameras, and turntables."""
+
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from versemill.asset import Asset
+from versemill.errors import ConfigError
+from versemill.views import PASSES, Views
+
+Format = Literal["png", "exr", "npz"]
+CONVENTION = (
+    "c2w maps camera to world, OpenCV axes (x right, y down, z forward), right-handed world with Z up; K is in pixels, the "
+    "centre of pixel (0, 0) is (0.5, 0.5); an orthographic camera's K is in pixels per world unit. Depth is planar z, normals "
+    "are world-space unit vectors, both 0 in the background. The asset fits [-1, 1]^3: source position = center + scale * "
+    "position, after the source's up axis was turned to Z."
+)
+CODINGS = {
+    "normal": "normal = code / 127.5 - 1 where not all channels are 0",
+    "geometric_normal": "normal = code / 127.5 - 1 where not all channels are 0",
+    "depth": "depth = code * depth_step, 16 bit, 0 is background",
+    "mask": "255 where the pixel's centre meets the asset",
+    "metallic_roughness": "metallic in red, roughness in green",
+    "part": "id + 1, 16 bit, 0 is background",
+    "material": "id + 1, 16 bit, 0 is background",
+}
+"""How PNG files hold what is not a colour."""
+TURNTABLES = (".gif", ".webp", ".png")
+
+
+def write_views(asset: Asset, views: Views, folder: Path, kind: Format = "png") -> list[Path]:
+    """Writes all passes and `cameras.json` into a folder, which is made if need be; returns the files.
+
+    Args:
+        kind: "png": PASS/000.png, coded as `cameras.json` says; "exr": normals, depth and position as PASS/000.exr in full
+            float32, the rest as PNG; "npz": one views.npz with every array exactly as `Views` holds it.
+
+    Raises:
+        ConfigError: PNG can't hold a pass that was asked for.
+    """
+    floats = [name for name in views.passes if PASSES[name].dtype == "float32"]
+    if kind == "png" and "position" in floats:
+        raise ConfigError("PNG can't hold positions; write exr or npz, or unproject the depth")
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    frames: list[dict[str, Any]] = []
+    step = float(views.passes["depth"].max()) / 65535 if "depth" in views.passes else 0.0
+    assert views.lighting is not None
+    for k, camera in enumerate(views.cameras):
+        files: dict[str, str] = {}
+        for name, array in views.passes.items() if kind != "npz" else ():
+            suffix = "exr" if kind == "exr" and name in floats else "png"
+            path = folder / name / f"{k:03d}.{suffix}"
+            path.parent.mkdir(exist_ok=True)
+            if suffix == "exr":
+                path.write_bytes(exr(array[k], "XYZ" if array[k].ndim == 3 else "Y"))
+            else:
+                Image.fromarray(picture(name, array[k], step)).save(path)
+            files[name] = f"{name}/{path.name}"
+            written.append(path)
+        frames.append(
+            {
+                "c2w": camera.c2w.tolist(),
+                "K": camera.K.tolist(),
+                "orthographic": camera.orthographic,
+                "lighting": int(views.lighting[k]),
+                "files": files,
+            }
+        )
+    if kind == "npz":
+        written.append(folder / "views.npz")
+        np.savez_compressed(written[-1], **views.passes)  # type: ignore[arg-type]
+    about: dict[str, Any] = {"convention": CONVENTION, "width": views.cameras[0].width, "height": views.cameras[0].height}
+    if kind == "png":
+        about["codings"] = {name: coding for name, coding in CODINGS.items() if name in views.passes}
+        about |= {"depth_step": step} if "depth" in views.passes else {}
+    about |= {"center": list(asset.center), "scale": asset.scale, "tags": list(views.tags), "info": views.info}
+    written.append(folder / "cameras.json")
+    written[-1].write_text(json.dumps(about | {"frames": frames}, indent=1) + "\n")
+    return written
+
+
+def picture(name: str, image: NDArray[Any], depth_step: float) -> NDArray[Any]:
+    """One view of a pass as the values of a PNG: (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16, coded as in `CODINGS`."""
+    if name in ("normal", "geometric_normal"):
+        return np.where((image != 0).any(-1, keepdims=True), np.round((image + 1) * 127.5), 0).astype(np.uint8)
+    if name == "depth":
+        return np.round(image / max(depth_step, 1e-12)).astype(np.uint16)
+    if name in ("part", "material"):
+        return np.minimum(image + 1, 65535).astype(np.uint16)
+    if name == "mask":
+        return image.astype(np.uint8) * np.uint8(255)
+    if name == "metallic_roughness":
+        return np.concatenate([image, np.zeros_like(image[..., :1])], -1)
+    return image
+
+
+def exr(image: NDArray[np.float32], names: str) -> bytes:
+    """An OpenEXR file (scan lines, ZIPS compression) of an (H, W) or (H, W, C) float32 image.
+
+    Follows the file layout that openexr.com publishes ("OpenEXR File Layout"). `names` has one letter per channel.
+    """
+    values = np.ascontiguousarray(image, "<f4").reshape(*image.shape[:2], -1)
+    height, width, channels = values.shape
+    if len(names) != channels or list(names) != sorted(names):
+        raise ValueError(f"{channels} channels need as many names in alphabetical order, got '{names}'")
+    box = struct.pack("<4i", 0, 0, width - 1, height - 1)
+    listed = b"".join(name.encode() + b"\0" + struct.pack("<iB3xii", 2, 0, 1, 1) for name in names) + b"\0"
+    attributes: list[tuple[str, str, bytes]] = [
+        ("channels", "chlist", listed),
+        ("compression", "compression", b"\x02"),
+        ("dataWindow", "box2i", box),
+        ("displayWindow", "box2i", box),
+        ("lineOrder", "lineOrder", b"\0"),
+        ("pixelAspectRatio", "float", struct.pack("<f", 1.0)),
+        ("screenWindowCenter", "v2f", struct.pack("<2f", 0.0, 0.0)),
+        ("screenWindowWidth", "float", struct.pack("<f", 1.0)),
+    ]
+    head = struct.pack("<2i", 20000630, 2)
+    head += b"".join(n.encode() + b"\0" + t.encode() + b"\0" + struct.pack("<i", len(v)) + v for n, t, v in attributes) + b"\0"
+    blocks = []
+    for y in range(height):
+        raw = np.frombuffer(values[y].T.tobytes(), np.uint8)
+        # Even bytes first, then odd ones, each as its difference from the one before, plus 128.
+        split = np.concatenate([raw[::2], raw[1::2]])
+        delta = split.copy()
+        delta[1:] = split[1:] - split[:-1] + np.uint8(128)
+        packed = zlib.compress(delta.tobytes(), 4)
+        data = packed if len(packed) < raw.size else raw.tobytes()
+        blocks.append(struct.pack("<2i", y, len(data)) + data)
+    first = len(head) + 8 * height
+    offsets = first + np.concatenate([[0], np.cumsum([len(block) for block in blocks])[:-1]])
+    return head + offsets.astype("<u8").tobytes() + b"".join(blocks)
+
+
+def check_turntable(name: str) -> None:
+    """Refuses what can't be written as a turntable.
+
+    Raises:
+        ConfigError: a path instead of a name, or another format than GIF, WebP or (animated) PNG.
+    """
+    if Path(name).name != name:
+        raise ConfigError(f"a turntable is a name inside each file's folder, not a path: got '{name}'")
+    if Path(name).suffix.lower() not in TURNTABLES:
+        raise ConfigError(
+            f"a turntable ends in {', '.join(TURNTABLES)}, got '{name}'; for a video: "
+            "ffmpeg -i turn.gif -pix_fmt yuv420p turn.mp4"
+        )
+
+
+def write_turntable(rgb: NDArray[np.uint8], path: Path, background: int = 245, seconds: float = 4.0) -> None:
+    """Writes (N, H, W, 4) views of one turn as an endless animation over an even grey; the suffix says the format."""
+    check_turntable(path.name)
+    alpha = rgb[..., 3:].astype(np.float32) / 255
+    frames = [Image.fromarray(f) for f in np.round(rgb[..., :3] * alpha + background * (1 - alpha)).astype(np.uint8)]
+    # GIF counts in hundredths of a second.
+    pause = max(20, round(seconds * 100 / len(frames)) * 10)
+    options: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": pause, "loop": 0}
+    if path.suffix.lower() == ".gif":
+        frames = [frame.quantize(256, method=Image.Quantize.MEDIANCUT) for frame in frames]
+        options |= {"append_images": frames[1:], "disposal": 1, "optimize": False}
+    elif path.suffix.lower() == ".webp":
+        options |= {"quality": 85, "method": 2}
+    frames[0].save(path, **options)
