@@ -86,7 +86,9 @@ class RowReader:
             file = self._file(shard.path)
             if not isinstance(file, LocalShard):
                 return RowGroup(file.read_row_group(number, columns=self._columns, use_threads=False), {})
-            cells = {c: file.cells(number, c) for c in self._columns if is_blob(c)} if direct else {}
+            # Without the rows' counts of views nobody knows which cells are whose.
+            apart = [c for c in self._columns if is_blob(c) and ("views.count" in self._columns or not c.startswith("views."))]
+            cells = {c: file.cells(number, c) for c in apart} if direct else {}
             found = {column: values for column, values in cells.items() if values is not None}
             rest = [column for column in self._columns if column not in found]
             table = file.parquet.read_row_group(number, columns=rest, use_threads=False)

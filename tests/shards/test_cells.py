@@ -75,6 +75,8 @@ def test_other_layouts_read_the_same(sealed, tmp_path, layout):
     assert LocalShard(other).cells(0, "views.rgb") is None
     columns = ["meta.id", "views.count", "views.c2w", "views.rgb", "views.depth", "fields.surface", "mesh.glb"]
     assert read_all(other, columns) == read_all(sealed, columns)
+    alone = read_all(sealed, ["views.rgb"])
+    assert [row["views"]["rgb"] for row in alone] == [row["views"]["rgb"] for row in read_all(sealed, columns)]
 
 
 def test_rows_without_views_or_a_pass_fall_back(sphere, tmp_path):
