@@ -32,8 +32,8 @@ CHUNK = {"cpu": 2**18, "cuda": 2**25}
 EXTRA = {"geometric_normal": wp.vec3, "albedo": wp.vec3ub, "metallic_roughness": wp.vec2ub}
 """Passes that are filled only where they are asked for."""
 
-SMOOTHING = 3.0
-"""Standard deviations of noise by which a tap of the denoiser may differ."""
+SMOOTHING = {"fast": 6.0, "fine": 3.0}
+"""Standard deviations of noise by which a tap of the denoiser may differ; of few samples they are known less well."""
 
 
 def render(asset: Asset, config: RenderConfig) -> Views:
@@ -169,7 +169,7 @@ def render_passes(
             film = new_film(number, device)
             inputs = [packed.scene, light, split_sum_table(device), views, tiles, sight, first, *size, *drawn, film]
             wp.launch(shading, number, inputs, device=device)
-            colours[k, part] = developed(film, number, size, denoise, device)
+            colours[k, part] = developed(film, number, size, SMOOTHING[quality] if denoise else 0.0, device)
     found = {name: np.concatenate([array] * len(lights)) for name, array in found.items()}
     if "rgb" in wanted:
         found["rgb"] = colours.reshape(-1, 4)
@@ -182,15 +182,15 @@ def _tail(name: str) -> tuple[int, ...]:
     return (PASSES[name].channels,) if PASSES[name].channels else ()
 
 
-def developed(film: Any, count: int, size: tuple[int, int], denoise: bool, device: str) -> NDArray[np.uint8]:
-    """(count, 4) sRGB of a film, after the wavelet filter's passes where `denoise` says so."""
+def developed(film: Any, count: int, size: tuple[int, int], strength: float, device: str) -> NDArray[np.uint8]:
+    """(count, 4) sRGB of a film, after the wavelet filter's passes where `strength` is not 0."""
     image = wp.zeros(count, dtype=wp.vec4ub, device=device)
-    for step in (0, 1, 2, 4) if denoise else ():
+    for step in (0, 1, 2, 4) if strength else ():
         out = [wp.zeros_like(film.light), wp.zeros_like(film.variance)]
         if step == 0:
             wp.launch(steady, count, [film, *size, *out], device=device)
         else:
-            wp.launch(smooth, count, [film, *size, step, SMOOTHING, *out], device=device)
+            wp.launch(smooth, count, [film, *size, step, strength, *out], device=device)
         film.light, film.variance = out
     wp.launch(develop, count, [film, image], device=device)
     array: NDArray[np.uint8] = image.numpy()
