@@ -153,7 +153,7 @@ def ray_waves(directions: Tensor, moments: Tensor, octaves: int) -> list[Tensor]
     """Sines and cosines of where each ray (B, V, 3, S, S) passes the origin closest, at `octaves` frequencies.
 
     That point is direction x moment, so it is in the Plücker coordinates already, but attention finds rays that meet
-    much sooner by its waves (as NeRF's networks find places): 0.4 dB after 400 steps of `micro`.
+    much sooner by its waves (as NeRF's networks find places).
     """
     point = torch.cross(directions, moments, dim=2)
     angles = [point * (math.pi / 2 * 2**k) for k in range(octaves)]
