@@ -138,12 +138,11 @@ class Lattice(Family):
             h = 0.66
             beam = shop.sweep(tube(np.linspace([-h, 0, 0], [h, 0, 0], 5), 0.06, contour=polygon(4)), "hoops", copies=12)
             turns = ([0.0, 0, 0], [0.0, 90, 0], [0.0, 0, 90])
-            spots = (lambda p, q: [0, p, q]), (lambda p, q: [p, q, 0]), (lambda p, q: [p, 0, q])
             beams = [
-                beam.rotate(turn).translate([float(v) for v in spot(p * h, q * h)])
-                for turn, spot in zip(turns, spots, strict=True)
-                for p in (1, -1)
-                for q in (1, -1)
+                beam.rotate(turn).translate([h * v for v in np.insert([p, q], axis, 0.0).tolist()])
+                for turn, axis in zip(turns, (0, 2, 1), strict=True)
+                for p in (1.0, -1.0)
+                for q in (1.0, -1.0)
             ]
             return beams + [box((0.2, 0.2, 0.2), c, 0.03) for c in itertools.product((-h, h), repeat=3)]
         half = np.array([0.78, 0.78, 1.05] if self.envelope == "egg" else [1.0, 1, 1]) * 0.8
