@@ -5,6 +5,7 @@ import importlib
 import json
 import pkgutil
 import sys
+from inspect import signature
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -12,7 +13,7 @@ from rich.table import Table as RichTable
 import benchmarks
 from benchmarks.common import Benchmark, machine
 
-NOT_BENCHMARKS = {"__main__", "common", "faults", "trivial"}
+NOT_BENCHMARKS = {"__main__", "common", "faults", "render_curve", "render_device", "trivial"}
 
 
 def main() -> int:
@@ -23,12 +24,19 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="smaller samples: a smoke test, not a measurement")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object of the figures")
     parser.add_argument("--part", help="one part of a benchmark that has parts; see PARTS in its module")
+    parser.add_argument("--device", help="for parts that render: auto, cpu or cuda")
+    parser.add_argument("--plot", help="a PNG to write, for a part that has a plot")
     args = parser.parse_args()
     module = importlib.import_module(f"benchmarks.{args.name}")
     parts = {"": module.run, **getattr(module, "PARTS", {})}
     if (args.part or "") not in parts:
         parser.error(f"'{args.name}' has no part '{args.part}'; it has {', '.join(list(parts)[1:]) or 'none'}")
-    result: Benchmark = parts[args.part or ""](quick=args.quick)
+    options = {name: value for name in ("device", "plot") if (value := getattr(args, name)) is not None}
+    try:
+        signature(parts[args.part or ""]).bind(quick=args.quick, **options)
+    except TypeError as error:
+        parser.error(f"'{args.name}' {args.part or ''}: {error}")
+    result: Benchmark = parts[args.part or ""](quick=args.quick, **options)
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(
         f"[bold]{args.name}[/bold]{' (quick: not a measurement)' if args.quick else ''} on {machine()}", highlight=False
