@@ -192,7 +192,7 @@ def suffer(assets: int, quick: bool) -> Outcome:
             overrides=[
                 "sources.zeroverse=null", "sources.faulty.source=benchmarks.faults:FAULTY",
                 f"sources.faulty.faults={folder / 'faults.json'}", "shards.assets_per_shard=10", "run.workers=2",
-                "run.deadline_s=15", "run.memory_mb=1024", "run.chunk=4",
+                "run.deadline_s=15", "run.memory_mb=640", "run.chunk=4",
             ],
             assets=assets,
         )  # fmt: skip

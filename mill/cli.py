@@ -15,7 +15,7 @@ from versemill.errors import VersemillError
 EXIT_CODES = (
     "Exit codes: 0 done; 1 an error, or a negative answer of verify, validate, diff, curate; 2 a bad argument, "
     "configuration or path, and nothing was done; 3 a device, program or package is missing; 4 done, but some assets "
-    "failed (see status); 130 interrupted."
+    "failed (see status); 5 another run is writing to the dataset, and nothing was done; 130 interrupted."
 )
 INTERRUPTED = 130
 GROUPS = {

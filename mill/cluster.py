@@ -267,9 +267,11 @@ class Wardens:
                 continue
         return found
 
-    def kill_children(self, pid: int) -> None:
-        """Kills what a worker of this machine started."""
-        self._local.kill_children(pid)
+    def kill(self, sight: Sight) -> None:
+        """Kills the process that one of them saw at an asset; see `Warden.kill`."""
+        self._local.kill(sight)
+        for actor in self._remote.values():
+            actor.kill.remote(sight)
 
     def sweep(self) -> None:
         """Removes the scratch folders of all nodes."""

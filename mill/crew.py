@@ -114,10 +114,10 @@ class Crew:
         return self._seal.remote(self._shared, shard, indices)
 
     def kill_renderer(self, sight: Sight, reason: str, message: str) -> None:
-        """Kills and replaces the renderer that is seen at an asset, with what it started."""
-        if self._renderers:
-            self.wardens.kill_children(sight.pid)
-            self._renderers.kill(sight, reason, message)
+        """Kills the renderer that is seen at an asset; Ray starts another in its place."""
+        if self._renderers and sight.memory_mb:  # else it is dead already
+            self._renderers.condemn(sight.index, reason, message)
+            self.wardens.kill(sight)
 
     def blame(self, index: int) -> tuple[str, str, LastWords] | None:
         """See `Renderers.blame`."""
@@ -167,6 +167,7 @@ def check(pipeline: Pipeline) -> None:
 
     Raises:
         MissingDependencyError: the device or Blender's Python is not here.
+        ConfigError: the score head or an image model of curation is no such file.
     """
     resolve(pipeline.render.device)
     python = Path(pipeline.render.cycles.python)
@@ -175,6 +176,15 @@ def check(pipeline: Pipeline) -> None:
             f"render.engine is cycles, and Blender's Python '{python}' is not here; `make blender` installs it, or set "
             "render.cycles.python"
         )
+    if pipeline.curate.score_head:
+        from curation.scores import LinearHead
+
+        LinearHead.load(Path(pipeline.curate.score_head))
+    for path in pipeline.curate.image_models:
+        if not Path(path).is_file():
+            raise ConfigError(
+                f"curate.image_models names '{path}', which is no file; put a TorchScript or .pt2 file there, or leave it out"
+            )
 
 
 def store_bytes(pipeline: Pipeline, cores: int) -> int | None:

@@ -38,7 +38,7 @@ from shards import storage
 from shards.schema import SCHEMA_VERSION
 from versemill import CONVENTION_VERSION, __version__
 from versemill.config import digest
-from versemill.errors import ConfigError, VersemillError
+from versemill.errors import BusyError, ConfigError
 
 FORMAT = 1
 KEYS = ("pipeline", "digest", "seed", "assets", "config", "files", "conventions", "versions")
@@ -135,12 +135,19 @@ class Dataset:
 
     def indices(self, shard: int) -> range:
         """The asset indices of a shard: those of its part, where the dataset was merged; none beyond the last shard."""
+        if (found := self.part(shard)) is None:
+            return range(0)
+        part, number = found
+        per = part["config"]["shards"]["assets_per_shard"]
+        return range(number * per, min((number + 1) * per, part["assets"]))
+
+    def part(self, shard: int) -> tuple[dict[str, Any], int] | None:
+        """The one of `parts` that a shard belongs to, and the shard's number there; None beyond the last shard."""
         for part in self.parts:
             if shard < shard_count(part):
-                per = part["config"]["shards"]["assets_per_shard"]
-                return range(shard * per, min((shard + 1) * per, part["assets"]))
+                return part, shard
             shard -= shard_count(part)
-        return range(0)
+        return None
 
     def shard_file(self, shard: int) -> str:
         """Path of a shard, relative to the dataset."""
@@ -298,7 +305,7 @@ def locked(dataset: Dataset) -> Iterator[None]:
 
     Raises:
         ConfigError: the folder can't be made or written.
-        VersemillError: another run holds the lock.
+        BusyError: another run holds the lock.
     """
     if not dataset.local:
         yield
@@ -314,7 +321,7 @@ def locked(dataset: Dataset) -> Iterator[None]:
             _lock(handle)
         except OSError as error:
             handle.seek(0)
-            raise VersemillError(f"another run is writing to '{dataset.uri}' ({handle.read().strip() or 'no name'})") from error
+            raise BusyError(f"another run is writing to '{dataset.uri}' ({handle.read().strip() or 'no name'})") from error
         handle.seek(0)
         handle.truncate()
         handle.write(f"process {os.getpid()} on {platform.node()}\n")

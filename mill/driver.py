@@ -75,7 +75,8 @@ def run(
     Raises:
         ConfigError: the config can't be run here, the folder holds another dataset or can't be written, or the disk
             is too small.
-        VersemillError: another run is writing there, the disk is full, or a shard can't be sealed.
+        BusyError: another run is writing there.
+        VersemillError: the disk is full, or a shard can't be sealed.
         KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same command goes on.
     """
     dataset = Dataset.at(out)
@@ -334,7 +335,7 @@ class _Run:
         """Kills tasks whose asset is over its deadline or its memory. The clock starts when a worker starts the asset,
         and stands while the asset waits for a renderer, where another clock runs.
         """
-        by_token = {task.token: (ref, task) for ref, task in self.tasks.items()}
+        by_token = {task.token: task for task in self.tasks.values()}
         seen = set()
         for sight in self.crew.wardens.look():
             renders = sight.token.startswith(RENDERER)
@@ -355,16 +356,14 @@ class _Run:
             if renders:
                 self.crew.kill_renderer(sight, reason, message)
             else:
-                self._kill(*by_token[sight.token], sight, reason, message)
+                self._kill(by_token[sight.token], sight, reason, message)
         self.since = {key: start for key, start in self.since.items() if key in seen}
 
-    def _kill(self, ref: Any, task: Task, sight: Sight, reason: str, message: str) -> None:
-        import ray
-
-        if task.verdict is None:
+    def _kill(self, task: Task, sight: Sight, reason: str, message: str) -> None:
+        """Kills the worker, each time that it is seen: `ray.cancel` may be lost, and the asset would be made after all."""
+        if task.verdict is None or task.verdict[1] != sight.index:
             task.verdict = (reason, sight.index, sight.stage, message)
-            self.crew.wardens.kill_children(sight.pid)
-            ray.cancel(ref, force=True)
+        self.crew.wardens.kill(sight)
 
     def _sealed(self, shard: int, answer: dict[str, Any]) -> None:
         self.tally.cpu += answer["cpu"]

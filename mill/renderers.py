@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mill.stages import Draw, RendererLost
-from mill.watchdog import RENDERER, LastWords, Notebook, Sight
+from mill.watchdog import RENDERER, LastWords, Notebook
 from mill.worker import Kernels, die_with_parent, load_kernels
 from render.config import RenderConfig
 from versemill.asset import Asset
@@ -102,14 +102,9 @@ class Renderers:
         distinct = [facts for n, facts in enumerate(found) if facts not in found[:n]]
         return distinct[0] if len(distinct) == 1 else {"name": "mixed", "devices": sorted(distinct, key=str)}
 
-    def kill(self, sight: Sight, reason: str, message: str) -> None:
-        """Kills the actor that is seen at an asset; Ray starts another in its place."""
-        import ray
-
-        if sight.index in self._verdicts or not sight.memory_mb:  # killed already, or dead of itself
-            return
-        self._verdicts[sight.index] = (reason, message)
-        ray.kill(self.actors[int(sight.token.removeprefix(RENDERER).partition("-")[0])], no_restart=False)
+    def condemn(self, index: int, reason: str, message: str) -> None:
+        """Says why the actor that renders an asset is killed; the first reason stands."""
+        self._verdicts.setdefault(index, (reason, message))
 
     def blame(self, index: int, wardens: "Wardens") -> tuple[str, str, LastWords] | None:
         """(reason, message, last words) where an actor died of this asset; None where it died of another, or alone.

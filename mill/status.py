@@ -21,21 +21,24 @@ def status(directory: str | Path) -> dict[str, Any]:
         `pipeline`, `seed`, `digest`, `state` ("running", "complete", "stopped"), `assets`, `shards` {sealed, total, bytes},
         `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
         `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
-        `rejections` ["stage: reason" -> count], `failures` [index, stage, reason, signal, message, command],
+        `rejections` ["stage: reason" -> count], `failures` [index, stage, reason, signal, message, seed, command] (`command`
+        makes it alone, where it was made; None in a union whose part lay in several folders),
         `runs` (their records) and `run`, the latest with `rate` (assets per second), `eta` and `busy`.
 
     Raises:
         ConfigError: there is no dataset.
     """
     dataset = Dataset.open(directory)
-    sealed = census.whole(census.read(dataset))
+    facts = census.read(dataset)
+    sealed = census.whole(facts)
     staged = _staged(dataset)
     runs = dataset.runs()
     sources = _by_source(dataset, sealed, staged)
     counted = {fate: sum(each[fate] for each in sources.values()) for fate in ("rows", "rejected", "failed")}
     rejected = [_flat(r) for r in staged if r["status"] == "rejected"]
     failed = [_flat(r) for r in staged if r["status"] == "failed"]
-    failures = [f for fact in sealed for f in fact["failures"]] + failed
+    failures = [_failure(dataset, shard, f) for shard, fact in facts.items() for f in fact.get("failures", ())]
+    failures += [_failure(dataset, None, f) for f in failed]
     rejections = census.merge(
         [*(f["rejections"] for f in sealed), census.count(f"{r['stage']}: {r['reason']}" for r in rejected)]
     )
@@ -54,7 +57,7 @@ def status(directory: str | Path) -> dict[str, Any]:
         "sources": sources,
         "stages": _stages(sealed, staged, [*rejected, *failed]),
         "rejections": dict(sorted(rejections.items(), key=lambda pair: (-pair[1], pair[0]))),
-        "failures": [_failure(dataset, f) for f in sorted(failures, key=lambda f: f["index"])],
+        "failures": sorted(failures, key=lambda f: f["index"]),
         "run": _latest(runs, left, running),
         "runs": runs,
     }
@@ -102,8 +105,14 @@ def _stages(
     return result
 
 
-def _failure(dataset: Dataset, failure: dict[str, Any]) -> dict[str, Any]:
-    return {**failure, "seed": dataset.info["seed"], "command": f"versemill debug {dataset.uri} {failure['index']}"}
+def _failure(dataset: Dataset, shard: int | None, failure: dict[str, Any]) -> dict[str, Any]:
+    """A failure with its seed and its command; those of a sealed `shard` of a union are the part's that it came from."""
+    info, homes = dataset.info, [dataset.uri]
+    if dataset.merged and shard is not None and (found := dataset.part(shard)):
+        info = found[0]
+        homes = info["from"]
+    command = f"versemill debug {homes[0]} {failure['index']}" if len(homes) == 1 else None
+    return {**failure, "seed": info["seed"], "command": command}
 
 
 def prometheus(directory: str | Path, facts: dict[str, Any]) -> str:
@@ -156,7 +165,8 @@ def text(facts: dict[str, Any]) -> RenderableType:
         parts.append(Text(f"rejected {number} x {reason}"))
     for failure in facts["failures"][:10]:
         parts.append(Text(f"failed {failure['index']} at {failure['stage']}: {failure['message']}", style="red"))
-        parts.append(Text(f"    alone: {failure['command']}"))
+        if failure["command"]:
+            parts.append(Text(f"    alone: {failure['command']}"))
     if len(facts["failures"]) > 10:
         parts.append(Text(f"and {len(facts['failures']) - 10} more failures; --json has them all"))
     return Group(*parts)

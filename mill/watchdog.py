@@ -11,7 +11,6 @@ import platform
 import re
 import secrets
 import shutil
-import signal
 import tempfile
 import time
 import zlib
@@ -157,17 +156,16 @@ class Warden:
         log.unlink(missing_ok=True)
         return LastWords(int(words[1]), words[2].strip(), found, lines) if len(words) == 3 else None
 
-    def kill_children(self, pid: int) -> None:
-        """Kills the programs that a worker started; the worker itself is Ray's to kill."""
-        try:
-            children = psutil.Process(pid).children(recursive=True)
-        except psutil.NoSuchProcess:
+    def kill(self, sight: Sight) -> None:
+        """Kills a process that was seen at an asset, and the programs that it started, if it is here and still at it."""
+        words = _read(self._folder / f"{sight.token}.note").split()
+        if words[:2] != [str(sight.pid), str(sight.index)]:
             return
-        for child in children:
-            try:
-                child.send_signal(signal.SIGKILL)
-            except psutil.NoSuchProcess:
-                continue
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker = psutil.Process(sight.pid)
+            for process in (worker, *worker.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def sweep(self) -> None:
         """Removes the run's scratch folder, and the folder of all runs when it was the last."""

@@ -23,6 +23,12 @@ class MissingDependencyError(VersemillError):
     exit_code = 3
 
 
+class BusyError(VersemillError):
+    """Another run is writing to the dataset; nothing was done. Exit code 5."""
+
+    exit_code = 5
+
+
 class AssetError(VersemillError):
     """An asset that can't be used, with a `reason` (a short snake_case code) that is counted in the ledger."""
 

@@ -40,6 +40,8 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["run", "zeroverse-400k", "--out", "x", "--assets", "10000000"], "fewer --assets"),
         (["run", "quickstart", "--out", "x", "--set", "run.then=[exprt]"], "run.then"),
         (["run", "quickstart", "--out", "x", "--set", "run.then=[export]", "--set", "export.formats=[x]"], "webdataset"),
+        (["run", "quickstart", "--out", "x", "--set", "curate.score_head=no/head.json"], "no/head.json is not a score head"),
+        (["run", "quickstart", "--out", "x", "--set", "curate.image_models=[no/dino.pt]"], "no/dino.pt"),
         (["plan", "quikstart"], "did you mean 'quickstart'"),
         (["plan", "quickstart", "--from", "nowhere"], "nowhere"),
         (["plan", "quickstart", "--sample", "1"], "--sample"),

@@ -8,7 +8,7 @@ import millstones
 import pytest
 from test_run import entries, hashes, leftovers, run
 
-from mill import maintenance
+from mill import config, maintenance
 from mill.dataset import Dataset, differences, locked
 from mill.dedup import dedup
 from mill.merge import merge
@@ -20,8 +20,6 @@ from versemill.errors import ConfigError, ShardError
 
 
 def pipeline(seed, size=1.0, assets=24, name="t"):
-    from mill import config
-
     overrides = ["sources.zeroverse=null", f"sources.{name}.source=millstones:TRIVIAL", f"sources.{name}.reject_every=7"]
     overrides += [f"sources.{name}.size={size}", "shards.assets_per_shard=8"]
     return config.load("base", overrides=overrides, assets=assets, seed=seed)
@@ -275,6 +273,30 @@ def test_assets_are_not_made_in_a_union(parts, tmp_path):
     with pytest.raises(ConfigError, match="holds another dataset"):
         run(pipeline(1), out)
     assert verify(out, deep=False) == []
+
+
+def test_a_failure_is_made_alone_where_it_was_made(two_workers, tmp_path):
+    faults = tmp_path / "faults.json"
+    faults.write_text('{"3": "raise"}')
+    for seed, name in ((1, "t"), (2, "u")):
+        failing = config.load(
+            "base",
+            overrides=[
+                "sources.zeroverse=null", f"sources.{name}.source=millstones:TRIVIAL", f"sources.{name}.faults={faults}",
+                "shards.assets_per_shard=8", "run.retries=0",
+            ],
+            assets=10,
+            seed=seed,
+        )  # fmt: skip
+        run(failing, tmp_path / name)
+    merge([tmp_path / "t", tmp_path / "u"], tmp_path / "out")
+    found = [(f["index"], f["seed"], f["command"]) for f in status(tmp_path / "out")["failures"]]
+    assert found == [(3, 1, f"versemill debug {tmp_path / 't'} 3"), (3, 2, f"versemill debug {tmp_path / 'u'} 3")]
+    split = Dataset.open(tmp_path / "out")
+    info = split.info
+    info["parts"][1]["from"].append("elsewhere")
+    split.write("dataset.json", info)
+    assert [f["command"] is None for f in status(tmp_path / "out")["failures"]] == [False, True]
 
 
 def test_the_command(parts, tmp_path):

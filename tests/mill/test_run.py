@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from mill import driver
+from mill.cluster import Wardens
 from mill.dataset import Dataset, locked
 from mill.status import status
 from mill.verify import verify
-from versemill.errors import ConfigError, VersemillError
+from versemill.errors import BusyError, ConfigError, VersemillError
 
 
 def run(pipeline, out, **options):
@@ -85,6 +86,21 @@ def test_each_fault_costs_its_own_asset_alone(two_workers, trivial, tmp_path):
     assert verify(tmp_path / "faulty") == []
 
 
+def test_an_asset_whose_kill_is_lost_is_killed_again(two_workers, trivial, tmp_path, monkeypatch):
+    kill, seen = Wardens.kill, []
+
+    def losing(self, sight):
+        seen.append(sight.index)
+        if len(seen) % 2 == 0:
+            kill(self, sight)
+
+    monkeypatch.setattr(Wardens, "kill", losing)
+    summary = run(trivial(assets=8, faults={3: "memory", 5: "memory"}, overrides=["run.memory_mb=500"]), tmp_path / "a")
+    assert (summary.failed, set(seen)) == (2, {3, 5})
+    (entry,) = entries(tmp_path / "a")
+    assert [(f["index"], f["reason"]) for f in entry["failures"]] == [(3, "memory"), (5, "memory")]
+
+
 def test_rejections_are_kept_with_their_reason(two_workers, trivial, tmp_path):
     run(trivial(), tmp_path / "a")
     found = [r for entry in entries(tmp_path / "a") for r in entry["rejections"]]
@@ -113,7 +129,7 @@ def test_another_config_in_the_same_folder_is_refused_with_what_differs(two_work
 
 def test_two_runs_on_one_folder_are_refused(trivial, tmp_path):
     dataset = Dataset.at(tmp_path / "a")
-    with locked(dataset), pytest.raises(VersemillError, match=f"process {os.getpid()}"):
+    with locked(dataset), pytest.raises(BusyError, match=f"process {os.getpid()}"):
         run(trivial(), tmp_path / "a")
     with locked(dataset):
         pass

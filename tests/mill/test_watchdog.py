@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import psutil
 import pytest
 
-from mill.watchdog import Notebook, Warden, new_run, scratch
+from mill.watchdog import Notebook, Sight, Warden, new_run, scratch
 
 
 @pytest.fixture
@@ -58,3 +59,35 @@ def test_the_last_run_leaves_no_folder(place):
     assert warden.look() == []
     warden.sweep()
     assert not place.exists()
+
+
+def test_only_who_is_still_at_the_asset_is_killed(place):
+    """A worker that has gone on to its next asset since it was seen must not die for the one before."""
+    script = """
+import subprocess, sys, tempfile, time
+from mill.watchdog import Notebook
+tempfile.tempdir = sys.argv[1]
+with Notebook("1-a", "000000003") as notebook:
+    child = subprocess.Popen(["sleep", "100"])
+    notebook.write(7, "curate")
+    time.sleep(100)
+"""
+    warden = Warden("1-a")
+    worker = subprocess.Popen([sys.executable, "-c", script, str(place.parent)])
+    try:
+        while not (sights := warden.look()):
+            assert worker.poll() is None
+            time.sleep(0.05)
+        (sight,) = sights
+        (child,) = psutil.Process(worker.pid).children()
+        for stale in (Sight(sight.token, 6, "curate", sight.pid, 9.0), Sight("000000004", 7, "curate", sight.pid, 9.0)):
+            warden.kill(stale)
+        with pytest.raises(subprocess.TimeoutExpired):
+            worker.wait(0.2)
+        warden.kill(sight)
+        assert worker.wait(20) == -9
+        assert psutil.wait_procs([child], timeout=20)[1] == []
+        warden.kill(sight)  # its note is still there, it is not
+    finally:
+        worker.kill()
+        worker.wait()
