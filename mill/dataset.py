@@ -9,6 +9,7 @@
     DIR/metrics.prom                 the latest run for Prometheus
     DIR/census.json                  sums over ledger and timings; derived, may be deleted
     DIR/README.md                    the dataset card of a finished dataset
+    DIR/duplicates/                  what `dedup` found: a table, and the descriptors that it compared
     DIR/exports/FORMAT/              what `run.then: [export]` wrote
     DIR/validation.json, validation/ the verdict of `validate`, and its model
     DIR/after.json                   which stages after the last shard are done, and of which shards
