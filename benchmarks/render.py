@@ -219,13 +219,17 @@ STEPS: dict[str, Callable[..., Found]] = {
 }
 
 
-def _run(names: Iterable[str], quick: bool, **options: str) -> Benchmark:
-    """The named steps; kernels are compiled and loaded before the first clock starts."""
-    compile_kernels(KERNELS, resolve(options.get("device", "auto")))
+def _run(names: Iterable[str], quick: bool, *, device: str = "auto", plot: str = "") -> Benchmark:
+    """The named steps; kernels are compiled and loaded before the first clock starts. `plot` is for the curve."""
+    chosen = list(names)
+    if plot and "curve" not in chosen:
+        raise SystemExit(f"--plot is for part curve; {', '.join(chosen)} has none")
+    compile_kernels(KERNELS, device)
     tables: list[Table] = []
     figures: dict[str, float] = {}
-    for name in names:
-        table, found = STEPS[name](quick, **options)
+    for name in chosen:
+        more = {"plot": plot} if name == "curve" else {}
+        table, found = STEPS[name](quick, device=device, **more)
         tables.append(table)
         figures |= found
     return Benchmark(tables, figures, "Embree (embreex) for geometry; Cycles for colour; LRM-Zero's bill for cost")
@@ -234,6 +238,6 @@ def _run(names: Iterable[str], quick: bool, **options: str) -> Benchmark:
 PARTS: dict[str, Callable[..., Benchmark]] = {name: partial(_run, [name]) for name in STEPS}
 
 
-def run(quick: bool, **options: str) -> Benchmark:
+def run(quick: bool, *, device: str = "auto", plot: str = "") -> Benchmark:
     """Everything; with VERSEMILL_MESHES=FOLDER the geometry of every mesh file in there too."""
-    return _run(STEPS, quick, **options)
+    return _run(STEPS, quick, device=device, plot=plot)

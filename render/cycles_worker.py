@@ -291,6 +291,8 @@ def render_job(job: dict) -> tuple[dict[str, np.ndarray], str]:
     def shoot(names: list[str]) -> None:
         for k in range(len(job["c2w"])):
             set_camera(thing, job["c2w"][k], job["K"][k], job["width"], bool(job["orthographic"][k]), job["height"])
+            # The scene is built for the first view and freed after the last, before the passes change.
+            scene.render.use_persistent_data = k + 1 < len(job["c2w"])
             RESULT.clear()
             bpy.ops.render.render()
             for name in names:
