@@ -1,6 +1,8 @@
 """DIR/README.md: the dataset card of a finished dataset, from its ledger and the small columns of its shards."""
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mill import census
@@ -29,58 +31,89 @@ def text(dataset: Dataset) -> str:
     """The card of what is sealed; a shard that can't be read is named among the gaps."""
     facts = census.read(dataset)
     sealed = census.whole(facts)
-    rows: list[dict[str, Any]] = []
+    sums = _Sums()
     unreadable = []
     for fact in sealed:
         try:
-            rows += [_numbers(row) for row in read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS)]
+            rows = list(read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS))
         except ShardError:
             unreadable.append(fact["file"])
+        else:
+            for row in rows:
+                sums.add(row)
     made_with = {fact["fingerprint"]: shard for shard, fact in facts.items() if "damaged" not in fact}
     prints = {key[:12]: (dataset.read(dataset.ledger_file(shard)) or {}).get("fingerprint") for key, shard in made_with.items()}
     rejected = census.merge(fact["rejections"] for fact in sealed)
     failed = census.count(f"{f['stage']}: {f['reason']}" for fact in sealed for f in fact["failures"])
     return card(
         name=dataset.info["pipeline"],
-        rows=census.count(row["split"] for row in rows),
+        rows=sums.splits,
         rejected=dict(sorted(rejected.items())),
         failed=dict(sorted(failed.items())),
         config={**{k: v for k, v in dataset.info["config"].items() if k != "run"}, "seed": dataset.info["seed"]},
         digest=dataset.info["digest"],
         fingerprint=dict(sorted(prints.items())),
-        licences=census.count(licence for row in rows for licence in row["licences"]),
-        statistics={name: _spread([r[name] for r in rows if r[name] is not None]) for name in STATISTICS},
-        gaps=_gaps(dataset, rows, sum(rejected.values()), sum(failed.values()), len(prints), unreadable),
+        licences=sums.licences,
+        statistics={name: spread.facts for name, spread in sums.statistics.items()},
+        gaps=_gaps(dataset, sums.lacking, sum(rejected.values()), sum(failed.values()), len(prints), unreadable),
     )
 
 
 STATISTICS = ("faces", "vertices", "views", "depth to surface")
 
 
-def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the card counts of one row, without its texts."""
-    meta, mesh, views = row["meta"], row["mesh"], row["views"]
-    return {
-        "split": meta["split"],
-        "licences": meta["licences"],
-        "faces": mesh["face_count"],
-        "vertices": mesh["vertex_count"],
-        "views": views and views["count"],
-        "depth to surface": meta["depth_to_surface"],
-        "fields": bool(row["fields"] and row["fields"]["stats"]),
-    }
+@dataclass
+class _Spread:
+    """Of the values of one quantity: how many, their sum, the least and the greatest."""
+
+    count: int = 0
+    total: float = 0
+    least: float = float("inf")
+    greatest: float = float("-inf")
+
+    def add(self, value: float) -> None:
+        self.count, self.total = self.count + 1, self.total + value
+        self.least, self.greatest = min(self.least, value), max(self.greatest, value)
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """Nothing where there was no value."""
+        return {"min": self.least, "mean": self.total / self.count, "max": self.greatest} if self.count else {}
 
 
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"min": min(values), "mean": sum(values) / len(values), "max": max(values)} if values else {}
+@dataclass
+class _Sums:
+    """What the card says of all rows, added up one by one: a million of them must not lie in memory.
+
+    Attributes:
+        splits, licences: word -> rows. lacking: group -> rows without it. statistics: quantity -> its spread.
+    """
+
+    splits: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+    lacking: dict[str, int] = field(default_factory=lambda: {"views": 0, "fields": 0})
+    statistics: dict[str, _Spread] = field(default_factory=lambda: {name: _Spread() for name in STATISTICS})
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One more row, of `COLUMNS`."""
+        meta, mesh = row["meta"], row["mesh"]
+        views = row["views"] and row["views"]["count"]
+        self.splits[meta["split"]] += 1
+        self.licences.update(meta["licences"])
+        self.lacking["views"] += not views
+        self.lacking["fields"] += not (row["fields"] and row["fields"]["stats"])
+        for name, value in zip(
+            STATISTICS, (mesh["face_count"], mesh["vertex_count"], views, meta["depth_to_surface"]), strict=True
+        ):
+            if value is not None:
+                self.statistics[name].add(value)
 
 
 def _gaps(
-    dataset: Dataset, rows: list[dict[str, Any]], rejected: int, failed: int, fingerprints: int, unreadable: list[str]
+    dataset: Dataset, lacking: Mapping[str, int], rejected: int, failed: int, fingerprints: int, unreadable: list[str]
 ) -> tuple[str, ...]:
     """What the data does not cover, as far as the run knows."""
     kinds = {entry["source"] for entry in dataset.info["config"]["sources"].values()}
-    lacking = {name: sum(not row[name] for row in rows) for name in ("views", "fields")}
     said = {
         "Every asset is synthetic: no scan and no photograph is among them.": "files" not in kinds,
         f"{rejected} assets were rejected; kinds of shapes that the filters turn away are rarer than their source makes them.":
