@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from mill import cli
 from mill.commands.datasets import _numbers, _place
+from mill.dataset import Dataset, locked
 from versemill import __version__
 from versemill.errors import ConfigError
 
@@ -89,6 +90,15 @@ def test_an_engine_that_is_not_here_is_one_line_and_exit_code_3(tmp_path: Path) 
     assert len(answer.stderr.strip().splitlines()) == 1
     assert "no/blender" in answer.stderr
     assert not list(tmp_path.iterdir()), "nothing was done"
+
+
+def test_a_dataset_that_another_run_writes_is_one_line_and_exit_code_5(tmp_path: Path) -> None:
+    with locked(Dataset.at(tmp_path / "x")):
+        answer = versemill("run", "quickstart", "--out", "x", cwd=tmp_path)
+    assert answer.returncode == 5, answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert "another run is writing to 'x'" in answer.stderr
+    assert [p.name for p in (tmp_path / "x").iterdir()] == ["lock"]
 
 
 @pytest.mark.slow
