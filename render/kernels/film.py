@@ -29,7 +29,8 @@ def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), 
 
     The variance becomes the mean of the 7 x 7 covered pixels that face the same way, or, where a pixel has only one
     sample, the variance among them. Light of several samples that is brighter or darker than all but one of the eight
-    neighbours is brought to that one: a lone occluded ray is no detail.
+    neighbours is brought to that one, as far as its own standard error reaches: a lone occluded ray is no detail, a small
+    highlight on which the samples agree is.
     """
     i = wp.tid()
     if film.coverage[i] <= 0.0:
@@ -71,7 +72,9 @@ def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), 
     here = luminance(film.light[i])
     light[i] = film.light[i]
     if near > 4 and film.variance[i] >= 0.0:
-        light[i] = film.light[i] * (wp.clamp(here, lowest[1], highest[1]) / wp.max(here, 1.0e-6))
+        doubt = wp.sqrt(film.variance[i])
+        there = wp.clamp(wp.clamp(here, lowest[1], highest[1]), here - doubt, here + doubt)
+        light[i] = film.light[i] * (there / wp.max(here, 1.0e-6))
 
 
 @wp.kernel
