@@ -6,6 +6,7 @@ always enough to go on from: the same command continues a run that was killed.
 """
 
 import contextlib
+import queue
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -143,6 +144,7 @@ class _Run:
         self.in_flight = crew.width + (1 if found.embedded else 0) + 2 * crew.renderer_count
         self.record = Record(dataset, crew.id, tally, crew.width, crew.fingerprint)
         self.tasks: dict[Any, Task] = {}
+        self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.since: dict[tuple[str, int], float] = {}
         self.lost: dict[int, int] = {}
         self.seals: dict[int, int] = {}
@@ -177,8 +179,6 @@ class _Run:
         )
 
     def _loop(self) -> None:
-        import ray
-
         watched = saved = time.monotonic()
         self.record.write("running")
         while True:
@@ -186,8 +186,9 @@ class _Run:
                 pass
             if not self.tasks:
                 return
-            ready, _ = ray.wait(list(self.tasks), num_returns=1, timeout=POLL_SECONDS)
-            for ref in ready:
+            # Not `ray.wait`: it waits by the wall clock, and when that jumps it may wait for as long as the jump is.
+            with contextlib.suppress(queue.Empty):
+                ref = self.done.get(timeout=POLL_SECONDS)
                 self._receive(ref, self.tasks.pop(ref))
             now = time.monotonic()
             if now - watched >= WATCH_SECONDS:
@@ -206,7 +207,7 @@ class _Run:
         if self.schedule.to_seal:
             shard = self.schedule.to_seal.popleft()
             rows = tuple(i for i, record in self.staging.records(shard).items() if record["status"] == "row")
-            self.tasks[self.crew.seal(shard, rows)] = Task(token, shard=shard)
+            self._follow(self.crew.seal(shard, rows), Task(token, shard=shard))
         else:
             indices = self.schedule.take()
             if not indices:
@@ -214,9 +215,13 @@ class _Run:
                     return self._start()
                 return False
             orders = tuple(self.plan.order(index) for index in indices)
-            self.tasks[self.crew.work(token, orders)] = Task(token, orders)
+            self._follow(self.crew.work(token, orders), Task(token, orders))
         self.count += 1
         return True
+
+    def _follow(self, ref: Any, task: Task) -> None:
+        self.tasks[ref] = task
+        ref.future().add_done_callback(lambda _: self.done.put(ref))
 
     def _receive(self, ref: Any, task: Task) -> None:
         import ray
