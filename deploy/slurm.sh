@@ -6,6 +6,8 @@
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=32
 #SBATCH --mem=0
+# Ray's symmetric-run takes a whole node: it refuses where another Ray runs.
+#SBATCH --exclusive
 #SBATCH --time=24:00:00
 #SBATCH --output=versemill-%j.log
 # A job that was preempted or lost a node goes back into the queue. However a run ends, the next one goes on with it.
@@ -18,7 +20,7 @@ PATH=$venv/bin:$PATH
 
 nodes=${SLURM_JOB_NUM_NODES:-1}
 head=$(scontrol show hostnames "${SLURM_JOB_NODELIST:?run this with sbatch}" | head -n 1)
-port=$((20000 + SLURM_JOB_ID % 20000)) # two jobs may share a node
+port=$((20000 + SLURM_JOB_ID % 20000))
 # A token that only this job's processes know.
 RAY_AUTH_MODE=token
 RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
