@@ -365,7 +365,7 @@ class _Run:
         self.since = {key: start for key, start in self.since.items() if key in seen}
 
     def _kill(self, task: Task, sight: Sight, reason: str, message: str) -> None:
-        """Kills the worker, each time that it is seen: `ray.cancel` may be lost, and the asset would be made after all."""
+        """Kills the worker, each time that it is still seen over its limits; the first reason stands."""
         if task.verdict is None or task.verdict[1] != sight.index:
             task.verdict = (reason, sight.index, sight.stage, message)
         self.crew.wardens.kill(sight)

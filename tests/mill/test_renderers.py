@@ -1,5 +1,6 @@
 """Render actors: the same bytes as when workers render, and faults that cost one asset each though all share a process."""
 
+import contextlib
 import json
 import os
 import signal
@@ -93,9 +94,10 @@ def test_a_renderer_that_is_killed_is_replaced_and_the_bytes_are_the_same(drawn,
             here = psutil.Process().children(recursive=True)
             for process in here:
                 notes = list((tmp_path / "killed").rglob("*.arrow"))
-                if notes and process.pid not in killed and "Renderer" in " ".join(process.cmdline()):
-                    process.send_signal(signal.SIGKILL)
-                    killed.append(process.pid)
+                with contextlib.suppress(psutil.Error):  # it has ended since it was listed
+                    if notes and process.pid not in killed and "Renderer" in " ".join(process.cmdline()):
+                        process.send_signal(signal.SIGKILL)
+                        killed.append(process.pid)
             time.sleep(0.05)
 
     thread = threading.Thread(target=kill)
