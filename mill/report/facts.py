@@ -28,6 +28,12 @@ FAILURES, RUNS, FILES = 50, 10, 200
 COLUMNS = ("meta.index", "meta.source", "meta.split", "meta.licences", "meta.metrics", "meta.provenance",
            "meta.depth_to_surface", "mesh.face_count")  # fmt: skip
 
+MEASURES = {
+    "psnr": "PSNR, dB", "ssim": "SSIM", "lpips": "LPIPS", "mask_iou": "mask IoU", "depth_error": "depth error",
+    "normal_error": "normal error, °",
+}  # fmt: skip
+"""What an evaluation holds, and how the page calls it."""
+
 CONFIG_CHARACTERS = 60_000
 GRID_BYTES = 300_000
 
@@ -139,10 +145,16 @@ def _validation(dataset: Dataset) -> dict[str, Any] | None:
         return None
     evaluation = content["metrics"].get("evaluation", {})
     summary = evaluation.get("summary", {})
-    names = sorted({metric for metrics in summary.values() for metric in metrics}, key=lambda m: (m != "psnr", m))
+    names = [name for name in MEASURES if any(name in metrics for metrics in summary.values())]
     table = [{"method": method, "cells": [_cell(metrics.get(name)) for name in names]} for method, metrics in summary.items()]
     grid = _grid(Path(dataset.root) / "validation", evaluation.get("grid")) if dataset.local else None
-    return {"passed": content["passed"], "sentence": content["sentence"], "names": names, "table": table, "grid": grid}
+    return {
+        "passed": content["passed"],
+        "sentence": content["sentence"],
+        "names": [MEASURES[name] for name in names],
+        "table": table,
+        "grid": grid,
+    }
 
 
 def _cell(value: float | None) -> str:

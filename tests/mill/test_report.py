@@ -321,7 +321,8 @@ const colours = () => {
   document.querySelector("#canvas").dispatchEvent(new WheelEvent("wheel", {deltaY: 300}));
   await wait(300);
   root.seen = JSON.stringify(seen);
-  document.querySelector("#next").click(); await wait(500);
+  document.querySelector("#next").click();
+  for (let k = 0; k < 40 && document.querySelector("#canvas").dataset.triangles !== "4"; k++) await wait(100);
   root.hash = location.hash;
   document.querySelector("#close").click();
   const search = document.querySelector("#search"); search.value = "ball"; search.dispatchEvent(new Event("input"));
