@@ -15,12 +15,10 @@ if TYPE_CHECKING:
     from reconstruction.evaluation import Evaluation, evaluate, evaluate_assets
     from reconstruction.gate import Verdict, validate
     from reconstruction.methods import MEAN, MODEL
-    from reconstruction.metrics import MIN_OBJECTS
     from reconstruction.training import train, try_step
 
 __all__ = [
     "MEAN",
-    "MIN_OBJECTS",
     "MODEL",
     "PRESETS",
     "Evaluation",
@@ -42,7 +40,6 @@ _HOMES = {
     "Verdict": "gate",
     "MODEL": "methods",
     "MEAN": "methods",
-    "MIN_OBJECTS": "metrics",
     "validate": "gate",
 }
 

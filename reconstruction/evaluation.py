@@ -18,6 +18,7 @@ from reconstruction.methods import HULL, METHODS, METRICS, MODEL, Contest, answe
 from reconstruction.objects import scene_of_asset, textured
 from reconstruction.runs import Model, fresh_model, load_model, torch_device
 from reconstruction.splat import Gaussians
+from reconstruction.tables import markdown
 from reconstruction.training import Progress
 from versemill.asset import Asset
 from versemill.errors import ConfigError
@@ -38,7 +39,8 @@ class Evaluation:
         gains: other method -> the model's PSNR minus the other's: mean, low, high over objects (paired); low and high
             are None below 20 objects.
         views: input views per object. size: image side. source: what was evaluated.
-        grid: the picture. splats, meshes: a .ply per object in the picture. notes: what was left out, and why.
+        table: the figures as Markdown. grid: the picture. splats, meshes: a .ply per object in the picture.
+        notes: what was left out, and why.
     """
 
     objects: list[dict[str, Any]]
@@ -48,6 +50,7 @@ class Evaluation:
     views: int
     size: int
     source: str
+    table: str
     grid: str
     splats: list[str] = field(default_factory=list)
     meshes: list[str] = field(default_factory=list)
@@ -61,7 +64,7 @@ def evaluate(
 ) -> Evaluation:  # fmt: skip
     """Evaluates a run on held-out assets of a dataset: the inputs are `views` cameras spread around, the targets all others.
 
-    Writes evaluation.json, grid.png, splats/*.ply and meshes/*.ply to `out` (default: `run_dir`/evaluation).
+    Writes evaluation.json, table.md, grid.png, splats/*.ply and meshes/*.ply to `out` (default: `run_dir`/evaluation).
 
     Args:
         split: one split or several. objects: at most so many, in the shards' order.
@@ -151,12 +154,14 @@ def assess(
         views=views,
         size=contest.model.preset.size,
         source=source,
+        table=str(out / "table.md"),
         grid=str(out / "grid.png"),
         splats=files["splats"],
         meshes=files["meshes"],
         notes=[] if contest.lpips else [MISSING],
     )
     (out / "evaluation.json").write_text(json.dumps(asdict(evaluation), indent=1) + "\n")
+    (out / "table.md").write_text(markdown(evaluation))
     return evaluation
 
 

@@ -14,6 +14,8 @@ from versemill.errors import ConfigError, MissingDependencyError
 CHECKPOINT, METRICS, CONFIG = "checkpoint.pt", "metrics.jsonl", "config.json"
 MODELS: dict[str, type[LRM] | type[TriplaneLRM]] = {"gaussians": LRM, "triplane": TriplaneLRM}
 """A preset's `family` -> its model."""
+WORDS = {"hardware", "time", "expected"}
+"""What a preset only says of itself: it changes nothing in a run."""
 Model = LRM | TriplaneLRM
 
 
@@ -37,18 +39,30 @@ def claim(out: Path, wanted: dict[str, Any]) -> None:
     """
     path = out / CONFIG
     if path.exists():
-        found = json.loads(path.read_text())
-        if other := [key for key in wanted if found.get(key) != wanted[key]]:
+        found, needed = _essence(json.loads(path.read_text())), _essence(wanted)
+        if other := [key for key in needed if found.get(key) != needed[key]]:
             raise ConfigError(f"{out} holds a run of another {' and '.join(other)}: take another folder or remove it")
         return
-    path.write_text(json.dumps(wanted, indent=1) + "\n")
+    _put(path, json.dumps(wanted, indent=1) + "\n")
+
+
+def _essence(basis: dict[str, Any]) -> dict[str, Any]:
+    """A run's configuration without what its preset only says of itself."""
+    return {**basis, "preset": {key: value for key, value in basis.get("preset", {}).items() if key not in WORDS}}
+
+
+def _put(path: Path, text: str) -> None:
+    """Writes aside and renames, so that a kill never leaves half a file."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
 
 
 def cut_metrics(path: Path, step: int) -> list[dict[str, float]]:
     """The records up to a step; later ones, from a run that was killed after its checkpoint, are dropped from the file."""
     lines = path.read_text().splitlines() if path.exists() else []
     kept = lines[:step]
-    path.write_text("".join(line + "\n" for line in kept))
+    _put(path, "".join(line + "\n" for line in kept))
     return [json.loads(line) for line in kept]
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,14 +106,9 @@ def evaluate(
     if as_json:
         print_json(dataclasses.asdict(found))
         return
-    title = f"{len(found.objects)} objects of {found.source}, {found.views} input views"
-    out.print(_metrics_table(title, found.summary, found.intervals))
-    if len(found.objects) < reconstruction.MIN_OBJECTS:
-        out.print(_objects_table(found.objects))
-        out.print(f"no intervals: they need {reconstruction.MIN_OBJECTS} objects")
-    for note in found.notes:
-        out.print(note)
-    out.print(f"picture: {found.grid}")
+    page = Path(found.table)
+    out.print(Markdown(page.read_text()))
+    out.print(f"table: {page}\npicture: {found.grid}", soft_wrap=True)
 
 
 def validate(
@@ -222,25 +217,3 @@ def _meshes(targets: Sequence[Path]) -> list[tuple[str, Asset]]:
             raise ConfigError(f"'{target}' holds neither shards nor meshes ({', '.join(sorted(MESH_SUFFIXES))})")
         files += found
     return [(path.name, load(path).normalized()) for path in files]
-
-
-def _metrics_table(
-    title: str, summary: Mapping[str, Mapping[str, float]], intervals: Mapping[str, tuple[float, float]]
-) -> Table:
-    names = list(dict.fromkeys(name for means in summary.values() for name in means))
-    table = Table("method", *names, *(["95 % of PSNR"] if intervals else []), title=title)
-    for method, means in summary.items():
-        cells = [f"{means[name]:.3f}" if name in means else "" for name in names]
-        if intervals:
-            cells.append("{:.2f} to {:.2f}".format(*intervals[method]))
-        table.add_row(method, *cells)
-    return table
-
-
-def _objects_table(objects: Sequence[Mapping[str, Any]]) -> Table:
-    """PSNR of every method on each object."""
-    methods = [name for name in objects[0] if name != "name"]
-    table = Table("PSNR", *methods)
-    for item in objects:
-        table.add_row(str(item["name"]), *(f"{item[method]['psnr']:.2f}" for method in methods))
-    return table

@@ -37,6 +37,9 @@ def test_few_objects_are_listed_one_by_one_without_an_interval(run: Path, box_da
     assert "visual hull" in told
     assert "no intervals: they need 20 objects" in told
     assert "LPIPS is not measured" in told
+    page = (run / "evaluation" / "table.md").read_text()
+    assert "2 objects, 4 input views, 16² pixels" in page
+    assert "95 %" not in page
 
 
 def test_a_folder_of_meshes_is_judged_mesh_by_mesh(run: Path, box_dataset: Path, boxes, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import trimesh
 from PIL import Image
 
 from reconstruction import ValidateConfig, evaluate, train, validate
-from reconstruction.evaluation import evaluate_assets
+from reconstruction.evaluation import Evaluation, evaluate_assets
 from reconstruction.export import PLY, SH0, write_splats
 from reconstruction.methods import HULL, MEAN, METHODS, MODEL, NEAREST, OPTIMUM, UNTRAINED
 from reconstruction.presets import PRESETS, Preset
 from reconstruction.splat import Gaussians
+from reconstruction.tables import markdown
 from versemill.errors import ConfigError
 
 
@@ -95,6 +96,30 @@ def test_meshes_are_seen_by_the_papers_cameras(toy_run: Path, box_dataset: Path,
     assert result.objects[0]["name"] == "box"
     assert np.isfinite(result.summary[MODEL]["psnr"])
     assert result.summary[HULL]["mask_iou"] > 0.6
+
+
+@pytest.mark.parametrize("count", [19, 20])
+def test_the_table_says_what_the_figures_are(count: int) -> None:
+    objects = [{"name": f"cup|{k}", MODEL: {"psnr": 20.0 + k}, HULL: {"psnr": 18.0 + k, "ssim": 0.25}} for k in range(count)]
+    many = count >= 20
+    page = markdown(
+        Evaluation(
+            objects=objects,
+            summary={MODEL: {"psnr": 30.126}, HULL: {"psnr": 28.126, "ssim": 0.25}},
+            intervals={MODEL: (29.0, 31.0), HULL: (27.0, 29.0)} if many else {},
+            gains={HULL: (2.0, 1.5, 2.5) if many else (2.0, None, None)},
+            views=4,
+            size=16,
+            source="cups",
+            table="",
+            grid="",
+        )
+    )
+    bounds = ("| 95 % of PSNR ", "| 29.00 to 31.00 ", "| 27.00 to 29.00 ", " (+1.50 to +2.50)") if many else ("",) * 4
+    assert f"|  | PSNR | SSIM {bounds[0]}| the model's gain |" in page
+    assert f"| model | 30.13 |  {bounds[1]}|  |" in page
+    assert f"| visual hull | 28.13 | 0.250 {bounds[2]}| +2.00{bounds[3]} |" in page
+    assert ("| cup\\|3 | 23.00 | 21.00 |" in page) is not many
 
 
 def test_splats_come_back_from_the_file(tmp_path: Path) -> None:

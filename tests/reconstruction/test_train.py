@@ -1,8 +1,12 @@
-"""Training: exact resume, refusals, the stop before divergence, and an asset learned by heart."""
+"""Training: exact resume after a kill, refusals, the stop before divergence, and an asset learned by heart."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,33 +19,47 @@ from reconstruction.splat import render
 from reconstruction.training import WINDOW, DivergenceError, fit, guard, schedule, try_step
 from versemill.errors import ConfigError, MissingDependencyError
 
-
-class Stopped(Exception):
-    pass
-
-
-def stop_after(limit: int):
-    def progress(step: int, steps: int, record: dict[str, float]) -> None:
-        if step == limit:
-            raise Stopped
-
-    return progress
+MORTAL = """
+import json, os, signal, sys, torch
+from pathlib import Path
+from reconstruction.presets import Preset
+from reconstruction.training import fit
+scenes, out = torch.load(sys.argv[1], weights_only=False), Path(sys.argv[3])
+if not out.exists():  # the first time: dead amid the writing of the second checkpoint
+    save, written = torch.save, []
+    def dying(content, path):
+        written.append(path)
+        save(content, path)
+        if len(written) == 2:
+            os.truncate(path, 1000)
+            os.kill(os.getpid(), signal.SIGKILL)
+    torch.save = dying
+fit(scenes, Preset(**json.loads(sys.argv[2])), out, 0, "cpu")
+"""
 
 
 def records(out: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
 
 
-def test_a_killed_and_resumed_run_has_the_same_losses_and_weights(balls, toy_preset: Preset, tmp_path: Path) -> None:
-    fit(balls, toy_preset, tmp_path / "whole", 0, "cpu")
-    with pytest.raises(Stopped):
-        fit(balls, toy_preset, tmp_path / "broken", 0, "cpu", stop_after(5))  # the checkpoint is of step 3
-    assert len(records(tmp_path / "broken")) == 5
-    summary = fit(balls, toy_preset, tmp_path / "broken", 0, "cpu")
-    assert summary["steps"] == toy_preset.steps
-    assert records(tmp_path / "broken") == records(tmp_path / "whole")
-    a, b = (load_model(tmp_path / name, torch.device("cpu"))[0].state_dict() for name in ("whole", "broken"))
-    assert all(torch.equal(a[k], b[k]) for k in a)
+def checkpoint(out: Path) -> dict[str, Any]:
+    return torch.load(out / CHECKPOINT, weights_only=True)
+
+
+def test_a_killed_training_goes_on_to_the_same_losses_and_weights(balls, toy_preset: Preset, tmp_path: Path) -> None:
+    preset = toy_preset.model_copy(update={"steps": 8})
+    fit(balls, preset, tmp_path / "whole", 0, "cpu")
+    torch.save(balls, tmp_path / "scenes.pt")
+    command = [
+        sys.executable, "-c", MORTAL, str(tmp_path / "scenes.pt"), json.dumps(preset.model_dump()), str(tmp_path / "broken"),
+    ]  # fmt: skip
+    assert subprocess.run(command, timeout=300).returncode == -signal.SIGKILL
+    assert checkpoint(tmp_path / "broken")["step"] == 3
+    assert len(records(tmp_path / "broken")) == 6
+    assert subprocess.run(command, timeout=300).returncode == 0
+    assert (tmp_path / "broken" / METRICS).read_bytes() == (tmp_path / "whole" / METRICS).read_bytes()
+    # Weights, their average, the optimiser's moments: equal to the bit.
+    torch.testing.assert_close(checkpoint(tmp_path / "broken"), checkpoint(tmp_path / "whole"), rtol=0, atol=0)
 
 
 def test_a_finished_run_is_left_as_it_is(balls, toy_preset: Preset, tmp_path: Path) -> None:
@@ -70,6 +88,9 @@ def test_the_loss_falls(balls, toy_preset: Preset, tmp_path: Path) -> None:
 
 def test_another_preset_in_the_same_folder_is_refused(balls, toy_preset: Preset, tmp_path: Path) -> None:
     fit(balls, toy_preset, tmp_path, 0, "cpu")
+    fit(balls, toy_preset.model_copy(update={"expected": "much", "time": "hours"}), tmp_path, 0, "cpu")  # words alone
+    with pytest.raises(ConfigError, match="another preset"):
+        fit(balls, toy_preset.model_copy(update={"lr": 1.0}), tmp_path, 0, "cpu")
     with pytest.raises(ConfigError, match="another seed"):
         fit(balls, toy_preset, tmp_path, 1, "cpu")
     with pytest.raises(ConfigError, match="no trained model"):
