@@ -166,7 +166,7 @@ def cost(quick: bool, *, device: str = "auto") -> Found:
         config = RenderConfig(
             device=device, width=size, height=size, quality=quality, cameras=CameraConfig(preset="lrm_zero", views=views)
         )
-        render(asset, config.model_copy(update={"width": 16, "height": 16}))
+        encoded(asset, render(asset, config.model_copy(update={"width": 16, "height": 16})))
         with measure() as drawing:
             made = render(asset, config)
         with measure() as writing:

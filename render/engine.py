@@ -170,7 +170,8 @@ def render_passes(
             inputs = [packed.scene, light, split_sum_table(device), views, tiles, sight, first, *size, *drawn, film]
             wp.launch(shading, number, inputs, device=device)
             colours[k, part] = developed(film, number, size, SMOOTHING[quality] if denoise else 0.0, device)
-    found = {name: np.concatenate([array] * len(lights)) for name, array in found.items()}
+    if len(lights) > 1:
+        found = {name: np.concatenate([array] * len(lights)) for name, array in found.items()}
     if "rgb" in wanted:
         found["rgb"] = colours.reshape(-1, 4)
     shape = (len(cameras) * len(lights), height, width)

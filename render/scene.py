@@ -22,6 +22,9 @@ ALPHA_MODES = {"opaque": 0, "mask": 1, "blend": 2}
 BIAS = 5e-5
 """World units by which rays start off the surface; an asset is 2 units wide and float32 resolves 1e-7 there."""
 
+SLACK = np.float32(1e-5)
+"""World units by which the BVH's boxes are wider than their faces; a box test errs by 2e-7 of the distance to the camera."""
+
 
 def decode_srgb(values: NDArray[Any]) -> Float64:
     """sRGB in [0, 1] to linear."""
@@ -53,10 +56,7 @@ class PackedScene:
 def pack(asset: Asset, device: str) -> PackedScene:
     """Uploads an asset; faces, UVs, materials and mip-mapped textures."""
     corner_normals = asset.normals if asset.normals is not None else mesh.corner_normals(asset.vertices, asset.faces)
-    geometry = wp.Mesh(
-        points=wp.array(asset.vertices, dtype=wp.vec3, device=device),
-        indices=wp.array(np.ascontiguousarray(asset.faces.reshape(-1)), dtype=wp.int32, device=device),
-    )
+    geometry = _tight_mesh(asset.vertices[asset.faces], device)
     scene = Scene()
     scene.mesh = geometry.id
     scene.normals = wp.array(corner_normals.reshape(-1, 3), dtype=wp.vec3, device=device)
@@ -104,6 +104,22 @@ def pack(asset: Asset, device: str) -> PackedScene:
     scene.cut_out = int(modes[:, 0].any())
     scene.bias = BIAS
     return PackedScene(scene, geometry, device)
+
+
+def _tight_mesh(corners: Float32, device: str) -> Any:
+    """Warp's mesh of (F, 3, 3) triangles, with a BVH that no ray slips through.
+
+    Warp's triangle test is watertight, but its box test is not: rounding lets a ray that runs along the common edge of two
+    boxes miss both. So the tree is built over triangles as wide as each face's box and `SLACK` more, before the true
+    corners take their place. Corner k of face f is point 3 f + k.
+    """
+    low, high = corners.min(1) - SLACK, corners.max(1) + SLACK
+    built = wp.Mesh(
+        points=wp.array(np.stack([low, high, low], 1).reshape(-1, 3), dtype=wp.vec3, device=device),
+        indices=wp.array(np.arange(3 * len(corners), dtype=np.int32), dtype=wp.int32, device=device),
+    )
+    built.points.assign(corners.reshape(-1, 3))
+    return built
 
 
 def _uv_density(asset: Asset) -> Float32:

@@ -55,7 +55,7 @@ def cover(
     high = wp.vec2(-1.0e9, -1.0e9)
     near = float(1.0e9)
     for k in range(3):
-        local = wp.transpose(view.rotation) * (data.points[data.indices[3 * face + k]] - view.origin)
+        local = wp.transpose(view.rotation) * (data.points[3 * face + k] - view.origin)
         near = wp.min(near, local[2])
         flat = local
         if view.orthographic == 0:

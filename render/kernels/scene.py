@@ -13,7 +13,8 @@ LAYERS = wp.constant(16)
 
 @wp.struct
 class Scene:
-    """A mesh with materials; arrays per corner (3F), face (F), material (M), texture (T) and mip level (L)."""
+    """A mesh with materials; arrays per corner (3F), face (F), material (M), texture (T) and mip level (L). Corner k of face f
+    is the mesh's point 3 f + k."""
 
     mesh: wp.uint64
     normals: wp.array(dtype=wp.vec3)
@@ -193,7 +194,7 @@ def occluded(scene: Scene, origin: wp.vec3, direction: wp.vec3, limit: float, th
 def corner(scene: Scene, face: int, k: int):
     """Position of corner k of a face."""
     mesh = wp.mesh_get(scene.mesh)
-    return mesh.points[mesh.indices[3 * face + k]]
+    return mesh.points[3 * face + k]
 
 
 @wp.func

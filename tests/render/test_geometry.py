@@ -3,15 +3,21 @@
 import numpy as np
 import pytest
 import trimesh
+import warp as wp
 from trimesh.ray.ray_pyembree import RayMeshIntersector
 
 from render import render_views
 from render.cameras import sample
 from render.config import RenderConfig
+from render.kernels.scene import Scene, cast
+from render.scene import pack
+from versemill import device as _device
 from versemill import mesh
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
 from versemill.materials.material import Material
 from versemill.views import PASSES
+
+wp.set_module_options(_device.EXACT)
 
 ALL = tuple(name for name in PASSES if name != "rgb")
 
@@ -63,6 +69,38 @@ def test_mask_depth_and_normals_agree_with_embree(composition, orthographic):
         assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean() < 0.05
         assert (composition.part_ids[face] == views.passes["part"][k])[same].mean() > 0.999
         assert (composition.material_ids[face] == views.passes["material"][k])[same].mean() > 0.999
+
+
+@wp.kernel
+def _reach(scene: Scene, origins: wp.array(dtype=wp.vec3), directions: wp.array(dtype=wp.vec3), t: wp.array(dtype=float)):
+    i = wp.tid()
+    hit = cast(scene, origins[i], directions[i], 1.0e6, 0.5)
+    t[i] = -1.0
+    if hit.face >= 0:
+        t[i] = hit.t
+
+
+def test_no_ray_slips_between_two_faces_at_their_common_edge(assemble):
+    """Rays at the upright edges of a prism: there, the boxes of two faces touch along a line and nowhere else."""
+    asset = assemble(trimesh.creation.cylinder(1.0, 2.0, sections=24)).normalized()
+    rng = np.random.default_rng(0)
+    side = asset.vertices[np.hypot(asset.vertices[:, 0], asset.vertices[:, 1]) > 0.5].astype(np.float64)
+    target = side[rng.integers(len(side), size=300_000)] * np.stack(
+        [*np.ones((2, 300_000)), rng.uniform(-0.9, 0.9, 300_000)], 1
+    )
+    turn, far = rng.uniform(-1.2, 1.2, 300_000), rng.uniform(3.0, 20.0, 300_000)
+    out = np.arctan2(target[:, 1], target[:, 0]) + turn
+    origin = np.stack([far * np.cos(out), far * np.sin(out), rng.uniform(-0.5, 0.5, 300_000) * far], 1).astype(np.float32)
+    direction = (target - origin).astype(np.float32)
+    # Seen from there, the edge is no silhouette: the way through the middle of the prism is clear of both its faces.
+    clear = (direction[:, :2] * target[:, :2]).sum(1) < -0.25 * np.hypot(*direction[:, :2].T)
+    _device.start()
+    start, way = (wp.array(values[clear], dtype=wp.vec3, device="cpu") for values in (origin, direction))
+    t = wp.empty(len(start), dtype=float, device="cpu")
+    packed = pack(asset, "cpu")
+    wp.launch(_reach, len(start), [packed.scene, start, way, t], device="cpu")
+    assert len(start) > 100_000
+    assert np.abs(t.numpy() - 1).max() < 1e-4
 
 
 def test_background_of_every_pass_is_its_own_zero(composition):
