@@ -1,7 +1,4 @@
-"""What the run costs over the work itself, what a second worker gains, how many assets it moves, and what faults do to it.
-
-Peer: the stages called in a loop in one process, on the same indices.
-"""
+"""What the run costs over the work itself, what a second worker gains, how many assets it moves, and what faults do to it."""
 
 import os
 import tempfile
@@ -13,53 +10,24 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import faults, trivial
-from benchmarks.common import Benchmark, Table, measure
-from mill import config, driver, stages
-from mill.dataset import Dataset
-from mill.fingerprint import fingerprint
-from mill.ledger import Summary
-from mill.plan import Plan
-from mill.worker import load_kernels
-from shards import write_row
-from versemill.config import digest
-
-PEER = "the stages in a loop, in one process, rows written to files"
+from benchmarks import faults, overhead, trivial
+from benchmarks.common import Benchmark, Table
+from mill import config, driver
 
 
-def overhead(quick: bool) -> Benchmark:
-    """A loop, one worker, two workers, on the same quickstart assets."""
-    return _overhead(8 if quick else 200)
+def against_loop(quick: bool) -> Benchmark:
+    """One worker against a loop over the stages; see `benchmarks.overhead`."""
+    return overhead.against_loop(8 if quick else 200)
 
 
-def overhead40(quick: bool) -> Benchmark:
+def against_loop40(quick: bool) -> Benchmark:
     """The same on a fifth of the assets."""
-    return _overhead(8 if quick else 40)
+    return overhead.against_loop(8 if quick else 40)
 
 
-def _overhead(assets: int) -> Benchmark:
-    with tempfile.TemporaryDirectory(prefix="versemill-bench-") as folder:
-        loop, loop_cpu = _loop(assets, Path(folder) / "loop")
-        one = _run(assets, 1, Path(folder) / "one")
-        two = _run(assets, 2, Path(folder) / "two")
-    stage_cpu = sum(seconds for stage, seconds in one.core_seconds.items() if stage != "seal") * assets
-    work = Table(f"{assets} quickstart assets", ["how", "seconds", "core-seconds", "seconds / loop"])
-    work.rows = [
-        ["loop over the stages (peer)", loop, loop_cpu, 1.0],
-        ["run, one worker", one.wall, one.cpu, one.wall / loop],
-        ["run, two workers", two.wall, two.cpu, two.wall / loop],
-    ]
-    figures = {
-        "loop_seconds": loop,
-        "one_worker_seconds": one.wall,
-        "two_worker_seconds": two.wall,
-        "overhead": one.wall / loop - 1,
-        "overhead_cpu": one.cpu / loop_cpu - 1,
-        "stage_cpu_ratio": stage_cpu / loop_cpu,
-        "speedup": one.wall / two.wall,
-        "busy": two.busy,
-    }
-    return Benchmark([work], figures, PEER)
+def workers(quick: bool) -> Benchmark:
+    """Two workers against one."""
+    return overhead.two_workers(8 if quick else 80)
 
 
 def scale(quick: bool) -> Benchmark:
@@ -106,7 +74,7 @@ def _scale(assets: int) -> Benchmark:
         "driver_growth_mb": late - early,
         "left_behind": len(left),
     }
-    return Benchmark([moved], figures, PEER)
+    return Benchmark([moved], figures)
 
 
 def thirty(quick: bool) -> Benchmark:
@@ -124,44 +92,20 @@ def thirty(quick: bool) -> Benchmark:
     for stop in found.stops:
         table.rows.append([f"    {stop[:100]}", ""])
     table.rows += [[f"    {line}", ""] for line in (*found.wrongly, *(f"left: {name}" for name in found.left))]
-    return Benchmark([table], {k: float(len(v) if isinstance(v, list) else v) for k, v in asdict(found).items()}, PEER)
+    return Benchmark([table], {k: float(len(v) if isinstance(v, list) else v) for k, v in asdict(found).items()})
 
 
 PARTS: dict[str, Callable[[bool], Benchmark]] = {
     "scale": scale,
     "scale20k": scale20k,
-    "overhead": overhead,
-    "overhead40": overhead40,
+    "overhead": against_loop,
+    "overhead40": against_loop40,
+    "workers": workers,
     "faults": thirty,
 }
 
 
 def run(quick: bool) -> Benchmark:
     """All parts but the small ones, one after another; the scale comes first, for the driver's own memory."""
-    found = [part(quick) for part in (scale, overhead, thirty)]
-    return Benchmark([t for b in found for t in b.tables], {k: v for b in found for k, v in b.figures.items()}, PEER)
-
-
-def _pipeline(assets: int, workers: int) -> config.Pipeline:
-    return config.load("quickstart", overrides=[f"run.workers={workers}"], assets=assets, seed=1)
-
-
-def _loop(assets: int, folder: Path) -> tuple[float, float]:
-    from render import KERNELS
-
-    pipeline = _pipeline(assets, 1)
-    made_with = fingerprint(pipeline.render.device)
-    load_kernels(tuple((name, "cpu") for name in (*KERNELS, "versemill.queries")))
-    plan = Plan.of(pipeline, {})
-    recipe = plan.recipe(pipeline.digest, digest(made_with))
-    dataset = Dataset.at(folder)
-    with measure() as span:
-        for index in range(assets):
-            outcome = stages.make(recipe, plan.order(index)).outcome
-            if not hasattr(outcome, "reason"):
-                write_row(dataset.fs, dataset.path(f"{index}.arrow"), outcome)
-    return span.wall, span.cpu
-
-
-def _run(assets: int, workers: int, folder: Path) -> Summary:
-    return driver.run(_pipeline(assets, workers), folder, progress=False)
+    found = [part(quick) for part in (scale, against_loop, workers, thirty)]
+    return Benchmark([t for b in found for t in b.tables], {k: v for b in found for k, v in b.figures.items()}, overhead.PEER)

@@ -158,17 +158,21 @@ def seal_shard(job: Work, shard: int, indices: tuple[int, ...]) -> dict[str, Any
     before, wall = spent(), time.perf_counter()
     dataset = Dataset.at(job.uri)
     recipe = job.recipe
-    metadata = {
+    rows = (read_row(dataset.fs, dataset.path(row_file(job.staging, index))) for index in indices)
+    sealed = seal(dataset.fs, dataset.path(dataset.shard_file(shard)), rows, shard_metadata(recipe, shard), recipe.shards)
+    facts = {"sha256": sealed.sha256, "bytes": sealed.bytes, "rows": sealed.rows}
+    sealing = spent()
+    return {"facts": facts, "sealing": sealing, "cpu": before + sealing, "wall": time.perf_counter() - wall}
+
+
+def shard_metadata(recipe: Recipe, shard: int) -> dict[str, str]:
+    """What the footer of a shard's file says of it."""
+    return {
         "versemill.seed": str(recipe.seed),
         "versemill.shard": str(shard),
         "versemill.config_digest": recipe.digest,
         "versemill.fingerprint_digest": recipe.fingerprint,
     }
-    rows = (read_row(dataset.fs, dataset.path(row_file(job.staging, index))) for index in indices)
-    sealed = seal(dataset.fs, dataset.path(dataset.shard_file(shard)), rows, metadata, recipe.shards)
-    facts = {"sha256": sealed.sha256, "bytes": sealed.bytes, "rows": sealed.rows}
-    sealing = spent()
-    return {"facts": facts, "sealing": sealing, "cpu": before + sealing, "wall": time.perf_counter() - wall}
 
 
 def spent() -> float:
