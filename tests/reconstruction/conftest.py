@@ -9,6 +9,9 @@ import torch
 from pyarrow import fs as pafs
 
 import shards
+from mill import stages
+from mill.config import Pipeline
+from mill.plan import Plan
 from reconstruction.data import Scene
 from reconstruction.geometry import unproject
 from reconstruction.presets import Preset
@@ -106,3 +109,20 @@ def box_dataset(tmp_path_factory: pytest.TempPathFactory, boxes: list[Asset]) ->
     ]  # fmt: skip
     shards.seal(pafs.LocalFileSystem(), str(folder / "shards" / "shard-000000.parquet"), rows, {})
     return folder
+
+
+@pytest.fixture(scope="session")
+def mill_here() -> Callable[..., None]:
+    """`mill.driver.run` in this process, without Ray."""
+
+    def run(pipeline: Pipeline, out: str | Path, progress: bool = False) -> None:
+        folder = Path(out) / "shards"
+        if folder.exists():
+            return
+        folder.mkdir(parents=True)
+        plan = Plan.of(pipeline, {})
+        made = [stages.make(plan.recipe("d", "f"), plan.order(index)).outcome for index in range(plan.assets)]
+        rows = [row for row in made if not hasattr(row, "reason")]
+        shards.seal(pafs.LocalFileSystem(), str(folder / "shard-000000.parquet"), rows, {})
+
+    return run

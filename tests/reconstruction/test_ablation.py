@@ -5,11 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pyarrow import fs as pafs
 
-import shards
-from mill import ablation, driver, stages
-from mill.plan import Plan
+from mill import ablation, driver
 from reconstruction.ablation import bootstrap, compare
 from versemill.errors import ConfigError
 
@@ -111,21 +108,11 @@ ablations:
 """
 
 
-def without_ray(pipeline, out, progress=False) -> None:
-    """`driver.run` in this process."""
-    folder = Path(out) / "shards"
-    if folder.exists():
-        return
-    folder.mkdir(parents=True)
-    plan = Plan.of(pipeline, {})
-    made = [stages.make(plan.recipe("d", "f"), plan.order(index)).outcome for index in range(plan.assets)]
-    rows = [row for row in made if not hasattr(row, "reason")]
-    shards.seal(pafs.LocalFileSystem(), str(folder / "shard-000000.parquet"), rows, {})
-
-
 @pytest.mark.slow
-def test_an_ablation_runs_to_the_end_and_goes_on_with_more_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "run", without_ray)
+def test_an_ablation_runs_to_the_end_and_goes_on_with_more_seeds(
+    mill_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "run", mill_here)
     (tmp_path / "own.yaml").write_text(OWN)
     out = tmp_path / "out"
 
