@@ -54,22 +54,26 @@ def _scale(assets: int) -> Benchmark:
     before = faults._litter()
     with tempfile.TemporaryDirectory(prefix="versemill-bench-") as folder:
         thread.start()
-        started = time.monotonic()
+        started, own = time.monotonic(), time.process_time()
         try:
             summary = driver.run(pipeline, Path(folder) / "a", progress=False, maker=trivial.make)
         finally:
             over.set()
             thread.join()
-        whole = time.monotonic() - started
+        whole, own = time.monotonic() - started, time.process_time() - own
     left = sorted(faults._litter() - before)
     # Past its first quarter the run is in full swing: what is added after it would go on being added.
     early, late = max(memory[: len(memory) // 4 + 1]), max(memory)
-    moved = Table("trivial assets, two workers", ["assets", "assets/s", "driver MiB, first quarter", "at most", "left behind"])
-    moved.rows = [[summary.made, summary.made / summary.wall, early, late, len(left)]]
+    columns = ["assets", "assets/s", "workers' core-ms each", "driver's", "driver MiB, first quarter", "at most", "left behind"]
+    each = [1000 * seconds / summary.made for seconds in (summary.cpu, own)]
+    moved = Table("trivial assets, two workers", columns)
+    moved.rows = [[summary.made, summary.made / summary.wall, *each, early, late, len(left)]]
     figures = {
         "trivial_assets": summary.made,
         "trivial_per_second": summary.made / summary.wall,
         "trivial_seconds_in_all": whole,
+        "trivial_worker_core_ms": each[0],
+        "trivial_driver_core_ms": each[1],
         "driver_mb": late,
         "driver_growth_mb": late - early,
         "left_behind": len(left),
