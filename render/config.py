@@ -71,15 +71,18 @@ class LightingConfig(Config):
     count: int = Field(
         default=1, gt=0, le=64, description="lightings per asset, for relighting: every camera comes once in each of them"
     )
-    folder: str | None = Field(default=None, description="folder of Radiance .hdr panoramas, for preset 'hdri'")
+    folder: str | None = Field(
+        default=None,
+        description="folder of .hdr or .exr panoramas, for preset 'hdri'; if None, the eight that ship with Blender",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         _known(self.preset, (*LIGHTINGS, "mixed"), "lighting preset")
         if self.count > 1 and self.preset == "white":
             raise ValueError(f"lighting preset 'white' is always the same: {self.count} of it are not several lightings")
-        if (self.preset == "hdri") != (self.folder is not None):
-            raise ValueError("lighting preset 'hdri' and a folder of .hdr files belong together")
+        if self.folder is not None and self.preset != "hdri":
+            raise ValueError(f"lighting.folder is for preset 'hdri', not for '{self.preset}'")
         return self
 
 

@@ -1,16 +1,15 @@
 """Light: an environment panorama and rectangles that emit on one side; presets are draws from a stream of their own."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from render import panoramas
 from render.config import LightingConfig
 from versemill import seeds
 from versemill.camera import look_at
-from versemill.errors import ConfigError
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -62,13 +61,14 @@ def draw(config: LightingConfig, seed: int, index: int, number: int = 0) -> Ligh
 
     Raises:
         ConfigError: a folder of panoramas that is missing, empty or unreadable.
+        MissingDependencyError: Blender's panoramas are asked for and not here.
     """
     rng = seeds.stream(seed, index, "render/lighting" + (f"/{number}" if number else ""))
     name = config.preset
     if name == "mixed":
         name = ("white", "studio", "sky", "area")[int(rng.integers(4))]
     if name == "hdri":
-        light = _hdri(rng, Path(config.folder or ""))
+        light = _hdri(rng, config.folder)
     else:
         light = {"white": lambda _: uniform(), "studio": _studio, "sky": _sky, "area": _area}[name](rng)
     return Lighting(
@@ -167,57 +167,14 @@ def _area(rng: np.random.Generator) -> Lighting:
     return Lighting(environment, tuple(rectangles), {"preset": "area", "lights": count})
 
 
-def _hdri(rng: np.random.Generator, folder: Path) -> Lighting:
-    """A panorama of the folder, turned about the vertical, with a mean radiance of 0.6."""
-    files = sorted(folder.glob("*.hdr"))
-    if not files:
-        raise ConfigError(f"lighting.folder '{folder}' has no .hdr file")
-    chosen = files[int(rng.integers(len(files)))]
-    image = read_hdr(chosen)
+def _hdri(rng: np.random.Generator, folder: str | None) -> Lighting:
+    """A panorama of the folder, or of Blender's, turned about the vertical, with a mean radiance of 0.6."""
+    found = panoramas.files(folder)
+    chosen = found[int(rng.integers(len(found)))]
+    image = panoramas.read(chosen)
     turn = int(rng.integers(image.shape[1]))
     weight = np.sin((np.arange(image.shape[0]) + 0.5) / image.shape[0] * np.pi)[:, None, None]
     mean = float((image * weight).sum() / (weight.sum() * image.shape[1] * 3))
-    # A panorama's middle column faces +X here, and panoramas run clockwise seen from above.
+    # Panoramas run clockwise seen from above; before the turn, the middle column faces -X.
     turned = np.roll(image[:, ::-1], turn, axis=1) * (0.6 / max(mean, 1e-6))
     return Lighting(turned.astype(np.float32), (), {"preset": "hdri", "file": chosen.name, "turn": turn})
-
-
-def read_hdr(path: Path) -> Float32:
-    """Reads a Radiance RGBE panorama (flat or run-length coded) as (H, W, 3) float32 linear radiance.
-
-    Raises:
-        ConfigError: not a Radiance file of the usual orientation, or truncated.
-    """
-    data = path.read_bytes()
-    try:
-        head, _, rest = data.partition(b"\n\n")
-        size, _, body = rest.partition(b"\n")
-        words = size.split()
-        if not head.startswith(b"#?") or words[0] != b"-Y" or words[2] != b"+X":
-            raise ValueError("header")
-        height, width = int(words[1]), int(words[3])
-        rgbe = _scanlines(body, height, width)
-    except (ValueError, IndexError) as error:
-        raise ConfigError(f"'{path}' is not a readable Radiance .hdr file ({error})") from None
-    scale = np.ldexp(1.0, rgbe[..., 3].astype(int) - 136) * (rgbe[..., 3] > 0)
-    return (rgbe[..., :3] * scale[..., None]).astype(np.float32)
-
-
-def _scanlines(body: bytes, height: int, width: int) -> NDArray[np.uint8]:
-    coded = 8 <= width < 32768 and body[:2] == b"\x02\x02"
-    if not coded:
-        return np.frombuffer(body[: height * width * 4], np.uint8).reshape(height, width, 4)
-    out, at = np.empty((height, 4, width), np.uint8), 0
-    for y in range(height):
-        at += 4
-        for channel in range(4):
-            x = 0
-            while x < width:
-                count = body[at]
-                if count > 128:
-                    out[y, channel, x : x + count - 128] = body[at + 1]
-                    x, at = x + count - 128, at + 2
-                else:
-                    out[y, channel, x : x + count] = np.frombuffer(body[at + 1 : at + 1 + count], np.uint8)
-                    x, at = x + count, at + 1 + count
-    return out.transpose(0, 2, 1)

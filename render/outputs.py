@@ -1,8 +1,6 @@
 """Views as files for people and other programs: PNG, OpenEXR or NPZ beside a JSON of cameras, and turntables."""
 
 import json
-import struct
-import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,7 +57,7 @@ def write_views(asset: Asset, views: Views, folder: Path, kind: Format = "png") 
             path = folder / name / f"{k:03d}.{suffix}"
             path.parent.mkdir(exist_ok=True)
             if suffix == "exr":
-                path.write_bytes(exr(array[k], "XYZ" if array[k].ndim == 3 else "Y"))
+                write_exr(path, array[k], "XYZ" if array[k].ndim == 3 else "Y")
             else:
                 Image.fromarray(picture(name, array[k], step)).save(path)
             files[name] = f"{name}/{path.name}"
@@ -101,42 +99,13 @@ def picture(name: str, image: NDArray[Any], depth_step: float) -> NDArray[Any]:
     return image
 
 
-def exr(image: NDArray[np.float32], names: str) -> bytes:
-    """An OpenEXR file (scan lines, ZIPS compression) of an (H, W) or (H, W, C) float32 image.
+def write_exr(path: Path, image: NDArray[np.float32], names: str) -> None:
+    """Writes an (H, W) or (H, W, C) float32 image as OpenEXR (scan lines, ZIPS), one letter of `names` per channel."""
+    import OpenEXR
 
-    Follows the file layout that openexr.com publishes ("OpenEXR File Layout"). `names` has one letter per channel.
-    """
-    values = np.ascontiguousarray(image, "<f4").reshape(*image.shape[:2], -1)
-    height, width, channels = values.shape
-    if len(names) != channels or list(names) != sorted(names):
-        raise ValueError(f"{channels} channels need as many names in alphabetical order, got '{names}'")
-    box = struct.pack("<4i", 0, 0, width - 1, height - 1)
-    listed = b"".join(name.encode() + b"\0" + struct.pack("<iB3xii", 2, 0, 1, 1) for name in names) + b"\0"
-    attributes: list[tuple[str, str, bytes]] = [
-        ("channels", "chlist", listed),
-        ("compression", "compression", b"\x02"),
-        ("dataWindow", "box2i", box),
-        ("displayWindow", "box2i", box),
-        ("lineOrder", "lineOrder", b"\0"),
-        ("pixelAspectRatio", "float", struct.pack("<f", 1.0)),
-        ("screenWindowCenter", "v2f", struct.pack("<2f", 0.0, 0.0)),
-        ("screenWindowWidth", "float", struct.pack("<f", 1.0)),
-    ]
-    head = struct.pack("<2i", 20000630, 2)
-    head += b"".join(n.encode() + b"\0" + t.encode() + b"\0" + struct.pack("<i", len(v)) + v for n, t, v in attributes) + b"\0"
-    blocks = []
-    for y in range(height):
-        raw = np.frombuffer(values[y].T.tobytes(), np.uint8)
-        # Even bytes first, then odd ones, each as its difference from the one before, plus 128.
-        split = np.concatenate([raw[::2], raw[1::2]])
-        delta = split.copy()
-        delta[1:] = split[1:] - split[:-1] + np.uint8(128)
-        packed = zlib.compress(delta.tobytes(), 4)
-        data = packed if len(packed) < raw.size else raw.tobytes()
-        blocks.append(struct.pack("<2i", y, len(data)) + data)
-    first = len(head) + 8 * height
-    offsets = first + np.concatenate([[0], np.cumsum([len(block) for block in blocks])[:-1]])
-    return head + offsets.astype("<u8").tobytes() + b"".join(blocks)
+    values = np.ascontiguousarray(np.moveaxis(image.reshape(*image.shape[:2], -1), -1, 0))
+    header = {"compression": OpenEXR.ZIPS_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.File(header, dict(zip(names, values, strict=True))).write(str(path))
 
 
 def check_turntable(name: str) -> None:

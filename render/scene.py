@@ -253,19 +253,22 @@ def irradiance(levels: list[Float64], solid: Float64, shape: tuple[int, int] = (
 
 
 def alias_table(share: Float64) -> tuple[Float64, NDArray[np.int64]]:
-    """Vose's alias table of a distribution: entry k is kept with probability keep[k], else alias[k] is taken."""
-    count = len(share)
-    scaled = (share * count).tolist()
-    keep, alias = [1.0] * count, list(range(count))
-    small = [k for k in range(count) if scaled[k] < 1.0]
-    large = [k for k in range(count) if scaled[k] >= 1.0]
-    while small and large:
-        low, high = small.pop(), large[-1]
-        keep[low], alias[low] = scaled[low], high
-        scaled[high] -= 1.0 - scaled[low]
-        if scaled[high] < 1.0:
-            small.append(large.pop())
-    return np.array(keep), np.array(alias, np.int64)
+    """Walker's alias table of a distribution: entry k is kept with probability keep[k], else alias[k] is taken."""
+    scaled = share * len(share)
+    light, heavy = np.flatnonzero(scaled < 1), np.flatnonzero(scaled >= 1)
+    keep, alias = np.minimum(scaled, 1.0), np.arange(len(share))
+    if len(light) == 0 or len(heavy) == 0:
+        return np.ones(len(share)), alias
+    missing, spare = np.cumsum(1 - scaled[light]), np.cumsum(scaled[heavy] - 1)
+    # One sweep: a light entry takes what it lacks from the first heavy one that has something left ...
+    giver = np.searchsorted(spare, missing - (1 - scaled[light]), side="right")
+    alias[light] = heavy[np.minimum(giver, len(heavy) - 1)]
+    # ... and a heavy one that gave more than it had takes that from the next.
+    taker = np.searchsorted(missing, spare[:-1], side="right")
+    short = np.flatnonzero(taker < len(light))
+    keep[heavy[short]] = 1 - (missing[taker[short]] - spare[short])
+    alias[heavy[short]] = heavy[short + 1]
+    return keep, alias
 
 
 @cache

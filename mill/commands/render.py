@@ -46,7 +46,10 @@ def render(
     ] = "sphere",
     views: Annotated[int | None, typer.Option(min=1, max=4096, help="Number of views.", show_default="the preset's")] = None,
     lighting: Annotated[
-        str, typer.Option(metavar="PRESET", help="white, studio, sky, area, or a folder of .hdr files.")
+        str,
+        typer.Option(
+            metavar="PRESET", help="white, studio, sky, area, hdri (Blender's panoramas), or a folder of .hdr or .exr files."
+        ),
     ] = "studio",
     lightings: Annotated[int, typer.Option(min=1, max=64, help="Draws of the light; every camera comes once in each.")] = 1,
     size: Annotated[int, typer.Option(min=8, max=8192, help="Width and height in pixels.")] = 512,

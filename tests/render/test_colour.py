@@ -3,15 +3,17 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 
-from render import Lighting, Rectangle, RenderConfig, lighting, render, render_views
+from render import Lighting, Rectangle, RenderConfig, lighting, outputs, panoramas, render, render_views
 from render.config import LightingConfig
 from render.scene import alias_table, decode_srgb, mip_levels
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
+from versemill.errors import ConfigError, MissingDependencyError
 from versemill.materials.material import Material
 
 
@@ -169,12 +171,13 @@ def test_chunks_do_not_show(composition, monkeypatch):
 
 def test_alias_table_keeps_the_distribution():
     rng = np.random.default_rng(0)
-    share = rng.random(37) ** 4
-    share /= share.sum()
-    keep, alias = alias_table(share)
-    rebuilt = keep / 37
-    np.add.at(rebuilt, alias, (1 - keep) / 37)
-    assert np.allclose(rebuilt, share, atol=1e-12)
+    for weights in (rng.random(37) ** 4, np.ones(8), np.eye(9)[4], rng.random(5000) ** 12, np.array([1.0])):
+        share = weights / weights.sum()
+        keep, alias = alias_table(share)
+        assert ((keep >= -1e-9) & (keep <= 1)).all()
+        rebuilt = keep / len(share)
+        np.add.at(rebuilt, alias, (1 - keep) / len(share))
+        assert np.allclose(rebuilt, share, atol=1e-12)
 
 
 def test_mip_levels_keep_the_mean_of_light():
@@ -182,6 +185,45 @@ def test_mip_levels_keep_the_mean_of_light():
     chain = mip_levels(image, srgb=True)
     assert [c.shape[:2] for c in chain] == [(24, 17), (12, 9), (6, 5), (3, 3), (2, 2), (1, 1)]
     assert abs(decode_srgb(chain[1][..., :3] / 255).mean() - decode_srgb(image[..., :3] / 255).mean()) < 0.02
+
+
+def test_panoramas_of_a_folder_light_the_scene_whatever_their_size(ball, tmp_path):
+    """A bright spot on the horizon, in a file of 1,200 rows: a drawn turn moves it, and the panorama's left is our left."""
+    image = np.full((1200, 2400, 3), 0.05, np.float32)
+    image[590:610, 590:610] = 900.0
+    outputs.write_exr(tmp_path / "spot.exr", image[..., [2, 1, 0]], "BGR")
+    config = LightingConfig(preset="hdri", folder=str(tmp_path))
+    light = lighting.draw(config, 3, 1)
+    assert light.info["file"] == "spot.exr"
+    assert light.environment.shape == (400, 800, 3)
+    solid = np.sin((np.arange(400) + 0.5) / 400 * np.pi)[:, None, None]
+    assert (light.environment * solid).sum() / (solid.sum() * 800 * 3) == pytest.approx(0.6, rel=1e-4)
+    bright = lighting.directions(400, 800)[np.unravel_index(light.environment[..., 0].argmax(), (400, 800))]
+    # The spot is a quarter of a turn left of the middle column, which faces -X before the turn.
+    expected = 180 + 90 + 360 * light.info["turn"] / 800
+    assert abs((np.degrees(np.arctan2(bright[1], bright[0])) - expected + 180) % 360 - 180) < 2
+    cameras = tuple(_camera(sign * 3.2 * bright) for sign in (1, -1))
+    rgb = render_views(ball, cameras, light, passes=("rgb",), quality="fine", device="cpu").passes["rgb"]
+    lit, dark = (_linear(view)[view[..., 3] == 255].mean() for view in rgb)
+    assert lit > 5 * dark
+    (tmp_path / "broken.exr").write_bytes(b"v/1\x01 nothing")
+    with pytest.raises(ConfigError, match=r"broken\.exr"):
+        panoramas.read(tmp_path / "broken.exr")
+    with pytest.raises(ConfigError, match=r"no \.hdr or \.exr"):
+        panoramas.files(str(tmp_path / "nowhere"))
+
+
+def test_without_a_folder_the_panoramas_are_those_of_blender(tmp_path, monkeypatch):
+    home = Path(__file__).parents[2]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingDependencyError, match="make blender"):
+        lighting.draw(LightingConfig(preset="hdri"), 0, 0)
+    monkeypatch.chdir(home)
+    if not (home / ".venv-blender").exists():
+        pytest.skip("no Blender: `make blender` installs it")
+    drawn = [lighting.draw(LightingConfig(preset="hdri"), 0, k) for k in range(12)]
+    assert len({light.info["file"] for light in drawn}) > 4
+    assert all(light.environment.shape == (512, 1024, 3) for light in drawn)
 
 
 def test_radiance_files_are_read_both_ways(tmp_path):
@@ -195,6 +237,6 @@ def test_radiance_files_are_read_both_ways(tmp_path):
         b"\x02\x02\x00\x10" + b"".join(b"\x10" + row[:, c].tobytes() for c in range(3)) + bytes([144, 128]) for row in rgbe
     )
     (tmp_path / "coded.hdr").write_bytes(head + coded)
-    flat, run = (lighting.read_hdr(tmp_path / name) for name in ("flat.hdr", "coded.hdr"))
+    flat, run = (panoramas.read_hdr(tmp_path / name) for name in ("flat.hdr", "coded.hdr"))
     assert np.array_equal(flat, run)
     assert np.allclose(flat, rgbe[..., :3] / 256)

@@ -97,7 +97,7 @@ def test_broken_assets_and_absent_devices_say_so(composition):
         {"passes": ()},
         {"width": 0},
         {"quality": "best"},
-        {"lighting": {"preset": "hdri"}},
+        {"lighting": {"preset": "sky", "folder": "panoramas"}},
         {"lighting": {"preset": "moon"}},
         {"lighting": {"preset": "white", "count": 3}},
     ],
