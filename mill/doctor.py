@@ -16,6 +16,7 @@ import versemill
 from versemill.errors import VersemillError
 
 NEEDS_DRIVER = "an NVIDIA GPU with driver R580 or later (with an older one, CUDA 12: pip install 'warp-lang<1.18')"
+CUDA_12 = "pip install 'warp-lang>=1.15,<1.18'"
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,37 @@ def _render(engine: Literal["warp", "cycles"], device: str) -> Finding:
 
 
 def _render_cuda() -> Finding:
+    import warp as wp
+
     from versemill import device
 
     name = "render: warp, cuda"
     if device.resolve("auto") == "cpu":
-        return Finding(name, "missing", "no CUDA device that Warp can use; the CPU renders", NEEDS_DRIVER)
+        detail, fix = fitting_warp(wp.get_cuda_driver_version(), wp.get_cuda_toolkit_version(), wp.__version__)
+        return Finding(name, "missing", detail, fix)
     return _render("warp", "cuda")
+
+
+def fitting_warp(driver: tuple[int, int] | None, built: tuple[int, int] | None, version: str) -> tuple[str, str]:
+    """Why Warp uses no GPU, and the line that mends it.
+
+    Args:
+        driver: CUDA version that the NVIDIA driver knows; None without a driver. built: the one that this Warp is built for.
+        version: Warp's own.
+    """
+    if driver is None:
+        return "no NVIDIA driver is here; the CPU renders", NEEDS_DRIVER
+    knows = f"the driver knows CUDA {driver[0]}.{driver[1]}"
+    if built is None:
+        return (
+            f"{knows}, but this warp-lang {version} is built without CUDA; the CPU renders",
+            "pip install warp-lang from PyPI",
+        )
+    if driver[0] >= built[0]:
+        return f"{knows}, which fits warp-lang {version}, but it shows no device; the CPU renders", "unset CUDA_VISIBLE_DEVICES"
+    why = f"{knows}, and warp-lang {version} is built for CUDA {built[0]}.{built[1]}; the CPU renders"
+    older = driver >= (12, 0) and built[0] > 12
+    return why, f"{CUDA_12}, or driver R580 or later" if older else "a newer NVIDIA driver: R525 or later"
 
 
 def _cycles() -> Finding:

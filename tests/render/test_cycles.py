@@ -71,6 +71,35 @@ def test_both_engines_give_the_same_passes_and_colour(composition):
 
 @blender
 @pytest.mark.slow
+def test_several_lightings_share_cameras_and_geometry_and_are_those_of_warp(composition):
+    config = RenderConfig(
+        device="cpu",
+        width=40,
+        height=32,
+        passes=("rgb", "depth", "part"),
+        quality="fine",
+        cameras={"views": 2},
+        lighting={"preset": "area", "count": 2},
+        cycles=SETTINGS,
+    )
+    ours = render(composition, config)
+    theirs = render(composition, config.model_copy(update={"engine": "cycles"}))
+    assert theirs.lighting.tolist() == [0, 0, 1, 1]
+    assert theirs.info["lightings"] == ours.info["lightings"]
+    for name in ("depth", "part"):
+        assert np.array_equal(theirs.passes[name][:2], theirs.passes[name][2:]), name
+    full = (ours.passes["rgb"][..., 3] == 255) & (theirs.passes["rgb"][..., 3] == 255)
+    image = {"ours": ours.passes["rgb"][..., :3] / 255.0, "theirs": theirs.passes["rgb"][..., :3] / 255.0}
+    same, swapped = (
+        ((image["ours"] - np.roll(image["theirs"], shift, 0))[full & np.roll(full, shift, 0)] ** 2).mean() for shift in (0, 2)
+    )
+    # Each lighting looks like the same one of the other engine, and unlike the other one.
+    assert same < 0.004
+    assert swapped > 4 * same
+
+
+@blender
+@pytest.mark.slow
 def test_a_killed_process_costs_one_asset(composition):
     config = RenderConfig(engine="cycles", width=16, height=16, samples=1, cameras={"views": 1}, cycles=SETTINGS)
     first = render(composition, config)
