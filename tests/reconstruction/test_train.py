@@ -148,7 +148,7 @@ def test_one_milled_asset_is_learned_by_heart(mill_here, tmp_path: Path) -> None
     mill_here(pipelines.load("base", overrides=settings, assets=1, seed=0), tmp_path / "data")
     preset = PRESETS["micro"].model_copy(
         update={
-            "patch": 8, "stride": 1, "layers": 2, "steps": 350, "warmup": 20, "lr": 3e-3, "batch": 1, "target_views": 5,
+            "patch": 8, "stride": 1, "layers": 2, "steps": 250, "warmup": 20, "lr": 3e-3, "batch": 1, "target_views": 5,
             "augment": False, "ema": 0.9, "weight_decay": 0.0, "perceptual": 0.0, "mask": 0.0, "depth": 0.0, "amp": "off",
         }
     )  # fmt: skip
