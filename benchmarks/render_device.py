@@ -1,16 +1,21 @@
 """Views per second of a device, alone and with encoding beside it, and Cycles on the same device; runs on any."""
 
 import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+import shutil
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import warp as wp
 
 import zeroverse
 from benchmarks.common import Table, measure
-from render import CameraConfig, CyclesConfig, RenderConfig, render
+from mill import cluster
+from mill.crew import PER_GPU, START_SECONDS
+from mill.renderers import Remote, Renderers
+from mill.stages import cpu_seconds, draw
+from mill.watchdog import new_run, scratch
+from render import KERNELS, CameraConfig, CyclesConfig, RenderConfig, render
 from shards import ShardsConfig, encode_row
 from versemill.asset import Asset
 from versemill.curated import Curated
@@ -31,7 +36,7 @@ def encoded(asset: Asset, views: Views) -> int:
 
 def throughput(quick: bool, *, device: str = "auto") -> tuple[Table, dict[str, float]]:
     """All passes of views of 512² of objects of 20,000 faces with `fast`: the kernels' own time, the calls' time, and from
-    asset to encoded row with threads that encode while the device renders; then Cycles on the same device.
+    asset to encoded row with a run's own processes; then Cycles on the same device.
 
     On the CPU the counts are small and the kernels' own time is the calls' time.
     """
@@ -54,8 +59,7 @@ def throughput(quick: bool, *, device: str = "auto") -> tuple[Table, dict[str, f
         for asset in work:
             render(asset, config)
     cores = len(os.sched_getaffinity(0))
-    with measure() as whole:
-        stored = _pipelined(work, config, cores)
+    wall, stored, spent = _through_renderers(work, config)
 
     total = views * assets
     label = wp.get_device(name).name if cuda else "CPU"
@@ -66,14 +70,14 @@ def throughput(quick: bool, *, device: str = "auto") -> tuple[Table, dict[str, f
     rates = {
         "device": total / (kernels or calls.wall),
         "calls": total / calls.wall,
-        "end_to_end": total / whole.wall,
+        "end_to_end": total / wall,
     }
     table.rows.append(
         ["kernels and copies, by the device's clock" if cuda else "render calls", rates["device"], DEVICE_LIMIT, ""]
     )
     table.rows.append(["render calls, one after the other", rates["calls"], "", calls.cpu / total])
-    what = f"rendered and encoded, {stored / total / 1e6:.2f} MB a view"
-    table.rows.append([what, rates["end_to_end"], END_TO_END_LIMIT, whole.cpu / total])
+    what = f"rendered by renderers and encoded by workers, {stored / total / 1e6:.2f} MB a view"
+    table.rows.append([what, rates["end_to_end"], END_TO_END_LIMIT, spent / total])
     figures = {f"{key}_views_per_second": rate for key, rate in rates.items()}
     for compute in ("optix", "cuda") if cuda else ("cpu",):
         row, rate = _cycles(shape, config, compute, 16 if cuda else 1)
@@ -82,16 +86,39 @@ def throughput(quick: bool, *, device: str = "auto") -> tuple[Table, dict[str, f
     return table, figures
 
 
-def _pipelined(work: list[Asset], config: RenderConfig, threads: int) -> int:
-    """Renders here while threads encode, with at most two assets per thread waiting; returns the bytes of all rows."""
-    stored = 0
-    waiting: deque[Future[int]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for asset in work:
-            waiting.append(pool.submit(encoded, asset, render(asset, config)))
-            if len(waiting) > 2 * threads:
-                stored += waiting.popleft().result()
-        return stored + sum(job.result() for job in waiting)
+def _row(drawn: Remote, asset: Asset, config: RenderConfig) -> tuple[int, float]:
+    """Runs in a worker: has an asset rendered and encodes it; the row's bytes, and the core-seconds of both."""
+    views, (_, spent) = drawn(asset, config)
+    before = cpu_seconds()
+    size = encoded(asset, views)
+    return size, spent + cpu_seconds() - before
+
+
+def _through_renderers(work: list[Asset], config: RenderConfig) -> tuple[float, int, float]:
+    """As a run does it: renderers draw in processes of their own while a worker per core encodes; (wall seconds, bytes of
+    all rows, core-seconds).
+    """
+    pixels = config.width * config.height * (config.cameras.views or 1)
+    each = pixels * sum(np.dtype(kind.dtype).itemsize * max(1, kind.channels) for kind in PASSES.values())
+    cuda = config.device != "cpu"
+    with cluster.joined(None, store=each * (len(work) + 2)) as found:
+        import ray
+
+        run, count = new_run(), PER_GPU if cuda else 1
+        kernels = tuple((name, config.device) for name in KERNELS)
+        renderers = Renderers(run, count, found.gpus / count, draw, kernels, config.device)
+        job = ray.remote(_row).options(num_cpus=1)
+        small = config.model_copy(update={"width": 16, "height": 16})
+        try:
+            renderers.device(START_SECONDS)
+            # Every process is there, and its modules are loaded, before the clock starts.
+            ray.get([job.remote(renderers.remote, replace(work[0], index=k), small) for k in range(2 * found.cpus)])
+            with measure() as span:
+                answers = ray.get([job.remote(renderers.remote, asset, config) for asset in work])
+        finally:
+            renderers.stop()
+            shutil.rmtree(scratch(run), ignore_errors=True)
+    return span.wall, sum(size for size, _ in answers), sum(spent for _, spent in answers)
 
 
 def _cycles(

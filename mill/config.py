@@ -44,8 +44,8 @@ class RunConfig(Config):
     retries: int = Field(default=1, description="further tries of an asset that failed", ge=0, le=10)
     renderers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(
         default="auto",
-        description="processes that render for all workers, one per GPU; auto: as many as the cluster has GPUs where "
-        "render.device is one; 0: each worker renders its own assets",
+        description="processes that render for all workers; auto: two per GPU of the cluster where render.device is "
+        "one, so that it computes for one while the other packs and reads back; 0: each worker renders its own assets",
     )
     ship: bool = Field(default=False, description="send this versemill to a cluster whose nodes do not have it (--address)")
     runtime_env: dict[str, Any] = Field(

@@ -26,6 +26,9 @@ START_SECONDS = 300.0
 VIEW_BYTES = 24
 """Of a pixel of a view with the usual passes, as arrays, on their way from a renderer to a worker."""
 
+PER_GPU = 2
+"""Renderers that share a GPU: one packs its asset and reads images back while the other's kernels run."""
+
 
 class Crew:
     """Who does the work of one run.
@@ -215,12 +218,12 @@ def _device(pipeline: Pipeline, found: Cluster) -> str:
 
 
 def _renderer_count(pipeline: Pipeline, found: Cluster, device: str) -> int:
-    """One renderer per GPU; one alone for a device that is named with its number; none where workers render."""
+    """Renderers per GPU, or of the one device that is named with its number; none where workers render."""
     if pipeline.run.renderers != "auto":
         return pipeline.run.renderers
     if pipeline.render.engine == "cycles" or not device.startswith("cuda"):
         return 0
-    return 1 if pipeline.render.device.startswith("cuda:") else max(1, int(found.gpus))
+    return PER_GPU * (1 if pipeline.render.device.startswith("cuda:") else max(1, int(found.gpus)))
 
 
 def _tasks_need_gpu(pipeline: Pipeline, device: str, renderers: int) -> bool:
