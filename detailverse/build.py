@@ -20,8 +20,17 @@ TEXTURE_SPAN = 1.0
 CRUMB = 0.004
 """Smallest share of the volume that a loose component may have."""
 
-SAMPLES: dict[Quality, int] = {"fast": 16_000, "default": 140_000}
-"""Most samples of one band of ornament."""
+SAMPLES: dict[Quality, int] = {"fast": 16_000, "default": 64_000}
+"""Most samples of one band that an operator's own positions may make; its cells grow rather than exceed it."""
+
+EDGE: dict[Quality, float] = {"fast": 0.022, "default": 0.009}
+"""Tessellation length that a build begins with, in world units."""
+
+FACES = (170_000, 280_000, 390_000)
+"""Fewest, wanted and most faces of the default level before simplification; beyond them the tessellation length is changed."""
+
+FINEST, ROUGHEST = 0.004, 0.03
+"""Bounds of the tessellation length: one pixel of a 512² view, below which nothing is seen, and where ornament would go."""
 
 COARSER = {"pitch": 1.5, "depth": 1.25}
 """How much larger the ornament of the fast level is, which its coarser samples and smaller pictures call for."""
@@ -53,11 +62,7 @@ def build(
     Raises:
         AssetError: a solid failed, or the mesh can't be brought under the face budget without losing its form.
     """
-    shop = Shop(
-        {name: finish(spec, name, part, detail) for name, part in spec.parts.items()}, detail == "default", spec.variation
-    )
-    solids = spec.family().build(shop)
-    body, names = join(solids)
+    body, names, edge = tessellate(spec, detail)
     built = body.num_tri()
     body = reduce(body, face_budget or FACE_BUDGET[detail])
     vertices, faces, parts = arrays(body, list(names.values()))
@@ -79,13 +84,37 @@ def build(
         source="detailverse",
         caption=words.caption(spec),
         tags=words.tags(spec),
-        provenance={"specification": spec.model_dump(mode="json"), "detail": detail, "faces_before_simplification": built},
+        provenance={
+            "specification": spec.model_dump(mode="json"),
+            "detail": detail,
+            "tessellation": edge,
+            "faces_before_simplification": built,
+        },
     ).normalized()
     object.__setattr__(asset, "uvs", box_uvs(asset.vertices, asset.faces))
     return asset
 
 
-def finish(spec: Specification, name: str, part: PartSpec, detail: Quality) -> Finish:
+def tessellate(spec: Specification, detail: Quality) -> tuple[Manifold, dict[str, int], float]:
+    """The joined body, its parts as of `join`, and the tessellation length that was used.
+
+    At the default level the length is the asset's own: a first build tells how many faces it makes, and where they are
+    outside FACES it is built again with the length that, faces being as its inverse square, makes the number wanted.
+    """
+    edge = EDGE[detail]
+    fewest, wanted, most = FACES
+    for attempt in range(3):
+        finishes = {name: finish(spec, name, part, detail, edge) for name, part in spec.parts.items()}
+        body, names = join(spec.family().build(Shop(finishes, detail == "default", edge, spec.variation)))
+        count = body.num_tri()
+        # Flat solids have no use for more faces: one attempt to refine is enough.
+        if detail == "fast" or fewest <= count <= most or (attempt and count < fewest):
+            break
+        edge = float(np.clip(edge * np.sqrt(count / wanted), FINEST, ROUGHEST))
+    return body, names, edge
+
+
+def finish(spec: Specification, name: str, part: PartSpec, detail: Quality, edge: float) -> Finish:
     """The ornament of one part, with a hash seed of its own."""
     ops = [(o.band, o.operator()) for o in part.operators]
     if detail == "fast":
@@ -93,8 +122,8 @@ def finish(spec: Specification, name: str, part: PartSpec, detail: Quality) -> F
     return Finish(
         bands=tuple((*band, op) for band, op in ops if op.role != "skin"),
         skins=tuple(op for _, op in ops if op.role == "skin"),
-        fine=detail == "default",
-        edge=0.011 if detail == "default" else 0.022,
+        edge=edge,
+        facet=edge if detail == "default" else np.inf,
         samples=SAMPLES[detail],
         seed=int(digest([spec.variation, name])[:8], 16),
     )

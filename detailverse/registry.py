@@ -54,13 +54,13 @@ class Operator(Config):
         """Heights (N,) of the patch's N points, within about [-depth, depth]."""
         raise NotImplementedError
 
-    def columns(self, fine: bool) -> Floats:
+    def columns(self) -> Floats:
         """Sampling positions across one cell: increasing, in [0, 1)."""
-        return np.arange(n := 12 if fine else 6) / n
+        return np.arange(n := 6) / n
 
-    def rows(self, fine: bool) -> Floats:
+    def rows(self) -> Floats:
         """Sampling positions along one cell: increasing, in [0, 1)."""
-        return self.columns(fine)
+        return self.columns()
 
 
 @dataclass(frozen=True)

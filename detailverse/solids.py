@@ -31,17 +31,14 @@ class Shop:
     Attributes:
         finishes: the ornament of each decorated part.
         fine: default detail rather than fast.
+        edge: tessellation length: sample spacing of free-form surfaces, in world units.
         variation: key of what the specification does not spell out (the scatter of greebles, the facets of a rock).
     """
 
     finishes: dict[str, Finish]
     fine: bool
+    edge: float
     variation: int
-
-    @property
-    def edge(self) -> float:
-        """Sample spacing of free-form surfaces, in world units."""
-        return 0.011 if self.fine else 0.022
 
     def segments(self, radius: float) -> int:
         """Columns of a plain round surface."""

@@ -52,8 +52,8 @@ class Ornament(Protocol):
     depth: float
 
     def height(self, patch: Patch) -> Floats: ...  # noqa: D102
-    def columns(self, fine: bool) -> Floats: ...  # noqa: D102
-    def rows(self, fine: bool) -> Floats: ...  # noqa: D102
+    def columns(self) -> Floats: ...  # noqa: D102
+    def rows(self) -> Floats: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,16 @@ class Finish:
     Attributes:
         bands: (low, high, operator): disjoint stretches of the decorated length, as fractions, ascending.
         skins: operators over the whole decorated length, added on top.
-        fine: sampling density.
         edge: sample spacing where only a skin asks for samples.
+        facet: longest distance of two samples of a band; infinite where the operators' own samples are enough.
         samples: most samples of one band; a long band's cells grow rather than exceed it.
         seed: of the operators' hashes.
     """
 
     bands: tuple[tuple[float, float, Ornament], ...] = ()
     skins: tuple[Ornament, ...] = ()
-    fine: bool = False
     edge: float = 0.02
+    facet: float = np.inf
     samples: int = 16_000
     seed: int = 0
 
@@ -164,7 +164,7 @@ def _band(
     pitch = min(op.pitch, perimeter / MIN_CELLS)
     narrow = op.role == "border" and length < 2 * pitch * op.aspect
     pitch = max(length / op.aspect, 0.03) if narrow else pitch
-    across, along = np.asarray(op.columns(finish.fine)), np.asarray(op.rows(finish.fine))
+    across, along = np.asarray(op.columns()), np.asarray(op.rows())
     samples = len(across) * len(along) * perimeter * length / (pitch * pitch * op.aspect)
     pitch *= max(1.0, np.sqrt(samples / finish.samples))
     nu = max(3, sides, round(perimeter / pitch / sides) * sides)
@@ -173,6 +173,7 @@ def _band(
     room = finish.samples / (nu * len(across) * len(along))
     whole = length / (cell * op.aspect)
     nv = 1 if narrow else max(1, round(min(whole, max(room, whole / 2))))
+    across, along = dense(across, cell / finish.facet), dense(along, length / nv / (finish.facet * max(1.0, op.aspect**0.5)))
     f = ((np.arange(nu)[:, None] + across[None]) / nu).reshape(-1)
     u = (np.arange(nu)[:, None] + across[None]).reshape(-1)
     corners = getattr(spine.contour, "corners", None)
@@ -200,6 +201,17 @@ def _band(
     if inner[0] > low:
         rows = [(low, f, 0.0), *rows, (high, f, 0.0)]
     return rows
+
+
+def dense(own: Floats, facets: float) -> Floats:
+    """Sampling positions of a cell that is `facets` tessellation lengths long: an operator's own, and more evenly between them.
+
+    Gaps narrower than most are the operator's steps, whose width is their bevel: they stay as they are.
+    """
+    gaps = np.diff(np.r_[own, own[0] + 1])
+    parts = np.where(gaps < 0.9 * np.median(gaps), 1, np.maximum(np.ceil(gaps * facets), 1)).astype(np.int64)
+    within = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    return np.sort((np.repeat(own, parts) + np.repeat(gaps / parts, parts) * within) % 1)
 
 
 def _stitch(rings: Sequence[Floats], fractions: Sequence[Floats], closed: bool) -> NDArray[np.int64]:
@@ -241,13 +253,14 @@ def slab(
         nu = nv = 1
         us = vs = np.array([0.0, 1.0])
     else:
-        samples = len(op.columns(finish.fine)) * len(op.rows(finish.fine)) * width * height / (op.pitch**2 * op.aspect)
+        across, along = np.asarray(op.columns()), np.asarray(op.rows())
+        samples = len(across) * len(along) * width * height / (op.pitch**2 * op.aspect)
         pitch = op.pitch * max(1.0, np.sqrt(samples / finish.samples))
         nu = max(1, round(width / pitch))
         nv = max(1, round(height / (width / nu * op.aspect)))
         us, vs = (
-            np.unique(np.r_[(np.arange(n)[:, None] + np.asarray(c)[None]).reshape(-1), n])
-            for n, c in ((nu, op.columns(finish.fine)), (nv, op.rows(finish.fine)))
+            np.unique(np.r_[(np.arange(n)[:, None] + dense(own, side / n / finish.facet)[None]).reshape(-1), n])
+            for n, own, side in ((nu, across, width), (nv, along, height))
         )
     inset = CREASE
     xs = -width / 2 + inset + us / nu * (width - 2 * inset)

@@ -90,7 +90,7 @@ class Column(Family):
         solids = [Solid(s.body.translate([side * 0.85, 0, 0]), s.part) for s in column for side in (1, -1)]
         wide, deep = 1.5, 0.55
         solids.append(Solid(_beam(shop, wide, deep, 0.96, 1.34, "frieze"), "frieze"))
-        solids.append(Solid(_beam(shop, wide + 0.12, deep + 0.12, 1.33, 1.42), "frieze"))
+        solids.append(Solid(_beam(shop, wide + 0.12, deep + 0.12, 1.33, 1.44, "base"), "frieze"))
         gable = [(-wide - 0.1, 0), (wide + 0.1, 0), (0, 0.62)]
         inner = [(-wide + 0.35, 0.1), (wide - 0.35, 0.1), (0, 0.47)]
         tympanum = prism(gable, 2 * deep).rotate([90, 0, 0])
@@ -102,7 +102,18 @@ class Column(Family):
         for k in range(23):
             x = -wide + 2 * wide * k / 22
             solids.append(Solid(box((0.07, 2 * deep + 0.2, 0.09), (x, 0, 1.3), 0.01), "capital"))
-        return [*solids, Solid(_beam(shop, wide + 0.1, deep + 0.15, -1.15, -0.98), "pedestal")]
+        # Coffers with bosses under the beam and rows of modillions up the slopes of the gable.
+        for x in np.linspace(-1.35, 1.35, 16):
+            for y in (-0.33, -0.11, 0.11, 0.33):
+                solids.append(Solid(box((0.12, 0.15, 0.06), (x, y, 0.96), 0.025), "frieze"))
+        slope = np.array([wide + 0.1, 0.62]) / np.hypot(wide + 0.1, 0.62)
+        for s in np.linspace(0.12, 0.93, 15):
+            for side in (1, -1):
+                block = box((0.07, 2 * deep + 0.16, 0.1), (0, 0, 0), 0.012).rotate(
+                    [0, side * float(np.degrees(np.arcsin(slope[1]))), 0]
+                )
+                solids.append(Solid(block.translate([side * (1 - s) * (wide + 0.1), 0, 1.41 + 0.62 * s]), "capital"))
+        return [*solids, Solid(_beam(shop, wide + 0.1, deep + 0.15, -1.15, -0.98, "pedestal"), "pedestal")]
 
     def _balustrade(self, shop: Shop) -> list[Solid]:
         """A row of balusters between piers, under a rail."""

@@ -130,7 +130,7 @@ class Creature(Family):
         solids = [Solid(body, "body")]
         tail_at = path[-1]
 
-        def fin(rays: list[tuple[np.ndarray, np.ndarray]], thick: float = 0.026) -> list[Manifold]:
+        def fin(rays: list[tuple[np.ndarray, np.ndarray]], thick: float = 0.021) -> list[Manifold]:
             bars = [strut(a, b, thick, 8, thick * 0.6) for a, b in rays]
             webs = [
                 hull(np.array([p + [0, e, 0] for p in (*r1, *r2) for e in (0.008, -0.008)]))
@@ -138,7 +138,7 @@ class Creature(Family):
             ]
             return [*bars, *webs]
 
-        n = self.count + 8
+        n = self.count + 13
         spread = np.linspace(-1, 1, n)
         tail = [(tail_at + [-0.06, 0, 0.04 * q], tail_at + [0.36 + 0.16 * abs(q), 0.02, 0.62 * q]) for q in spread]
         top = [

@@ -66,6 +66,7 @@ class Hull(Family):
         trench = box((w * 3, 3, 0.035), (0, 0, 0))
         hull = subtract(hull, [*(n for n in notch), subtract(trench, [box((w * 1.9 * 0.8, 3, 1))])])
         greebles = self._cover(shop, hull, "top", (0, 0, 1), w, 0.95) + self._cover(shop, hull, "side", (1, 0, 0), h, 0.9)
+        greebles += self._cover(shop, hull, "bottom", (0, 0, -1), w, 0.95)
         bridge = [
             box((w * 0.5, 0.3, 0.2), (0, 0.45, h + 0.05), 0.03),
             box((w * 0.32, 0.2, 0.16), (0, 0.47, h + 0.2), 0.02),
@@ -105,7 +106,7 @@ class Hull(Family):
         return union([base, head, *barrels])
 
     def _cover(
-        self, shop: Shop, body: Manifold, name: str, axis: tuple[float, float, float], wide: float, long: float
+        self, shop: Shop, body: Manifold, name: str, axis: tuple[int, int, int], wide: float, long: float
     ) -> list[Manifold]:
         """Greebles dropped on a body from outside, where rays meet it, facing the axis."""
         rng = shop.rng(f"greebles/{name}")
@@ -114,8 +115,8 @@ class Hull(Family):
         side = axis[0] != 0
         for _ in range(count):
             u, v = rng.uniform(-1, 1) * wide * 0.9, rng.uniform(-1, 1) * long
-            sign = 1.0 if not side or rng.random() < 0.5 else -1.0
-            start, end = ((sign * 3, v, u * 0.8), (0, v, u * 0.8)) if side else ((u, v, 3.0), (u, v, 0.0))
+            sign = float(axis[2]) if not side else 1.0 if rng.random() < 0.5 else -1.0
+            start, end = ((sign * 3, v, u * 0.8), (0, v, u * 0.8)) if side else ((u, v, 3.0 * sign), (u, v, 0.0))
             sizes = rng.uniform(0.045, 0.125, 3) * [1, 1.5, 0.7]
             kind = int(rng.integers(6))
             hits = body.ray_cast(start, end)
@@ -123,7 +124,9 @@ class Hull(Family):
                 continue
             spot = np.array(hits[0].position)
             found.append(
-                _greeble(kind, sizes).rotate([0, 90.0 * sign, 0] if side else [0, 0, 0]).translate([float(x) for x in spot])
+                _greeble(kind, sizes)
+                .rotate([0, 90.0 * sign if side else 90 - 90 * sign, 0])
+                .translate([float(x) for x in spot])
             )
         return found
 

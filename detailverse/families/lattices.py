@@ -76,7 +76,7 @@ class Lattice(Family):
             sheet = (np.abs(value) - 1.6 * self.wall) / (1.5 * k)
             return np.minimum(sheet, np.linalg.norm(p, axis=1) - 0.36) if self.core else sheet
 
-        return extract(field, (0.86, 0.86, 0.86), 0.016 if shop.fine else 0.029, 1.4)
+        return extract(field, (0.86, 0.86, 0.86), 2.2 * shop.edge if shop.fine else 0.029, 1.4)
 
     def _bars(self, shop: Shop) -> Manifold:
         """Six-sided bars along the edges of a packing, with a knot where they meet."""

@@ -103,7 +103,7 @@ class Mineral(Family):
                 rise += op.height(patch) * (0.4 / radius + 1.2 * radius)
             return points * (1 + rise)[:, None] * [radius, radius, radius * flat]
 
-        return checked(body.refine_to_length(max(1.4 * shop.edge / radius, 0.02)).warp_batch(roughen))
+        return checked(body.refine_to_length(max(1.4 * shop.edge / radius, 0.01)).warp_batch(roughen))
 
     def _boulder(self, shop: Shop) -> list[Solid]:
         """A great rock with the pieces that broke off it at its foot."""
@@ -140,9 +140,9 @@ class Mineral(Family):
                 middle, z = outline.mean(0), -0.85
                 feet.append(outline)
                 while z < top:
-                    tall = min(rng.uniform(0.1, 0.28), top - z + 0.05)
+                    tall = min(rng.uniform(0.07, 0.17), top - z + 0.05)
                     ring = middle + (outline - middle) * rng.uniform(0.86, 0.97)
-                    rows = [(0.84, z - 0.004), (1.0, z + 0.03), (1.0, z + tall - 0.03), (0.84, z + tall + 0.004)]
+                    rows = [(0.84, z - 0.004), (1.0, z + 0.02), (1.0, z + tall - 0.02), (0.84, z + tall + 0.004)]
                     points = [np.c_[middle + (ring - middle) * k, np.full(6, h)] for k, h in rows]
                     solids.append(Solid(hull(np.concatenate(points)), "rock"))
                     z += tall

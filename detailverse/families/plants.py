@@ -191,8 +191,14 @@ class Plant(Family):
         needle = union(spine)
         for low, high, r in stems:
             length = float(high[2] - low[2])
-            z = np.linspace(0, 1, 30)
-            bulge = r * np.sqrt(np.clip(1 - np.clip((z - 0.75) / 0.25, 0, 1) ** 2, 0.0, 1)) * (0.88 + 0.12 * np.sin(np.pi * z))
+            # Ribs are notched between the tufts: the outline goes in and out.
+            z = np.linspace(0, 1, 2 * round(length / 0.14) + 1)
+            bulge = (
+                r
+                * np.sqrt(np.clip(1 - np.clip((z - 0.75) / 0.25, 0, 1) ** 2, 0.0, 1))
+                * (0.88 + 0.12 * np.sin(np.pi * z))
+                * (1 - 0.14 * (np.arange(len(z)) % 2))
+            )
             profile = [(0, 0.0), *zip(bulge, z * length, strict=True)]
             profile[-1] = (0.0, length)
             body = shop.sweep(lathe(profile, contour=contour)).translate([float(low[0]), float(low[1]), float(low[2])])

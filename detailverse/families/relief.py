@@ -9,7 +9,7 @@ from pydantic import Field
 from detailverse.palette import RELIEF
 from detailverse.registry import Family, Floats, Slot, family
 from detailverse.solids import Manifold, Shop, Solid, box, solid, union
-from detailverse.surfaces import Finish, Patch, slab
+from detailverse.surfaces import PLAIN, Patch, slab
 
 
 @family("relief")
@@ -66,13 +66,13 @@ class Relief(Family):
 
     def _figure(self, shop: Shop, width: float, height: float) -> Manifold:
         """The motif as a height field on a fine raster, cut where it is low and set on the plate."""
-        edge = 0.009 if shop.fine else 0.02
+        edge = 0.8 * shop.edge if shop.fine else 0.02
         motif = {"girih": self._girih, "celtic": self._celtic, "rosette": self._rosette, "fan": self._fan}[self.kind]
         size = width / self.repeat if self.kind in ("girih", "celtic", "fan") else min(width, height)
         rows = max(1, round(height / size))
         cell = (size, height / rows) if self.kind != "rosette" else (width, height)
         op = _Raster(motif, cell, (width, height), self.depth, edge, self.kind == "rosette")
-        return solid(*slab(width, height, 0.2, op, Finish(fine=shop.fine))).translate([0, 0.03, 0])
+        return solid(*slab(width, height, 0.2, op, PLAIN)).translate([0, 0.03, 0])
 
     def _girih(self, x: Floats, y: Floats) -> Floats:
         """Star and strap work: distances to the lines of a {n/k} star, folded into one sector."""
@@ -140,10 +140,10 @@ class _Raster:
         self.motif, self.cell, self.size, self.depth, self.edge, self.single = motif, cell, size, depth, edge, single
         self.pitch = max(size) * 4
 
-    def columns(self, fine: bool) -> Floats:
+    def columns(self) -> Floats:
         return np.arange(n := int(self.size[0] / self.edge)) / n
 
-    def rows(self, fine: bool) -> Floats:
+    def rows(self) -> Floats:
         return np.arange(n := int(self.size[1] / self.edge)) / n
 
     def height(self, patch: Patch) -> Floats:

@@ -162,8 +162,8 @@ class Textile(Family):
     def _rug(self, shop: Shop) -> list[Solid]:
         """A rug, rolled at the back."""
         w, long = self.size * 0.8, 1.5
-        flat = shop.plate(2 * w, long, 0.08, "cloth").rotate([-90, 0, 0])
-        solids = [Solid(flat, "cloth")]
+        flat = shop.plate(2 * w, long, 0.08, "cloth", copies=2).rotate([-90, 0, 0])
+        solids = [Solid(flat, "cloth"), Solid(flat.rotate([0, 180, 0]), "cloth")]
         for side in (1, -1):
             solids.append(
                 Solid(
@@ -178,6 +178,8 @@ class Textile(Family):
         spiral = np.stack([long / 2 + r * np.sin(turn), 0.26 - r * np.cos(turn) - 0.02], 1)
         rolls = [strut((-w, *p), (w, *p), 0.042, 8) for p in spiral[::2]]
         solids += [Solid(Manifold.batch_hull([a, b]), "cloth") for a, b in itertools.pairwise(rolls)]
+        # Cords across the roll, where the flat part has its pattern.
+        solids += [Solid(strut((-w, *p), (w, *p), 0.056, 8), "cloth") for p in spiral[::3]]
         count = 2 * self.count
         for k in range(count + 1):
             x = -w + 2 * w * k / count

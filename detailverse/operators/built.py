@@ -18,21 +18,21 @@ class Bricks(Operator):
 
     phrase: ClassVar[str] = "brickwork"
     aspect: ClassVar[float] = 0.5
-    pitch: float = Field(default=0.146, ge=0.103, le=0.206, description="length of a brick with its joint")
+    pitch: float = Field(default=0.146, ge=0.103, le=0.176, description="length of a brick with its joint")
     depth: float = Field(default=0.026, ge=0.02, le=0.036, description="depth of the joints")
     joint: float = Field(default=0.18, ge=0.14, le=0.24, description="width of a joint over the height of a course")
     uneven: float = Field(default=0.5, ge=0.0, le=0.8, description="how differently the bricks stand out")
     hewn: float = Field(default=0.6, ge=0.2, le=0.9, description="height of the hip over the depth: flat or rusticated")
 
-    def columns(self, fine: bool) -> Floats:
-        j, n = self.joint / 4, 6 if fine else 3
+    def columns(self) -> Floats:
+        j, n = self.joint / 4, 3
         half = np.r_[j - 0.02, np.linspace(j + 0.02, 0.25, n)]
         quarter = np.r_[half, 0.5 - half[-2::-1]]
         return np.r_[quarter, quarter + 0.5]
 
-    def rows(self, fine: bool) -> Floats:
+    def rows(self) -> Floats:
         j = self.joint / 2
-        half = np.r_[max(j - 0.05, 0.01), np.linspace(j + 0.04, 0.5, 5 if fine else 3)]
+        half = np.r_[max(j - 0.05, 0.01), np.linspace(j + 0.04, 0.5, 3)]
         return np.r_[half, 1 - half[-2::-1]]
 
     def height(self, patch: Patch) -> Floats:
@@ -51,15 +51,15 @@ class Planks(Operator):
 
     phrase: ClassVar[str] = "planking"
     aspect: ClassVar[float] = 5.0
-    pitch: float = Field(default=0.095, ge=0.073, le=0.138, description="width of a board")
+    pitch: float = Field(default=0.095, ge=0.073, le=0.117, description="width of a board")
     depth: float = Field(default=0.026, ge=0.02, le=0.036, description="depth of the gaps")
 
-    def columns(self, fine: bool) -> Floats:
-        half = np.array([0.02, 0.08, 0.16, *np.linspace(0.2, 0.36, 7 if fine else 4), 0.4, 0.5])
+    def columns(self) -> Floats:
+        half = np.array([0.02, 0.08, 0.16, *np.linspace(0.2, 0.36, 4), 0.4, 0.5])
         return np.r_[half, 1 - half[-2::-1]]
 
-    def rows(self, fine: bool) -> Floats:
-        half = np.r_[0.006, 0.014, 0.04 + 0.018 * np.cos(np.linspace(np.pi, 0, 7 if fine else 4)), 0.2, 0.35, 0.49]
+    def rows(self) -> Floats:
+        half = np.r_[0.006, 0.014, 0.04 + 0.018 * np.cos(np.linspace(np.pi, 0, 4)), 0.2, 0.35, 0.49]
         return np.r_[half, 1 - half[::-1]]
 
     def height(self, patch: Patch) -> Floats:
@@ -80,14 +80,14 @@ class Panels(Operator):
     """Inset panels between grooved frames, each with a hipped centre."""
 
     phrase: ClassVar[str] = "inset panels"
-    pitch: float = Field(default=0.163, ge=0.12, le=0.241, description="width of a panel with its frame")
+    pitch: float = Field(default=0.163, ge=0.12, le=0.202, description="width of a panel with its frame")
     depth: float = Field(default=0.036, ge=0.024, le=0.05, description="depth of the inset")
     frame: float = Field(default=0.14, ge=0.1, le=0.18, description="width of the frame over the pitch")
     core: float = Field(default=0.7, ge=0.3, le=1.2, description="height of the centre over the depth")
 
-    def columns(self, fine: bool) -> Floats:
+    def columns(self) -> Floats:
         low = self.frame
-        half = np.r_[0.005, 0.04, low, low + 0.09, low + 0.13, low + 0.19, np.linspace(low + 0.22, 0.5, 5 if fine else 3)]
+        half = np.r_[0.005, 0.04, low, low + 0.09, low + 0.13, low + 0.19, np.linspace(low + 0.22, 0.5, 3)]
         return np.r_[half, 1 - half[-2::-1]]
 
     def height(self, patch: Patch) -> Floats:
@@ -103,12 +103,12 @@ class Rivets(Operator):
     """Plates with a rivet in each corner and a seam between them."""
 
     phrase: ClassVar[str] = "riveted plates"
-    pitch: float = Field(default=0.145, ge=0.101, le=0.201, description="width of a plate")
+    pitch: float = Field(default=0.145, ge=0.101, le=0.173, description="width of a plate")
     depth: float = Field(default=0.032, ge=0.026, le=0.04, description="height of a rivet head")
     head: float = Field(default=0.09, ge=0.06, le=0.12, description="radius of a rivet over the pitch")
 
-    def columns(self, fine: bool) -> Floats:
-        ring = 0.2 + self.head * np.cos(np.linspace(np.pi, 0, 9 if fine else 6))
+    def columns(self) -> Floats:
+        ring = 0.2 + self.head * np.cos(np.linspace(np.pi, 0, 6))
         half = np.r_[0.02, 0.045, ring]
         return np.r_[half, 1 - half[::-1]]
 
@@ -124,10 +124,10 @@ class Studs(Operator):
     """Faceted, pyramid-shaped studs."""
 
     phrase: ClassVar[str] = "pyramid studs"
-    pitch: float = Field(default=0.085, ge=0.07, le=0.115, description="distance between studs")
+    pitch: float = Field(default=0.085, ge=0.07, le=0.1, description="distance between studs")
     depth: float = Field(default=0.042, ge=0.036, le=0.052, description="height of a stud")
 
-    def columns(self, fine: bool) -> Floats:
+    def columns(self) -> Floats:
         return np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.9])
 
     def height(self, patch: Patch) -> Floats:
@@ -140,16 +140,16 @@ class Grooves(Operator):
     """V-shaped grooves that run round."""
 
     phrase: ClassVar[str] = "turned grooves"
-    pitch: float = Field(default=0.06, ge=0.045, le=0.09, description="distance between grooves")
+    pitch: float = Field(default=0.06, ge=0.045, le=0.075, description="distance between grooves")
     depth: float = Field(default=0.026, ge=0.018, le=0.036, description="depth of a groove")
     width: float = Field(default=0.65, ge=0.5, le=0.85, description="share of the pitch that is groove")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.array([0.0, 0.5]) if fine else np.array([0.0])
+    def columns(self) -> Floats:
+        return np.array([0.0])
 
-    def rows(self, fine: bool) -> Floats:
+    def rows(self) -> Floats:
         low, high = (1 - self.width) / 2, (1 + self.width) / 2
-        return np.unique([*np.linspace(low, 0.5, 4 if fine else 2), *np.linspace(0.5, high, 4 if fine else 2)])
+        return np.unique([*np.linspace(low, 0.5, 2), *np.linspace(0.5, high, 2)])
 
     def height(self, patch: Patch) -> Floats:
         return -self.depth * np.clip(1 - 2 * np.abs(patch.v % 1 - 0.5) / self.width, 0, 1)
@@ -161,15 +161,15 @@ class HexGrid(Operator):
 
     phrase: ClassVar[str] = "a honeycomb"
     aspect: ClassVar[float] = float(np.sqrt(3.0))
-    pitch: float = Field(default=0.078, ge=0.056, le=0.123, description="distance between the cells of a row")
+    pitch: float = Field(default=0.078, ge=0.056, le=0.101, description="distance between the cells of a row")
     depth: float = Field(default=0.032, ge=0.024, le=0.045, description="height of a cell")
     sunken: bool = Field(default=True, description="cells lie below their walls")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 20 if fine else 12) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 12) / n
 
-    def rows(self, fine: bool) -> Floats:
-        return np.arange(n := 32 if fine else 20) / n
+    def rows(self) -> Floats:
+        return np.arange(n := 20) / n
 
     def height(self, patch: Patch) -> Floats:
         inside = np.full(len(patch.u), -1.0)
@@ -187,11 +187,11 @@ class Knurling(Operator):
     """Diamond knurling: two crossed families of ridges."""
 
     phrase: ClassVar[str] = "diamond knurling"
-    pitch: float = Field(default=0.056, ge=0.045, le=0.075, description="width of a diamond")
+    pitch: float = Field(default=0.056, ge=0.045, le=0.066, description="width of a diamond")
     depth: float = Field(default=0.027, ge=0.022, le=0.034, description="height of a diamond")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 8 if fine else 4) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 4) / n
 
     def height(self, patch: Patch) -> Floats:
         a, b = (patch.u + patch.v) % 1, (patch.u - patch.v) % 1
@@ -203,11 +203,11 @@ class BasketWeave(Operator):
     """Strips that pass over and under each other."""
 
     phrase: ClassVar[str] = "basket weave"
-    pitch: float = Field(default=0.089, ge=0.056, le=0.134, description="width of two strips")
+    pitch: float = Field(default=0.089, ge=0.056, le=0.112, description="width of two strips")
     depth: float = Field(default=0.038, ge=0.03, le=0.048, description="height of a strip's arch")
 
-    def columns(self, fine: bool) -> Floats:
-        half = np.r_[0.03, 0.06, np.linspace(0.1, 0.4, 6 if fine else 3), 0.44, 0.47]
+    def columns(self) -> Floats:
+        half = np.r_[0.03, 0.06, np.linspace(0.1, 0.4, 3), 0.44, 0.47]
         return np.r_[half, half + 0.5]
 
     def height(self, patch: Patch) -> Floats:
@@ -223,11 +223,11 @@ class Glyphs(Operator):
     """Rows of invented signs: each one a mirrored pattern of strokes on a small raster."""
 
     phrase: ClassVar[str] = "rows of engraved glyphs"
-    pitch: float = Field(default=0.11, ge=0.083, le=0.165, description="width of a sign")
+    pitch: float = Field(default=0.11, ge=0.083, le=0.138, description="width of a sign")
     depth: float = Field(default=0.028, ge=0.024, le=0.036, description="depth of the strokes")
     raised: bool = Field(default=False, description="strokes stand out rather than in")
 
-    def columns(self, fine: bool) -> Floats:
+    def columns(self) -> Floats:
         return steps(7, 0.2)
 
     def height(self, patch: Patch) -> Floats:

@@ -34,17 +34,17 @@ class Fluting(Operator):
 
     phrase: ClassVar[str] = "fluting"
     aspect: ClassVar[float] = 6.0
-    pitch: float = Field(default=0.08, ge=0.06, le=0.115, description="width of a flute with its fillet")
+    pitch: float = Field(default=0.066, ge=0.052, le=0.086, description="width of a flute with its fillet")
     depth: float = Field(default=0.028, ge=0.02, le=0.04, description="depth of a flute")
     fillet: float = Field(default=0.1, ge=0.05, le=0.15, description="share of the pitch left as a flat ridge")
     cabled: float = Field(default=0.35, ge=0.0, le=0.5, description="share of the length that a cable fills")
 
-    def columns(self, fine: bool) -> Floats:
-        inside = np.linspace(self.fillet / 2, 1 - self.fillet / 2, 15 if fine else 9)
+    def columns(self) -> Floats:
+        inside = np.linspace(self.fillet / 2, 1 - self.fillet / 2, 9)
         return np.r_[0.01, inside]
 
-    def rows(self, fine: bool) -> Floats:
-        return np.linspace(0, 1, 18 if fine else 9, endpoint=False)
+    def rows(self) -> Floats:
+        return np.linspace(0, 1, 9, endpoint=False)
 
     def height(self, patch: Patch) -> Floats:
         half = (1 - self.fillet) / 2
@@ -63,16 +63,16 @@ class Ribs(Operator):
 
     phrase: ClassVar[str] = "raised ribs"
     aspect: ClassVar[float] = 6.0
-    pitch: float = Field(default=0.075, ge=0.055, le=0.13, description="width of a rib with its gap")
+    pitch: float = Field(default=0.066, ge=0.052, le=0.092, description="width of a rib with its gap")
     depth: float = Field(default=0.032, ge=0.024, le=0.046, description="height of a rib")
     gap: float = Field(default=0.2, ge=0.1, le=0.35, description="share of the pitch left flat")
 
-    def columns(self, fine: bool) -> Floats:
-        inside = np.linspace(self.gap / 2, 1 - self.gap / 2, 13 if fine else 7)
+    def columns(self) -> Floats:
+        inside = np.linspace(self.gap / 2, 1 - self.gap / 2, 7)
         return np.r_[0.01, inside]
 
-    def rows(self, fine: bool) -> Floats:
-        return np.linspace(0, 1, 18 if fine else 9, endpoint=False)
+    def rows(self) -> Floats:
+        return np.linspace(0, 1, 9, endpoint=False)
 
     def height(self, patch: Patch) -> Floats:
         half = (1 - self.gap) / 2
@@ -90,15 +90,15 @@ class Dentils(Operator):
     phrase: ClassVar[str] = "a dentil course"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 1.2
-    pitch: float = Field(default=0.052, ge=0.039, le=0.091, description="width of a tooth with its gap")
+    pitch: float = Field(default=0.052, ge=0.039, le=0.071, description="width of a tooth with its gap")
     depth: float = Field(default=0.039, ge=0.022, le=0.056, description="how far a tooth stands out")
     width: float = Field(default=0.6, ge=0.45, le=0.75, description="share of the pitch that is tooth")
 
-    def columns(self, fine: bool) -> Floats:
+    def columns(self) -> Floats:
         low, high = (1 - self.width) / 2, (1 + self.width) / 2
         return np.array([low - 0.02, low + 0.02, high - 0.02, high + 0.02])
 
-    def rows(self, fine: bool) -> Floats:
+    def rows(self) -> Floats:
         return np.array([0.1, 0.14, 0.86, 0.9])
 
     def height(self, patch: Patch) -> Floats:
@@ -112,10 +112,10 @@ class GreekKey(Operator):
 
     phrase: ClassVar[str] = "a Greek key border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.141, ge=0.113, le=0.211, description="width of one meander")
+    pitch: float = Field(default=0.141, ge=0.113, le=0.176, description="width of one meander")
     depth: float = Field(default=0.03, ge=0.024, le=0.04, description="height of the line")
 
-    def columns(self, fine: bool) -> Floats:
+    def columns(self) -> Floats:
         return steps(7, 0.2)
 
     def height(self, patch: Patch) -> Floats:
@@ -130,11 +130,11 @@ class Beads(Operator):
 
     phrase: ClassVar[str] = "a beaded border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.062, ge=0.05, le=0.09, description="distance between beads")
+    pitch: float = Field(default=0.062, ge=0.05, le=0.076, description="distance between beads")
     depth: float = Field(default=0.042, ge=0.034, le=0.056, description="height of a bead")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.r_[0.01, np.linspace(0.06, 0.94, 11 if fine else 7)]
+    def columns(self) -> Floats:
+        return np.r_[0.01, np.linspace(0.06, 0.94, 7)]
 
     def height(self, patch: Patch) -> Floats:
         u, v = patch.u % 1 - 0.5, patch.v % 1 - 0.5
@@ -148,11 +148,11 @@ class EggAndDart(Operator):
     phrase: ClassVar[str] = "an egg-and-dart moulding"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 1.1
-    pitch: float = Field(default=0.113, ge=0.084, le=0.169, description="width of an egg with its dart")
+    pitch: float = Field(default=0.113, ge=0.084, le=0.141, description="width of an egg with its dart")
     depth: float = Field(default=0.048, ge=0.038, le=0.056, description="height of an egg")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 25 if fine else 16) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 16) / n
 
     def height(self, patch: Patch) -> Floats:
         u, v = patch.u % 1 - 0.5, patch.v % 1
@@ -169,14 +169,14 @@ class Rope(Operator):
 
     phrase: ClassVar[str] = "a rope border"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
-    pitch: float = Field(default=0.065, ge=0.05, le=0.09, description="distance between strands along the cord")
+    pitch: float = Field(default=0.065, ge=0.05, le=0.077, description="distance between strands along the cord")
     depth: float = Field(default=0.05, ge=0.04, le=0.06, description="height of the cord")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 12 if fine else 8) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 8) / n
 
-    def rows(self, fine: bool) -> Floats:
-        return np.r_[0.0, (1 - np.cos(np.linspace(0.15, 0.85, 11 if fine else 7) * np.pi)) / 2]
+    def rows(self) -> Floats:
+        return np.r_[0.0, (1 - np.cos(np.linspace(0.15, 0.85, 7) * np.pi)) / 2]
 
     def height(self, patch: Patch) -> Floats:
         v = patch.v / patch.nv
@@ -192,14 +192,14 @@ class Guilloche(Operator):
     phrase: ClassVar[str] = "a guilloche braid"
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     aspect: ClassVar[float] = 0.7
-    pitch: float = Field(default=0.169, ge=0.113, le=0.225, description="wave length of the bands")
+    pitch: float = Field(default=0.169, ge=0.113, le=0.197, description="wave length of the bands")
     depth: float = Field(default=0.036, ge=0.028, le=0.045, description="height of the bands")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 32 if fine else 20) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 20) / n
 
-    def rows(self, fine: bool) -> Floats:
-        return np.arange(n := 22 if fine else 14) / n
+    def rows(self) -> Floats:
+        return np.arange(n := 14) / n
 
     def height(self, patch: Patch) -> Floats:
         u, v = patch.u, 2 * patch.v / patch.nv - 1
@@ -220,17 +220,17 @@ class Arcade(Operator):
 
     phrase: ClassVar[str] = "a blind arcade"
     aspect: ClassVar[float] = 2.2
-    pitch: float = Field(default=0.103, ge=0.08, le=0.16, description="width of a bay")
+    pitch: float = Field(default=0.103, ge=0.08, le=0.132, description="width of a bay")
     depth: float = Field(default=0.042, ge=0.032, le=0.056, description="depth of the niches")
     pier: float = Field(default=0.24, ge=0.15, le=0.35, description="share of the bay that is pier")
 
-    def columns(self, fine: bool) -> Floats:
+    def columns(self) -> Floats:
         low = self.pier / 2
-        inside = np.linspace(low + 0.02, 1 - low - 0.02, 11 if fine else 8)
+        inside = np.linspace(low + 0.02, 1 - low - 0.02, 8)
         return np.r_[0.02, low - 0.01, inside, 1 - low + 0.01]
 
-    def rows(self, fine: bool) -> Floats:
-        top = np.linspace(0.6, 0.9, 16 if fine else 10)
+    def rows(self) -> Floats:
+        top = np.linspace(0.6, 0.9, 10)
         return np.r_[0.04, 0.06, 0.14, 0.16, top, 0.97]
 
     def height(self, patch: Patch) -> Floats:

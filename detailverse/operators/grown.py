@@ -18,15 +18,15 @@ class Scales(Operator):
 
     phrase: ClassVar[str] = "overlapping scales"
     aspect: ClassVar[float] = 0.6
-    pitch: float = Field(default=0.103, ge=0.073, le=0.146, description="width of a scale")
+    pitch: float = Field(default=0.103, ge=0.073, le=0.124, description="width of a scale")
     depth: float = Field(default=0.05, ge=0.036, le=0.064, description="how far a scale's tip stands out")
     keel: float = Field(default=0.3, ge=0.1, le=0.45, description="height of the middle ridge over the depth")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 16 if fine else 10) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 10) / n
 
-    def rows(self, fine: bool) -> Floats:
-        return np.arange(n := 12 if fine else 8) / n
+    def rows(self) -> Floats:
+        return np.arange(n := 8) / n
 
     def height(self, patch: Patch) -> Floats:
         v = patch.nv - patch.v
@@ -46,12 +46,12 @@ class Voronoi(Operator):
     """Irregular cells: raised pebbles or sunken pits between walls."""
 
     phrase: ClassVar[str] = "a net of irregular cells"
-    pitch: float = Field(default=0.082, ge=0.06, le=0.112, description="mean size of a cell")
+    pitch: float = Field(default=0.082, ge=0.06, le=0.097, description="mean size of a cell")
     depth: float = Field(default=0.038, ge=0.03, le=0.05, description="height of the cells")
     raised: bool = Field(default=True, description="pebbles rather than pits")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 14 if fine else 8) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 8) / n
 
     def height(self, patch: Patch) -> Floats:
         _, border, _ = scatter(patch.u, patch.v, patch.nu, patch.seed, patch.wrap)
@@ -64,11 +64,11 @@ class Cracks(Operator):
     """Dried mud: tilted plates between deep cracks."""
 
     phrase: ClassVar[str] = "deep cracks"
-    pitch: float = Field(default=0.112, ge=0.082, le=0.155, description="mean size of a plate")
+    pitch: float = Field(default=0.112, ge=0.082, le=0.134, description="mean size of a plate")
     depth: float = Field(default=0.036, ge=0.026, le=0.046, description="depth of the cracks")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 24 if fine else 14) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 14) / n
 
     def height(self, patch: Patch) -> Floats:
         wobble = 0.12 * fractal(patch.points, 4 / patch.size[0] / 2, patch.seed, 2)
@@ -82,11 +82,11 @@ class Hammering(Operator):
     """Facets of a hammer: shallow dents that meet in ridges."""
 
     phrase: ClassVar[str] = "hammered facets"
-    pitch: float = Field(default=0.08, ge=0.06, le=0.105, description="mean size of a dent")
+    pitch: float = Field(default=0.08, ge=0.06, le=0.092, description="mean size of a dent")
     depth: float = Field(default=0.05, ge=0.036, le=0.066, description="depth of a dent")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 10 if fine else 6) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 6) / n
 
     def height(self, patch: Patch) -> Floats:
         centre, _, _ = scatter(patch.u, patch.v, patch.nu, patch.seed, patch.wrap)
@@ -99,11 +99,11 @@ class Quilting(Operator):
 
     phrase: ClassVar[str] = "diamond quilting"
     aspect: ClassVar[float] = 1.0
-    pitch: float = Field(default=0.103, ge=0.077, le=0.146, description="width of a diamond")
+    pitch: float = Field(default=0.103, ge=0.077, le=0.124, description="width of a diamond")
     depth: float = Field(default=0.046, ge=0.034, le=0.058, description="height of the padding")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 24 if fine else 14) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 14) / n
 
     def height(self, patch: Patch) -> Floats:
         a, b = (patch.u + patch.v) % 1 - 0.5, (patch.u - patch.v) % 1 - 0.5
@@ -133,12 +133,12 @@ class ReactionDiffusion(Operator):
     """A Turing pattern: labyrinth or spots, from the Swift-Hohenberg equation on a periodic raster."""
 
     phrase: ClassVar[str] = "a reaction-diffusion labyrinth"
-    pitch: float = Field(default=0.089, ge=0.062, le=0.134, description="wave length of the pattern")
+    pitch: float = Field(default=0.089, ge=0.062, le=0.112, description="wave length of the pattern")
     depth: float = Field(default=0.036, ge=0.028, le=0.045, description="height of the pattern")
     stripes: bool = Field(default=True, description="labyrinth rather than spots")
 
-    def columns(self, fine: bool) -> Floats:
-        return np.arange(n := 14 if fine else 8) / n
+    def columns(self) -> Floats:
+        return np.arange(n := 8) / n
 
     def height(self, patch: Patch) -> Floats:
         pattern = _turing(patch.seed % 1009, self.stripes)
@@ -161,7 +161,7 @@ class Ridges(Operator):
 
     phrase: ClassVar[str] = "sharp ridges"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
-    pitch: float = Field(default=0.17, ge=0.13, le=0.26, description="distance between the main crests")
+    pitch: float = Field(default=0.17, ge=0.13, le=0.215, description="distance between the main crests")
     depth: float = Field(default=0.07, ge=0.055, le=0.09, description="height of the crests")
 
     def height(self, patch: Patch) -> Floats:
@@ -174,9 +174,9 @@ class Erosion(Operator):
 
     phrase: ClassVar[str] = "eroded strata"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
-    pitch: float = Field(default=0.2, ge=0.14, le=0.3, description="size of the largest forms")
+    pitch: float = Field(default=0.16, ge=0.12, le=0.21, description="size of the largest forms")
     depth: float = Field(default=0.07, ge=0.05, le=0.09, description="height of the relief")
-    layers: int = Field(default=4, ge=2, le=7, description="number of terraces")
+    layers: int = Field(default=4, ge=3, le=7, description="number of terraces")
 
     def height(self, patch: Patch) -> Floats:
         level = fractal(patch.points * [1, 1, 1.6], 1 / self.pitch, patch.seed, 3) * self.layers
@@ -190,7 +190,7 @@ class Pebbles(Operator):
 
     phrase: ClassVar[str] = "a pebbled skin"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
-    pitch: float = Field(default=0.091, ge=0.065, le=0.143, description="mean size of a bump")
+    pitch: float = Field(default=0.091, ge=0.065, le=0.117, description="mean size of a bump")
     depth: float = Field(default=0.042, ge=0.034, le=0.052, description="height of a bump")
 
     def height(self, patch: Patch) -> Floats:
