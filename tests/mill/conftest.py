@@ -1,14 +1,33 @@
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # workers import `millstones` by name
 
 
-@pytest.fixture(scope="module")
+HEAVY = ("test_estimate.py", "test_real.py")
+"""Modules whose assets are real ones: workers grow by it, and other tests limit their memory."""
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that share a Ray come last, since nobody can start another one in this process after it; heavy ones at the end."""
+    items.sort(key=lambda item: (uses := "two_workers" in item.fixturenames, uses and item.path.name in HEAVY))
+
+
+@pytest.fixture(scope="session")
+def soon_gone():
+    """Processes that must end by themselves, looked at once at the end: Ray's agents ask a dead server for a minute."""
+    processes = []
+    yield processes
+    _, alive = psutil.wait_procs(processes, timeout=120)
+    assert alive == []
+
+
+@pytest.fixture(scope="session")
 def two_workers():
-    """One Ray for a module's tests: starting it costs seconds, and later tests start their own."""
+    """One Ray for all of these tests: it takes seconds to start and to stop, and so does the first asset of its workers."""
     from mill import cluster
 
     with cluster.joined(None, 2) as found:

@@ -66,7 +66,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 
 
 @pytest.mark.slow
-def test_a_sample_is_measured_and_nothing_is_kept(tmp_path, monkeypatch):
+def test_a_sample_is_measured_and_nothing_is_kept(two_workers, tmp_path, monkeypatch):
     import tempfile
 
     from test_real import SMALL

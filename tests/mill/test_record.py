@@ -1,13 +1,15 @@
 """What a run tells of itself: Prometheus reads it, and its numbers are those of the ledger."""
 
+import json
 import re
+import shutil
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from test_run import run
 from typer.testing import CliRunner
 
-from mill import cli
+from mill import cli, config
 from mill.dataset import Dataset
 from mill.progress import Tally
 from mill.record import Record, exposition
@@ -27,11 +29,19 @@ def samples(text):
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
 
+@pytest.fixture(scope="module")
+def made(two_workers, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("record")
+    (folder / "faults.json").write_text(json.dumps({"3": "raise", "20": "once abort"}))
+    overrides = ["sources.zeroverse=null", "sources.t.source=millstones:TRIVIAL", "sources.t.reject_every=7", "run.chunk=1"]
+    overrides += [f"sources.t.faults={folder / 'faults.json'}", "shards.assets_per_shard=16"]
+    run(config.load("base", overrides=overrides, assets=40, seed=1), folder / "a")
+    return folder / "a"
+
+
 @pytest.fixture
-def finished(two_workers, trivial, tmp_path):
-    faults = {3: "raise", 20: "once abort"}
-    run(trivial(faults=faults, overrides=["run.chunk=1"]), tmp_path / "a")
-    return tmp_path / "a"
+def finished(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "a")
 
 
 def test_the_file_holds_what_the_ledger_holds(finished):
