@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 CREASE = 0.004
 """Width of the step between a band and its plain neighbourhood, in world units: half a pixel of a 512² view."""
 
+BEVEL = 0.012
+"""Width of the steep sides of an ornament, in world units: three pixels, or most views would miss them."""
+
 MIN_CELLS = 6
 """Fewest cells round a surface: on a thin one the pattern shrinks, its depth with it."""
 

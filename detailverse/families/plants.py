@@ -219,7 +219,7 @@ class Plant(Family):
             np.array(
                 [
                     (x, y, z)
-                    for x, y, z in ((0.03, 0, 0), (-0.03, 0, 0), (0, 0.022, 0), (0, -0.022, 0), (0, 0, 0.06), (0, 0, -0.03))
+                    for x, y, z in ((0.03, 0, 0), (-0.03, 0, 0), (0, 0.022, 0), (0, -0.022, 0), (0, 0, 0.1), (0, 0, -0.03))
                 ]
             )
         )
@@ -252,6 +252,12 @@ class Plant(Family):
                         "leaves",
                     )
                 )
+        for k in range(26):
+            # Bracts cover the back of the head.
+            t, tier = GOLDEN * k, 0.5 + 0.5 * (k % 2)
+            way = np.array([np.cos(t), np.sin(t), -0.3 * tier])
+            at = np.array([0.2 * tier * np.cos(t), 0.2 * tier * np.sin(t), -0.08 * tier - 0.05])
+            solids.append(Solid(self._set(petal, at, way, np.array([0, 0, -1.0]), 0.55), "stem"))
         solids = [Solid(s.body.rotate([90, 0, 0]).translate([0, 0, 0.5]), s.part) for s in solids]
         stalk = np.array([(0, 0.0, 0.3), (0, 0.09, 0.1), (0, 0.08, -0.4), (0, 0.0, -1.0)])
         solids += [Solid(strut(a, b, 0.055, 16), "stem") for a, b in itertools.pairwise(stalk)]

@@ -109,7 +109,7 @@ class Rivets(Operator):
 
     def columns(self) -> Floats:
         ring = 0.2 + self.head * np.cos(np.linspace(np.pi, 0, 6))
-        half = np.r_[0.02, 0.045, ring]
+        half = np.r_[0.01, 0.058, ring]
         return np.r_[half, 1 - half[::-1]]
 
     def height(self, patch: Patch) -> Floats:
@@ -207,7 +207,7 @@ class BasketWeave(Operator):
     depth: float = Field(default=0.038, ge=0.03, le=0.048, description="height of a strip's arch")
 
     def columns(self) -> Floats:
-        half = np.r_[0.03, 0.06, np.linspace(0.1, 0.4, 3), 0.44, 0.47]
+        half = np.r_[0.015, 0.075, np.linspace(0.12, 0.38, 3), 0.425, 0.485]
         return np.r_[half, half + 0.5]
 
     def height(self, patch: Patch) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from detailverse.registry import Floats, Operator, operator
-from detailverse.surfaces import Patch
+from detailverse.surfaces import BEVEL, Patch
 
 KEY = np.array(
     [
@@ -96,10 +96,10 @@ class Dentils(Operator):
 
     def columns(self) -> Floats:
         low, high = (1 - self.width) / 2, (1 + self.width) / 2
-        return np.array([low - 0.02, low + 0.02, high - 0.02, high + 0.02])
+        return np.array([low - 0.06, low + 0.06, high - 0.06, high + 0.06])
 
     def rows(self) -> Floats:
-        return np.array([0.1, 0.14, 0.86, 0.9])
+        return np.array([0.07, 0.17, 0.83, 0.93])
 
     def height(self, patch: Patch) -> Floats:
         tooth = np.abs(patch.u % 1 - 0.5) < self.width / 2
@@ -158,7 +158,8 @@ class EggAndDart(Operator):
         u, v = patch.u % 1 - 0.5, patch.v % 1
         r = np.hypot(u / 0.3, (v - 0.55) / 0.42)
         egg = np.sqrt(np.clip(1 - r * r, 0, 1))
-        shell = 0.75 * ((r > 1.1) & (r < 1.38) & (v > 0.2))
+        side = BEVEL / (0.36 * patch.size[0])
+        shell = 0.75 * np.clip(np.minimum(r - 1.1, 1.38 + side - r) / side, 0, 1) * (v > 0.2)
         dart = 0.8 * np.clip(1 - np.abs(np.abs(u) - 0.5) / np.maximum(0.1 * v, 1e-6), 0, 1)
         return self.depth * np.maximum(np.maximum(egg, shell), dart)
 
@@ -226,8 +227,8 @@ class Arcade(Operator):
 
     def columns(self) -> Floats:
         low = self.pier / 2
-        inside = np.linspace(low + 0.02, 1 - low - 0.02, 8)
-        return np.r_[0.02, low - 0.01, inside, 1 - low + 0.01]
+        inside = np.linspace(low + 0.06, 1 - low - 0.06, 8)
+        return np.r_[0.02, low - 0.04, inside, 1 - low + 0.04]
 
     def rows(self) -> Floats:
         top = np.linspace(0.6, 0.9, 10)
@@ -238,6 +239,7 @@ class Arcade(Operator):
         z = (patch.v % 1) * patch.size[1]
         half = (1 - self.pier) / 2 * patch.size[0]
         spring = 0.88 * patch.size[1] - half
-        inside = np.where(z < spring, np.abs(x) < half, np.hypot(x, z - spring) < half) & (z > 0.15 * patch.size[1])
-        rim = np.where(z < spring, np.abs(x), np.hypot(x, z - spring)) < half * 1.22
-        return np.where(inside, -self.depth, np.where(rim & (z > 0.05 * patch.size[1]), 0.3 * self.depth, 0.0))
+        away = np.where(z < spring, np.abs(x), np.hypot(x, z - spring))
+        niche = np.clip(np.minimum(half - away, z - 0.15 * patch.size[1]) / BEVEL + 0.5, 0, 1)
+        rim = np.clip((1.22 * half - away) / BEVEL + 0.5, 0, 1) * (z > 0.05 * patch.size[1])
+        return self.depth * (0.3 * rim * (1 - niche) - niche)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from detailverse.noise import cells, fractal, hashed, scatter, smoothstep
 from detailverse.registry import Floats, Operator, operator
-from detailverse.surfaces import Patch
+from detailverse.surfaces import BEVEL, Patch
 
 
 @operator("scales")
@@ -35,9 +35,10 @@ class Scales(Operator):
             row = np.floor(v) - back
             x = (patch.u + 0.5 * (row % 2)) % 1 - 0.5
             y = (v - row) / 2
-            inside = np.abs(x) < 0.5 * np.sqrt(np.clip(1 - np.clip(2 * y - 1, 0, 1) ** 2, 0, 1)) * 0.98
+            away = 0.5 * (1 - np.hypot(2.04 * x, np.maximum(2 * y - 1, 0))) * patch.size[0]
+            rim = np.clip(away / BEVEL, 0, 1)
             rise = (0.25 + 0.75 * y) * (1 - 0.25 * (2 * x) ** 2) + self.keel * np.clip(1 - 6 * np.abs(x), 0, 1) * y
-            best = np.maximum(best, np.where(inside & (y < 1) & (row >= 0), rise, 0.0))
+            best = np.maximum(best, np.where((y < 1) & (row >= 0), rise * rim, 0.0))
         return self.depth * best
 
 
