@@ -15,13 +15,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table as RichTable
-from scipy.stats import chi2_contingency, chisquare
+from scipy.stats import chi2, chisquare
 
 import curation
 import detailverse
@@ -29,7 +30,7 @@ import zeroverse
 from benchmarks.common import Benchmark, Table, measure
 from curation import duplicates
 from curation.features import features as scoring_features
-from versemill import detail
+from versemill import detail, seeds
 from versemill.errors import AssetError
 from versemill.mesh import components, sharp_edges, topology, volume
 
@@ -37,9 +38,12 @@ PAPER_MEDIAN, PAPER_MEAN = 14_521, 45_773
 """Sharp edges per asset of Hi3DGen's DetailVerse (2503.22236, Table 1)."""
 
 EXPECTED_SPECS = 4000
-"""Specifications of another seed, from which the operators' expected shares are counted."""
+"""Specifications of another seed, in which the operators' expected shares are counted."""
+
+PERMUTATIONS = 999
 
 Row = dict[str, Any]
+Floats = NDArray[np.float64]
 
 
 def row(level: str, seed: int, index: int, measured: bool) -> Row:
@@ -115,7 +119,7 @@ def cost_and_validity(rows_by_level: dict[str, list[Row]], figures: dict[str, fl
     """What assets cost, how large they are, and what is wrong with them."""
     cost = Table(
         "core-seconds per asset, painted at 512 pixels",
-        ["detail", "assets", "median", "p99", "faces built (median)", "faces kept (median)", "peak memory GB"],
+        ["detail", "assets", "median", "p99", "faces built (median)", "in 150-400k", "faces kept (median)", "peak memory GB"],
     )
     valid = Table("validity of consecutive indices", ["detail", "raised", "not watertight", "volume <= 0", "several objects"])
     sharp = Table("sharp edges over 30 degrees per asset", ["set", "median", "mean", "ratio of medians"])
@@ -126,7 +130,9 @@ def cost_and_validity(rows_by_level: dict[str, list[Row]], figures: dict[str, fl
         }
         median, tail = float(np.median(column["seconds"])), float(np.percentile(column["seconds"], 99))
         built, kept, edges = (float(np.median(column[k])) for k in ("built", "faces", "edges"))
-        cost.rows.append([level, len(rows), median, tail, int(built), int(kept), float(column["memory"].max())])
+        within = float(((column["built"] >= 150_000) & (column["built"] <= 400_000)).mean())
+        memory = float(column["memory"].max())
+        cost.rows.append([level, len(rows), median, tail, int(built), f"{within:.0%}", int(kept), memory])
         bad = [
             len(rows) - len(good),
             sum(not r["watertight"] for r in good),
@@ -139,6 +145,8 @@ def cost_and_validity(rows_by_level: dict[str, list[Row]], figures: dict[str, fl
             f"{level}_median_core_s": median,
             f"{level}_p99_core_s": tail,
             f"{level}_faces_built_median": built,
+            f"{level}_share_150_to_400k": within,
+            f"{level}_peak_gb": memory,
             f"{level}_invalid": float(sum(bad[:3])),
             f"{level}_several_objects": float(bad[3]),
             f"{level}_sharp_edges_median": edges,
@@ -148,23 +156,60 @@ def cost_and_validity(rows_by_level: dict[str, list[Row]], figures: dict[str, fl
 
 
 def shares(rows: list[Row], seed: int, figures: dict[str, float]) -> Table:
-    """Whether families and operators come as often as configured: chi-square against equal shares and another seed's draws."""
+    """Whether families, their members and operators come as often as configured.
+
+    Families are alike, and so are the members (kinds, shapes) of one: two chi-square tests. What an operator's share is
+    follows from families, slots and styles together, so its expectation is counted in the specifications of another seed;
+    since the operators of one asset go together, the chi-square statistic is compared with that of permuted assets.
+    """
     categories = Counter(r["category"] for r in rows)
     p_family = float(chisquare([categories[name] for name in detailverse.families()]).pvalue)
-    config = detailverse.DetailverseConfig()
-    other = Counter(o for k in range(EXPECTED_SPECS) for o in _operators(detailverse.sample_spec(config, seed + 1, k)))
-    used = Counter(o for r in rows for o in r["operators"])
+    members = Counter((r["category"], r["kind"]) for r in rows)
+    expected = {(name, kind): categories[name] / len(_members(name)) for name in categories for kind in _members(name)}
+    deviation = sum((members[key] - count) ** 2 / count for key, count in expected.items())
+    p_member = float(chi2.sf(deviation, len(expected) - len(categories)))
     names = list(detailverse.operators())
-    p_operator = float(chi2_contingency([[used[n] + 1 for n in names], [other[n] + 1 for n in names]]).pvalue)
-    table = Table(f"shares of {len(rows)} assets", ["what", "expected", "seen", "fewest", "most", "chi-square p"])
-    for label, expected, seen, p in (
+    config = detailverse.DetailverseConfig()
+    drawn = [r["operators"] for r in rows]
+    drawn += [_operators(detailverse.sample_spec(config, seed + 1, k)) for k in range(EXPECTED_SPECS)]
+    used = np.array([[name in found for name in names] for found in drawn], np.float64)
+    p_operator = _permuted(used, len(rows), seeds.stream(seed, 0, "benchmarks/detailverse/shares"))
+    counts = Counter({name: int(count) for name, count in zip(names, used[: len(rows)].sum(0), strict=True) if count})
+    table = Table(f"shares of {len(rows)} assets", ["what", "configured", "seen", "fewest", "most", "chi-square p"])
+    for label, known, seen, p in (
         ("families", len(detailverse.families()), categories, p_family),
-        ("operators", len(names), used, p_operator),
+        ("members of families", sum(len(_members(name)) for name in detailverse.families()), members, p_member),
+        ("operators", len(names), counts, p_operator),
     ):
-        low, high = min(seen, key=seen.__getitem__), max(seen, key=seen.__getitem__)
-        table.rows.append([label, expected, len(seen), f"{low} {seen[low]}", f"{high} {seen[high]}", p])
-    figures |= {"family_shares_p": p_family, "operator_shares_p": p_operator, "operators_seen": float(len(used))}
+        low, high = (f"{_words(key)} {seen[key]}" for key in (min(seen, key=seen.__getitem__), max(seen, key=seen.__getitem__)))
+        table.rows.append([label, known, len(seen), low, high, p])
+    figures |= {"family_shares_p": p_family, "member_shares_p": p_member, "operator_shares_p": p_operator}
+    figures |= {"members_seen": float(len(members)), "operators_seen": float(len(counts))}
     return table
+
+
+def _members(name: str) -> tuple[str, ...]:
+    """The kinds (or shapes) that a family knows."""
+    fields = detailverse.families()[name].model_fields
+    return get_args(fields["kind" if "kind" in fields else "shape"].annotation)
+
+
+def _words(key: str | tuple[str, str]) -> str:
+    return key if isinstance(key, str) else " ".join(key)
+
+
+def _permuted(used: Floats, count: int, rng: np.random.Generator) -> float:
+    """p of the chi-square statistic between the first `count` rows (assets) and the rest, when rows change places."""
+    share = used.mean(0)
+    known = (share > 0) & (share < 1)
+
+    def statistic(chosen: Floats) -> float:
+        gap = chosen.mean(0) - share
+        return float((gap[known] ** 2 / (share * (1 - share))[known]).sum())
+
+    seen = statistic(used[:count])
+    others = [statistic(used[rng.permutation(len(used))[:count]]) for _ in range(PERMUTATIONS)]
+    return (1 + sum(other >= seen for other in others)) / (1 + PERMUTATIONS)
 
 
 def neighbours(rows: list[Row], figures: dict[str, float]) -> Table:
