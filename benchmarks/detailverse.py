@@ -13,7 +13,7 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -104,9 +104,8 @@ def _made(level: str, seed: int, indices: Iterable[int], measured: bool, workers
     if workers < 2:
         yield from (row(level, seed, k, measured) for k in indices)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), max_tasks_per_child=200) as pool:
-        for done in as_completed([pool.submit(row, level, seed, k, measured) for k in indices]):
-            yield done.result()
+    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=200) as pool:
+        yield from pool.imap_unordered(partial(row, level, seed, measured=measured), indices)
 
 
 def code_digest() -> str:
