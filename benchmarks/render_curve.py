@@ -23,7 +23,7 @@ from versemill.camera import Camera
 from versemill.device import resolve
 
 LIGHTINGS = ("studio", "sky", "area")
-WARP = {"fast": (1, 4, 16), "fine": (4, 8, 16, 64)}
+WARP = {"fast": (1, 4, 16), "fine": (4, 6, 16, 64)}
 CYCLES = (1, 2, 4, 8, 16)
 REFERENCE = 256
 CONVERGED = 256
@@ -166,7 +166,7 @@ def curve(quick: bool, *, device: str = "auto", plot: str = "") -> tuple[Table, 
 def _table(
     settings: list[Setting], converged: Setting, reference: Setting, noise: list[float], scenes: list[Scene], plot: str
 ) -> tuple[Table, dict[str, float]]:
-    default = next(s for s in settings if (s.engine, s.samples) == ("Warp fine", 16))
+    default = next(s for s in settings if (s.engine, s.samples) == ("Warp fine", 6))
     theirs = [s for s in settings if s.engine == "Cycles"]
     equal, what = cost_at(theirs, default.psnr)
     table = Table(
