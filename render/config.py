@@ -119,8 +119,8 @@ class RenderConfig(Config):
         default=None,
         gt=0,
         le=65536,
-        description="samples per pixel of RGB: 4 for fast, where up to 4 a smooth surface gets one; 6 for fine, which from 16 on "
-        "stops at half where they agree",
+        description="samples per pixel of RGB: 4 for fast, where up to 4 a smooth surface gets one; 6 for fine, which from 16 "
+        "on stops at half where they agree",
     )
     denoise: bool = Field(default=True, description="smooth the noise of the colour pass, guided by the geometry")
     cycles: CyclesConfig = CyclesConfig()
