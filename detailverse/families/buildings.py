@@ -41,7 +41,7 @@ class Building(Family):
     def noun(self) -> str:
         plan = {4: "square", 6: "hexagonal", 8: "octagonal", 32: "round"}[self._sides()]
         if self.kind == "chapel":
-            return "chapel with a bell tower"
+            return f"chapel of {self.storeys + 1} bays with a bell tower"
         return f"{plan} {self.kind} of {self.storeys} storeys"
 
     def _sides(self) -> int:
@@ -63,7 +63,8 @@ class Building(Family):
 
     def _tower(self, shop: Shop) -> list[Solid]:
         pagoda, ziggurat = self.kind == "pagoda", self.kind == "ziggurat"
-        wide = 0.85 if ziggurat else self.slender * (1.2 if pagoda else 1.0)
+        wide = 0.35 + self.slender if ziggurat else self.slender * (1.2 if pagoda else 1.0)
+        inward = 0.55 * self.taper + 0.24 if ziggurat else self.taper
         top = 1.0 - (0.0 if ziggurat or self.kind == "keep" else self.roof)
         heights = np.linspace(-0.95, top, self.storeys + 1)
         solids = [
@@ -71,7 +72,7 @@ class Building(Family):
         ]
         r = wide
         for k, (low, high) in enumerate(itertools.pairwise(heights)):
-            after = r * (0.72 if ziggurat else self.taper)
+            after = r * inward
             leaning = after if self.kind == "lighthouse" else r
             wall = self._walls(shop, [(0, low - 0.02), (r, low - 0.02), (leaning, high), (0, high)], "walls", (1, 2))
             cuts, fittings = self._openings(shop, r, leaning, float(low), float(high), k == 0)
@@ -100,7 +101,7 @@ class Building(Family):
                 solids += [Solid(s, "openings") for s in _stairs(r, float(low), float(high), after)]
             r = after
         last = float(heights[-1])
-        r /= 0.72 if ziggurat else self.taper
+        r /= inward
         if self.kind == "keep" or ziggurat:
             solids += self._battlements(shop, r * 1.1, last)
         elif self.kind == "lighthouse":
@@ -171,8 +172,9 @@ class Building(Family):
         return shop.sweep(lathe([(0, z - 0.02), (r * 1.05, z - 0.02), *dome, (0.0, z + 0.05 + 0.8 * r)], (3, 10)), "roof")
 
     def _chapel(self, shop: Shop) -> list[Solid]:
-        long, half, wall = 0.75, 0.4, 0.55
-        low = -0.95
+        long, half, wall = 0.5 + 0.09 * self.storeys, 0.66 * self.slender + 0.08, 0.4 + 0.09 * self.windows
+        low, high = -0.95, 0.1 + 1.8 * (self.taper - 0.78)
+        bays = self.storeys + 1
 
         def block(x: float, y: float, z0: float, z1: float, at: tuple[float, float], part: str = "walls") -> Manifold:
             spine: Spine = lathe([(0, z0), (1, z0), (1, z1), (0, z1)], (1, 2), rectangle(x, y))
@@ -182,8 +184,8 @@ class Building(Family):
         frames: list[Manifold] = []
         cuts: list[Manifold] = []
         for side in (1, -1):
-            for k in range(3):
-                y = 0.2 + (k - 1) * 0.45
+            for k in range(bays):
+                y = 0.2 + (k - (bays - 1) / 2) * 1.7 * long / bays
                 for body, into in zip(_window(0.16, 0.34, 0.09), (cuts, frames, frames), strict=True):
                     into.append(body.rotate([0, 0, 90.0 * side]).translate([side * (half - 0.03), y, low + 0.14]))
         gable = prism([(-half - 0.07, 0), (half + 0.07, 0), (0, self.roof)], 2 * long + 0.1).rotate([90, 0, 0])
@@ -196,14 +198,16 @@ class Building(Family):
             roofs.append(plate.translate([side * (half + 0.07) / 2, 0.2, low + wall + self.roof / 2]))
         body = union([nave, gable.translate([0, 0.2, low + wall - 0.02])])
         tower_y = 0.2 - long - 0.12
-        tower = block(0.27, 0.27, low, 0.35, (0, tower_y))
-        for z, w, h in ((low + 0.01, 0.22, 0.5), (-0.2, 0.14, 0.3), (0.02, 0.2, 0.26)):
+        tower = block(0.27, 0.27, low, high, (0, tower_y))
+        for z, w, h in ((low + 0.01, 0.22, 0.5), (high - 0.55, 0.14, 0.22), (high - 0.32, 0.2, 0.26)):
             for turn in (0, 90, 180, 270) if z > low + 0.1 else (0,):
                 for piece, into in zip(_window(w, h, 0.09), (cuts, frames, frames), strict=True):
                     into.append(piece.translate([0, -0.24, z]).rotate([0, 0, float(turn)]).translate([0, tower_y, 0]))
         square = polygon(4)
-        spire = lathe([(0, 0.38), (0.42, 0.38), (0.42, 0.42), (0.2, 0.6), (0.0, 1.0)], (2, 3), square)
-        cornice = block(0.31, 0.31, 0.33, 0.4, (0, tower_y), "cornices")
+        tip = high + 0.25 + 0.8 * self.roof
+        eaves = [(0, high + 0.03), (0.42, high + 0.03), (0.42, high + 0.07), (0.2, high + 0.25), (0.0, tip)]
+        spire = lathe(eaves, (2, 3), square)
+        cornice = block(0.31, 0.31, high - 0.02, high + 0.05, (0, tower_y), "cornices")
         steps = [box((0.5 + 0.1 * k, 0.5 + 0.12 * k, 0.05), (0, tower_y - 0.1, low - 0.025 * k), 0.01) for k in range(3)]
         base = block(half + 0.05, long + 0.05, low - 0.02, low + 0.05, (0, 0.2), "")
         return [

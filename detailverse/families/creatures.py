@@ -79,10 +79,11 @@ class Creature(Family):
 
     def _snake(self, shop: Shop) -> list[Solid]:
         t = np.linspace(0, 1, 160)
-        coils = 2.6 + 0.6 * self.curl
+        long = (self.count - 6) / 5
+        coils = 1.9 + 0.7 * long + 0.6 * self.curl
         a = 2 * np.pi * coils * t
         thick = 0.15 * self.stout
-        r = 0.78 - 0.42 * t
+        r = 0.86 - 0.16 * long - 0.42 * t
         z = -0.85 + 1.15 * t**1.2 * (0.8 + 0.3 * self.curl)
         end = -np.pi / 2 + np.pi / 2
         a = a - a[-1] + end

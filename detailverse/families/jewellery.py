@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, cylinder, facing, hull, move, section, subtract, union
-from detailverse.spines import Contour, circle, lathe, polygon, rectangle, tube
+from detailverse.solids import Manifold, Shop, Solid, box, cylinder, facing, hull, move, section, strut, subtract, union
+from detailverse.spines import Contour, circle, lathe, lobed, polygon, rectangle, tube
 
 CORD = ("rope", "beads", "ribs", "knurling", "scales", "basket_weave", "grooves", "studs")
 
@@ -30,15 +30,17 @@ class Jewellery(Family):
     q: Literal[3, 5, 7] = Field(default=3, description="turns of a knot round the tube; even steps are avoided")
     thick: float = Field(default=0.12, ge=0.09, le=0.16, description="thickness of the cord")
     section: Literal["round", "square", "flat"] = Field(default="round", description="section of the cord")
-    count: int = Field(default=8, ge=6, le=14, description="links, points or stones")
-    height: float = Field(default=0.5, ge=0.35, le=0.65, description="height of a crown, length of a link")
+    count: int = Field(default=8, ge=6, le=14, description="links, points or stones, depth of a knot")
+    height: float = Field(
+        default=0.5, ge=0.35, le=0.65, description="height of a crown, width of a link, breadth of a knot, chain or medallion"
+    )
 
     def noun(self) -> str:
         return {
             "chain": f"chain of {self.count} links",
             "ring": "finger ring with a faceted stone",
             "crown": f"crown of {self.count} points set with stones",
-            "medallion": f"medallion with {self.count} stones",
+            "medallion": f"medallion with {self.count} stones and {self.q} pendants",
         }.get(self.kind, f"({self._turns()[0]},{self._turns()[1]}) torus knot")
 
     def _turns(self) -> tuple[int, int]:
@@ -58,9 +60,11 @@ class Jewellery(Family):
     def _knot(self, shop: Shop) -> list[Solid]:
         p, q = self._turns()
         s = np.linspace(0, 2 * np.pi, 64 * (p + q), endpoint=False)
-        wide = 0.34
+        wide, deep = 0.12 + 0.44 * self.height, 0.6 + 0.07 * self.count
+        # Where more strands pass the hole, the hole stays wide.
+        wide = min(wide, 0.36) if q > 4 else wide
         r = 0.66 + wide * np.cos(q * s)
-        curve = np.stack([r * np.cos(p * s), wide * 1.25 * np.sin(q * s), r * np.sin(p * s)], 1)
+        curve = np.stack([r * np.cos(p * s), wide * deep * np.sin(q * s), r * np.sin(p * s)], 1)
         thick = min(self.thick, 0.145 if q < 5 else 0.11)
         return [
             Solid(
@@ -76,23 +80,20 @@ class Jewellery(Family):
         return shop.sweep(tube(path, self.thick * 0.42, True, self._contour()), part, copies=copies)
 
     def _chain(self, shop: Shop) -> list[Solid]:
-        """Links on a ring, every second one turned and left plain; each rests in its neighbours."""
+        """Links on an oval, every second one turned and left plain; each rests in its neighbours."""
         count = self.count + self.count % 2 + 6
-        radius = 0.8
-        gap = 2 * np.pi * radius / count
-        tube_radius = self.thick * 0.42
-        long = gap / 2 + tube_radius * 0.98
-        links = self._link(shop, long, 0.16, "cord", count // 2), self._link(shop, long, 0.16)
+        a = np.linspace(0, 2 * np.pi, 240, endpoint=False)
+        places = _even(np.stack([0.9 * np.cos(a), (0.1 + 1.35 * self.height) * 0.9 * np.sin(a), 0 * a], 1), count)
+        along = np.roll(places, -1, 0) - np.roll(places, 1, 0)
+        turns = np.degrees(np.arctan2(along[:, 1], along[:, 0]))
+        gap = float(np.linalg.norm(np.diff(places, axis=0), axis=1).max())
+        long = gap / 2 + self.thick * 0.42 * 0.98
+        wide = 0.07 + 0.18 * self.height
+        links = self._link(shop, long, wide, "cord", count // 2), self._link(shop, long, wide)
         solids = []
         for k in range(count):
-            body = (
-                links[k % 2]
-                .rotate([90.0 * (k % 2) + 45, 0, 0])
-                .rotate([0, 0, 90])
-                .translate([radius, 0, 0])
-                .rotate([0, 0, 360 * k / count])
-            )
-            solids.append(Solid(body.rotate([90, 0, 0]), "cord"))
+            body = links[k % 2].rotate([90.0 * (k % 2) + 45, 0, 0]).rotate([0, 0, float(turns[k])])
+            solids.append(Solid(body.translate(places[k].tolist()).rotate([90, 0, 0]), "cord"))
         return solids
 
     def _stone(self, size: float) -> Manifold:
@@ -192,15 +193,18 @@ class Jewellery(Family):
 
     def _medallion(self, shop: Shop) -> list[Solid]:
         disc = lathe(
-            [(0, -0.07), (0.8, -0.07), (0.86, -0.02), (0.86, 0.03), (0.8, 0.07), (0.56, 0.07), (0.52, 0.03), (0, 0.03)], (5, 6)
+            [(0, -0.07), (0.8, -0.07), (0.86, -0.02), (0.86, 0.03), (0.8, 0.07), (0.56, 0.07), (0.52, 0.03), (0, 0.03)],
+            (5, 6),
+            lobed(self.count, 0.07) if self.p == 3 else circle,
         )
         solids = [Solid(shop.sweep(disc, "setting"), "setting")]
         a = np.linspace(0, 2 * np.pi, 128, endpoint=False)
         for r, thick in ((0.88, self.thick * 0.75), (0.34, self.thick * 0.4)):
             curve = np.stack([r * np.cos(a), r * np.sin(a), 0 * a + 0.03], 1)
             solids.append(Solid(shop.sweep(tube(curve, thick, True, self._contour()), "cord"), "cord"))
-        solids.append(Solid(self._stone(0.3).translate([0, 0, 0.12]), "stones"))
-        solids += [Solid(c.translate([0, 0, 0.1]), "setting") for c in self._claws(0.3, 8)]
+        great = 0.16 + 0.28 * self.height
+        solids.append(Solid(self._stone(great).translate([0, 0, 0.12]), "stones"))
+        solids += [Solid(c.translate([0, 0, 0.1]), "setting") for c in self._claws(great, 8)]
         for k in range(self.count):
             t = 2 * np.pi * k / self.count + np.pi / 2
             at = [0.68 * np.cos(t), 0.68 * np.sin(t), 0.1]
@@ -210,7 +214,17 @@ class Jewellery(Family):
             [0, 1.04, 0]
         )
         solids.append(Solid(loop, "cord"))
-        return [Solid(s.body.rotate([90, 0, 0]), s.part) for s in solids]
+        for k in range(self.q):
+            t = np.radians(-90 + 17 * (k - (self.q - 1) / 2))
+            way, long = np.array([np.cos(t), np.sin(t), 0.0]), 0.12 + 0.09 * (k % 2)
+            solids.append(Solid(strut(0.86 * way, (0.92 + long) * way, 0.022, 10), "cord"))
+            drop = move(self._stone(0.075), facing(-way), (0.95 + long) * way)
+            solids += [
+                Solid(drop, "stones"),
+                Solid(Manifold.sphere(0.045, 20).translate(((0.9 + long) * way).tolist()), "cord"),
+            ]
+        oval = [0.56 + 0.88 * self.height, 1, self.thick / 0.12]
+        return [Solid(s.body.scale(oval).rotate([90, 0, 0]), s.part) for s in solids]
 
 
 def _even(curve: Floats, count: int) -> Floats:

@@ -34,6 +34,7 @@ class Lattice(Family):
     cells: float = Field(default=4.0, ge=3.2, le=5.0, description="periods across the body")
     wall: float = Field(default=0.26, ge=0.2, le=0.34, description="thickness of walls and bars, relative")
     core: bool = Field(default=False, description="a solid core inside")
+    tall: float = Field(default=1.0, ge=0.8, le=1.25, description="height of the envelope over the usual")
 
     def noun(self) -> str:
         name = {
@@ -50,16 +51,17 @@ class Lattice(Family):
         open_body = self._bars(shop) if self.kind in ("voronoi", "octet", "truss") else self._sheet(shop)
         body = open_body ^ self._envelope(shop)
         # What the envelope cuts off from the rest would float.
-        body = max(checked(body).decompose(), key=lambda piece: piece.volume()).translate([0, 0, 0.2])
-        low = self._low()
-        profile = [(0, -1), (0.62, -1), (0.62, -0.92), (0.5, -0.9), (0.5, -0.72), (0.57, -0.69), (0.57, -0.62), (0.4, -0.56),
-                   (0.3, low + 0.26), (0, low + 0.26)]  # fmt: skip
+        body = max(checked(body).decompose(), key=lambda piece: piece.volume())
+        low = self._low() * self.tall
+        foot = [(0, 0), (0.62, 0), (0.62, 0.08), (0.5, 0.1), (0.5, 0.28), (0.57, 0.31), (0.57, 0.38), (0.4, 0.44)]
+        profile = [*((r, low - 0.46 + z) for r, z in foot), (0.3, low + 0.06), (0, low + 0.06)]
         # Whatever the lattice leaves open at its foot, a rod to its middle holds it.
-        rod = cylinder(0.05, 0.96, (0, 0, -0.28), segments=24)
+        rod = cylinder(0.05, -low, (0, 0, low / 2), segments=24)
         contour = polygon(4) if self.envelope == "cube" else polygon(8)
         stand = shop.sweep(lathe(profile, (3, 4), contour), "stand") + rod
-        hoops = [Solid(b.translate([0, 0, 0.2]), "hoops") for b in self._hoops(shop)]
-        return [Solid(body, "lattice"), Solid(stand, "stand"), *hoops]
+        stretch = [1, 1, self.tall]
+        hoops = [Solid(b.scale(stretch), "hoops") for b in self._hoops(shop)]
+        return [Solid(body.scale(stretch), "lattice"), Solid(stand, "stand"), *hoops]
 
     def _sheet(self, shop: Shop) -> Manifold:
         """A minimal surface, thickened."""
@@ -124,7 +126,8 @@ class Lattice(Family):
         return cells.vertices[np.array(sorted(found))]
 
     def _hoops(self, shop: Shop) -> list[Manifold]:
-        """The frame: rings round a round body, beams along the edges of a cube."""
+        """The frame: rings round a round body, beams along the edges of a cube. It stands by itself: where the lattice is open
+        it may touch nothing."""
         thick = 0.055
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         ring = np.stack([np.cos(a), np.sin(a), 0 * a], 1)
@@ -133,7 +136,9 @@ class Lattice(Family):
             return shop.sweep(tube(path, thick, closed=True), "hoops", copies=copies)
 
         if self.envelope == "cylinder":
-            return [hoop(ring * 0.6 + [0, 0, z], 3) for z in (-0.78, 0.0, 0.78)]
+            posts = [cylinder(0.035, 1.56, (0.6, 0, 0), segments=16).rotate([0, 0, 60.0 * k]) for k in range(6)]
+            feet = [cylinder(0.035, 1.2, (0, 0, -0.78), axis, 16) for axis in ("x", "y")]
+            return [*posts, *feet, *(hoop(ring * 0.6 + [0, 0, z], 3) for z in (-0.78, 0.0, 0.78))]
         if self.envelope == "cube":
             h = 0.66
             beam = shop.sweep(tube(np.linspace([-h, 0, 0], [h, 0, 0], 5), 0.06, contour=polygon(4)), "hoops", copies=12)
@@ -144,6 +149,7 @@ class Lattice(Family):
                 for p in (1.0, -1.0)
                 for q in (1.0, -1.0)
             ]
+            beams += [box((2 * h, 0.08, 0.08), (0, 0, -h)).rotate([0, 0, turn]) for turn in (0.0, 90.0)]
             return beams + [box((0.2, 0.2, 0.2), c, 0.03) for c in itertools.product((-h, h), repeat=3)]
         half = np.array([0.78, 0.78, 1.05] if self.envelope == "egg" else [1.0, 1, 1]) * 0.8
         return [hoop(np.roll(ring, k, axis=1) * half, 3) for k in range(3)]

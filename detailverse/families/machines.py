@@ -71,6 +71,12 @@ class Machine(Family):
     thick: float = Field(default=0.35, ge=0.22, le=0.5, description="thickness of the main body")
     bore: float = Field(default=0.2, ge=0.12, le=0.28, description="radius of the bore")
     helix: float = Field(default=0.0, ge=-18.0, le=18.0, description="helix angle of gear teeth in degrees")
+    slender: float = Field(
+        default=1.0,
+        ge=0.75,
+        le=1.3,
+        description="length of fins, width of a valve, radius of the balls' circle, over the usual",
+    )
 
     def noun(self) -> str:
         return {
@@ -190,25 +196,29 @@ class Machine(Family):
         round_body = self.bolts % 2 == 0
         solids: list[Manifold] = []
         if round_body:
-            core = cylinder(0.4, 1.5, segments=64)
-            fin = box((0.72, 0.035, 1.4), (0.62, 0, 0), 0.01)
-            tips = cylinder(0.035, 1.4, (0.98, 0, 0), segments=12)
-            solids = [core] + [b.rotate([0, 0, 360 * k / self.count]) for b in (fin, tips) for k in range(self.count)]
+            high, core = 0.45 + 2.5 * self.thick, self.bore + 0.5 * self.slender - 0.26
+            fin = box((1.1 - core, 0.035, high), (0.43 + core / 2, 0, 0), 0.01)
+            tips = cylinder(0.035, high, (0.98, 0, 0), segments=12)
+            solids = [cylinder(core, high + 0.1, segments=64)] + [
+                b.rotate([0, 0, 360 * k / self.count]) for b in (fin, tips) for k in range(self.count)
+            ]
             cuts = [
                 subtract(cylinder(1.2, 0.05, (0, 0, z), segments=64), [cylinder(0.75, 1, segments=64)])
-                for z in (-0.35, 0, 0.35)
+                for z in (-high / 4, 0, high / 4)
             ]
             body = subtract(union(solids), [*cuts, cylinder(self.bore, 3, segments=48)])
-            plate = box((1.5, 1.5, 0.16), (0, 0, -0.8), 0.03)
+            top = 0.03 - (high + 0.1) / 2
+            plate = box((0.7 + self.slender, 0.7 + self.slender, 0.16), (0, 0, top - 0.08), 0.03)
         else:
             n = self.count
             xs = np.linspace(-0.92, 0.92, n)
-            fins = [box((1.84 / n * 0.42, 1.6, 0.85), (x, 0, 0.1), 0.008) for x in xs]
-            cross = [box((3, 0.06, 0.5), (0, y, 0.5)) for y in np.linspace(-0.5, 0.5, self.bolts)]
-            body = subtract(union([*fins, box((1.96, 1.62, 0.12), (0, 0, -0.32))]), cross)
-            plate = box((2.0, 1.9, 0.14), (0, 0, -0.4), 0.03)
-        corner = [(sx * (0.64 if round_body else 0.9), sy * (0.64 if round_body else 0.87)) for sx in (1, -1) for sy in (1, -1)]
-        top = -0.72 if round_body else -0.33
+            high, cut, top, long = 2.2 * self.thick, 1.4 * self.bore, -0.33, 1.6 * self.slender
+            fins = [box((1.84 / n * 0.42, long, high), (x, 0, high / 2 - 0.325), 0.008) for x in xs]
+            cross = [box((3, 0.06, 2 * cut), (0, y, high - 0.325)) for y in np.linspace(-0.31, 0.31, self.bolts) * long]
+            body = subtract(union([*fins, box((1.96, long + 0.02, 0.12), (0, 0, -0.32))]), cross)
+            plate = box((2.0, long + 0.3, 0.14), (0, 0, -0.4), 0.03)
+        x, y = (0.27 + 0.5 * self.slender,) * 2 if round_body else (0.9, long / 2 + 0.07)
+        corner = [(sx * x, sy * y) for sx in (1, -1) for sy in (1, -1)]
         return [
             Solid(body, "body"),
             Solid(plate, "body"),
@@ -216,8 +226,9 @@ class Machine(Family):
         ]
 
     def _valve(self, shop: Shop) -> list[Solid]:
-        pipe = self._sleeve(shop, 0.36, 1.7, 0.24, "").rotate([0, 90, 0])
-        ball = Manifold.sphere(0.52, 64)
+        reach, grip = 0.78 * self.slender, 0.25 + 0.7 * self.thick
+        pipe = self._sleeve(shop, 0.36, 2 * reach + 0.14, 0.24, "").rotate([0, 90, 0])
+        ball = Manifold.sphere(0.42 + 0.0035 * self.count, 64)
         neck = shop.sweep(
             lathe(
                 [(0, 0.2), (0.3, 0.2), (0.3, 0.62), (0.44, 0.66), (0.44, 0.78), (0.2, 0.8), (0.2, 1.0), (0, 1.0)], (2, 2 + 1)
@@ -228,23 +239,26 @@ class Machine(Family):
         for side in (1, -1):
             disc, heads = self._disc(shop, 0.6, 0.14, 0.24, self.bolts)
             for b, part in [(disc, "body"), *((h, "bolts") for h in heads)]:
-                solids.append(Solid(b.rotate([0, side * 90, 0]).translate([side * 0.78, 0, 0]), part))
+                solids.append(Solid(b.rotate([0, side * 90, 0]).translate([side * reach, 0, 0]), part))
         solids.append(Solid(neck, "hub"))
         solids += [Solid(h, "bolts") for h in ring_of(bolt(0.04, 0.04), 6, 0.36, 0.775)]
         solids.append(Solid(cylinder(0.06, 0.5, (0, 0, 1.15), segments=24), "bolts"))
         a = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-        wheel = shop.sweep(tube(np.stack([0.5 * np.cos(a), 0.5 * np.sin(a), 0 * a + 1.3], 1), 0.065, closed=True), "grip")
+        wheel = shop.sweep(tube(np.stack([grip * np.cos(a), grip * np.sin(a), 0 * a + 1.3], 1), 0.065, closed=True), "grip")
         solids.append(Solid(wheel, "grip"))
         for k in range(5):
             b = 2 * np.pi * k / 5
-            solids.append(Solid(box((0.5, 0.07, 0.05), (0.25, 0, 1.3), 0.015).rotate([0, 0, float(np.degrees(b))]), "grip"))
+            solids.append(
+                Solid(box((grip, 0.07, 0.05), (grip / 2, 0, 1.3), 0.015).rotate([0, 0, float(np.degrees(b))]), "grip")
+            )
         solids.append(Solid(cylinder(0.12, 0.12, (0, 0, 1.3), segments=6), "grip"))
         return solids
 
     def _bearing(self, shop: Shop) -> list[Solid]:
         n = max(8, self.count // 2)
         t = self.thick * 0.9
-        middle, ball = 0.68, min(0.17, 0.68 * np.pi / n * 0.86)
+        middle = 0.46 + 0.21 * self.slender
+        ball = min(0.17, middle * np.pi / n * 0.86)
 
         def race(low: float, high: float) -> Manifold:
             c = 0.03
@@ -313,26 +327,28 @@ class Machine(Family):
         )
 
     def _piston(self, shop: Shop) -> list[Solid]:
-        c, r, h = 0.03, 0.5, 0.8
+        c, r, h = 0.03, 0.32 + 0.006 * self.count, 0.35 + 1.2 * self.thick
+        low = -0.4 - 0.06 * self.bolts  # the big end
         profile = [(0, 0.2), (r - c, 0.2), (r, 0.2 + c), (r, 0.2 + h - 0.36)]
         for k in range(3):
             z = 0.2 + h - 0.34 + 0.1 * k
             profile += [(r, z), (r - 0.05, z + 0.002), (r - 0.05, z + 0.045), (r, z + 0.047)]
-        profile += [(r, 0.2 + h - c), (r - c, 0.2 + h), (0.34, 0.2 + h), (0.3, 0.2 + h - 0.05), (0, 0.2 + h - 0.05)]
+        profile += [(r, 0.2 + h - c), (r - c, 0.2 + h), (r - 0.16, 0.2 + h), (r - 0.2, 0.2 + h - 0.05), (0, 0.2 + h - 0.05)]
         crown = shop.sweep(lathe(profile, (2, 3)), "hub")
-        hollow = cylinder(0.4, 0.6, (0, 0, 0.3), segments=48)
+        hollow = cylinder(r - 0.1, 0.6, (0, 0, 0.3), segments=48)
         crown = union(
             [
                 subtract(crown, [hollow]),
-                subtract(cylinder(0.2, 0.98, (0, 0, 0.45), "y", 40), [cylinder(0.12, 2, (0, 0, 0.45), "y", 40)]),
+                subtract(cylinder(0.2, 2 * r - 0.02, (0, 0, 0.45), "y", 40), [cylinder(0.12, 2, (0, 0, 0.45), "y", 40)]),
             ]
         )
-        pin = cylinder(0.125, 0.9, (0, 0, 0.45), "y", 32)
-        big = subtract(cylinder(0.36, 0.22, (0, 0, -0.75), "y", 64), [cylinder(self.bore + 0.03, 1, (0, 0, -0.75), "y", 48)])
-        beam = box((0.22, 0.16, 1.0), (0, 0, -0.1), 0.02)
-        beam = subtract(beam, [box((0.12, 0.1, 0.72), (0, side * 0.1, -0.05), 0.01) for side in (1, -1)])
+        pin = cylinder(0.125, 2 * r - 0.1, (0, 0, 0.45), "y", 32)
+        big = cylinder(0.36, 0.22, (0, 0, low), "y", 64)
+        long, middle = 0.25 - low, (0.55 + low) / 2
+        beam = box((0.22, 0.16, long), (0, 0, middle), 0.02)
+        beam = subtract(beam, [box((0.12, 0.1, 0.72 * long), (0, side * 0.1, middle + 0.05), 0.01) for side in (1, -1)])
         small = cylinder(0.2, 0.2, (0, 0, 0.45), "y", 40)
-        lugs = [box((0.16, 0.2, 0.3), (side * 0.4, 0, -0.75), 0.02) for side in (1, -1)]
-        rod = subtract(union([big, beam, small, *lugs]), [cylinder(self.bore + 0.03, 1, (0, 0, -0.75), "y", 48)])
-        heads = [bolt(0.055).translate([side * 0.4, 0, -0.605]) for side in (1, -1)]
+        lugs = [box((0.16, 0.2, 0.3), (side * 0.4, 0, low), 0.02) for side in (1, -1)]
+        rod = subtract(union([big, beam, small, *lugs]), [cylinder(self.bore + 0.03, 1, (0, 0, low), "y", 48)])
+        heads = [bolt(0.055).translate([side * 0.4, 0, low + 0.145]) for side in (1, -1)]
         return [Solid(checked(crown), "hub"), Solid(rod, "body"), Solid(pin, "bolts"), *(Solid(b, "bolts") for b in heads)]

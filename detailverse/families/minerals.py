@@ -129,9 +129,10 @@ class Mineral(Family):
         for i in range(-reach, reach + 1):
             for j in range(-reach, reach + 1):
                 x, y = pitch * (i + 0.5 * j), pitch * np.sqrt(0.75) * j
-                if np.hypot(x, y) > 0.85:
+                away = float(np.hypot(x, y))
+                if away > 0.85:
                     continue
-                top = 0.75 - 0.9 * np.hypot(x, y) ** 1.5 + lean @ [x, y] + rng.uniform(-0.14, 0.14)
+                top = 1.4 * self.flat - 0.3 - (0.4 + 1.5 * self.sharp) * away**1.5 + lean @ [x, y] + rng.uniform(-0.14, 0.14)
                 # Corners are shifted by where they are, alike for all columns that meet there.
                 corner = np.stack([np.cos(angle), np.sin(angle)], 1) * pitch / np.sqrt(3) + [x, y]
                 key = np.round(corner * 1000).astype(np.int64)

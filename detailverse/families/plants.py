@@ -34,7 +34,7 @@ class Plant(Family):
     open: float = Field(default=0.5, ge=0.2, le=0.8, description="how far the leaves open")
     width: float = Field(default=1.0, ge=0.8, le=1.25, description="relative width of a leaf")
     ribs: int = Field(default=12, ge=8, le=18, description="ribs of a cactus, petals' rows of a flower")
-    pot: float = Field(default=0.45, ge=0.36, le=0.6, description="radius of the pot")
+    pot: float = Field(default=0.45, ge=0.36, le=0.6, description="radius of the pot, half girth of a cone or a fruit")
 
     def noun(self) -> str:
         potted = " in a pot" if self.kind in ("succulent", "cactus") else ""
@@ -90,7 +90,7 @@ class Plant(Family):
     def _cone(self, shop: Shop) -> list[Solid]:
         artichoke = self.kind == "artichoke"
         solids: list[Solid] = []
-        outline = np.array([(0, -0.9), (0.2, -0.78), (0.36, -0.45), (0.3, 0.1), (0.14, 0.55), (0, 0.8)])
+        outline = np.array([(0, -0.9), (0.2, -0.78), (0.36, -0.45), (0.3, 0.1), (0.14, 0.55), (0, 0.8)]) * [self.pot / 0.45, 1]
         core = shop.sweep(lathe(outline))
         solids.append(Solid(core, "stem"))
         leaf = self._leaf(shop, 0.4, 0.36 * self.width, 0.09, 0.12, 1.4) if artichoke else self._scale(0.34, 0.24 * self.width)
@@ -144,12 +144,9 @@ class Plant(Family):
         return Solid(shop.sweep(lathe(profile, (1, 2)), "pot"), "pot")
 
     def _pineapple(self, shop: Shop) -> list[Solid]:
-        solids = [
-            Solid(
-                shop.sweep(lathe([(0, -1), (0.2, -0.97), (0.38, -0.75), (0.42, -0.4), (0.36, 0.0), (0.15, 0.2), (0, 0.22)])),
-                "stem",
-            )
-        ]
+        outline = np.array([(0, -1), (0.2, -0.97), (0.38, -0.75), (0.42, -0.4), (0.36, 0.0), (0.13, 0.2), (0, 0.22)])
+        outline *= [self.pot / 0.45, 1]
+        solids = [Solid(shop.sweep(lathe(outline)), "stem")]
         a = np.linspace(0, 2 * np.pi, 6, endpoint=False)
         ring = np.stack([np.cos(a), np.sin(a)], 1)
         stud = hull(np.concatenate([np.c_[ring * 1.0, 0 * a - 0.6], np.c_[ring * 0.8, 0 * a + 0.15], [[0.1, 0, 0.75]]])).scale(
@@ -158,12 +155,12 @@ class Plant(Family):
         for k in range(self.count + 40):
             f = (k + 0.5) / (self.count + 40)
             z = -0.97 + 1.14 * f
-            r = float(np.interp(z, [-1, -0.97, -0.75, -0.4, 0.0, 0.2], [0, 0.2, 0.38, 0.42, 0.36, 0.12]))
+            r = float(np.interp(z, outline[:, 1], outline[:, 0]))
             t = GOLDEN * k
             out = np.array([np.cos(t), np.sin(t), 0.55 * (z + 0.4) / 0.6])
             place = np.array([np.cos(t) * r, np.sin(t) * r, z])
             solids.append(Solid(move(stud, facing(out), place), "stem"))
-        leaf = self._leaf(shop, 0.75, 0.16 * self.width, 0.05, -0.35, 0.7)
+        leaf = self._leaf(shop, 0.5 + 0.5 * self.open, 0.16 * self.width, 0.05, -0.35, 0.7)
         for k in range(30):
             f = (k + 0.5) / 30
             t = GOLDEN * k
@@ -234,7 +231,7 @@ class Plant(Family):
                     "stem",
                 )
             )
-        petal = self._leaf(shop, 0.55, 0.2 * self.width, 0.04, 0.18, 1.0)
+        petal = self._leaf(shop, 0.3 + 0.5 * self.open, 0.2 * self.width, 0.04, 0.18, 1.0)
         petals = 22 + self.ribs
         for row in (0, 1):
             for k in range(petals // 2):
@@ -259,10 +256,11 @@ class Plant(Family):
             at = np.array([0.2 * tier * np.cos(t), 0.2 * tier * np.sin(t), -0.08 * tier - 0.05])
             solids.append(Solid(self._set(petal, at, way, np.array([0, 0, -1.0]), 0.55), "stem"))
         solids = [Solid(s.body.rotate([90, 0, 0]).translate([0, 0, 0.5]), s.part) for s in solids]
-        stalk = np.array([(0, 0.0, 0.3), (0, 0.09, 0.1), (0, 0.08, -0.4), (0, 0.0, -1.0)])
+        low = 0.2 - 2.6 * self.pot  # the foot
+        stalk = np.array([(0, 0.0, 0.3), (0, 0.09, 0.1), (0, 0.08, 0.3 + 0.54 * (low - 0.3)), (0, 0.0, low)])
         solids += [Solid(strut(a, b, 0.055, 16), "stem") for a, b in itertools.pairwise(stalk)]
         leaf = self._leaf(shop, 0.7, 0.4, 0.05, -0.15, 1.3)
-        for side, z in ((1, -0.55), (-1, -0.35)):
+        for side, z in ((1, 0.3 + 0.65 * (low - 0.3)), (-1, 0.3 + 0.5 * (low - 0.3))):
             solids.append(
                 Solid(
                     self._set(leaf, np.array([0, 0.05, z]), np.array([side * 1.0, -0.3, 0.45]), np.array([0, -0.3, 1.0]), 1.0),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from detailverse.palette import RELIEF
 from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, solid, union
+from detailverse.solids import Manifold, Shop, Solid, box, prism, solid, subtract, union
 from detailverse.surfaces import PLAIN, Patch, slab
 
 
@@ -31,6 +31,9 @@ class Relief(Family):
     repeat: int = Field(default=2, ge=1, le=3, description="motifs across the panel")
     line: float = Field(default=0.12, ge=0.08, le=0.18, description="width of a strap over the motif's size")
     depth: float = Field(default=0.06, ge=0.045, le=0.08, description="height of the motif")
+    crest: Literal["none", "gable", "arch", "shoulders"] = Field(default="none", description="what crowns the frame")
+    rise: float = Field(default=0.25, ge=0.14, le=0.4, description="height of the crest over the panel's width")
+    thick: float = Field(default=1.0, ge=0.8, le=1.5, description="thickness of the panel over the usual")
 
     def noun(self) -> str:
         motif = {
@@ -40,7 +43,8 @@ class Relief(Family):
             "fan": "scalloped fans",
             "field": "an all-over pattern",
         }[self.kind]
-        return f"relief panel of {motif}"
+        crown = {"none": "", "gable": " under a gable", "arch": " under an arch", "shoulders": " between two finials"}
+        return f"relief panel of {motif}{crown[self.crest]}"
 
     def parts(self) -> tuple[str, ...]:
         return ("field", "frame") if self.kind == "field" else ("figure", "field", "frame")
@@ -59,10 +63,35 @@ class Relief(Family):
                 at = (x * (width / 2 - b / 2), -0.06, z * (height / 2 - b / 2))
                 solids.append(Solid(box((b * 1.12, 0.34, b * 1.12), at, 0.03), "frame"))
                 solids.append(Solid(Manifold.sphere(b * 0.36, 24).translate([at[0], -0.22, at[2]]), "frame"))
+        solids += [Solid(body, "frame") for body in self._crest(width, height)]
         if self.kind != "field":
             solids.append(Solid(self._figure(shop, width - 2 * b, height - 2 * b), "figure"))
-        front = [Solid(s.body.translate([0, -0.07, 0]), s.part) for s in solids]
+        front = [Solid(s.body.translate([0, -0.07, 0]).scale([1, self.thick, 1]), s.part) for s in solids]
         return front + [Solid(s.body.rotate([0, 0, 180]), s.part) for s in front]
+
+    def _crest(self, width: float, height: float) -> list[Manifold]:
+        """The crown of the frame: a moulded field with a boss in it, or a ball on either side."""
+        foot, up, half = height / 2 - 0.02, self.rise * width, width / 2
+        if self.crest == "none":
+            return []
+        if self.crest == "shoulders":
+            r = 0.32 * up
+            stand = box((0.9 * r, 0.24, up - r), (half - self.border / 2, -0.05, foot + (up - r) / 2), 0.02)
+            ball = Manifold.sphere(r, 40).translate([half - self.border / 2, -0.05, foot + up - r])
+            return [b.mirror([m, 0, 0]) if m else b for b in (stand, ball) for m in (0, 1)]
+        angle = np.linspace(0, np.pi, 33)
+        line = [(-half, 0.0), (half, 0.0), (0.0, up)]
+        if self.crest == "arch":
+            line = [(half * np.cos(a), up * np.sin(a)) for a in angle]
+
+        def inset(share: float, thick: float) -> Manifold:
+            middle = 0.33 * up
+            outline = [(x * share, middle + (z - middle) * share) for x, z in line]
+            return prism(outline, thick).rotate([90, 0, 0]).translate([0, -0.05, foot])
+
+        moulding = subtract(inset(1.0, 0.3), [inset(0.74, 0.2).translate([0, side * 0.2, 0]) for side in (1, -1)])
+        boss = Manifold.sphere(0.2 * up, 40).scale([1, 0.9, 1]).translate([0, -0.1, foot + 0.36 * up])
+        return [moulding, inset(0.6, 0.2), boss]
 
     def _figure(self, shop: Shop, width: float, height: float) -> Manifold:
         """The motif as a height field on a fine raster, cut where it is low and set on the plate."""

@@ -59,17 +59,18 @@ class Shell(Family):
 
     def _spiral(self, shop: Shop) -> list[Solid]:
         flat = self.kind == "nautilus"
-        turns, growth = (2.6, 0.21) if flat else (self.turns, self.growth)
+        loose = (self.turns - 4) / 2
+        turns, growth = (2.3 + 0.7 * loose, 2 * self.growth - 0.02) if flat else (self.turns, self.growth)
         a = np.linspace(0, 2 * np.pi * turns, int(40 * turns))
         size = np.exp(growth * (a - a[-1]))
         mouth = 0.9 if flat else 0.5
         spire = 0.0 if flat else self.spire
         r = mouth * size
         path = np.stack([r * np.cos(a), r * np.sin(a), -spire * (size - 1)], 1)
-        thick = 0.44 if flat else 0.66
+        thick = 0.1 + 0.53 * self.spire if flat else 0.66
         flare = 1 + 0.15 * np.exp(-(((a - a[-1]) / 0.25) ** 2))
         radius = thick * r * flare + 0.008
-        contour = lobed(2, 0.06) if flat else lobed(self.ribs, 0.06, sharp=True)
+        contour = lobed(2, 0.02 + 0.012 * (self.ribs - 7)) if flat else lobed(self.ribs, 0.06, sharp=True)
         # Whorls touch: each three quarters of a turn is a solid of its own, or the tube would run through itself.
         starts = range(0, len(path) - 4, 30)
         whorls = [shop.sweep(tube(path[k : k + 32], radius[k : k + 32], contour=contour), "shell") for k in starts]
@@ -82,8 +83,9 @@ class Shell(Family):
         return [Solid(body, "shell")]
 
     def _urchin(self, shop: Shop) -> list[Solid]:
+        high, bulk = 0.3 + 1.25 * (self.spire - 0.6), 24 * (self.growth - 0.085)
         angle = np.linspace(0, np.pi, 40)
-        profile = np.stack([0.72 * np.sin(angle), -0.5 * np.cos(angle)], 1)
+        profile = np.stack([0.72 * np.sin(angle), -high * np.cos(angle)], 1)
         profile[[0, -1], 0] = 0
         body = shop.sweep(lathe(profile, contour=lobed(5, 0.03)))
         solids = [Solid(body, "shell")]
@@ -92,14 +94,14 @@ class Shell(Family):
         for k in range(2 * self.ribs):
             a = 2 * np.pi * k / (2 * self.ribs)
             for j, lat in enumerate(np.linspace(0.25, np.pi - 0.3, 11)):
-                place = np.array([0.72 * np.sin(lat) * np.cos(a), 0.72 * np.sin(lat) * np.sin(a), -0.5 * np.cos(lat)])
-                size = 0.055 * np.sin(lat) + 0.012
+                place = np.array([0.72 * np.sin(lat) * np.cos(a), 0.72 * np.sin(lat) * np.sin(a), -high * np.cos(lat)])
+                size = (0.045 + 0.025 * bulk) * np.sin(lat) + 0.012
                 if k % 2:
                     size *= 0.55
-                out = place / np.array([0.72, 0.72, 0.5]) ** 2
+                out = place / np.array([0.72, 0.72, high]) ** 2
                 solids.append(Solid(knob.scale([size] * 3).translate(place.tolist()), "shell"))
-                if k % 2 == 0 and j % 2 == 0 and self.turns > 5:
-                    long = 0.3 + 0.1 * np.sin(3 * k + j)
+                if k % 2 == 0 and j % 2 == 0 and self.turns > 4.4:
+                    long = 0.1 + 0.4 * (self.turns - 4.4) + 0.1 * np.sin(3 * k + j)
                     solids.append(Solid(move(spine.scale([size * 0.8, size * 0.8, long]), facing(out), place), "shell"))
         return solids
 
@@ -110,7 +112,8 @@ class Shell(Family):
         zero = np.zeros(len(points))
         for op in shop.finish("base").skins:
             rise += op.height(Patch(zero, zero, 1, 1, points * 0.6, (op.pitch, op.pitch), 5))
-        return Solid(solid(points * rise[:, None] * [0.62, 0.62, 0.32] + [0, 0, -0.72], faces), "base")
+        wide = 7 * self.growth - 0.14
+        return Solid(solid(points * rise[:, None] * [wide, wide, 0.32] + [0, 0, -0.72], faces), "base")
 
     def _brain(self, shop: Shop) -> list[Solid]:
         """A dome grooved by a warped wave: meanders."""
@@ -124,7 +127,7 @@ class Shell(Family):
         zero = np.zeros(len(points))
         for op in shop.finish("coral").skins:
             rise += 0.3 * op.height(Patch(zero, zero, 1, 1, points * 0.8, (op.pitch, op.pitch), seed))
-        dome = solid(points * rise[:, None] * [1.0, 1.0, 0.78], faces)
+        dome = solid(points * rise[:, None] * [1.0, 1.0, 0.2 + 0.77 * self.spire], faces)
         return [Solid(dome, "coral"), self._base(shop)]
 
     def _tubes(self, shop: Shop) -> list[Solid]:

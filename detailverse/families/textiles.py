@@ -138,7 +138,8 @@ class Textile(Family):
     def _yarn(self, shop: Shop) -> list[Solid]:
         """A ball wound from bundles of great circles."""
         rng = shop.rng("yarn")
-        solids = [Solid(Manifold.sphere(0.79, 64), "yarn")]
+        ball = 0.94 * self.size
+        solids = [Solid(Manifold.sphere(ball - 0.01, 64), "yarn")]
         a = np.linspace(0, 2 * np.pi, 60, endpoint=False)
         for bundle in range(self.count // 2 + 1):
             axis = rng.normal(size=3)
@@ -148,11 +149,11 @@ class Textile(Family):
             y = np.cross(axis, x)
             for k in range(-3, 4):
                 lift = 0.105 * k
-                radius = np.sqrt(0.8**2 - lift**2) + 0.012 * bundle
+                radius = np.sqrt(ball**2 - lift**2) + 0.012 * bundle
                 ring = np.cos(a)[:, None] * x * radius + np.sin(a)[:, None] * y * radius + axis * lift
                 solids.append(Solid(shop.sweep(tube(ring, 0.055, closed=True), segments=10), "yarn"))
         t = np.linspace(0, 1, 40)
-        tail = np.stack([0.1 + 1.0 * t, -0.2 + 0.25 * np.sin(5 * t) - 0.6 * t, -0.74 - 0.09 * np.minimum(4 * t, 1)], 1)
+        tail = np.stack([0.1 + 1.0 * t, -0.2 + 0.25 * np.sin(5 * t) - 0.6 * t, 0.06 - ball - 0.09 * np.minimum(4 * t, 1)], 1)
         solids.append(Solid(shop.sweep(tube(tail, 0.055), segments=10), "yarn"))
         for side in (1, -1):
             solids.append(Solid(strut((-0.9 * side, -0.3, 1.1), (0.6 * side, 0.35, -0.6), 0.035, 12), "yarn"))
@@ -161,7 +162,7 @@ class Textile(Family):
 
     def _rug(self, shop: Shop) -> list[Solid]:
         """A rug, rolled at the back."""
-        w, long = self.size * 0.8, 1.5
+        w, long = self.size * 0.8, 0.9 + 1.6 * self.square
         flat = shop.plate(2 * w, long, 0.08, "cloth", copies=2).rotate([-90, 0, 0])
         solids = [Solid(flat, "cloth"), Solid(flat.rotate([0, 180, 0]), "cloth")]
         for side in (1, -1):
@@ -174,8 +175,9 @@ class Textile(Family):
                 )
             )
         turn = np.linspace(0, 2 * np.pi * 2.5, 80)
-        r = 0.26 - 0.013 * turn
-        spiral = np.stack([long / 2 + r * np.sin(turn), 0.26 - r * np.cos(turn) - 0.02], 1)
+        thick = 0.6 * self.fill + 0.02
+        r = thick - 0.05 * thick * turn
+        spiral = np.stack([long / 2 + r * np.sin(turn), thick - r * np.cos(turn) - 0.02], 1)
         rolls = [strut((-w, *p), (w, *p), 0.042, 8) for p in spiral[::2]]
         solids += [Solid(Manifold.batch_hull([a, b]), "cloth") for a, b in itertools.pairwise(rolls)]
         # Cords across the roll, where the flat part has its pattern.
@@ -191,31 +193,36 @@ class Textile(Family):
 
     def _pouffe(self, shop: Shop) -> list[Solid]:
         s = np.linspace(0, 1, 40)
-        r = self.size * (0.75 + 0.25 * np.sin(np.pi * s) ** 0.6)
-        z = -0.45 + 0.9 * s
-        profile = [(0, -0.45), *zip(r, z, strict=True), (r[-1] * 0.6, 0.5), (0.12, 0.47), (0, 0.46)]
+        rim, half = 0.88 - 0.3 * self.square, 0.06 + 0.75 * self.fill
+        r = self.size * (rim + (1 - rim) * np.sin(np.pi * s) ** 0.6)
+        z = half * (2 * s - 1)
+        profile = [(0, -half), *zip(r, z, strict=True), (r[-1] * 0.6, half + 0.05), (0.12, half + 0.02), (0, half + 0.01)]
         solids = [Solid(shop.sweep(lathe(profile, (1, 40)), "cloth"), "cloth")]
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
-        for height in (-0.44, 0.45):
-            ring = np.stack([self.size * 0.76 * np.cos(a), self.size * 0.76 * np.sin(a), 0 * a + height], 1)
+        for height in (0.01 - half, half):
+            ring = np.stack([1.01 * r[0] * np.cos(a), 1.01 * r[0] * np.sin(a), 0 * a + height], 1)
             solids.append(Solid(shop.sweep(tube(ring, 0.06, closed=True), "trim"), "trim"))
         solids.append(
             Solid(
                 subtract(
-                    cylinder(0.12, 0.1, (0, 0, 0.5), segments=32),
-                    [cylinder(0.02, 0.1, (x, y, 0.56), segments=10) for x in (0.03, -0.03) for y in (0.03, -0.03)],
+                    cylinder(0.12, 0.1, (0, 0, half + 0.05), segments=32),
+                    [cylinder(0.02, 0.1, (x, y, half + 0.11), segments=10) for x in (0.03, -0.03) for y in (0.03, -0.03)],
                 ),
                 "trim",
             )
         )
         pleats = [
             strut(
-                (0.08 * np.cos(b), 0.08 * np.sin(b), 0.475),
-                (self.size * 0.68 * np.cos(b), self.size * 0.68 * np.sin(b), 0.465),
+                (0.08 * np.cos(b), 0.08 * np.sin(b), half + 0.025),
+                (0.9 * r[0] * np.cos(b), 0.9 * r[0] * np.sin(b), half + 0.015),
                 0.03,
                 8,
             )
             for b in 2 * np.pi * np.arange(2 * self.count) / (2 * self.count)
         ]
-        feet = [cylinder(0.07, 0.14, (0.5 * sx, 0.5 * sy, -0.5), segments=20) for sx in (1, -1) for sy in (1, -1)]
+        feet = [
+            cylinder(0.07, 0.14, (0.55 * r[0] * sx, 0.55 * r[0] * sy, -half - 0.05), segments=20)
+            for sx in (1, -1)
+            for sy in (1, -1)
+        ]
         return solids + [Solid(p, "trim") for p in (*pleats, *feet)]

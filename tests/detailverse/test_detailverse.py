@@ -81,6 +81,28 @@ def test_every_kind_of_every_family_is_closed():
                     assert components(asset.faces).max() == 0, f"{name} {value}"
 
 
+@pytest.mark.parametrize(
+    ("kind", "envelope", "cells", "wall"), [("truss", "cylinder", 3.9962, 0.2725), ("schwarz", "cube", 3.8084, 0.2069)]
+)
+def test_the_frame_of_an_open_lattice_stands_on_its_own(kind, envelope, cells, wall):
+    """Lattices that end short of their frame."""
+    _, faces = _geometry(plain("lattice", kind=kind, envelope=envelope, cells=cells, wall=wall))
+    assert components(faces).max() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "kind"), [("shell", "urchin"), ("machine", "heat sink"), ("jewellery", "knot")])
+def test_members_of_one_kind_are_no_duplicates(name, kind):
+    """Their proportions, not their ornament alone, tell them apart."""
+    from curation import duplicates
+
+    specs = (sample_spec(DetailverseConfig(categories=[name], **FAST), 5, k) for k in range(100))
+    shapes = [_geometry(spec) for spec in specs if spec.proportions["kind"] == kind][:6]
+    found = np.array([duplicates.descriptor(*shape) for shape in shapes])
+    apart = np.linalg.norm(found[:, None] - found, axis=2)[np.triu_indices(6, 1)]
+    assert apart.min() > duplicates.NEAR
+
+
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.sampled_from(NAMES), st.integers(0, 2**40), st.integers(0, 2**40))
@@ -290,7 +312,7 @@ def test_the_face_budget_is_kept_or_refused():
         build(spec, "fast", 32, face_budget=30)
 
 
-GOLDEN = "e7c00594abada002685b34c83321728644e87b64f43133892df776f292c326a3"
+GOLDEN = "5460d1654a2220d8a68b088289eaad7186197ec8b7c6ce28edcd3c6d805972a0"
 
 SHAPES = {
     "vessel": (0.27451, 11.29715, 29149, (2.0, 0.9944, 1.7012)),
