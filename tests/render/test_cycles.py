@@ -38,7 +38,8 @@ def test_a_missing_interpreter_says_how_to_get_it(composition, tmp_path):
 
 @blender
 @pytest.mark.slow
-def test_both_engines_give_the_same_passes_and_colour(composition):
+@pytest.mark.parametrize("orthographic", [False, True])
+def test_both_engines_give_the_same_passes_and_colour(composition, orthographic):
     config = RenderConfig(
         device="cpu",
         width=72,
@@ -47,11 +48,12 @@ def test_both_engines_give_the_same_passes_and_colour(composition):
         quality="fine",
         samples=64,
         denoise=False,
-        cameras={"views": 3, "roll": 20.0},
+        cameras={"views": 3, "roll": 20.0, "orthographic": orthographic},
         cycles=SETTINGS,
     )
     ours = render(composition, config)
     theirs = render(composition, config.model_copy(update={"engine": "cycles"}))
+    assert all(camera.orthographic == orthographic for camera in theirs.cameras)
     assert theirs.info["device"] == "cycles CPU"
     both = ours.passes["mask"] & theirs.passes["mask"]
     assert both.sum() >= 0.998 * (ours.passes["mask"] | theirs.passes["mask"]).sum()
