@@ -14,7 +14,7 @@ case $what in
   test) extras=meshlab,test,lint ;;
   *) fail "usage: deploy/setup.sh run|test" ;;
 esac
-state=$(cat pyproject.toml constraints.txt deploy/setup.sh versemill/__init__.py | sha256sum | cut -c1-16)
+state=$(cat pyproject.toml constraints.txt deploy/setup.sh deploy/blender.sh versemill/__init__.py | sha256sum | cut -c1-16)
 stamp=$venv/.versemill-$what
 [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && exit 0
 
@@ -66,5 +66,11 @@ say "installing versemill[$extras] and what it needs (once)"
 libraries=(libgl1 libopengl0 libglib2.0-0 libx11-6)
 "$venv/bin/python" -c 'import pymeshlab' 2>/dev/null || apt_install "${libraries[@]}"
 "$venv/bin/python" -c 'import pymeshlab' || fail "pymeshlab does not load; see the error above"
+
+# The tests hold the renderer to Cycles and read FBX and USD through Blender, in an environment of its own.
+if [ "$what" = test ]; then
+  say "installing Blender's Python module (once)"
+  deploy/blender.sh >/dev/null || say "no Blender here, for the reason above: its tests will be skipped, and say so"
+fi
 printf '%s' "$state" >"$stamp"
 say "ready: $venv"
