@@ -89,18 +89,13 @@ def camera_direction(view: View, x: float, y: float):
 
 @wp.func
 def texel(scene: Scene, level: wp.vec3i, x: int, y: int, srgb: bool):
-    """One texel in [0, 1], at most one step outside, where the texture repeats; decoded to linear where it is a colour."""
-    wrapped_x = x
-    wrapped_y = y
-    # Not by remainders: 48 integer divisions would be a tenth of a pixel's shading.
-    if x < 0:
+    """One texel in [0, 1], repeated outside, decoded to linear where it is a colour."""
+    wrapped_x = x % level[1]
+    if wrapped_x < 0:
         wrapped_x += level[1]
-    elif x >= level[1]:
-        wrapped_x -= level[1]
-    if y < 0:
+    wrapped_y = y % level[2]
+    if wrapped_y < 0:
         wrapped_y += level[2]
-    elif y >= level[2]:
-        wrapped_y -= level[2]
     raw = scene.texels[level[0] + wrapped_y * level[1] + wrapped_x]
     alpha = float(int(raw[3])) / 255.0
     if srgb:
