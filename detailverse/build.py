@@ -105,7 +105,10 @@ def tessellate(spec: Specification, detail: Quality) -> tuple[Manifold, dict[str
     fewest, wanted, most = FACES
     for attempt in range(3):
         finishes = {name: finish(spec, name, part, detail, edge) for name, part in spec.parts.items()}
-        body, names = join(spec.family().build(Shop(finishes, detail == "default", edge, spec.variation)))
+        family = spec.family()
+        solids = family.build(Shop(finishes, detail == "default", edge, spec.variation))
+        stretch = [family.stretch if axis == family.grain else 1.0 for axis in "xyz"]
+        body, names = join([Solid(s.body.scale(stretch), s.part) for s in solids])
         count = body.num_tri()
         # Flat solids have no use for more faces: one attempt to refine is enough.
         if detail == "fast" or fewest <= count <= most or (attempt and count < fewest):

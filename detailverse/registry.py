@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
+from pydantic import Field
 
 from detailverse.solids import Shop, Solid
 from detailverse.surfaces import Patch
@@ -87,6 +88,10 @@ class Family(Config):
     styles: ClassVar[tuple[str, ...]] = tuple(STYLES)
     title: ClassVar[str]
     """What people call the family."""
+    grain: ClassVar[Literal["x", "y", "z"]] = "z"
+    """The axis along which members may be longer or shorter: one that leaves round what has to be round."""
+
+    stretch: float = Field(default=1.0, ge=0.86, le=1.18, description="length along the family's grain over the usual")
 
     def parts(self) -> tuple[str, ...]:
         """The slots that this member has; all of them unless a family says otherwise."""

@@ -43,7 +43,7 @@ class Creature(Family):
         default="snake", description="what it is"
     )
     stout: float = Field(default=1.0, ge=0.85, le=1.2, description="thickness of the body")
-    curl: float = Field(default=0.5, ge=0.0, le=1.0, description="how much it bends")
+    curl: float = Field(default=0.5, ge=0.0, le=1.0, description="how much it bends, how tall fins are")
     count: int = Field(default=8, ge=6, le=11, description="coils, arms, segments, spines")
     head: float = Field(default=1.0, ge=0.85, le=1.2, description="size of the head")
 
@@ -139,13 +139,13 @@ class Creature(Family):
             ]
             return [*bars, *webs]
 
-        n = self.count + 13
+        n, tall = self.count + 13, 0.7 + 0.6 * self.curl
         spread = np.linspace(-1, 1, n)
-        tail = [(tail_at + [-0.06, 0, 0.04 * q], tail_at + [0.36 + 0.16 * abs(q), 0.02, 0.62 * q]) for q in spread]
+        tail = [(tail_at + [-0.06, 0, 0.04 * q], tail_at + [0.36 + 0.16 * abs(q), 0.02, 0.62 * tall * q]) for q in spread]
         top = [
             (
                 np.array([x, 0.04, float(np.interp(x, path[:, 0], r)) * 0.9]),
-                np.array([x + 0.22, 0.04, float(np.interp(x, path[:, 0], r)) + 0.42 - 0.22 * f]),
+                np.array([x + 0.22, 0.04, float(np.interp(x, path[:, 0], r)) + tall * (0.42 - 0.22 * f)]),
             )
             for f, x in zip(np.linspace(0, 1, n), np.linspace(-0.45, 0.3, n), strict=True)
         ]

@@ -19,6 +19,7 @@ class Furniture(Family):
     """One piece of furniture."""
 
     title: ClassVar[str] = "furniture"
+    grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("classical", "ornate", "rustic")
     slots: ClassVar[dict[str, Slot]] = {
         "frame": Slot((), "wood"),

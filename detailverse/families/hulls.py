@@ -18,6 +18,7 @@ class Hull(Family):
     """A machine world in one body, long along y, its bow to the front."""
 
     title: ClassVar[str] = "greebled hulls"
+    grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
     slots: ClassVar[dict[str, Slot]] = {
         "hull": Slot((), "paint"),

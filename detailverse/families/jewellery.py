@@ -18,6 +18,7 @@ class Jewellery(Family):
     """An ornament of bent and set metal."""
 
     title: ClassVar[str] = "knots, chains and jewellery"
+    grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("ornate", "classical", "alien", "industrial")
     slots: ClassVar[dict[str, Slot]] = {
         "cord": Slot(CORD, "metal"),

@@ -34,7 +34,6 @@ class Lattice(Family):
     cells: float = Field(default=4.0, ge=3.2, le=5.0, description="periods across the body")
     wall: float = Field(default=0.26, ge=0.2, le=0.34, description="thickness of walls and bars, relative")
     core: bool = Field(default=False, description="a solid core inside")
-    tall: float = Field(default=1.0, ge=0.8, le=1.25, description="height of the envelope over the usual")
 
     def noun(self) -> str:
         name = {
@@ -52,16 +51,15 @@ class Lattice(Family):
         body = open_body ^ self._envelope(shop)
         # What the envelope cuts off from the rest would float.
         body = max(checked(body).decompose(), key=lambda piece: piece.volume())
-        low = self._low() * self.tall
+        low = self._low()
         foot = [(0, 0), (0.62, 0), (0.62, 0.08), (0.5, 0.1), (0.5, 0.28), (0.57, 0.31), (0.57, 0.38), (0.4, 0.44)]
         profile = [*((r, low - 0.46 + z) for r, z in foot), (0.3, low + 0.06), (0, low + 0.06)]
         # Whatever the lattice leaves open at its foot, a rod to its middle holds it.
         rod = cylinder(0.05, -low, (0, 0, low / 2), segments=24)
         contour = polygon(4) if self.envelope == "cube" else polygon(8)
         stand = shop.sweep(lathe(profile, (3, 4), contour), "stand") + rod
-        stretch = [1, 1, self.tall]
-        hoops = [Solid(b.scale(stretch), "hoops") for b in self._hoops(shop)]
-        return [Solid(body.scale(stretch), "lattice"), Solid(stand, "stand"), *hoops]
+        hoops = [Solid(b, "hoops") for b in self._hoops(shop)]
+        return [Solid(body, "lattice"), Solid(stand, "stand"), *hoops]
 
     def _sheet(self, shop: Shop) -> Manifold:
         """A minimal surface, thickened."""

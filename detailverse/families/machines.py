@@ -56,6 +56,7 @@ class Machine(Family):
     """One machined part."""
 
     title: ClassVar[str] = "machine parts"
+    grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
     slots: ClassVar[dict[str, Slot]] = {
         "body": Slot((), "metal"),

@@ -17,6 +17,7 @@ class Relief(Family):
     """A panel on its edge, carved on both sides."""
 
     title: ClassVar[str] = "relief panels"
+    grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("classical", "ornate", "rustic", "organic", "alien")
     slots: ClassVar[dict[str, Slot]] = {
         "field": Slot(RELIEF, "stone"),
@@ -33,7 +34,6 @@ class Relief(Family):
     depth: float = Field(default=0.06, ge=0.045, le=0.08, description="height of the motif")
     crest: Literal["none", "gable", "arch", "shoulders"] = Field(default="none", description="what crowns the frame")
     rise: float = Field(default=0.25, ge=0.14, le=0.4, description="height of the crest over the panel's width")
-    thick: float = Field(default=1.0, ge=0.8, le=1.5, description="thickness of the panel over the usual")
 
     def noun(self) -> str:
         motif = {
@@ -66,7 +66,7 @@ class Relief(Family):
         solids += [Solid(body, "frame") for body in self._crest(width, height)]
         if self.kind != "field":
             solids.append(Solid(self._figure(shop, width - 2 * b, height - 2 * b), "figure"))
-        front = [Solid(s.body.translate([0, -0.07, 0]).scale([1, self.thick, 1]), s.part) for s in solids]
+        front = [Solid(s.body.translate([0, -0.07, 0]), s.part) for s in solids]
         return front + [Solid(s.body.rotate([0, 0, 180]), s.part) for s in front]
 
     def _crest(self, width: float, height: float) -> list[Manifold]:

@@ -18,6 +18,7 @@ class Robot(Family):
     """A machine that stands or rolls, put together from a kit."""
 
     title: ClassVar[str] = "robots and vehicles"
+    grain: ClassVar[Literal["x", "y", "z"]] = "x"
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
     slots: ClassVar[dict[str, Slot]] = {
         "body": Slot(ARMOUR, "paint"),

@@ -19,6 +19,7 @@ class Shell(Family):
     """Something that grew in the sea."""
 
     title: ClassVar[str] = "shells and corals"
+    grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("organic", "ornate", "alien")
     slots: ClassVar[dict[str, Slot]] = {
         "shell": Slot(("ribs", "scales", "grooves", "beads", "studs", "hammering"), "shell"),
