@@ -13,7 +13,7 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,8 +28,9 @@ from versemill.config import Config, digest
 from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
-    from reconstruction.ablation import Comparison, Scores
+    from reconstruction.ablation import Outcome
     from reconstruction.data import Scene
+    from reconstruction.judging import Metric, Scores
     from reconstruction.presets import Preset
 
 MESHES = "meshes"
@@ -78,40 +79,13 @@ class Budget(Config):
     seeds: int = Field(default=3, ge=1, le=100, description="training seeds, the same for all arms; under 3 nothing is tested")
     assets: int = Field(default=200, ge=1, description="assets that each arm mills to train on")
     test_assets: int = Field(default=40, ge=1, description="assets of each test set; under 20 nothing is tested")
-    views: Literal[4, 8] = Field(default=4, description="input views when judged")
+    views: Literal[4, 8] = Field(default=4, description="input views when judged; monocular is judged on every view by itself")
     dataset_seed: int = Field(default=0, ge=0, lt=2**62, description="seed of the arms' datasets; the tests' is one more")
 
 
 def budget(**given: Any) -> Budget:
     """A budget, with a ConfigError for what is out of range."""
     return pipelines.checked("ablate", Budget, {name: value for name, value in given.items() if value is not None})
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an ablation found.
-
-    Attributes:
-        name, question, budget: what was asked, and at what cost.
-        objects: training assets of every arm.
-        scores: test -> arm -> seed -> PSNR per object, None where that training diverged.
-        baselines: test -> baseline -> mean PSNR.
-        peak_norms: arm -> per seed, the highest median gradient norm of 100 steps (the paper's early warning).
-        diverged: arm -> seeds whose training was stopped, with the reason.
-        comparisons: of every pair of arms on every test set.
-        files: the table, the plot.
-    """
-
-    name: str
-    question: str
-    budget: dict[str, Any]
-    objects: int
-    scores: dict[str, dict[str, list[list[float] | None]]]
-    baselines: dict[str, dict[str, float]]
-    peak_norms: dict[str, list[float]]
-    diverged: dict[str, dict[int, str]]
-    comparisons: list["Comparison"]
-    files: list[str]
 
 
 def known(file: str | Path | None = None) -> tuple[Base, dict[str, dict[str, Any]], dict[str, Ablation]]:
@@ -135,7 +109,7 @@ def ablate(
     device: str = "auto",
     say: Say = lambda line: None,
     steps: Steps | None = None,
-) -> Outcome:
+) -> "Outcome":
     """Runs an ablation to the end, or goes on with one.
 
     Args:
@@ -143,7 +117,8 @@ def ablate(
         say: told a line at every stage. steps: shows the steps of a training.
 
     Raises:
-        ConfigError: no such ablation, invalid settings, too few assets, or `out` holds another ablation.
+        ConfigError: no such ablation, invalid settings, arms that no one metric judges, too few assets, normals that are
+            missing, or `out` holds another ablation.
     """
     budget = budget or Budget()
     base, tests, ablations = known(file)
@@ -160,11 +135,12 @@ class _Bench:
         self.name, self.ablation, self.budget, self.out, self.meshes = name, ablation, budget, out, meshes
         self.device, self.say, self.steps = device, say, steps
         self.presets = {arm: _preset(budget, body) for arm, body in ablation.arms.items()}
+        self.metric = _metric(self.presets)
         size = next(iter(self.presets.values())).size
         self.arms = {arm: _pipeline(base, body.set, size, budget, test=False) for arm, body in ablation.arms.items()}
         self.tests = {test: _pipeline(base, settings, size, budget, test=True) for test, settings in tests.items()}
 
-    def run(self) -> Outcome:
+    def run(self) -> "Outcome":
         self._claim()
         for name, pipeline in {**self.arms, **{f"test-{test}": p for test, p in self.tests.items()}}.items():
             self._mill(name, pipeline)
@@ -202,14 +178,20 @@ class _Bench:
         return self.out / "runs" / _plain(arm) / f"seed-{seed}"
 
     def _read(self) -> None:
-        """The training scenes that all arms have, and the cases that all are judged on."""
+        """The training scenes that all arms have, the cases that all are judged on, and the baselines there."""
+        from reconstruction.baselines import mean_image
         from reconstruction.data import Scenes, spread
+        from reconstruction.judging import baseline_scores
         from reconstruction.objects import scene_of_asset, textured
 
         size, views = next(iter(self.presets.values())).size, self.budget.views
+        normals = any(preset.reads_normals for preset in self.presets.values())
 
         def scenes(name: str, split: str, indices: set[int] | None = None) -> Any:
-            return Scenes(self._data(name), (split,), size, keep=True, normals=self._normals(), indices=indices)
+            found = Scenes(self._data(name), (split,), size, keep=True, normals=normals, indices=indices)
+            if normals and len(found) and not found.has_normals:
+                raise ConfigError(f"{name} has no pass 'normal', which the model learns from: render it")
+            return found
 
         shared = set.intersection(*(set(scenes(arm, "train").indices) for arm in self.arms))
         if not shared:
@@ -220,15 +202,17 @@ class _Bench:
         self.cases: dict[str, list[tuple[Scene, list[int]]]] = {}
         for test in self.tests:
             found = scenes(f"test-{test}", "test")
+            if not len(found):
+                raise ConfigError(f"no asset of test set '{test}' came out: take more than {self.budget.test_assets}")
             self.cases[test] = [(found[k], spread(found[k].c2w, views)) for k in range(len(found))]
         if self.meshes:
             self.cases[MESHES] = [
                 (scene_of_asset(textured(asset), views, size, name), list(range(views))) for name, asset in self.meshes
             ]
         self.objects = len(shared)
-
-    def _normals(self) -> bool:
-        return any(preset.normal for preset in self.presets.values())
+        first = next(iter(self.training.values()))
+        mean = mean_image(first[k] for k in range(len(first)))
+        self.baselines = {test: baseline_scores(self.metric, cases, mean) for test, cases in self.cases.items()}
 
     def _train(self, arm: str, seed: int) -> str | None:
         """Trains, or goes on; why training was stopped, or None."""
@@ -252,8 +236,8 @@ class _Bench:
         return None
 
     def _judge(self, arm: str, seed: int, diverged: str | None) -> None:
-        from reconstruction.ablation import score
-        from reconstruction.runs import load_model, torch_device
+        from reconstruction.judging import score
+        from reconstruction.runs import load, torch_device
 
         path = self._run(arm, seed) / "scores.json"
         if path.exists():
@@ -261,8 +245,8 @@ class _Bench:
         device = torch_device(self.device)
         found: dict[str, list[float] | None] = dict.fromkeys(self.cases)
         if diverged is None:
-            model, _ = load_model(self._run(arm, seed), device)
-            found = {test: score(model, cases, device) for test, cases in self.cases.items()}
+            network = load(self._run(arm, seed), device)
+            found = {test: score(network, cases, device) for test, cases in self.cases.items()}
         path.write_text(json.dumps({"scores": found, "peak_norm": self._peak(arm, seed), "diverged": diverged}) + "\n")
 
     def _peak(self, arm: str, seed: int) -> float:
@@ -274,18 +258,13 @@ class _Bench:
         norms = [json.loads(line)["grad_norm"] for line in lines][min(self.presets[arm].warmup, len(lines) // 2) :]
         return max(statistics.median(norms[k : k + WINDOW]) for k in range(max(1, len(norms) - WINDOW + 1)))
 
-    def _report(self, count: int) -> Outcome:
+    def _report(self, count: int) -> "Outcome":
         """Compares what `count` seeds gave and writes it."""
-        from reconstruction.ablation import baseline_scores, compare, plot
-        from reconstruction.baselines import mean_image
+        from reconstruction.ablation import Outcome, compare, markdown, plot
 
         judged = {
             arm: [json.loads((self._run(arm, seed) / "scores.json").read_text()) for seed in range(count)] for arm in self.arms
         }
-        if not hasattr(self, "baselines"):
-            first = next(iter(self.training.values()))
-            mean = mean_image(first[k] for k in range(len(first)))
-            self.baselines = {test: baseline_scores(cases, mean) for test, cases in self.cases.items()}
         tables: dict[str, dict[str, Scores]] = {
             test: {arm: _table([run["scores"][test] for run in runs], len(cases)) for arm, runs in judged.items()}
             for test, cases in self.cases.items()
@@ -294,6 +273,7 @@ class _Bench:
             name=self.name,
             question=self.ablation.question,
             budget={**self.budget.model_dump(mode="json"), "seeds": count},
+            metric=self.metric,
             objects=self.objects,
             scores={test: {arm: [r["scores"][test] for r in runs] for arm, runs in judged.items()} for test in self.cases},
             baselines=self.baselines,
@@ -301,49 +281,31 @@ class _Bench:
             diverged={
                 arm: {seed: run["diverged"] for seed, run in enumerate(runs) if run["diverged"]} for arm, runs in judged.items()
             },
-            comparisons=[c for test, arms in tables.items() for c in compare(arms, test)],
+            comparisons=[c for test, arms in tables.items() for c in compare(arms, test, self.metric)],
             files=[str(self.out / "table.md"), str(self.out / "plot.png")],
         )
         (self.out / "ablation.json").write_text(json.dumps(asdict(outcome), indent=1) + "\n")
         (self.out / "table.md").write_text(markdown(outcome))
-        plot(self.out / "plot.png", tables, outcome.comparisons, self.baselines, f"{self.name}: {self.ablation.question}")
+        plot(self.out / "plot.png", outcome)
         return outcome
-
-
-def markdown(outcome: Outcome) -> str:
-    """The outcome as a page of Markdown: scores of every arm, then the verdicts."""
-    budget = outcome.budget
-    cost = (
-        f"Preset {budget['preset']}, {budget['steps'] or 'its own'} steps, {budget['seeds']} training seeds, "
-        f"{outcome.objects} training assets per arm, {budget['views']} input views. PSNR in dB."
-    )
-    lines = [
-        f"# {outcome.name}", "", outcome.question, "",
-        cost, "",
-    ]  # fmt: skip
-    for test, arms in outcome.scores.items():
-        objects = max((len(run) for runs in arms.values() for run in runs if run), default=0)
-        lines += [f"## Judged on {test}, {objects} objects", "", "| arm | PSNR | by seed | peak gradient norm | diverged |"]
-        lines += ["|---|---|---|---|---|"]
-        for arm, runs in arms.items():
-            means = [float(np.mean(run)) for run in runs if run]
-            mean = f"{np.mean(means):.2f}" if means else ""
-            peak = max(outcome.peak_norms[arm])
-            lines.append(
-                f"| {arm} | {mean} | {', '.join(f'{m:.2f}' for m in means)} | {peak:.2f} | {len(outcome.diverged[arm])} |"
-            )
-        lines += [f"| *{name}* | {value:.2f} | | | |" for name, value in outcome.baselines[test].items()]
-        lines += ["", "| pair | gain | 95 % interval | verdict |", "|---|---|---|---|"]
-        for c in (c for c in outcome.comparisons if c.test == test):
-            gain = "" if c.gain is None else f"{c.gain:+.2f}"
-            interval = "" if c.low is None else f"{c.low:+.2f} to {c.high:+.2f}"
-            lines.append(f"| {c.first} - {c.second} | {gain} | {interval} | {c.verdict} |")
-        lines.append("")
-    return "\n".join(lines)
 
 
 def _table(runs: Sequence[Sequence[float] | None], objects: int) -> "Scores":
     return np.array([run or [np.nan] * objects for run in runs], np.float64)
+
+
+def _metric(arms: Mapping[str, "Preset"]) -> "Metric":
+    """What all arms are judged by.
+
+    Raises:
+        ConfigError: they are of families that no one metric judges.
+    """
+    from reconstruction.judging import metric_of
+
+    metrics = {metric_of(preset) for preset in arms.values()}
+    if len(metrics) > 1:
+        raise ConfigError(f"arms can't be compared: they are judged by {' and '.join(sorted(m.name for m in metrics))}")
+    return metrics.pop()
 
 
 def _preset(budget: Budget, arm: Arm) -> "Preset":

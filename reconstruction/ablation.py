@@ -1,28 +1,21 @@
-"""The statistics of an ablation: scores of trained models by seed and object, a two-level bootstrap, a verdict per pair."""
+"""What an ablation's scores by seed and object show: a two-level bootstrap, a verdict per pair, the table and the plot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
-from reconstruction import baselines, metrics
-from reconstruction.data import Scene
-from reconstruction.methods import HULL, MEAN, NEAREST, Answer, predict
-from reconstruction.runs import Model
+from reconstruction import metrics
+from reconstruction.judging import NORMAL_ERROR, Metric, Scores
 from versemill import seeds
 
 MIN_SEEDS = 3
 """Fewer training seeds than this can't tell a difference of data from the luck of one training."""
-Cases = Sequence[tuple[Scene, list[int]]]
-"""Scenes to judge on, each with the indices of its input views."""
-Scores = NDArray[np.float64]
-"""(seeds, objects) PSNR in dB; a row of NaN is a training that diverged."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +24,9 @@ class Comparison:
 
     Attributes:
         first, second, test: names. seeds, objects: how many both arms share.
-        gain: mean PSNR of `first` minus that of `second`, in dB; None where no seed trained on both.
+        gain: how much better `first` is in the metric, on average; None where no seed trained on both.
         low, high: 95 % interval of the gain, or None where it is not tested.
-        verdict: "not tested" with the reason, "no difference shown", or which arm is better.
+        verdict: "not tested" with the reason, "no difference" with the metric, or which arm is better.
     """
 
     first: str
@@ -47,13 +40,45 @@ class Comparison:
     verdict: str
 
 
-def compare(scores: Mapping[str, Scores], test: str) -> list[Comparison]:
+@dataclass(frozen=True)
+class Outcome:
+    """What an ablation found.
+
+    Attributes:
+        name, question, budget: what was asked, and at what cost.
+        metric: what the scores are.
+        objects: training assets of every arm.
+        scores: test -> arm -> seed -> score per object, None where that training diverged.
+        baselines: test -> baseline -> mean score.
+        peak_norms: arm -> per seed, the highest median gradient norm of 100 steps (the paper's early warning).
+        diverged: arm -> seeds whose training was stopped, with the reason.
+        comparisons: of every pair of arms on every test set.
+        files: the table, the plot.
+    """
+
+    name: str
+    question: str
+    budget: dict[str, Any]
+    metric: Metric
+    objects: int
+    scores: dict[str, dict[str, list[list[float] | None]]]
+    baselines: dict[str, dict[str, float]]
+    peak_norms: dict[str, list[float]]
+    diverged: dict[str, dict[int, str]]
+    comparisons: list[Comparison]
+    files: list[str]
+
+
+def compare(scores: Mapping[str, Scores], test: str, metric: Metric) -> list[Comparison]:
     """Every pair of arms on a test set; arms have the same seeds and objects, in the same order."""
-    return [_pair(first, second, scores[first], scores[second], test) for first, second in combinations(scores, 2)]
+    return [
+        _pair(first, second, metric.gain(scores[first], scores[second]), test, metric)
+        for first, second in combinations(scores, 2)
+    ]
 
 
-def _pair(first: str, second: str, a: Scores, b: Scores, test: str) -> Comparison:
-    gains = (a - b)[~np.isnan(a - b).any(1)]
+def _pair(first: str, second: str, gains: Scores, test: str, metric: Metric) -> Comparison:
+    gains = gains[~np.isnan(gains).any(1)]
     count, objects = gains.shape
     mean = float(gains.mean()) if gains.size else None
     if count < MIN_SEEDS or objects < metrics.MIN_OBJECTS:
@@ -61,10 +86,10 @@ def _pair(first: str, second: str, a: Scores, b: Scores, test: str) -> Compariso
         return Comparison(first, second, test, count, objects, mean, None, None, f"not tested ({lacking})")
     low, high = bootstrap(gains)
     if low <= 0 <= high:
-        verdict = "no difference shown"
+        verdict = f"no difference in {metric.name} shown"
     else:
         better, worse = (first, second) if low > 0 else (second, first)
-        verdict = f"'{better}' is better than '{worse}'"
+        verdict = f"'{better}' is better than '{worse}' in {metric.name}"
     return Comparison(first, second, test, count, objects, mean, low, high, verdict)
 
 
@@ -82,37 +107,48 @@ def bootstrap(values: Scores, draws: int = 4000) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def score(model: Model, cases: Cases, device: torch.device) -> list[float]:
-    """PSNR of a model on each object: the mean over all views that are no inputs."""
-    scores = []
-    for scene, inputs in cases:
-        targets = [k for k in range(len(scene.rgb)) if k not in inputs]
-        with torch.no_grad():
-            found = predict(model, scene, inputs, device)
-            cameras = scene.c2w[None, targets].to(device), scene.K[None, targets].to(device)
-            image = Answer.of(model.draw(found, *cameras, scene.rgb.shape[-1])).image
-        scores.append(float(metrics.psnr(image, scene.over_white[targets]).mean()))
-    return scores
+def markdown(outcome: Outcome) -> str:
+    """The outcome as a page of Markdown: scores of every arm, then the verdicts."""
+    budget, metric = outcome.budget, outcome.metric
+    seen = "each view by itself" if metric == NORMAL_ERROR else f"{budget['views']} input views"
+    cost = (
+        f"Preset {budget['preset']}, {budget['steps'] or 'its own'} steps, {budget['seeds']} training seeds, "
+        f"{outcome.objects} training assets per arm, {seen}. Scores: {metric.title}."
+    )
+    lines = [
+        f"# {outcome.name}", "", outcome.question, "",
+        cost, "",
+    ]  # fmt: skip
+    for test, arms in outcome.scores.items():
+        objects = max((len(run) for runs in arms.values() for run in runs if run), default=0)
+        lines += [f"## Judged on {test}, {objects} objects", ""]
+        lines += [f"| arm | {metric.title} | by seed | peak gradient norm | diverged |", "|---|---|---|---|---|"]
+        for arm, runs in arms.items():
+            means = _means(runs)
+            mean = f"{np.mean(means):.2f}" if means else ""
+            peak = max(outcome.peak_norms[arm])
+            lines.append(
+                f"| {arm} | {mean} | {', '.join(f'{m:.2f}' for m in means)} | {peak:.2f} | {len(outcome.diverged[arm])} |"
+            )
+        lines += [f"| *{name}* | {value:.2f} | | | |" for name, value in outcome.baselines[test].items()]
+        lines += ["", f"| first against second | the first's gain in {metric.unit} | 95 % interval | verdict |"]
+        lines += ["|---|---|---|---|"]
+        for c in (c for c in outcome.comparisons if c.test == test):
+            gain = "" if c.gain is None else f"{c.gain:+.2f}"
+            interval = "" if c.low is None else f"{c.low:+.2f} to {c.high:+.2f}"
+            lines.append(f"| {c.first} against {c.second} | {gain} | {interval} | {c.verdict} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
-def baseline_scores(cases: Cases, mean: torch.Tensor) -> dict[str, float]:
-    """Mean PSNR of the mean image (3, S, S), the nearest view and the visual hull: what a score is worth."""
-    found: dict[str, list[float]] = {MEAN: [], NEAREST: [], HULL: []}
-    for scene, inputs in cases:
-        targets = [k for k in range(len(scene.rgb)) if k not in inputs]
-        truth = scene.over_white[targets]
-        rgb, alpha, _ = baselines.visual_hull(scene, inputs, targets)
-        images = (mean, scene.over_white[baselines.nearest_view(scene, inputs, targets)], rgb + 1 - alpha)
-        for values, image in zip(found.values(), images, strict=True):
-            values.append(float(metrics.psnr(image.expand_as(truth), truth).mean()))
-    return {name: float(np.mean(values)) for name, values in found.items()}
+def _means(runs: Sequence[Sequence[float] | None]) -> list[float]:
+    """Mean over objects of every training that did not diverge."""
+    return [float(np.mean(run)) for run in runs if run]
 
 
-def plot(
-    path: Path, scores: Mapping[str, Mapping[str, Scores]], comparisons: Sequence[Comparison],
-    beside: Mapping[str, Mapping[str, float]], title: str,
-) -> None:  # fmt: skip
+def plot(path: Path, outcome: Outcome) -> None:
     """A PNG with a column per test set: above, the arms' scores, a dot per training seed; below, the gain of every pair."""
+    metric, scores = outcome.metric, outcome.scores
     arms = max(len(found) for found in scores.values())
     pairs = arms * (arms - 1) // 2
     figure, axes = plt.subplots(
@@ -120,15 +156,16 @@ def plot(
         height_ratios=[arms + 0.5, pairs + 0.5],
     )  # fmt: skip
     for (above, below), (test, found) in zip(axes.T, scores.items(), strict=True):
-        for row, values in enumerate(found.values()):
-            means = values.mean(1)[~np.isnan(values).any(1)]
+        for row, runs in enumerate(found.values()):
+            means = _means(runs)
             above.plot(means, np.full(len(means), row), "o", color="#8fb4d9", markersize=6)
-            if len(means):
-                above.plot(means.mean(), row, "|", color="#123a66", markersize=18, markeredgewidth=2.5)
-        _rows(above, list(found), "PSNR in dB, a dot per training seed")
-        told = ", ".join(f"{name} {value:.2f}" for name, value in beside[test].items())
+            if means:
+                above.plot(np.mean(means), row, "|", color="#123a66", markersize=18, markeredgewidth=2.5)
+        _rows(above, list(found), f"{metric.title}; a dot per training seed")
+        told = ", ".join(f"{name} {value:.2f}" for name, value in outcome.baselines[test].items())
         above.set_title(f"judged on {test}\n{told}", fontsize=8)
-        for row, pair in enumerate(c for c in comparisons if c.test == test):
+        compared = [c for c in outcome.comparisons if c.test == test]
+        for row, pair in enumerate(compared):
             if pair.gain is None:
                 continue
             tested = pair.low is not None and pair.high is not None
@@ -136,9 +173,9 @@ def plot(
             if tested:
                 below.plot([pair.low, pair.high], [row, row], color="#123a66")
         below.axvline(0, color="grey", linewidth=1)
-        names = [f"{c.first} - {c.second}" for c in comparisons if c.test == test]
-        _rows(below, names, "gain in dB with its 95 % interval; grey: not tested")
-    figure.suptitle(title, fontsize=10)
+        names = [f"{c.first} against {c.second}" for c in compared]
+        _rows(below, names, f"gain of the first in {metric.unit} ({metric.name}), 95 % interval; grey: not tested")
+    figure.suptitle(f"{outcome.name}: {outcome.question}", fontsize=10)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from reconstruction import presets
 from versemill.config import Config
 
 
@@ -18,3 +19,11 @@ class ValidateConfig(Config):
         default=1.0, description="dB that the gain over the mean image may lie below the last that passed; null: any", gt=0
     )
     device: str = Field(default="auto", description="torch device: auto, cpu, cuda, cuda:1")
+
+    @field_validator("preset")
+    @classmethod
+    def _draws(cls, preset: str) -> str:
+        """Refused here, before anything is milled for a gate that could not judge."""
+        if presets.get(preset).family == "monocular":
+            raise presets.no_pictures(presets.get(preset))
+        return preset

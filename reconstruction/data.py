@@ -174,7 +174,7 @@ class Batches(Dataset[Batch]):
         if preset.augment:
             turn = _turn(rng.uniform(0, 2 * np.pi))
             c2w, rgb = turn @ c2w, rgb[:, rng.permutation(3).tolist()]
-            normal = torch.einsum("ij,vjhw->vihw", turn[:3, :3], normal) if preset.normal else normal
+            normal = torch.einsum("ij,vjhw->vihw", turn[:3, :3], normal) if preset.reads_normals else normal
         return Batch(
             (rgb + 1 - scene.alpha)[inputs], scene.alpha[inputs], scene.depth[inputs], normal[inputs], c2w[inputs],
             scene.K[inputs],

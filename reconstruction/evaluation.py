@@ -16,7 +16,7 @@ from reconstruction.export import picture_grid, write_splats
 from reconstruction.lpips import MISSING, Lpips
 from reconstruction.methods import HULL, METHODS, METRICS, MODEL, Contest, answers, measure, predict
 from reconstruction.objects import scene_of_asset, textured
-from reconstruction.runs import Model, fresh_model, load_model, torch_device
+from reconstruction.runs import Model, drawing, fresh, load_model, torch_device
 from reconstruction.splat import Gaussians
 from reconstruction.tables import markdown
 from reconstruction.training import Progress
@@ -72,7 +72,7 @@ def evaluate(
         lpips: folder of LPIPS weights; without it that metric is left out and the notes say so.
 
     Raises:
-        ConfigError: no trained model, no assets in the split, or too few views per asset.
+        ConfigError: no trained model, one that draws no pictures, no assets in the split, or too few views per asset.
     """
     target = torch_device(device)
     model, preset = load_model(Path(run_dir), target)
@@ -96,7 +96,7 @@ def evaluate_assets(
     mean image is a baseline.
 
     Raises:
-        ConfigError: no trained model, or `views` is not 4 or 8.
+        ConfigError: no trained model, one that draws no pictures, or `views` is not 4 or 8.
         AssetError: an asset that can't be rendered.
     """
     target = torch_device(device)
@@ -169,7 +169,7 @@ def _contest(model: Model, dataset_dir: str | Path, device: torch.device, full: 
     size = model.preset.size
     scenes = Scenes(dataset_dir, ("train",), size, keep=False)
     mean = baselines.mean_image(scenes[i] for i in range(len(scenes)))
-    untrained = fresh_model(model.preset, 0).to(device).eval()
+    untrained = drawing(fresh(model.preset, 0)).to(device).eval()
     return Contest(model, untrained, mean, device, Lpips(lpips).to(device) if lpips else None, optimum=full)
 
 

@@ -89,16 +89,16 @@ class Loss(nn.Module):
         known = (geometry.true_depth > 0) & (geometry.cover > 0.99)
         if self.preset.depth:
             error = F.smooth_l1_loss(geometry.depth, geometry.true_depth, reduction="none", beta=0.1)
-            terms["depth"] = _mean(error, known)
+            terms["depth"] = mean_where(error, known)
         if self.preset.normal:
             normals, holds = depth_normals(geometry.depth, geometry.c2w, geometry.K)
             told = geometry.true_normal.norm(dim=2, keepdim=True) > 0.5
-            terms["normal"] = _mean(1 - (normals * geometry.true_normal).sum(2, keepdim=True), known & holds & told)
+            terms["normal"] = mean_where(1 - (normals * geometry.true_normal).sum(2, keepdim=True), known & holds & told)
         weights = {"mse": 1.0, **{name: getattr(self.preset, name) for name in ("perceptual", "mask", "depth", "normal")}}
         total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}
 
 
-def _mean(values: Tensor, where: Tensor) -> Tensor:
+def mean_where(values: Tensor, where: Tensor) -> Tensor:
     """Mean over the pixels `where`; 0 where there are none."""
     return (values * where).sum() / where.sum().clamp_min(1)

@@ -16,19 +16,20 @@ class Preset(Config):
     time: str = Field(description="wall-clock time there, training and evaluation")
     expected: str = Field(description="the metric it should reach, and on what")
 
-    family: Literal["gaussians", "triplane"] = Field(
+    family: Literal["gaussians", "triplane", "monocular"] = Field(
         default="gaussians",
-        description="what is predicted: pixel-aligned 3D Gaussians (GS-LRM), or a triplane field (NeRF-LRM)",
+        description="what is predicted: pixel-aligned 3D Gaussians (GS-LRM), a triplane field (NeRF-LRM), or the normals and "
+        "depth of each picture by itself",
     )
     size: int = Field(description="image side in pixels that the model sees and renders", ge=16, le=1024)
-    patch: int = Field(description="side of a token's patch in pixels", ge=2, le=32)
+    patch: int = Field(description="side of a token's patch in pixels; monocular: of a cell of the finest level", ge=2, le=32)
     stride: int = Field(default=1, description="pixels per Gaussian along a side; the paper has one per pixel", ge=1, le=4)
     plane: int = Field(default=32, description="triplane: cells along a plane's side", ge=8, le=512)
     plane_channels: int = Field(default=16, description="triplane: feature channels of a plane", ge=4, le=256)
     samples: int = Field(default=48, description="triplane: points per ray", ge=8, le=512)
-    width: int = Field(description="channels of a token", ge=16, le=4096)
-    layers: int = Field(description="transformer blocks", ge=1, le=64)
-    heads: int = Field(description="attention heads", ge=1, le=64)
+    width: int = Field(description="channels of a token; monocular: of the finest level, a multiple of 8", ge=16, le=4096)
+    layers: int = Field(description="transformer blocks; monocular: levels of the U-Net", ge=1, le=64)
+    heads: int = Field(description="attention heads; monocular has none", ge=1, le=64)
 
     octaves: int = Field(
         default=4,
@@ -39,8 +40,10 @@ class Preset(Config):
 
     steps: int = Field(description="optimiser steps", ge=1)
     batch: int = Field(description="objects per step and process", ge=1)
-    input_views: int = Field(default=4, description="views the model sees", ge=1, le=32)
-    target_views: int = Field(default=4, description="views the loss looks at; drawn from all views", ge=1, le=64)
+    input_views: int = Field(default=4, description="views the model sees; monocular: one by one", ge=1, le=32)
+    target_views: int = Field(
+        default=4, description="views the loss looks at, drawn from all; monocular: none of them", ge=1, le=64
+    )
     lr: float = Field(default=4e-4, description="peak learning rate of AdamW, after a linear warm-up, then a cosine to 0", gt=0)
     warmup: int = Field(default=100, description="steps of warm-up", ge=0)
     weight_decay: float = Field(default=0.05, description="of matrices; biases and norms have none", ge=0)
@@ -49,10 +52,14 @@ class Preset(Config):
     perceptual: float = Field(default=0.2, description="weight of the perceptual loss (LRM-Zero 0.2, GS-LRM 0.5)", ge=0)
     mask: float = Field(default=0.2, description="weight of the squared error of coverage", ge=0)
     depth: float = Field(
-        default=0.05, description="weight of the smooth L1 error of the Gaussians' depth (MegaSynth's geometry loss)", ge=0
+        default=0.05,
+        description="weight of the smooth L1 error of the Gaussians' depth (MegaSynth's geometry loss); monocular: plain L1",
+        ge=0,
     )
     normal: float = Field(
-        default=0.0, description="weight of 1 - cosine between the depth map's normals and the pass `normal`", ge=0
+        default=0.0,
+        description="weight of 1 - cosine between the pass `normal` and the depth map's normals; monocular: and what it says",
+        ge=0,
     )
     masked: bool = Field(
         default=True,
@@ -77,8 +84,36 @@ class Preset(Config):
     workers: int = Field(default=0, description="loader processes; 0 holds the scaled dataset in memory", ge=0)
     save_every: int = Field(default=200, description="steps between checkpoints", ge=1)
 
+    @property
+    def reads_normals(self) -> bool:
+        """Whether training needs the pass `normal`."""
+        return self.normal > 0 or self.family == "monocular"
+
 
 _ALL = (
+    Preset(
+        name="monocular",
+        hardware="2 CPU cores",
+        time="1.5 minutes",
+        expected="see docs/reconstruction.md, ablations",
+        family="monocular",
+        size=64,
+        patch=2,
+        width=32,
+        layers=3,
+        heads=1,
+        steps=500,
+        batch=16,
+        input_views=2,
+        target_views=1,
+        lr=2e-3,
+        warmup=50,
+        weight_decay=0.01,
+        ema=0.99,
+        depth=1.0,
+        normal=1.0,
+        divergence=5.0,
+    ),
     Preset(
         name="micro",
         hardware="2 CPU cores",
@@ -238,3 +273,8 @@ def get(preset: str | Preset) -> Preset:
     if preset not in PRESETS:
         raise ConfigError(f"no preset '{preset}'; there are {', '.join(PRESETS)}")
     return PRESETS[preset]
+
+
+def no_pictures(preset: Preset) -> ConfigError:
+    """The refusal of a preset whose model draws no pictures, where it would be judged by them."""
+    return ConfigError(f"preset {preset.name} predicts depth and normals of one picture; `versemill ablate` judges it")

@@ -7,25 +7,29 @@ from typing import Any
 import torch
 
 from reconstruction.model import LRM
-from reconstruction.presets import Preset
+from reconstruction.monocular import Monocular
+from reconstruction.presets import Preset, no_pictures
 from reconstruction.triplane import TriplaneLRM
 from versemill.errors import ConfigError, MissingDependencyError
 
 CHECKPOINT, METRICS, CONFIG = "checkpoint.pt", "metrics.jsonl", "config.json"
-MODELS: dict[str, type[LRM] | type[TriplaneLRM]] = {"gaussians": LRM, "triplane": TriplaneLRM}
-"""A preset's `family` -> its model."""
+Model = LRM | TriplaneLRM
+"""A model of posed pictures: it draws what it predicts."""
+Network = Model | Monocular
+"""Whatever a preset describes and `training` trains."""
+MODELS: dict[str, type[Network]] = {"gaussians": LRM, "triplane": TriplaneLRM, "monocular": Monocular}
+"""A preset's `family` -> its network."""
 WORDS = {"hardware", "time", "expected"}
 """What a preset only says of itself: it changes nothing in a run."""
-Model = LRM | TriplaneLRM
 
 
-def build(preset: Preset) -> Model:
-    """The model of a preset, its weights drawn from torch's global generator."""
+def build(preset: Preset) -> Network:
+    """The network of a preset, its weights drawn from torch's global generator."""
     return MODELS[preset.family](preset)
 
 
-def fresh_model(preset: Preset, seed: int) -> Model:
-    """An untrained model on the CPU: the weights are a function of preset and seed; no global generator moves."""
+def fresh(preset: Preset, seed: int) -> Network:
+    """An untrained network on the CPU: the weights are a function of preset and seed; no global generator moves."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build(preset)
@@ -66,8 +70,8 @@ def cut_metrics(path: Path, step: int) -> list[dict[str, float]]:
     return [json.loads(line) for line in kept]
 
 
-def load_model(run_dir: Path, device: torch.device) -> tuple[Model, Preset]:
-    """The averaged model of a run, ready to predict, and its preset.
+def load(run_dir: Path, device: torch.device) -> Network:
+    """The averaged network of a run, ready to predict.
 
     Raises:
         ConfigError: the folder holds no trained model.
@@ -75,9 +79,30 @@ def load_model(run_dir: Path, device: torch.device) -> tuple[Model, Preset]:
     if not (run_dir / CHECKPOINT).exists() or not (run_dir / CONFIG).exists():
         raise ConfigError(f"{run_dir} holds no trained model ({CONFIG} and {CHECKPOINT}): train into it first")
     preset = Preset(**json.loads((run_dir / CONFIG).read_text())["preset"])
-    model = build(preset).to(device).eval()
-    model.load_state_dict(torch.load(run_dir / CHECKPOINT, map_location=device, weights_only=True)["average"])
-    return model, preset
+    network = build(preset).to(device).eval()
+    network.load_state_dict(torch.load(run_dir / CHECKPOINT, map_location=device, weights_only=True)["average"])
+    return network
+
+
+def load_model(run_dir: Path, device: torch.device) -> tuple[Model, Preset]:
+    """`load` for what judges pictures: the model and its preset.
+
+    Raises:
+        ConfigError: the folder holds no trained model, or one that draws no pictures.
+    """
+    model = drawing(load(run_dir, device))
+    return model, model.preset
+
+
+def drawing(network: Network) -> Model:
+    """The network, known to draw pictures.
+
+    Raises:
+        ConfigError: it draws none.
+    """
+    if isinstance(network, Monocular):
+        raise no_pictures(network.preset)
+    return network
 
 
 def torch_device(name: str) -> torch.device:

@@ -23,9 +23,10 @@ from reconstruction.data import Batch, Batches, Scenes
 from reconstruction.geometry import pool, strided
 from reconstruction.losses import Geometry, Loss
 from reconstruction.lpips import Lpips
+from reconstruction.monocular import Monocular, MonocularObjective
 from reconstruction.presets import Preset
 from reconstruction.processes import Team, team
-from reconstruction.runs import CHECKPOINT, METRICS, Model, claim, cut_metrics, fresh_model, torch_device
+from reconstruction.runs import CHECKPOINT, METRICS, Model, Network, claim, cut_metrics, fresh, torch_device
 from versemill.camera import intrinsics, look_at
 from versemill.errors import ConfigError, MissingDependencyError, VersemillError
 
@@ -68,10 +69,10 @@ def train(
         MissingDependencyError: the device, TensorBoard or the weights are not here.
     """
     chosen = presets.get(preset)
-    scenes = Scenes(dataset_dir, ("train",), chosen.size, keep=chosen.workers == 0, normals=chosen.normal > 0)
+    scenes = Scenes(dataset_dir, ("train",), chosen.size, keep=chosen.workers == 0, normals=chosen.reads_normals)
     if not len(scenes):
         raise ConfigError(f"{dataset_dir} has no assets in its split 'train': mill more assets")
-    if chosen.normal and not scenes.has_normals:
+    if chosen.reads_normals and not scenes.has_normals:
         raise ConfigError(f"preset {chosen.name} learns from normals and {dataset_dir} has no pass 'normal': render it")
     return fit(scenes, chosen, Path(out), seed, device, progress, lpips, tensorboard)
 
@@ -172,6 +173,13 @@ class Objective(nn.Module):
         return self.loss(rendering, batch.target_rgb, batch.target_alpha, geometry)
 
 
+def objective(network: Network, perceptual: nn.Module | None) -> nn.Module:
+    """What a step minimises: the network and its family's loss as one module."""
+    if isinstance(network, Monocular):
+        return MonocularObjective(network)
+    return Objective(network, Loss(network.preset, perceptual))
+
+
 class State:
     """Everything a run carries from step to step: weights, their average, the optimiser and the step count."""
 
@@ -180,9 +188,9 @@ class State:
     ) -> None:
         self.preset, self.seed, self.device, self.step = preset, seed, device, 0
         self.team = team or Team()
-        self.model = fresh_model(preset, seed).to(device)
+        self.model = fresh(preset, seed).to(device)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.objective: nn.Module = Objective(self.model, Loss(preset, perceptual).to(device))
+        self.objective = objective(self.model, perceptual).to(device)
         if self.team.size > 1:
             self.objective = DistributedDataParallel(self.objective, broadcast_buffers=False)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
@@ -277,7 +285,7 @@ def guard(record: dict[str, float], norms: deque[float], preset: Preset) -> None
 
 
 def try_step(device: str = "auto") -> str:
-    """Trains one step of the smallest preset on noise, as a self-test; says where.
+    """Trains one step of preset `micro` on noise, as a self-test; says where.
 
     Raises:
         MissingDependencyError, ConfigError: see `torch_device`. DivergenceError: the step is not finite.

@@ -32,7 +32,10 @@ def train(
     directory: Dataset,
     run_dir: Annotated[Path, typer.Option("--out", metavar="RUN", help="Where checkpoints go.", show_default=False)],
     preset: Annotated[
-        str, typer.Option(help="micro, tiny, small, base, paper, micro-triplane, small-triplane: sizes, hardware and time.")
+        str,
+        typer.Option(
+            help="monocular, micro, tiny, micro-triplane, small, small-triplane, base, paper: sizes, hardware and time."
+        ),
     ] = "micro",
     seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
     device: Device = "auto",
@@ -143,14 +146,16 @@ def validate(
 def ablate(
     name: Annotated[str, typer.Argument(help="Which ablation; `list` shows all.", show_default=False)],
     directory: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = None,
-    preset: Annotated[str, typer.Option(help="The model that is trained.")] = "micro",
+    preset: Annotated[
+        str, typer.Option(help="The model that is trained: micro, monocular, or any other of `train`.")
+    ] = "micro",
     train_steps: Annotated[
         int | None, typer.Option("--steps", help="Steps of each training.", show_default="the preset's")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Training seeds per arm; under 3 nothing is tested.")] = 3,
     assets: Annotated[int, typer.Option(help="Assets that each arm mills to train on.")] = 200,
     test_assets: Annotated[int, typer.Option(help="Assets of each test set.")] = 40,
-    views: Annotated[int, typer.Option(help="Input views when judged: 4 or 8.")] = 4,
+    views: Annotated[int, typer.Option(help="Input views when judged, 4 or 8; monocular needs none.")] = 4,
     meshes: Annotated[
         list[Path] | None, typer.Option(metavar="PATH", help="Also judge on meshes: a file or folder. Repeatable.")
     ] = None,
@@ -192,7 +197,7 @@ def ablate(
     if as_json:
         print_json(dataclasses.asdict(found))
         return
-    out.print(Markdown(ablation.markdown(found)))
+    out.print(Markdown(Path(found.files[0]).read_text()))
     out.print(f"table: {found.files[0]}\nplot: {found.files[1]}")
 
 

@@ -1,13 +1,16 @@
 """The ablation bench: its statistics on known numbers, its arms as data, and a small one run to the end, twice."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mill import ablation, driver
-from reconstruction.ablation import bootstrap, compare
+from reconstruction.ablation import Outcome, bootstrap, compare
+from reconstruction.judging import NORMAL_ERROR, PSNR, Metric
+from reconstruction.presets import PRESETS
 from versemill.errors import ConfigError
 
 
@@ -19,23 +22,32 @@ def scores(mean: float, seeds: int = 3, objects: int = 40, luck: float = 0.05, s
 
 
 def test_a_plain_difference_is_found_whatever_the_objects_vary() -> None:
-    (found,) = compare({"a": scores(20.5, seed=1), "b": scores(20.0, seed=2)}, "test")
-    assert found.verdict == "'a' is better than 'b'"
+    (found,) = compare({"a": scores(20.5, seed=1), "b": scores(20.0, seed=2)}, "test", PSNR)
+    assert found.verdict == "'a' is better than 'b' in PSNR"
     assert found.low < found.gain < found.high
     assert found.gain == pytest.approx(0.5, abs=0.15)
-    (turned,) = compare({"b": scores(20.0, seed=2), "a": scores(20.5, seed=1)}, "test")
+    (turned,) = compare({"b": scores(20.0, seed=2), "a": scores(20.5, seed=1)}, "test", PSNR)
     assert turned.verdict == found.verdict
     assert turned.gain == pytest.approx(-found.gain)
 
 
+def test_of_an_error_the_lower_is_better() -> None:
+    (found,) = compare({"a": scores(20.0, seed=1), "b": scores(20.5, seed=2)}, "test", NORMAL_ERROR)
+    assert found.verdict == "'a' is better than 'b' in normal error"
+    assert 0 < found.low < found.gain < found.high
+    assert found.gain == pytest.approx(0.5, abs=0.15)
+    assert NORMAL_ERROR.title == "normal error in degrees, lower is better"
+    assert PSNR.title == "PSNR in dB"
+
+
 def test_what_the_luck_of_a_training_explains_is_no_difference() -> None:
-    (found,) = compare({"a": scores(20.0, luck=0.8, seed=3), "b": scores(20.0, luck=0.8, seed=4)}, "test")
-    assert found.verdict == "no difference shown"
+    (found,) = compare({"a": scores(20.0, luck=0.8, seed=3), "b": scores(20.0, luck=0.8, seed=4)}, "test", PSNR)
+    assert found.verdict == "no difference in PSNR shown"
 
 
 @pytest.mark.parametrize(("seeds", "objects", "why"), [(2, 40, "2 of 3 seeds"), (3, 19, "19 of 20 objects")])
 def test_too_little_is_not_tested(seeds: int, objects: int, why: str) -> None:
-    (found,) = compare({"a": scores(30, seeds, objects), "b": scores(20, seeds, objects)}, "test")
+    (found,) = compare({"a": scores(30, seeds, objects), "b": scores(20, seeds, objects)}, "test", PSNR)
     assert found.verdict == f"not tested ({why})"
     assert found.low is None
     assert found.gain == pytest.approx(10)
@@ -44,16 +56,16 @@ def test_too_little_is_not_tested(seeds: int, objects: int, why: str) -> None:
 def test_a_diverged_training_is_left_out_of_both_arms() -> None:
     a, b = scores(21, 4), scores(20, 4)
     a[1] = np.nan
-    (found,) = compare({"a": a, "b": b}, "test")
+    (found,) = compare({"a": a, "b": b}, "test", PSNR)
     assert found.seeds == 3
     assert found.gain == pytest.approx(1)
     b[:] = np.nan
-    assert compare({"a": a, "b": b}, "test")[0].gain is None
+    assert compare({"a": a, "b": b}, "test", PSNR)[0].gain is None
 
 
 def test_every_pair_is_compared() -> None:
     arms = {name: scores(20, seed=k) for k, name in enumerate("abcd")}
-    assert [(c.first, c.second) for c in compare(arms, "t")] == [
+    assert [(c.first, c.second) for c in compare(arms, "t", PSNR)] == [
         ("a", "b"), ("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")]  # fmt: skip
 
 
@@ -71,8 +83,8 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
     base, tests, found = ablation.known()
     assert set(found) == {
-        "zeroverse-mix", "height-field", "boolean", "wireframe", "complexity", "primitive-count", "lighting", "detail",
-        "stability",
+        "zeroverse-mix", "height-field", "boolean", "augmentations", "wireframe", "complexity", "primitive-count", "lighting",
+        "detail", "stability",
     }  # fmt: skip
     budget = ablation.Budget()
     for name, body in found.items():
@@ -109,15 +121,23 @@ ablations:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preset", "metric", "judged", "baselines"),
+    [
+        ("micro", PSNR, "4 input views. Scores: PSNR in dB.", {"mean image", "nearest view", "visual hull"}),
+        ("monocular", NORMAL_ERROR, "each view by itself. Scores: normal error in degrees, lower", {"facing the camera"}),
+    ],
+)
 def test_an_ablation_runs_to_the_end_and_goes_on_with_more_seeds(
-    mill_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    preset: str, metric: Metric, judged: str, baselines: set[str], mill_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver, "run", mill_here)
+    monkeypatch.setitem(PRESETS, preset, PRESETS[preset].model_copy(update={"batch": 2}))
     (tmp_path / "own.yaml").write_text(OWN)
     out = tmp_path / "out"
 
-    def go(seeds: int, assets: int = 3) -> ablation.Outcome:
-        budget = ablation.Budget(steps=3, seeds=seeds, assets=assets, test_assets=2)
+    def go(seeds: int, assets: int = 3) -> Outcome:
+        budget = ablation.Budget(preset=preset, steps=3, seeds=seeds, assets=assets, test_assets=2)
         return ablation.ablate("count", out, budget, tmp_path / "own.yaml", device="cpu")
 
     first = go(1)
@@ -131,11 +151,15 @@ def test_an_ablation_runs_to_the_end_and_goes_on_with_more_seeds(
     assert {path: path.read_bytes() for path in kept} == kept
     assert [len(found.scores["zeroverse"][arm]) for arm in ("one", "two/more")] == [2, 2]
     assert found.scores["zeroverse"]["one"][0] == first.scores["zeroverse"]["one"][0]
-    assert set(found.baselines["zeroverse"]) == {"mean image", "nearest view", "visual hull"}
-    assert json.loads((out / "ablation.json").read_text())["name"] == "count"
+    assert found.metric == metric
+    assert set(found.baselines["zeroverse"]) == baselines
+    saved = json.loads((out / "ablation.json").read_text())
+    assert saved["name"] == "count"
+    assert saved["metric"] == asdict(metric)
     page = (out / "table.md").read_text()
     assert "not tested (2 of 3 seeds)" in page
     assert "two/more" in page
+    assert judged in page
     assert (out / "plot.png").stat().st_size > 5000
     with pytest.raises(ConfigError, match="another budget"):
         go(2, assets=5)
@@ -149,4 +173,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         ablation.ablate("x", tmp_path / "out", file=tmp_path / "own.yaml")
     with pytest.raises(ConfigError, match="seeds"):
         ablation.budget(seeds=0)
+    (tmp_path / "own.yaml").write_text("ablations: {x: {question: y, arms: {a: {}, b: {train: {family: monocular}}}}}")
+    with pytest.raises(ConfigError, match="judged by PSNR and normal error"):
+        ablation.ablate("x", tmp_path / "out", file=tmp_path / "own.yaml")
     assert not (tmp_path / "out").exists()

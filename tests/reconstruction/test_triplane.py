@@ -70,10 +70,10 @@ def test_chunks_change_nothing(field: TriplaneLRM, balls, monkeypatch: pytest.Mo
 
 
 def test_every_family_builds() -> None:
-    assert {preset.family for preset in PRESETS.values()} == {"gaussians", "triplane"}
+    assert {preset.family for preset in PRESETS.values()} == {"gaussians", "triplane", "monocular"}
     with torch.device("meta"):
         for preset in PRESETS.values():
-            assert type(build(preset.model_copy(update={"layers": 1}))).__name__.startswith(("LRM", "Triplane"))
+            assert type(build(preset.model_copy(update={"layers": 1}))).__name__.startswith(("LRM", "Triplane", "Monocular"))
 
 
 def test_sizes_that_do_not_divide_are_refused(toy_preset: Preset) -> None:
