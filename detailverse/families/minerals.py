@@ -114,7 +114,11 @@ class Mineral(Family):
         for k in range(1 + self.count // 6):
             size, a = rng.uniform(0.22, 0.42), 2.39996 * k + rng.uniform(0, 1)
             piece = self._rock(shop, size, 0.9, f"rock/{k + 1}").rotate([0, 0, float(rng.uniform(0, 360))])
-            bodies.append(piece.translate([0.68 * np.cos(a), 0.68 * np.sin(a), ground + 0.35 * size]))
+            for away in (0.68, 0.58, 0.48, 0.38):  # until it touches the rock, which may be broken off there
+                placed = piece.translate([away * np.cos(a), away * np.sin(a), ground + 0.35 * size])
+                if not (rock ^ placed).trim_by_plane((0, 0, 1), ground).is_empty():
+                    break
+            bodies.append(placed)
         return [Solid(union(bodies).trim_by_plane((0, 0, 1), ground), "rock")]
 
     def _basalt(self, shop: Shop) -> list[Solid]:
