@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table as RichTable
-from scipy.stats import chi2, chisquare
+from scipy.stats import chi2, chisquare, rankdata
 
 import curation
 import detailverse
@@ -216,8 +216,8 @@ def neighbours(rows: list[Row], figures: dict[str, float]) -> Table:
     names = [r["category"] for r in rows]
     keys = sorted(rows[0]["features"])
     values = np.array([[r["features"][k] for k in keys] for r in rows], np.float64)
-    # Ranks in place of values: counts and areas span decades, and one outlier shall not decide a scale.
-    scaled = values.argsort(0).argsort(0) / len(rows)
+    # Ranks in place of values: counts and areas span decades, and one outlier shall not decide a scale. Equals share one.
+    scaled = rankdata(values, axis=0) / len(rows)
     scaled = scaled[:, values.std(0) > 0]
     nearest = np.empty(len(rows), np.int64)
     for k in range(len(rows)):
