@@ -193,8 +193,14 @@ def quantise(values: NDArray[np.floating], foreground: NDArray[np.bool_], low: f
     Decoding is off by at most (high - low) / 65534 / 2, plus float32 rounding.
     """
     scale = LEVELS / (high - low) if high > low else 0.0
-    codes = np.rint((values.astype(np.float64) - low) * scale).clip(0, LEVELS) + 1
-    return np.where(foreground, codes, 0).astype(np.uint16)
+    codes = values.astype(np.float64)
+    codes -= low
+    codes *= scale
+    np.rint(codes, out=codes)
+    np.clip(codes, 0, LEVELS, out=codes)
+    codes += 1
+    codes *= foreground
+    return codes.astype(np.uint16)
 
 
 def dequantise(

@@ -27,7 +27,7 @@ class Film:
 def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), variance: wp.array(dtype=float)):
     """Makes a few samples' light and variance fit to steer a filter.
 
-    The variance becomes the mean of the 7 x 7 covered pixels that face the same way, or, where a pixel has only one
+    The variance becomes the mean of the 5 x 5 covered pixels that face the same way, or, where a pixel has only one
     sample, the variance among them. Light of several samples that is brighter or darker than all but one of the eight
     neighbours is brought to that one, as far as its own standard error reaches: a lone occluded ray is no detail, a small
     highlight on which the samples agree is.
@@ -43,8 +43,8 @@ def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), 
     near = int(0)  # noqa: RUF046 - declares a mutable Warp variable
     lowest = wp.vec2(1.0e9, 1.0e9)
     highest = wp.vec2(-1.0, -1.0)
-    for y in range(wp.max(row - 3, 0), wp.min(row + 4, height)):
-        for x in range(wp.max(column - 3, 0), wp.min(column + 4, width)):
+    for y in range(wp.max(row - 2, 0), wp.min(row + 3, height)):
+        for x in range(wp.max(column - 2, 0), wp.min(column + 3, width)):
             j = i + (y - row) * width + x - column
             if film.coverage[j] > 0.0:
                 w = wp.max(wp.dot(film.normal[i], film.normal[j]), 0.01)
@@ -87,7 +87,7 @@ def smooth(
     light: wp.array(dtype=wp.vec3),
     variance: wp.array(dtype=float),
 ):
-    """One pass of an edge-stopping wavelet filter (5 x 5 taps, `step` pixels apart) over the light.
+    """One pass of an edge-stopping wavelet filter (5 x 5 taps less the corners, `step` pixels apart) over the light.
 
     A tap counts as far as its normal agrees, its point lies in the pixel's tangent plane, and its brightness differs
     by no more than the noise does: so shadows' and reflections' edges stay, and textures, kept apart, are not touched.
@@ -108,17 +108,23 @@ def smooth(
         for dx in range(-2, 3):
             x = column + dx * step
             y = row + dy * step
-            if (dx != 0 or dy != 0) and x >= 0 and x < width and y >= 0 and y < height:
+            # The four corners would weigh a fiftieth of all.
+            near = dx * dx + dy * dy
+            if near != 0 and near != 8 and x >= 0 and x < width and y >= 0 and y < height:
                 j = i + dy * step * width + dx * step
                 if film.coverage[j] > 0.0:
                     gap = film.position[j] - p
                     off = wp.dot(gap, n)
-                    unlike = 0.4 * float(dx * dx + dy * dy) + 32.0 * (1.0 - wp.dot(n, film.normal[j]))
+                    unlike = 0.4 * float(near) + 32.0 * (1.0 - wp.dot(n, film.normal[j]))
                     unlike += off * off / (0.01 * wp.length_sq(gap) + 1.0e-12)
                     other = film.light[j]
                     unlike += wp.abs(luminance(other) - center) * steadiness
-                    if unlike < 10.0:
-                        w = wp.exp(-unlike) * film.coverage[j]
+                    if unlike < 8.0:
+                        # (1 - x / 8)^8, a bell like exp(-x) at a fraction of its cost.
+                        w = 1.0 - 0.125 * unlike
+                        w = w * w
+                        w = w * w
+                        w = w * w * film.coverage[j]
                         total += w * other
                         spread += w * w * film.variance[j]
                         weights += w

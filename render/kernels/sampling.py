@@ -124,14 +124,19 @@ class Light:
 
 
 @wp.func
-def panorama(texels: wp.array(dtype=wp.vec3), level: wp.vec3i, direction: wp.vec3):
-    """Bilinear lookup in an equirectangular image: level is (offset, width, height)."""
-    theta = wp.acos(wp.clamp(direction[2], -1.0, 1.0))
+def turns(direction: wp.vec3):
+    """Where a direction lies in any equirectangular image: shares of its width and height."""
     phi = wp.atan2(direction[1], direction[0])
     if phi < 0.0:
         phi += 2.0 * PI
-    x = phi / (2.0 * PI) * float(level[1]) - 0.5
-    y = wp.clamp(theta / PI * float(level[2]) - 0.5, 0.0, float(level[2] - 1))
+    return wp.vec2(phi / (2.0 * PI), wp.acos(wp.clamp(direction[2], -1.0, 1.0)) / PI)
+
+
+@wp.func
+def panorama(texels: wp.array(dtype=wp.vec3), level: wp.vec3i, place: wp.vec2):
+    """Bilinear lookup in an equirectangular image at a place of `turns`; level is (offset, width, height)."""
+    x = place[0] * float(level[1]) - 0.5
+    y = wp.clamp(place[1] * float(level[2]) - 0.5, 0.0, float(level[2] - 1))
     i = int(wp.floor(x))
     j = int(wp.floor(y))
     fx = x - wp.floor(x)
@@ -147,7 +152,7 @@ def panorama(texels: wp.array(dtype=wp.vec3), level: wp.vec3i, direction: wp.vec
 @wp.func
 def environment(light: Light, direction: wp.vec3):
     """Radiance from a direction."""
-    return panorama(light.texels, light.levels[0], direction)
+    return panorama(light.texels, light.levels[0], turns(direction))
 
 
 @wp.func
@@ -158,26 +163,25 @@ def blurred_environment(light: Light, direction: wp.vec3, roughness: float):
     low = int(wp.floor(lod))
     high = wp.min(low + 1, light.levels.shape[0] - 1)
     part = lod - float(low)
-    return (1.0 - part) * panorama(light.texels, light.levels[low], direction) + part * panorama(
-        light.texels, light.levels[high], direction
+    place = turns(direction)
+    return (1.0 - part) * panorama(light.texels, light.levels[low], place) + part * panorama(
+        light.texels, light.levels[high], place
     )
 
 
 @wp.func
 def ambient(light: Light, normal: wp.vec3):
     """Irradiance of the whole environment over pi: what a white surface without shadows sends out."""
-    return panorama(light.ambient, wp.vec3i(0, light.ambient_size[0], light.ambient_size[1]), normal)
+    return panorama(light.ambient, wp.vec3i(0, light.ambient_size[0], light.ambient_size[1]), turns(normal))
 
 
 @wp.func
 def environment_density(light: Light, direction: wp.vec3):
     """Probability density, over solid angle, with which `sample_environment` draws a direction."""
     level = light.levels[0]
-    row = wp.min(int(wp.acos(wp.clamp(direction[2], -1.0, 1.0)) / PI * float(level[2])), level[2] - 1)
-    phi = wp.atan2(direction[1], direction[0])
-    if phi < 0.0:
-        phi += 2.0 * PI
-    column = wp.min(int(phi / (2.0 * PI) * float(level[1])), level[1] - 1)
+    place = turns(direction)
+    row = wp.min(int(place[1] * float(level[2])), level[2] - 1)
+    column = wp.min(int(place[0] * float(level[1])), level[1] - 1)
     return light.density[row * level[1] + column]
 
 
