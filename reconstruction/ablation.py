@@ -152,7 +152,7 @@ def plot(path: Path, outcome: Outcome) -> None:
     arms = max(len(found) for found in scores.values())
     pairs = arms * (arms - 1) // 2
     figure, axes = plt.subplots(
-        2, len(scores), squeeze=False, layout="constrained", figsize=(5.4 * len(scores), 2.2 + 0.4 * (arms + pairs)),
+        2, len(scores), squeeze=False, layout="constrained", figsize=(5.4 * len(scores), 2.8 + 0.4 * (arms + pairs)),
         height_ratios=[arms + 0.5, pairs + 0.5],
     )  # fmt: skip
     for (above, below), (test, found) in zip(axes.T, scores.items(), strict=True):
@@ -161,7 +161,7 @@ def plot(path: Path, outcome: Outcome) -> None:
             above.plot(means, np.full(len(means), row), "o", color="#8fb4d9", markersize=6)
             if means:
                 above.plot(np.mean(means), row, "|", color="#123a66", markersize=18, markeredgewidth=2.5)
-        _rows(above, list(found), f"{metric.title}; a dot per training seed")
+        _rows(above, list(found), f"{metric.title}\na dot per training seed")
         told = ", ".join(f"{name} {value:.2f}" for name, value in outcome.baselines[test].items())
         above.set_title(f"judged on {test}\n{told}", fontsize=8)
         compared = [c for c in outcome.comparisons if c.test == test]
@@ -174,7 +174,7 @@ def plot(path: Path, outcome: Outcome) -> None:
                 below.plot([pair.low, pair.high], [row, row], color="#123a66")
         below.axvline(0, color="grey", linewidth=1)
         names = [f"{c.first} against {c.second}" for c in compared]
-        _rows(below, names, f"gain of the first in {metric.unit} ({metric.name}), 95 % interval; grey: not tested")
+        _rows(below, names, f"gain of the first in {metric.unit} ({metric.name})\n95 % interval; grey: not tested")
     figure.suptitle(f"{outcome.name}: {outcome.question}", fontsize=10)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -94,8 +94,8 @@ _ALL = (
     Preset(
         name="monocular",
         hardware="2 CPU cores",
-        time="1.5 minutes",
-        expected="see docs/reconstruction.md, ablations",
+        time="2 minutes",
+        expected="normals 4.7 degrees better than facing the camera on DetailVerse (37.6), trained on 160 Zeroverse assets",
         family="monocular",
         size=64,
         patch=2,
