@@ -14,7 +14,7 @@ run:  ## set up, mill the quickstart dataset, train on it, write the report (OUT
 	@.venv/bin/versemill validate $(OUT)
 	@.venv/bin/versemill report $(OUT)
 
-test:  ## set up, lint, build the wheel, and run every test against it from another folder
+test:  ## set up (Blender's module too), lint, build the wheel, and run every test against it from another folder
 	@deploy/setup.sh test
 	@deploy/test.sh
 
