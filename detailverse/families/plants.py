@@ -34,7 +34,9 @@ class Plant(Family):
     open: float = Field(default=0.5, ge=0.2, le=0.8, description="how far the leaves open")
     width: float = Field(default=1.0, ge=0.8, le=1.25, description="relative width of a leaf")
     ribs: int = Field(default=12, ge=8, le=18, description="ribs of a cactus, petals' rows of a flower")
-    pot: float = Field(default=0.45, ge=0.36, le=0.6, description="radius of the pot, half girth of a cone or a fruit")
+    pot: float = Field(
+        default=0.45, ge=0.36, le=0.6, description="radius of the pot, half girth of a cone or a fruit, length of a stalk"
+    )
 
     def noun(self) -> str:
         potted = " in a pot" if self.kind in ("succulent", "cactus") else ""

@@ -30,9 +30,18 @@ class Shell(Family):
     kind: Literal["whelk", "nautilus", "urchin", "brain coral", "tube coral", "branch coral"] = Field(
         default="whelk", description="what it is"
     )
-    turns: float = Field(default=5.0, ge=4.0, le=6.0, description="whorls of a spiral")
-    growth: float = Field(default=0.1, ge=0.085, le=0.12, description="logarithmic growth per radian")
-    spire: float = Field(default=0.75, ge=0.6, le=0.9, description="height of the spire")
+    turns: float = Field(
+        default=5.0, ge=4.0, le=6.0, description="whorls of a whelk; how loose a nautilus is, how long spines are"
+    )
+    growth: float = Field(
+        default=0.1,
+        ge=0.085,
+        le=0.12,
+        description="logarithmic growth per radian of a whelk; size of knobs and of a coral's rock",
+    )
+    spire: float = Field(
+        default=0.75, ge=0.6, le=0.9, description="height of the spire, of an urchin, of a dome; bulk of a nautilus"
+    )
     ribs: int = Field(default=10, ge=7, le=16, description="ribs of a whorl, meridians of an urchin")
     count: int = Field(default=26, ge=16, le=38, description="tubes or branches")
 

@@ -30,8 +30,15 @@ class Textile(Family):
         default="cushion", description="what it is"
     )
     size: float = Field(default=0.85, ge=0.7, le=1.0, description="half width")
-    fill: float = Field(default=0.4, ge=0.3, le=0.5, description="half thickness of a cushion, flare of a basket")
-    square: float = Field(default=0.35, ge=0.1, le=0.7, description="roundness of a cushion's corners")
+    fill: float = Field(
+        default=0.4,
+        ge=0.3,
+        le=0.5,
+        description="half thickness of a cushion, flare of a basket, height of a pouffe, girth of a roll",
+    )
+    square: float = Field(
+        default=0.35, ge=0.1, le=0.7, description="roundness of a cushion's corners, swell of a pouffe, length of a rug"
+    )
     count: int = Field(default=12, ge=9, le=16, description="tassels, ribs, windings")
     handle: bool = Field(default=True, description="a basket has a handle, a rug is folded at one end")
 
