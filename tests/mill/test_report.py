@@ -305,8 +305,11 @@ const colours = () => {
   root.glErrors = (root.glErrors || 0) * 1 + gl.getError();
   return new Set(new Uint32Array(pixels.buffer)).size;
 };
+// Virtual time runs ahead of what other threads decode: what must come is waited for, in many short steps.
+const until = async (ok) => { for (let k = 0; k < 300 && !ok(); k++) await wait(100); };
 (async () => {
-  for (let k = 0; k < 80 && !document.querySelector("#canvas").dataset.drawn; k++) await wait(100);
+  await until(() => document.querySelector("#canvas").dataset.drawn);
+  await until(() => colours() > 50);
   const seen = [];
   for (const mode of document.querySelectorAll("[data-mode]")) { mode.click(); await wait(200); seen.push(colours()); }
   document.querySelector("[data-toggle=wire]").click(); await wait(200); seen.push(colours());
@@ -322,7 +325,7 @@ const colours = () => {
   await wait(300);
   root.seen = JSON.stringify(seen);
   document.querySelector("#next").click();
-  for (let k = 0; k < 40 && document.querySelector("#canvas").dataset.triangles !== "4"; k++) await wait(100);
+  await until(() => document.querySelector("#canvas").dataset.triangles === "4");
   root.hash = location.hash;
   document.querySelector("#close").click();
   const search = document.querySelector("#search"); search.value = "ball"; search.dispatchEvent(new Event("input"));
@@ -350,7 +353,7 @@ def test_the_page_works_in_a_browser(dataset, row, ball, tmp_path):
         "--enable-unsafe-swiftshader",
         "--disable-dev-shm-usage",
     ]
-    flags += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=900,700", "--virtual-time-budget=20000", "--dump-dom"]
+    flags += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=900,700", "--virtual-time-budget=80000", "--dump-dom"]
     command = [CHROMIUM, *flags, address]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=True, env={**os.environ, "HOME": str(tmp_path)}
