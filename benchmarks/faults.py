@@ -23,14 +23,15 @@ from typing import Any
 
 import psutil
 from pydantic import Field
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline import config
+from versemill.mill.pipeline.sources import Source
+from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
+from versemill.mill.run import driver
+from versemill.mill.upkeep.maintenance import retry
+from versemill.shards import encode_row, read_rows
 
 from benchmarks.trivial import tetrahedron
-from mill import config, driver
-from mill.dataset import Dataset
-from mill.maintenance import retry
-from mill.sources import Source
-from mill.stages import Made, Note, Order, Recipe
-from shards import encode_row, read_rows
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config

@@ -1,7 +1,7 @@
 """The run against a loop over its stages: the same assets and the same shards, each in a process of its own, on equal terms.
 
 The peer is what one would write without `mill`: a loop that calls the stages and seals a shard whenever its rows are in. It
-is held as a worker is: the same thread settings in its environment, and by `mill.worker.pin` the same one core. Both find
+is held as a worker is: the same thread settings in its environment, and by `mill.run.worker.pin` the same one core. Both find
 kernels compiled and files read by a first small loop. A shared machine gets faster and slower by a few per cent within
 minutes, so the loop makes one half of the shards before the run and the other after it.
 
@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from versemill.mill.pipeline import config
 
 from benchmarks.common import Benchmark, Table
-from mill import config
 
 PEER = "a loop over the stages that seals the same shards, in one process with a worker's thread settings, on one core"
 HALVES = ("first", "second")
@@ -111,7 +111,7 @@ def _table(assets: int, costs: dict[str, Cost]) -> Table:
 
 def _cost(how: str, assets: int, folder: Path) -> Cost:
     """Starts one of the processes and watches it and its descendants until they end."""
-    from mill.cluster import WORKER_ENVIRONMENT
+    from versemill.mill.run.cluster import WORKER_ENVIRONMENT
 
     environment = {**os.environ, **(WORKER_ENVIRONMENT if how in HALVES else {})}
     command = [sys.executable, "-m", "benchmarks.overhead", how, str(assets), str(folder)]
@@ -156,13 +156,14 @@ def _pipeline(assets: int, workers: int) -> config.Pipeline:
 
 def loop(half: str, assets: int, folder: Path) -> dict[str, Any]:
     """The peer: makes the assets of one half of the shards one after another and seals these."""
-    from mill import stages
-    from mill.dataset import Dataset
-    from mill.fingerprint import fingerprint
-    from mill.plan import Plan
-    from mill.worker import load_kernels, pin, shard_metadata
-    from render import KERNELS
-    from shards.writing import seal
+    from versemill.mill.folder.dataset import Dataset
+    from versemill.mill.folder.fingerprint import fingerprint
+    from versemill.mill.pipeline import stages
+    from versemill.mill.pipeline.plan import Plan
+    from versemill.mill.run.worker import load_kernels, pin, shard_metadata
+    from versemill.render import KERNELS
+    from versemill.shards.writing import seal
+
     from versemill.config import digest
 
     pin()
@@ -185,7 +186,7 @@ def loop(half: str, assets: int, folder: Path) -> dict[str, Any]:
 
 def run(assets: int, workers: int, folder: Path) -> dict[str, Any]:
     """The run itself."""
-    from mill import driver
+    from versemill.mill.run import driver
 
     summary = driver.run(_pipeline(assets, workers), folder, progress=False)
     return {"working": summary.wall, "busy": summary.busy, "core_seconds": summary.core_seconds}

@@ -11,19 +11,19 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import torch
 from pyarrow import fs as pafs
+from versemill.mill.pipeline import config as pipelines
+from versemill.mill.pipeline import stages
+from versemill.mill.pipeline.plan import Plan
+from versemill.reconstruction import train
+from versemill.reconstruction.data import Scenes
+from versemill.reconstruction.methods import Answer, predict
+from versemill.reconstruction.metrics import psnr
+from versemill.reconstruction.presets import PRESETS
+from versemill.reconstruction.runs import load_model
+from versemill.reconstruction.splat import WIDEN, Gaussians, composite, invert, project, render
 
-import shards
 from benchmarks.common import Benchmark, Table, measure
-from mill import config as pipelines
-from mill import stages
-from mill.plan import Plan
-from reconstruction import train
-from reconstruction.data import Scenes
-from reconstruction.methods import Answer, predict
-from reconstruction.metrics import psnr
-from reconstruction.presets import PRESETS
-from reconstruction.runs import load_model
-from reconstruction.splat import WIDEN, Gaussians, composite, invert, project, render
+from versemill import shards
 from versemill.camera import intrinsics, look_at
 from versemill.curated import Rejected
 

@@ -7,13 +7,13 @@ from functools import partial
 from multiprocessing import get_context
 
 import psutil
+from versemill.render import KERNELS, CameraConfig, RenderConfig, render
 
-import zeroverse
 from benchmarks.common import Benchmark, Table, measure
 from benchmarks.render_curve import curve
 from benchmarks.render_device import encoded, throughput
 from benchmarks.render_geometry import SEED, composition, cycles, detail, embree
-from render import KERNELS, CameraConfig, RenderConfig, render
+from versemill import zeroverse
 from versemill.device import compile_kernels, resolve
 
 PAPER = 1445.0

@@ -9,15 +9,14 @@ import matplotlib
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+from versemill.render import CameraConfig, CyclesConfig, Lighting, LightingConfig, RenderConfig
+from versemill.render import cameras as camera_samplers
+from versemill.render import lighting as lights
+from versemill.render.cycles import render_cycles
+from versemill.render.engine import render_passes
 
-import detailverse
-import zeroverse
 from benchmarks.common import Table, measure
-from render import CameraConfig, CyclesConfig, Lighting, LightingConfig, RenderConfig
-from render import cameras as camera_samplers
-from render import lighting as lights
-from render.cycles import render_cycles
-from render.engine import render_passes
+from versemill import detailverse, zeroverse
 from versemill.asset import Asset
 from versemill.camera import Camera
 from versemill.device import resolve

@@ -7,16 +7,16 @@ from typing import Literal
 
 import numpy as np
 import warp as wp
+from versemill.mill.pipeline.stages import cpu_seconds, draw
+from versemill.mill.run import cluster
+from versemill.mill.run.crew import PER_GPU, START_SECONDS
+from versemill.mill.run.renderers import Remote, Renderers
+from versemill.mill.run.watchdog import new_run, scratch
+from versemill.render import KERNELS, CameraConfig, CyclesConfig, RenderConfig, render
+from versemill.shards import ShardsConfig, encode_row
 
-import zeroverse
 from benchmarks.common import Table, measure
-from mill import cluster
-from mill.crew import PER_GPU, START_SECONDS
-from mill.renderers import Remote, Renderers
-from mill.stages import cpu_seconds, draw
-from mill.watchdog import new_run, scratch
-from render import KERNELS, CameraConfig, CyclesConfig, RenderConfig, render
-from shards import ShardsConfig, encode_row
+from versemill import zeroverse
 from versemill.asset import Asset
 from versemill.curated import Curated
 from versemill.device import resolve

@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyarrow import fs as pafs
 from torch.utils.data import DataLoader, Dataset, IterableDataset
+from versemill.mill.folder import dataset as layout
+from versemill.mill.folder.fingerprint import fingerprint
+from versemill.mill.pipeline import config
+from versemill.shards import SCHEMA, ShardDataset, ShardsConfig, decode_views, encode_row, seal
+from versemill.shards.dataset import RowReader
+from versemill.shards.folder import open_shard
+from versemill.shards.reading import Selection
+from versemill.shards.streaming import ShardStream
 
 from benchmarks.common import Benchmark, Table, measure
-from mill import config
-from mill import dataset as layout
-from mill.fingerprint import fingerprint
-from shards import SCHEMA, ShardDataset, ShardsConfig, decode_views, encode_row, seal
-from shards.dataset import RowReader
-from shards.folder import open_shard
-from shards.reading import Selection
-from shards.streaming import ShardStream
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.camera import Camera, intrinsics, look_at

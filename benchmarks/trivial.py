@@ -1,10 +1,10 @@
 """Assets that cost nothing, for benchmarks of the run itself."""
 
 import numpy as np
+from versemill.mill.pipeline.sources import Source
+from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
+from versemill.shards import encode_row
 
-from mill.sources import Source
-from mill.stages import Made, Note, Order, Recipe
-from shards import encode_row
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config

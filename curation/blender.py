@@ -9,7 +9,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from curation.config import LoadLimits
+from versemill.curation.config import LoadLimits
+
 from versemill.errors import AssetError
 
 SUFFIXES = (".fbx", ".usd", ".usda", ".usdc", ".usdz")

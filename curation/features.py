@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
+from versemill.curation.clean import escapes
 
-from curation.clean import escapes
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.camera import look_at

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from versemill.curation.config import FieldsConfig
 
-from curation.config import FieldsConfig
 from versemill import seeds
 from versemill.curated import Curated, Rejected
 from versemill.fields import Fields

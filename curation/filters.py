@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from curation.config import FilterConfig
+from versemill.curation.config import FilterConfig
+
 from versemill.asset import Asset
 
 Features = dict[str, float]

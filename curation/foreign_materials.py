@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import trimesh
 from PIL import Image
+from versemill.curation.config import LoadLimits
+from versemill.curation.images import check_image, to_array
 
-from curation.config import LoadLimits
-from curation.images import check_image, to_array
 from versemill.materials.material import Material
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from curation.config import LoadLimits
-from curation.images import check_image, data_uri, inside
+from versemill.curation.config import LoadLimits
+from versemill.curation.images import check_image, data_uri, inside
+
 from versemill.errors import AssetError
 
 COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from versemill.curation.config import LoadLimits
 
-from curation.config import LoadLimits
 from versemill.errors import AssetError
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 from PIL import Image
+from versemill.curation import blender
+from versemill.curation.config import LoadLimits
+from versemill.curation.foreign_materials import convert, texture_beside
+from versemill.curation.gltf_check import check_counts, check_gltf, resource
+from versemill.curation.images import check_image, inside
 
-from curation import blender
-from curation.config import LoadLimits
-from curation.foreign_materials import convert, texture_beside
-from curation.gltf_check import check_counts, check_gltf, resource
-from curation.images import check_image, inside
 from versemill.asset import Asset
 from versemill.errors import AssetError
 from versemill.gltf import from_glb

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import trimesh
+from versemill.curation.config import CurationConfig, FieldsConfig, LoadLimits
+from versemill.curation.fields import sample
+from versemill.curation.ingest import load
+from versemill.curation.pipeline import curate
 
-from curation.config import CurationConfig, FieldsConfig, LoadLimits
-from curation.fields import sample
-from curation.ingest import load
-from curation.pipeline import curate
 from versemill.curated import Curated, Rejected
 from versemill.errors import AssetError
 from versemill.fields import FIELD_ARRAYS, Fields

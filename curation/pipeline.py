@@ -4,15 +4,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from curation import meshlab
-from curation.clean import clean
-from curation.config import CurationConfig
-from curation.features import features
-from curation.filters import judge
-from curation.image_features import fingerprint, image_features
-from curation.orient import rest_pose
-from curation.scores import score
-from curation.watertight import make_watertight
+from versemill.curation import meshlab
+from versemill.curation.clean import clean
+from versemill.curation.config import CurationConfig
+from versemill.curation.features import features
+from versemill.curation.filters import judge
+from versemill.curation.image_features import fingerprint, image_features
+from versemill.curation.orient import rest_pose
+from versemill.curation.scores import score
+from versemill.curation.watertight import make_watertight
+
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.curated import Curated, Rejected

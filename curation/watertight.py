@@ -8,10 +8,10 @@ from typing import Any
 import manifold3d
 import numpy as np
 from numpy.typing import NDArray
+from versemill.curation.clean import closed_components, escapes, hemisphere
+from versemill.curation.config import CurationConfig
+from versemill.curation.volumes import shell_surface, winding_surface
 
-from curation.clean import closed_components, escapes, hemisphere
-from curation.config import CurationConfig
-from curation.volumes import shell_surface, winding_surface
 from versemill.curated import Rejected
 from versemill.mesh import components, face_areas, face_normals, sample_surface, topology, volume
 from versemill.queries import MeshQuery

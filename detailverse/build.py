@@ -2,12 +2,12 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from versemill.detailverse import words
+from versemill.detailverse.config import FACE_BUDGET, DetailverseConfig, Quality
+from versemill.detailverse.solids import Manifold, Shop, Solid, checked, union
+from versemill.detailverse.specification import PartSpec, Specification, sample_spec
+from versemill.detailverse.surfaces import Finish
 
-from detailverse import words
-from detailverse.config import FACE_BUDGET, DetailverseConfig, Quality
-from detailverse.solids import Manifold, Shop, Solid, checked, union
-from detailverse.specification import PartSpec, Specification, sample_spec
-from detailverse.surfaces import Finish
 from versemill.asset import Asset
 from versemill.config import digest
 from versemill.errors import AssetError

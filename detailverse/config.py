@@ -42,7 +42,7 @@ class DetailverseConfig(Config):
 
     @model_validator(mode="after")
     def _known(self) -> "DetailverseConfig":
-        from detailverse import registry
+        from versemill.detailverse import registry
 
         for kind, names, known in (
             ("category", self.categories, registry.families()),

@@ -16,9 +16,9 @@ import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from pydantic import Field
+from versemill.detailverse.solids import Shop, Solid
+from versemill.detailverse.surfaces import Patch
 
-from detailverse.solids import Shop, Solid
-from detailverse.surfaces import Patch
 from versemill.config import Config
 
 Floats = NDArray[np.float64]
@@ -132,14 +132,14 @@ def _register(table: dict[str, Any], name: str, kind: Any) -> Any:
 @functools.cache
 def families() -> dict[str, type[Family]]:
     """All families by name, sorted."""
-    _import_all("detailverse.families")
+    _import_all("versemill.detailverse.families")
     return dict(sorted(_FAMILIES.items()))
 
 
 @functools.cache
 def operators() -> dict[str, type[Operator]]:
     """All operators by name, sorted."""
-    _import_all("detailverse.operators")
+    _import_all("versemill.detailverse.operators")
     return dict(sorted(_OPERATORS.items()))
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field, model_validator
+from versemill.detailverse import registry
+from versemill.detailverse.config import DetailverseConfig
+from versemill.detailverse.palette import MATERIALS
+from versemill.detailverse.registry import STYLES, Family, Operator, Slot
 
-from detailverse import registry
-from detailverse.config import DetailverseConfig
-from detailverse.palette import MATERIALS
-from detailverse.registry import STYLES, Family, Operator, Slot
 from versemill import seeds
 from versemill.config import Config
 from versemill.materials import procedural

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from detailverse.spines import Contour, Spine, lerp
+from versemill.detailverse.spines import Contour, Spine, lerp
 
 Floats = NDArray[np.float64]
 CREASE = 0.004

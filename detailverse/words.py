@@ -1,6 +1,6 @@
 """Captions and tags, written from a specification alone."""
 
-from detailverse.specification import Specification
+from versemill.detailverse.specification import Specification
 
 
 def material_word(spec: Specification, part: str) -> str:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
+from versemill.mill.commands import assets, datasets, merge, models, plan, render
+from versemill.mill.commands.common import err, out
 
-from mill.commands import assets, datasets, merge, models, plan, render
-from mill.commands.common import err, out
 from versemill import __version__
 from versemill.errors import VersemillError
 

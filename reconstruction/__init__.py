@@ -8,14 +8,14 @@ validate(dataset_dir, ValidateConfig())  the gate: does a model learn something 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from reconstruction.config import ValidateConfig
-from reconstruction.presets import PRESETS, Preset
+from versemill.reconstruction.config import ValidateConfig
+from versemill.reconstruction.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
-    from reconstruction.evaluation import Evaluation, evaluate, evaluate_assets
-    from reconstruction.gate import Verdict, validate
-    from reconstruction.methods import MEAN, MODEL
-    from reconstruction.training import train, try_step
+    from versemill.reconstruction.evaluation import Evaluation, evaluate, evaluate_assets
+    from versemill.reconstruction.gate import Verdict, validate
+    from versemill.reconstruction.methods import MEAN, MODEL
+    from versemill.reconstruction.training import train, try_step
 
 __all__ = [
     "MEAN",

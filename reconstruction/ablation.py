@@ -9,9 +9,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from versemill.reconstruction import metrics
+from versemill.reconstruction.judging import NORMAL_ERROR, Metric, Scores
 
-from reconstruction import metrics
-from reconstruction.judging import NORMAL_ERROR, Metric, Scores
 from versemill import seeds
 
 MIN_SEEDS = 3

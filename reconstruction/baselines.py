@@ -5,11 +5,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from reconstruction.data import Scene, angles
-from reconstruction.geometry import rays, unproject
-from reconstruction.model import RADIUS
-from reconstruction.splat import invert
+from versemill.reconstruction.data import Scene, angles
+from versemill.reconstruction.geometry import rays, unproject
+from versemill.reconstruction.model import RADIUS
+from versemill.reconstruction.splat import invert
 
 SAMPLES = 96
 """Points per ray at which the visual hull is tested, over the sphere of radius `RADIUS`."""

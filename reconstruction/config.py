@@ -3,8 +3,8 @@
 from typing import Literal
 
 from pydantic import Field, field_validator
+from versemill.reconstruction import presets
 
-from reconstruction import presets
 from versemill.config import Config
 
 

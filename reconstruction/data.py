@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
+from versemill.reconstruction.presets import Preset
+from versemill.shards import ShardDataset
 
-from reconstruction.presets import Preset
-from shards import ShardDataset
 from versemill import seeds
 from versemill.errors import ConfigError
 

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from versemill.reconstruction import baselines, fusion, metrics
+from versemill.reconstruction.data import Scene, Scenes, spread
+from versemill.reconstruction.export import picture_grid, write_splats
+from versemill.reconstruction.lpips import MISSING, Lpips
+from versemill.reconstruction.methods import HULL, METHODS, METRICS, MODEL, Contest, answers, measure, predict
+from versemill.reconstruction.objects import scene_of_asset, textured
+from versemill.reconstruction.runs import Model, drawing, fresh, load_model, torch_device
+from versemill.reconstruction.splat import Gaussians
+from versemill.reconstruction.tables import markdown
+from versemill.reconstruction.training import Progress
 
-from reconstruction import baselines, fusion, metrics
-from reconstruction.data import Scene, Scenes, spread
-from reconstruction.export import picture_grid, write_splats
-from reconstruction.lpips import MISSING, Lpips
-from reconstruction.methods import HULL, METHODS, METRICS, MODEL, Contest, answers, measure, predict
-from reconstruction.objects import scene_of_asset, textured
-from reconstruction.runs import Model, drawing, fresh, load_model, torch_device
-from reconstruction.splat import Gaussians
-from reconstruction.tables import markdown
-from reconstruction.training import Progress
 from versemill.asset import Asset
 from versemill.errors import ConfigError
 

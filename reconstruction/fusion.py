@@ -9,8 +9,8 @@ import trimesh
 from skimage import measure
 from torch import Tensor
 from torch.nn import functional as F
+from versemill.reconstruction.splat import Rendering, invert
 
-from reconstruction.splat import Rendering, invert
 from versemill.camera import intrinsics, look_at
 
 DISTANCE, FOV = 3.5, 50.0

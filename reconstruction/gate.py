@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconstruction import presets
-from reconstruction.config import ValidateConfig
-from reconstruction.evaluation import evaluate, held_out
-from reconstruction.methods import HULL, MEAN, MODEL, NEAREST, UNTRAINED
-from reconstruction.training import Progress, train
+from versemill.reconstruction import presets
+from versemill.reconstruction.config import ValidateConfig
+from versemill.reconstruction.evaluation import evaluate, held_out
+from versemill.reconstruction.methods import HULL, MEAN, MODEL, NEAREST, UNTRAINED
+from versemill.reconstruction.training import Progress, train
 
 JUDGED = ("val", "test")
 """The splits that the model has not seen."""

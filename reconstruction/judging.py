@@ -7,13 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-from reconstruction import baselines, metrics
-from reconstruction.data import Scene
-from reconstruction.methods import HULL, MEAN, NEAREST, Answer, predict
-from reconstruction.monocular import Monocular, surface
-from reconstruction.presets import Preset
-from reconstruction.runs import Model, Network
+from versemill.reconstruction import baselines, metrics
+from versemill.reconstruction.data import Scene
+from versemill.reconstruction.methods import HULL, MEAN, NEAREST, Answer, predict
+from versemill.reconstruction.monocular import Monocular, surface
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.runs import Model, Network
 
 FACING = "facing the camera"
 """The baseline of normals: what a network says that has learned nothing."""

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 import warp as wp
 from torch import Tensor
+from versemill.reconstruction.splat import ALPHA_MAX, ALPHA_MIN, Splats
 
-from reconstruction.splat import ALPHA_MAX, ALPHA_MIN, Splats
 from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from reconstruction.geometry import depth_normals
-from reconstruction.presets import Preset
-from reconstruction.splat import Rendering
+from versemill.reconstruction.geometry import depth_normals
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.splat import Rendering
 
 FILTERS, LEVELS = 24, 3
 

@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
-from reconstruction import baselines, metrics
-from reconstruction.data import Scene
-from reconstruction.geometry import depth_normals
-from reconstruction.optimise import optimise
-from reconstruction.runs import Model
-from reconstruction.splat import Rendering, render
+from versemill.reconstruction import baselines, metrics
+from versemill.reconstruction.data import Scene
+from versemill.reconstruction.geometry import depth_normals
+from versemill.reconstruction.optimise import optimise
+from versemill.reconstruction.runs import Model
+from versemill.reconstruction.splat import Rendering, render
 
 MODEL, UNTRAINED, MEAN, INPUT_MEAN = "model", "untrained model", "mean image", "mean of the inputs"
 NEAREST, HULL, OPTIMUM = "nearest view", "visual hull", "per-scene optimum"

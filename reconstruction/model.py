@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
-
-from reconstruction.geometry import pool, rays
-from reconstruction.presets import Preset
-from reconstruction.splat import Gaussians, Rendering, render
+from versemill.reconstruction.geometry import pool, rays
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.splat import Gaussians, Rendering, render
 
 RADIUS = math.sqrt(3.0)
 """The world box [-1, 1]^3 lies in this sphere; Gaussians are placed along their pixel's ray through it."""

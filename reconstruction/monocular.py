@@ -9,11 +9,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from reconstruction.data import Batch
-from reconstruction.losses import mean_where
-from reconstruction.model import mixed_precision
-from reconstruction.presets import Preset
+from versemill.reconstruction.data import Batch
+from versemill.reconstruction.losses import mean_where
+from versemill.reconstruction.model import mixed_precision
+from versemill.reconstruction.presets import Preset
 
 GROUPS = 8
 """Of the channels, in every group norm."""

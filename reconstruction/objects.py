@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from versemill.reconstruction.data import Scene, scene
+from versemill.render import CameraConfig, RenderConfig
+from versemill.render import render as render_views
 
-from reconstruction.data import Scene, scene
-from render import CameraConfig, RenderConfig
-from render import render as render_views
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.errors import ConfigError

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from versemill.reconstruction import baselines
+from versemill.reconstruction.data import Scene, spread
+from versemill.reconstruction.geometry import unproject
+from versemill.reconstruction.splat import Gaussians, render
 
-from reconstruction import baselines
-from reconstruction.data import Scene, spread
-from reconstruction.geometry import unproject
-from reconstruction.splat import Gaussians, render
 from versemill import seeds
 
 RATES = {"means": 4e-3, "quats": 5e-3, "scales": 1e-2, "opacities": 5e-2, "colors": 2e-2}

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from versemill.reconstruction.model import LRM
+from versemill.reconstruction.monocular import Monocular
+from versemill.reconstruction.presets import Preset, no_pictures
+from versemill.reconstruction.triplane import TriplaneLRM
 
-from reconstruction.model import LRM
-from reconstruction.monocular import Monocular
-from reconstruction.presets import Preset, no_pictures
-from reconstruction.triplane import TriplaneLRM
 from versemill.errors import ConfigError, MissingDependencyError
 
 CHECKPOINT, METRICS, CONFIG = "checkpoint.pt", "metrics.jsonl", "config.json"

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from reconstruction.methods import METRICS
-from reconstruction.metrics import MIN_OBJECTS
+from versemill.reconstruction.methods import METRICS
+from versemill.reconstruction.metrics import MIN_OBJECTS
 
 if TYPE_CHECKING:
-    from reconstruction.evaluation import Evaluation
+    from versemill.reconstruction.evaluation import Evaluation
 
 SHOWN = {
     "psnr": ("PSNR", "{:.2f}"),

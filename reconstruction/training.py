@@ -17,16 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
+from versemill.reconstruction import presets
+from versemill.reconstruction.data import Batch, Batches, Scenes
+from versemill.reconstruction.geometry import pool, strided
+from versemill.reconstruction.losses import Geometry, Loss
+from versemill.reconstruction.lpips import Lpips
+from versemill.reconstruction.monocular import Monocular, MonocularObjective
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.processes import Team, team
+from versemill.reconstruction.runs import CHECKPOINT, METRICS, Model, Network, claim, cut_metrics, fresh, torch_device
 
-from reconstruction import presets
-from reconstruction.data import Batch, Batches, Scenes
-from reconstruction.geometry import pool, strided
-from reconstruction.losses import Geometry, Loss
-from reconstruction.lpips import Lpips
-from reconstruction.monocular import Monocular, MonocularObjective
-from reconstruction.presets import Preset
-from reconstruction.processes import Team, team
-from reconstruction.runs import CHECKPOINT, METRICS, Model, Network, claim, cut_metrics, fresh, torch_device
 from versemill.camera import intrinsics, look_at
 from versemill.errors import ConfigError, MissingDependencyError, VersemillError
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
-
-from reconstruction.geometry import rays
-from reconstruction.model import Trunk
-from reconstruction.presets import Preset
-from reconstruction.splat import Rendering
+from versemill.reconstruction.geometry import rays
+from versemill.reconstruction.model import Trunk
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.splat import Rendering
 
 TOKEN = 4
 """Side of a plane token's patch, in cells of its plane."""

@@ -1,9 +1,9 @@
 """Cameras, lights, engines and passes: from an asset to pixel-aligned images."""
 
-from render import cameras
-from render.config import CameraConfig, CyclesConfig, LightingConfig, RenderConfig
-from render.engine import KERNELS, render, render_views
-from render.lighting import Lighting, Rectangle
+from versemill.render import cameras
+from versemill.render.config import CameraConfig, CyclesConfig, LightingConfig, RenderConfig
+from versemill.render.engine import KERNELS, render, render_views
+from versemill.render.lighting import Lighting, Rectangle
 
 __all__ = [
     "KERNELS",

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from versemill.render.config import RenderConfig
+from versemill.render.presets import CAMERAS, CameraPreset
 
-from render.config import RenderConfig
-from render.presets import CAMERAS, CameraPreset
 from versemill import seeds
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from versemill.render.config import CyclesConfig, RenderConfig
+from versemill.render.lighting import Lighting
+from versemill.render.scene import encode_srgb
 
-from render.config import CyclesConfig, RenderConfig
-from render.lighting import Lighting
-from render.scene import encode_srgb
 from versemill import mesh
 from versemill.asset import Asset
 from versemill.camera import Camera, to_opengl

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
+from versemill.render import cameras as _cameras
+from versemill.render import lighting as _lighting
+from versemill.render.config import RenderConfig
+from versemill.render.kernels.film import Film, develop, smooth, steady
+from versemill.render.kernels.geometry import TILE, Sight, cover, properties, trace
+from versemill.render.kernels.shading import shading
+from versemill.render.lighting import Lighting
+from versemill.render.scene import pack, pack_light, pack_views, split_sum_table
 
-from render import cameras as _cameras
-from render import lighting as _lighting
-from render.config import RenderConfig
-from render.kernels.film import Film, develop, smooth, steady
-from render.kernels.geometry import TILE, Sight, cover, properties, trace
-from render.kernels.shading import shading
-from render.lighting import Lighting
-from render.scene import pack, pack_light, pack_views, split_sum_table
 from versemill import device as _device
 from versemill import seeds
 from versemill.asset import Asset
@@ -22,7 +22,7 @@ from versemill.camera import Camera
 from versemill.errors import AssetError
 from versemill.views import PASSES, Views
 
-KERNELS = ["render.kernels.geometry", "render.kernels.shading", "render.kernels.film"]
+KERNELS = [f"versemill.render.kernels.{name}" for name in ("geometry", "shading", "film")]
 """Modules whose kernels the driver compiles once, before its workers start."""
 
 
@@ -63,7 +63,7 @@ def render(asset: Asset, config: RenderConfig) -> Views:
     lights = _lighting.draw_all(config.lighting, asset.seed, asset.index)
     seed = int(seeds.stream(asset.seed, asset.index, "render/samples").integers(2**32))
     if config.engine == "cycles":
-        from render.cycles import render_cycles
+        from versemill.render.cycles import render_cycles
 
         passes, used = render_cycles(asset, cameras, lights, config, seed)
     else:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from versemill.render import panoramas
+from versemill.render.config import LightingConfig
 
-from render import panoramas
-from render.config import LightingConfig
 from versemill import seeds
 from versemill.camera import look_at
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from versemill.render.config import CyclesConfig
 
-from render.config import CyclesConfig
 from versemill.errors import ConfigError, MissingDependencyError
 
 Float32 = NDArray[np.float32]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
+from versemill.render.kernels.sampling import Light
+from versemill.render.kernels.scene import Scene, View
+from versemill.render.lighting import Lighting, directions
 
-from render.kernels.sampling import Light
-from render.kernels.scene import Scene, View
-from render.lighting import Lighting, directions
 from versemill import mesh
 from versemill.asset import Asset
 from versemill.camera import Camera

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import fs as pafs
-
-from shards.storage import TEMPORARY, write_atomic
+from versemill.shards.storage import TEMPORARY, write_atomic
 
 
 @dataclass(frozen=True)

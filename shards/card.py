@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shards.schema import COLUMNS, SCHEMA_VERSION
+from versemill.shards.schema import COLUMNS, SCHEMA_VERSION
+
 from versemill import CONVENTION_VERSION, __version__
 
 

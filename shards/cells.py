@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
+from versemill.shards.schema import leaves
 
-from shards.schema import leaves
 from versemill.errors import ShardError
 
 DATA_PAGE = 0

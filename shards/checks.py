@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
+from versemill.shards.rows import decode_fields, decode_mesh, decode_views, read_rows
+from versemill.shards.schema import misfits, refusal
+from versemill.shards.storage import exists, sha256
 
-from shards.rows import decode_fields, decode_mesh, decode_views, read_rows
-from shards.schema import misfits, refusal
-from shards.storage import exists, sha256
 from versemill.camera import Camera
 from versemill.errors import AssetError, ShardError
 from versemill.gltf import from_glb

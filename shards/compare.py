@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
+from versemill.shards.checks import Problem
+from versemill.shards.rows import decode_fields, decode_mesh, decode_views, read_rows
+from versemill.shards.storage import sha256
 
-from shards.checks import Problem
-from shards.rows import decode_fields, decode_mesh, decode_views, read_rows
-from shards.storage import sha256
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.mesh import volume
 from versemill.views import Views

@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
 from torch.utils.data import Dataset
+from versemill.shards.cache import DiskCache
+from versemill.shards.cells import Cells, LocalShard
+from versemill.shards.duplicates import duplicate_indices
+from versemill.shards.folder import Shard, check_split, find_shards, open_shard
+from versemill.shards.lending import Sample
+from versemill.shards.reading import Selection
+from versemill.shards.schema import completed, is_blob
 
-from shards.cache import DiskCache
-from shards.cells import Cells, LocalShard
-from shards.duplicates import duplicate_indices
-from shards.folder import Shard, check_split, find_shards, open_shard
-from shards.lending import Sample
-from shards.reading import Selection
-from shards.schema import completed, is_blob
 from versemill.errors import ShardError
 
 MEGABYTE = 1_000_000

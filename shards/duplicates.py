@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
+from versemill.shards.folder import Shard
+from versemill.shards.storage import exists, join, open_storage, write_atomic
 
-from shards.folder import Shard
-from shards.storage import exists, join, open_storage, write_atomic
 from versemill.errors import ConfigError, ShardError
 
 TABLE = "duplicates/table.parquet"

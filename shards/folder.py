@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
+from versemill.shards.schema import refusal
+from versemill.shards.storage import join, list_files, open_storage
 
-from shards.schema import refusal
-from shards.storage import join, list_files, open_storage
 from versemill.errors import ConfigError, ShardError
 from versemill.seeds import SPLITS
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from versemill.shards.codecs import decode_array, decode_colour, dequantise
+from versemill.shards.lending import Sample
+from versemill.shards.rows import check_columns, decode_pass, decode_table
+from versemill.shards.schema import IMAGES, QUANTISED
 
-from shards.codecs import decode_array, decode_colour, dequantise
-from shards.lending import Sample
-from shards.rows import check_columns, decode_pass, decode_table
-from shards.schema import IMAGES, QUANTISED
 from versemill import seeds
 from versemill.camera import OPENGL
 from versemill.errors import ConfigError

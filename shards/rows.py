@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
+from versemill.shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
+from versemill.shards.config import ShardsConfig
+from versemill.shards.schema import COLUMNS, IMAGES, QUANTISED, SCHEMA, SCHEMA_VERSION, completed, refusal
 
-from shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
-from shards.config import ShardsConfig
-from shards.schema import COLUMNS, IMAGES, QUANTISED, SCHEMA, SCHEMA_VERSION, completed, refusal
 from versemill import CONVENTION_VERSION
 from versemill.camera import Camera
 from versemill.config import canonical_json

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch.distributed as dist
 from torch.utils.data import IterableDataset, get_worker_info
+from versemill.shards.cache import DiskCache
+from versemill.shards.dataset import MEGABYTE, RowReader
+from versemill.shards.duplicates import duplicate_indices
+from versemill.shards.folder import Shard, check_split, find_shards, open_shard
+from versemill.shards.lending import Sample
+from versemill.shards.reading import Selection
 
-from shards.cache import DiskCache
-from shards.dataset import MEGABYTE, RowReader
-from shards.duplicates import duplicate_indices
-from shards.folder import Shard, check_split, find_shards, open_shard
-from shards.lending import Sample
-from shards.reading import Selection
 from versemill import seeds
 from versemill.errors import ConfigError
 

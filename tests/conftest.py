@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import mill
 import versemill
+from versemill import mill
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

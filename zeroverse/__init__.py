@@ -5,11 +5,12 @@
 
 from typing import Any
 
+from versemill.zeroverse import draws, layout, objects, rooms
+from versemill.zeroverse.config import ZeroverseConfig, presets
+from versemill.zeroverse.draws import VERSION, Plan
+
 from versemill.asset import Asset
 from versemill.errors import AssetError
-from zeroverse import draws, layout, objects, rooms
-from zeroverse.config import ZeroverseConfig, presets
-from zeroverse.draws import VERSION, Plan
 
 __all__ = ["ZeroverseConfig", "build", "draw", "generate", "presets", "rebuild"]
 

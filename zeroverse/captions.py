@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from zeroverse.draws import Plan
+from versemill.zeroverse.draws import Plan
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 

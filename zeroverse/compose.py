@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from zeroverse import primitives
-from zeroverse.draws import Plan
-from zeroverse.primitives import SURFACES, Primitive
-from zeroverse.shape import Float64, Shape, euler_matrix, quaternion_matrix
+from versemill.zeroverse import primitives
+from versemill.zeroverse.draws import Plan
+from versemill.zeroverse.primitives import SURFACES, Primitive
+from versemill.zeroverse.shape import Float64, Shape, euler_matrix, quaternion_matrix
 
 Drawn = Sequence[dict[str, Any]]
 """Primitives as a plan describes them."""

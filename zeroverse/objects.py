@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 from manifold3d import Manifold
+from versemill.zeroverse import captions, primitives, solids
+from versemill.zeroverse.compose import compose
+from versemill.zeroverse.draws import Plan
+from versemill.zeroverse.finish import Label, digest, finish
+from versemill.zeroverse.primitives import SURFACES
+from versemill.zeroverse.shape import Float64, Shape, join, quaternion_matrix, winding_numbers
+from versemill.zeroverse.wireframe import augment_axes, struts
 
 from versemill import mesh
 from versemill.asset import Asset
-from zeroverse import captions, primitives, solids
-from zeroverse.compose import compose
-from zeroverse.draws import Plan
-from zeroverse.finish import Label, digest, finish
-from zeroverse.primitives import SURFACES
-from zeroverse.shape import Float64, Shape, join, quaternion_matrix, winding_numbers
-from zeroverse.wireframe import augment_axes, struts
 
 AUGMENT_STEP = 0.07
 """Edge length of a cutter's grid; a cutter is small and its surface stays visible."""

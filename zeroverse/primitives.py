@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-
-from zeroverse.config import Kind
-from zeroverse.shape import Float64, Ints, Shape
+from versemill.zeroverse.config import Kind
+from versemill.zeroverse.shape import Float64, Ints, Shape
 
 SURFACES: dict[Kind, tuple[str, ...]] = {
     "cube": ("right", "left", "back", "front", "top", "bottom"),

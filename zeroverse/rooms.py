@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from versemill.zeroverse import captions, primitives, solids
+from versemill.zeroverse.compose import fill
+from versemill.zeroverse.config import SIDES
+from versemill.zeroverse.draws import Plan
+from versemill.zeroverse.finish import Label, digest, finish
+from versemill.zeroverse.primitives import SURFACES
+from versemill.zeroverse.shape import Float64, Shape, join, quaternion_matrix
+from versemill.zeroverse.wireframe import struts
 
 from versemill.asset import Asset
-from zeroverse import captions, primitives, solids
-from zeroverse.compose import fill
-from zeroverse.config import SIDES
-from zeroverse.draws import Plan
-from zeroverse.finish import Label, digest, finish
-from zeroverse.primitives import SURFACES
-from zeroverse.shape import Float64, Shape, join, quaternion_matrix
-from zeroverse.wireframe import struts
 
 GAP = 0.1
 """Least distance between two boxes along some axis."""

@@ -5,11 +5,10 @@ two faces beside the edge. Bars meet without a boolean, so the mesh is closed by
 """
 
 import numpy as np
-
-from zeroverse import primitives
-from zeroverse.config import Kind
-from zeroverse.primitives import SECTORS
-from zeroverse.shape import Float64, Ints, Shape
+from versemill.zeroverse import primitives
+from versemill.zeroverse.config import Kind
+from versemill.zeroverse.primitives import SECTORS
+from versemill.zeroverse.shape import Float64, Ints, Shape
 
 CELLS: dict[Kind, tuple[int, ...]] = {
     "cube": (1, 1, 1),

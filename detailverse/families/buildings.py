@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.palette import ROOF
-from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, section, subtract, union
-from detailverse.spines import Contour, Spine, circle, lathe, polygon, rectangle
+from versemill.detailverse.palette import ROOF
+from versemill.detailverse.registry import Family, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, section, subtract, union
+from versemill.detailverse.spines import Contour, Spine, circle, lathe, polygon, rectangle
 
 MASONRY = ("bricks", "cracks", "panels", "planks")
 

@@ -5,11 +5,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.palette import BORDERS, STRIP, WALL
-from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, move, prism, strut, subtract
-from detailverse.spines import Contour, circle, lathe, lobed, polygon, rectangle, tube
+from versemill.detailverse.palette import BORDERS, STRIP, WALL
+from versemill.detailverse.registry import Family, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, move, prism, strut, subtract
+from versemill.detailverse.spines import Contour, circle, lathe, lobed, polygon, rectangle, tube
 
 SHAFT = (
     *BORDERS,

@@ -7,10 +7,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.interpolate import CubicSpline
-
-from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, hull, strut, union
-from detailverse.spines import Contour, circle, lathe, tube
+from versemill.detailverse.registry import Family, Floats, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, hull, strut, union
+from versemill.detailverse.spines import Contour, circle, lathe, tube
 
 HIDE = ("scales", "voronoi", "hex_grid", "reaction_diffusion", "studs", "ribs", "knurling")
 

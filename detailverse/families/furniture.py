@@ -6,10 +6,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, cylinder, section, strut, subtract
-from detailverse.spines import Contour, circle, lathe, polygon, rectangle, tube
+from versemill.detailverse.registry import Family, Floats, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, section, strut, subtract
+from versemill.detailverse.spines import Contour, circle, lathe, polygon, rectangle, tube
 
 TURNED = ("rope", "beads", "fluting", "ribs", "grooves", "knurling", "scales")
 

@@ -5,10 +5,22 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, cylinder, facing, hull, move, section, strut, subtract, union
-from detailverse.spines import Contour, circle, lathe, lobed, polygon, rectangle, tube
+from versemill.detailverse.registry import Family, Floats, Slot, family
+from versemill.detailverse.solids import (
+    Manifold,
+    Shop,
+    Solid,
+    box,
+    cylinder,
+    facing,
+    hull,
+    move,
+    section,
+    strut,
+    subtract,
+    union,
+)
+from versemill.detailverse.spines import Contour, circle, lathe, lobed, polygon, rectangle, tube
 
 CORD = ("rope", "beads", "ribs", "knurling", "scales", "basket_weave", "grooves", "studs")
 

@@ -7,12 +7,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.spatial import Voronoi, cKDTree
-
-from detailverse.fields import extract
-from detailverse.palette import STRIP
-from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, facing, move, union
-from detailverse.spines import lathe, polygon, tube
+from versemill.detailverse.fields import extract
+from versemill.detailverse.palette import STRIP
+from versemill.detailverse.registry import Family, Floats, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, facing, move, union
+from versemill.detailverse.spines import lathe, polygon, tube
 
 
 @family("lattice")

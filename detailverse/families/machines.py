@@ -5,11 +5,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.palette import STRIP
-from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, section, subtract, union
-from detailverse.spines import lathe, tube
+from versemill.detailverse.palette import STRIP
+from versemill.detailverse.registry import Family, Floats, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, section, subtract, union
+from versemill.detailverse.spines import lathe, tube
 
 
 def gear_outline(teeth: int, radius: float, depth: float, round_tip: float = 0.3) -> Floats:

@@ -5,11 +5,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.noise import fractal, hashed
-from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, checked, facing, hull, move, subtract, union
-from detailverse.surfaces import Patch
+from versemill.detailverse.noise import fractal, hashed
+from versemill.detailverse.registry import Family, Floats, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, facing, hull, move, subtract, union
+from versemill.detailverse.surfaces import Patch
 
 ROCK = ("ridges", "erosion", "pebbles")
 

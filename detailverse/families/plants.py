@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.palette import STRIP
-from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut, union
-from detailverse.spines import lathe, lobed, tube
+from versemill.detailverse.palette import STRIP
+from versemill.detailverse.registry import Family, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut, union
+from versemill.detailverse.spines import lathe, lobed, tube
 
 GOLDEN = np.pi * (3 - np.sqrt(5))
 

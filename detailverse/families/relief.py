@@ -5,11 +5,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.palette import RELIEF
-from detailverse.registry import Family, Floats, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, prism, solid, subtract, union
-from detailverse.surfaces import PLAIN, Patch, slab
+from versemill.detailverse.palette import RELIEF
+from versemill.detailverse.registry import Family, Floats, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, prism, solid, subtract, union
+from versemill.detailverse.surfaces import PLAIN, Patch, slab
 
 
 @family("relief")

@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.palette import ARMOUR
-from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, box, cylinder, hull, strut, subtract, union
-from detailverse.spines import lathe, rectangle, tube
+from versemill.detailverse.palette import ARMOUR
+from versemill.detailverse.registry import Family, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, hull, strut, subtract, union
+from versemill.detailverse.spines import lathe, rectangle, tube
 
 
 @family("robot")

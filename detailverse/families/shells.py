@@ -5,13 +5,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.families.minerals import ball
-from detailverse.noise import fractal
-from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, cylinder, facing, move, solid, strut, subtract, union
-from detailverse.spines import lathe, lobed, tube
-from detailverse.surfaces import Patch
+from versemill.detailverse.families.minerals import ball
+from versemill.detailverse.noise import fractal
+from versemill.detailverse.registry import Family, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, facing, move, solid, strut, subtract, union
+from versemill.detailverse.spines import lathe, lobed, tube
+from versemill.detailverse.surfaces import Patch
 
 
 @family("shell")

@@ -6,10 +6,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.registry import Family, Slot, family
-from detailverse.solids import Manifold, Shop, Solid, cylinder, strut, subtract
-from detailverse.spines import lathe, polygon, tube
+from versemill.detailverse.registry import Family, Slot, family
+from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, strut, subtract
+from versemill.detailverse.spines import lathe, polygon, tube
 
 CLOTH = ("quilting", "basket_weave", "ribs", "scales", "studs", "knurling", "hex_grid")
 

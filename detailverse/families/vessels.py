@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.interpolate import CubicSpline, PchipInterpolator
-
-from detailverse.palette import ROUND, STRIP
-from detailverse.registry import Family, Slot, family
-from detailverse.solids import Shop, Solid
-from detailverse.spines import circle, lathe, lobed, polygon, tube
+from versemill.detailverse.palette import ROUND, STRIP
+from versemill.detailverse.registry import Family, Slot, family
+from versemill.detailverse.solids import Shop, Solid
+from versemill.detailverse.spines import circle, lathe, lobed, polygon, tube
 
 SHAPES: dict[str, tuple[tuple[float, float], ...]] = {
     "vase": ((0, 0.5), (0.25, 0.85), (0.5, 1.0), (0.75, 0.62), (0.88, 0.5), (1, 0.68)),

@@ -5,11 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.noise import hashed
-from detailverse.operators.carved import steps
-from detailverse.registry import Floats, Operator, operator
-from detailverse.surfaces import Patch
+from versemill.detailverse.noise import hashed
+from versemill.detailverse.operators.carved import steps
+from versemill.detailverse.registry import Floats, Operator, operator
+from versemill.detailverse.surfaces import Patch
 
 
 @operator("bricks")

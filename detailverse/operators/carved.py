@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.registry import Floats, Operator, operator
-from detailverse.surfaces import BEVEL, Patch
+from versemill.detailverse.registry import Floats, Operator, operator
+from versemill.detailverse.surfaces import BEVEL, Patch
 
 KEY = np.array(
     [

@@ -6,10 +6,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
-from detailverse.noise import cells, fractal, hashed, scatter, smoothstep
-from detailverse.registry import Floats, Operator, operator
-from detailverse.surfaces import BEVEL, Patch
+from versemill.detailverse.noise import cells, fractal, hashed, scatter, smoothstep
+from versemill.detailverse.registry import Floats, Operator, operator
+from versemill.detailverse.surfaces import BEVEL, Patch
 
 
 @operator("scales")

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 from rich.progress import track
-
-from mill.commands.common import AsJson, Overrides, err, out, print_json
+from versemill.mill.commands.common import AsJson, Overrides, err, out, print_json
 
 
 def preview(
@@ -32,7 +31,7 @@ def preview(
 
     versemill preview chair.obj --out chair.png
     """
-    from mill import preview as sheets
+    from versemill.mill.report import preview as sheets
 
     sheets.write(
         source, picture, seed=seed, index=index, count=count, resolution=resolution, glb=glb, overrides=overrides or []
@@ -55,8 +54,9 @@ def specs(
 
     versemill specs --sample 1 > mine.yaml; versemill specs --build mine.yaml --glb mine.glb
     """
-    import detailverse
-    from mill import config
+    from versemill.mill.pipeline import config
+
+    from versemill import detailverse
     from versemill.errors import ConfigError
     from versemill.gltf import to_glb
 
@@ -85,9 +85,9 @@ def curate(
 
     Example: versemill curate models/*.glb --out curated --set resolution=512
     """
-    from curation import CurationConfig, Rejected
-    from curation.outputs import curate_file
-    from mill import config
+    from versemill.curation import CurationConfig, Rejected
+    from versemill.curation.outputs import curate_file
+    from versemill.mill.pipeline import config
 
     settings = config.settings("curate", CurationConfig, overrides or [])
     rejected = 0
@@ -112,7 +112,8 @@ def score(
 
     Example: versemill score fit labels.csv --out head.json; versemill curate new/*.glb --out new --set score_head=head.json
     """
-    from curation.scores import fit_labels
+    from versemill.curation.scores import fit_labels
+
     from versemill.errors import ConfigError
 
     if what != "fit":
@@ -130,7 +131,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     Example: versemill doctor
     """
-    from mill import doctor as checks
+    from versemill.mill.proof import doctor as checks
 
     marks = {"ok": "[green]ok     [/green]", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken [/red]"}
     findings = []

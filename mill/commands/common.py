@@ -41,7 +41,7 @@ def holding_shards(directory: str | Path) -> None:
     Raises:
         ConfigError: it holds none.
     """
-    from shards.folder import find_shards
+    from versemill.shards.folder import find_shards
 
     try:
         find_shards(directory)

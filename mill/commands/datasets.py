@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-
-from mill.commands.common import (
+from versemill.mill.commands.common import (
     Address,
     AsJson,
     Dataset,
@@ -20,11 +19,12 @@ from mill.commands.common import (
     out,
     print_json,
 )
+
 from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mill.config import Pipeline
-    from mill.driver import Summary
+    from versemill.mill.pipeline.config import Pipeline
+    from versemill.mill.run.driver import Summary
 
 
 def list_(
@@ -35,7 +35,7 @@ def list_(
 
     Example: versemill list
     """
-    from mill import config
+    from versemill.mill.pipeline import config
 
     found = config.pipelines(file)
     if as_json:
@@ -70,8 +70,10 @@ def run(
 
     versemill run mixed --out out/big --assets 10000 --seed 7 --set run.workers=32 --set render.device=cuda
     """
-    from mill import after, config, driver
-    from mill import dataset as stored
+    from versemill.mill.folder import dataset as stored
+    from versemill.mill.pipeline import config
+    from versemill.mill.proof import after
+    from versemill.mill.run import driver
 
     loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
     after.check(loaded, stored.Dataset.at(_place(directory)))
@@ -91,7 +93,7 @@ def status(
 
     Example: versemill status out/quickstart --json
     """
-    from mill import status as view
+    from versemill.mill.report import status as view
 
     facts = view.status(_place(directory))
     if prometheus:
@@ -116,8 +118,8 @@ def verify(
 
     Example: versemill verify out/quickstart
     """
-    from mill import maintenance
-    from mill import verify as check
+    from versemill.mill.upkeep import maintenance
+    from versemill.mill.upkeep import verify as check
 
     look = check.verify_quick if quick else partial(check.verify, deep=True)
     problems = look(_place(directory))
@@ -144,7 +146,7 @@ def retry(directory: Dataset, overrides: RunOverrides = None, address: Address =
 
     Example: versemill retry out/quickstart --set run.memory_mb=16000
     """
-    from mill import maintenance
+    from versemill.mill.upkeep import maintenance
 
     _finish(maintenance.retry(_place(directory), overrides or [], address=address, verbose=verbose))
 
@@ -160,7 +162,7 @@ def regenerate(
 
     Example: versemill regenerate out/quickstart --shards 3,7-9
     """
-    from mill import maintenance
+    from versemill.mill.upkeep import maintenance
 
     _finish(maintenance.regenerate(_place(directory), _numbers(shards), overrides or [], address=address, verbose=verbose))
 
@@ -176,7 +178,7 @@ def extend(
 
     Example: versemill extend out/quickstart --assets 500
     """
-    from mill import maintenance
+    from versemill.mill.upkeep import maintenance
 
     _finish(maintenance.extend(_place(directory), assets, overrides or [], address=address, verbose=verbose))
 
@@ -186,9 +188,9 @@ def debug(
 ) -> None:
     """Make one asset of a dataset in this process, without Ray: what it raises is shown whole.
 
-    Example: python -m pdb -m mill.cli debug out/quickstart 17
+    Example: python -m pdb -m versemill debug out/quickstart 17
     """
-    from mill import maintenance
+    from versemill.mill.upkeep import maintenance
 
     made = maintenance.debug(_place(directory), index)
     print_json(made.record)
@@ -202,7 +204,7 @@ def diff(
 
     Example: versemill diff out/monday out/tuesday
     """
-    from mill import maintenance
+    from versemill.mill.upkeep import maintenance
 
     lines = maintenance.diff(_place(first), _place(second))
     for line in lines:
@@ -223,8 +225,8 @@ def export(
 
     Example: versemill export out/quickstart --format webdataset --to out/wds
     """
-    from mill.progress import steps
-    from shards import export as exports
+    from versemill.mill.run.progress import steps
+    from versemill.shards import export as exports
 
     if format is None:
         table = Table("format", "who reads it", box=None)
@@ -263,9 +265,9 @@ def dedup(
     """
     import os
 
-    from curation.duplicates import NEAR
-    from mill import dedup as search
-    from mill.progress import steps
+    from versemill.curation.duplicates import NEAR
+    from versemill.mill.run.progress import steps
+    from versemill.mill.upkeep import dedup as search
 
     cores = len(os.sched_getaffinity(0))
     with steps("describing shards") as progress:
@@ -295,7 +297,7 @@ def report(directory: Dataset) -> None:
 
     Example: versemill report out/quickstart
     """
-    from mill import report as page
+    from versemill.mill import report as page
 
     out.print(f"wrote {page.write(_place(directory))}")
 
@@ -320,9 +322,10 @@ def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
 
 
 def _afterwards(summary: "Summary", pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
-    from mill import after, maintenance
-    from mill.dataset import Dataset as Stored
-    from mill.progress import steps
+    from versemill.mill.folder.dataset import Dataset as Stored
+    from versemill.mill.proof import after
+    from versemill.mill.run.progress import steps
+    from versemill.mill.upkeep import maintenance
 
     dataset = Stored.open(summary.uri)
     wanted = pipeline or maintenance.pipeline_of(dataset)

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from mill.commands.common import out
-from mill.commands.datasets import _place
+from versemill.mill.commands.common import out
+from versemill.mill.commands.datasets import _place
 
 
 def merge(
@@ -25,8 +24,8 @@ def merge(
 
     versemill merge out/zeroverse out/detailverse out/scans --out out/corpus
     """
-    from mill import merge as union
-    from mill.progress import steps
+    from versemill.mill.run.progress import steps
+    from versemill.mill.upkeep import merge as union
 
     with steps("merging") as progress:
         summary = union.merge(list(map(_place, directories)), _place(directory), lambda done, total: progress(done, total, {}))

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.markdown import Markdown
 from rich.table import Table
+from versemill.mill.commands.common import AsJson, Dataset, err, holding_shards, out, print_json
+from versemill.mill.pipeline.sources import MESH_SUFFIXES
+from versemill.mill.run.progress import steps
 
-from mill.commands.common import AsJson, Dataset, err, holding_shards, out, print_json
-from mill.progress import steps
-from mill.sources import MESH_SUFFIXES
 from versemill.asset import Asset
 from versemill.errors import ConfigError
 
@@ -50,9 +50,9 @@ def train(
 
     versemill train reconstruction out/quickstart --preset micro --out out/run
 
-    torchrun --nproc-per-node 8 -m mill.cli train reconstruction out/big --preset base --out out/run
+    torchrun --nproc-per-node 8 -m versemill train reconstruction out/big --preset base --out out/run
     """
-    import reconstruction
+    from versemill import reconstruction
 
     if model not in MODELS:
         raise ConfigError(f"unknown model '{model}'; the models are: {', '.join(MODELS)}")
@@ -93,7 +93,7 @@ def evaluate(
 
     versemill evaluate out/run chair.glb bunny.obj --dataset out/quickstart --views 8
     """
-    import reconstruction
+    from versemill import reconstruction
 
     options: dict[str, Any] = {"device": device, "full": not quick, "lpips": lpips, "out": directory}
     if missing := [target for target in targets if not target.exists()]:
@@ -132,7 +132,7 @@ def validate(
 
     versemill validate out/nightly-07-14 --history nightly.jsonl
     """
-    from mill import validation
+    from versemill.mill.proof import validation
 
     with steps("training") as progress:
         verdict = validation.validate(directory, progress, history)
@@ -173,7 +173,7 @@ def ablate(
 
     versemill ablate boolean --out out/boolean --assets 160 --steps 600
     """
-    from mill import ablation
+    from versemill.mill.proof import ablation
 
     if name == "list":
         table = Table("name", "question", "arms")
@@ -211,7 +211,7 @@ def _meshes(targets: Sequence[Path]) -> list[tuple[str, Asset]]:
     Raises:
         ConfigError: a path does not exist, or a folder holds no mesh.
     """
-    from curation import load
+    from versemill.curation import load
 
     files: list[Path] = []
     for target in targets:

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from mill.commands.common import AsJson, Overrides, out, print_json
+from versemill.mill.commands.common import AsJson, Overrides, out, print_json
 
 
 def plan(
@@ -29,7 +28,8 @@ def plan(
 
     versemill plan quickstart --assets 100000 --from out/quickstart --json
     """
-    from mill import config, estimate
+    from versemill.mill.pipeline import config
+    from versemill.mill.upkeep import estimate
 
     loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
     facts = estimate.estimate(loaded, sample, None if like is None else str(like), progress=not as_json)

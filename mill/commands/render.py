@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import track
-
-from mill.commands.common import Overrides, err, out
+from versemill.mill.commands.common import Overrides, err, out
 
 
 class Engine(StrEnum):
@@ -78,10 +77,11 @@ def render(
 
     versemill render chair.glb --out renders --set "passes=\\[rgb,albedo,part]" --set "cameras.fov=\\[30,60]"
     """
-    import curation
-    from mill import config
-    from render import RenderConfig, outputs
-    from render import render as draw
+    from versemill.mill.pipeline import config
+    from versemill.render import RenderConfig, outputs
+    from versemill.render import render as draw
+
+    from versemill import curation
     from versemill.errors import AssetError, ConfigError
 
     chosen = [f"cameras.preset={cameras}", f"engine={engine}", f"quality={quality}", f"width={size}", f"height={size}"]
@@ -127,8 +127,9 @@ def check_ready(settings: Any) -> None:
     Raises:
         MissingDependencyError, ConfigError: as the engines say.
     """
-    from render import lighting
-    from render.cycles import find_blender
+    from versemill.render import lighting
+    from versemill.render.cycles import find_blender
+
     from versemill import device
 
     if settings.engine == "cycles":

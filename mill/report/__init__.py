@@ -15,10 +15,9 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
-
-from mill.dataset import Dataset
-from mill.report.facts import facts
-from shards import storage
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.report.facts import facts
+from versemill.shards import storage
 
 FILE = "report.html"
 
@@ -59,4 +58,4 @@ def script(value: Any) -> Markup:
 
 
 def _template(name: str) -> str:
-    return (resources.files("mill") / "templates" / name).read_text(encoding="utf-8")
+    return (resources.files("versemill.mill.report") / "templates" / name).read_text(encoding="utf-8")

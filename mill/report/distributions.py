@@ -104,7 +104,7 @@ def _zeroverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[dic
 
 
 def _detailverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[dict[str, Any] | None]:
-    from detailverse import registry
+    from versemill.detailverse import registry
 
     shares = entry["categories"] or dict.fromkeys(registry.families(), 1.0)
     yield against("family", shares, Counter(record["specification"]["category"] for record in records), "assets kept")

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import yaml
 from PIL import Image
-
-from mill import census
-from mill.census import Facts
-from mill.dataset import Dataset
-from mill.progress import duration
-from mill.report import distributions, gallery, rejected
-from mill.status import status
-from shards import read_rows
+from versemill.mill.folder import census
+from versemill.mill.folder.census import Facts
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.report import distributions, gallery, rejected
+from versemill.mill.report.status import status
+from versemill.mill.run.progress import duration
+from versemill.shards import read_rows
 
 SAMPLED_SHARDS = 100
 """Shards whose rows are counted for the distributions and whose timings are ranked."""

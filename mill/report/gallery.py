@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from versemill.mill.folder.census import Facts
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.report import geometry
+from versemill.mill.report.preview import colour
+from versemill.shards import read_rows
+from versemill.shards.rows import decode_pass
+from versemill.shards.schema import QUANTISED
 
-from mill.census import Facts
-from mill.dataset import Dataset
-from mill.preview import colour
-from mill.report import geometry
-from shards import read_rows
-from shards.rows import decode_pass
-from shards.schema import QUANTISED
 from versemill import gltf
 from versemill.errors import AssetError
 from versemill.views import PASSES
@@ -131,7 +131,7 @@ def pictures(views: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def transparent(name: str, images: Array) -> Array:
-    """A pass (N, H, W[, C]) as (N, H, W, 4) uint8: as `mill.preview.colour` shows it, without its paper."""
+    """A pass (N, H, W[, C]) as (N, H, W, 4) uint8: as `mill.report.preview.colour` shows it, without its paper."""
     if name == "rgb":
         return images
     covered = images != 0 if images.ndim == 3 else (images != 0).any(-1)

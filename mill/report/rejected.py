@@ -1,6 +1,6 @@
 """Pictures of rejected assets, which have no row: a few are made again, from config and seed, by a program of their own.
 
-python -m mill.report.rejected DIR INDEX...     one line per picture: index, data URI
+python -m versemill.mill.report.rejected DIR INDEX...     one line per picture: index, data URI
 """
 
 import base64
@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from PIL import Image
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline.plan import Plan
 
-from mill.dataset import Dataset
-from mill.plan import Plan
 from versemill.errors import AssetError
 
 MOST = 12
@@ -31,7 +31,7 @@ def pictures(directory: str, indices: Sequence[int]) -> dict[int, str]:
     if not indices:
         return {}
     paths = os.pathsep.join(path for path in sys.path if path)  # a source of the user's own is found as it is here
-    command = [sys.executable, "-m", "mill.report.rejected", directory, *map(str, indices[:MOST])]
+    command = [sys.executable, "-m", "versemill.mill.report.rejected", directory, *map(str, indices[:MOST])]
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=DEADLINE_S, check=False, env={**os.environ, "PYTHONPATH": paths}
@@ -50,9 +50,9 @@ def pictures(directory: str, indices: Sequence[int]) -> dict[int, str]:
 
 def draw(directory: str, indices: Sequence[int]) -> None:
     """Prints "index data-URI" for each asset that can be made and has something to see."""
-    from mill.maintenance import pipeline_of
-    from mill.sources import find
-    from render import RenderConfig, render
+    from versemill.mill.pipeline.sources import find
+    from versemill.mill.upkeep.maintenance import pipeline_of
+    from versemill.render import RenderConfig, render
 
     dataset = Dataset.open(directory)
     plan = Plan.of(pipeline_of(dataset), dataset.info["files"])

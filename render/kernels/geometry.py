@@ -1,8 +1,7 @@
 """The geometry passes: one ray through each pixel's centre, nothing blended."""
 
 import warp as wp
-
-from render.kernels.scene import (
+from versemill.render.kernels.scene import (
     Hit,
     Scene,
     View,
@@ -14,6 +13,7 @@ from render.kernels.scene import (
     smooth_normal,
     surface,
 )
+
 from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)

@@ -6,8 +6,7 @@ indirect bounce; it converges to the light transport of that depth.
 """
 
 import warp as wp
-
-from render.kernels.bsdf import (
+from versemill.render.kernels.bsdf import (
     Lobes,
     density,
     lobes,
@@ -18,9 +17,9 @@ from render.kernels.bsdf import (
     specular,
     specular_density,
 )
-from render.kernels.film import Film
-from render.kernels.geometry import Sight, centre, in_empty_tile
-from render.kernels.lights import (
+from versemill.render.kernels.film import Film
+from versemill.render.kernels.geometry import Sight, centre, in_empty_tile
+from versemill.render.kernels.lights import (
     BOTH_LOBES,
     FAR,
     NO_LOBE,
@@ -32,7 +31,7 @@ from render.kernels.lights import (
     rectangles_along,
     total_pull,
 )
-from render.kernels.sampling import (
+from versemill.render.kernels.sampling import (
     Light,
     ambient,
     blurred_environment,
@@ -43,7 +42,8 @@ from render.kernels.sampling import (
     frame,
     mix,
 )
-from render.kernels.scene import Hit, Scene, Surface, View, camera_direction, camera_origin, cast, surface
+from versemill.render.kernels.scene import Hit, Scene, Surface, View, camera_direction, camera_origin, cast, surface
+
 from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)

@@ -15,10 +15,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from shards.export.item import Item, save, text
-from shards.folder import check_split, find_shards
-from shards.rows import read_rows
-from shards.storage import open_storage
+from versemill.shards.export.item import Item, save, text
+from versemill.shards.folder import check_split, find_shards
+from versemill.shards.rows import read_rows
+from versemill.shards.storage import open_storage
+
 from versemill.errors import ConfigError
 
 Entry = dict[str, Any]

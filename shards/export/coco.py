@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, png, rgba, save, text
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, png, rgba, save, text
 
 
 def runs(mask: NDArray[np.bool_]) -> list[int]:

@@ -6,10 +6,10 @@ Everything stays in this project's own conventions: Z up, OpenCV camera to world
 from pathlib import Path
 
 import numpy as np
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, npy, npz, png, rgba, save, text
+from versemill.shards.rows import decode_table
 
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, npy, npz, png, rgba, save, text
-from shards.rows import decode_table
 from versemill.fields import FIELD_ARRAYS
 from versemill.views import PASSES
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, c2w_opengl, rgba, save
 
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, c2w_opengl, rgba, save
 from versemill.camera import Camera
 from versemill.errors import MissingDependencyError
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from shards.codecs import encode_colour, is_image_file
-from shards.export import Entry, Format, register
-from shards.export.item import Item, rgba, save
+from versemill.shards.codecs import encode_colour, is_image_file
+from versemill.shards.export import Entry, Format, register
+from versemill.shards.export.item import Item, rgba, save
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

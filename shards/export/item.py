@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from versemill.shards.rows import decode_cameras, decode_fields, decode_mesh, decode_pass
 
-from shards.rows import decode_cameras, decode_fields, decode_mesh, decode_pass
 from versemill.camera import Camera, invert_pose, to_opengl
 from versemill.errors import ConfigError
 from versemill.fields import Fields

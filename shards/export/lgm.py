@@ -6,8 +6,8 @@ template: it raises until its reader edits it, and it scales by the first camera
 
 from pathlib import Path
 
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, listing, png, rgba, save
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, listing, png, rgba, save
 
 
 def write(item: Item, out: Path) -> Entry:

@@ -7,8 +7,8 @@ pixels both apart and as `fxfycxcy`, `file_path` relative to the JSON, and `imag
 
 from pathlib import Path
 
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, opaque, png, rgba, save, text
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, opaque, png, rgba, save, text
 
 
 def write(item: Item, out: Path) -> Entry:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shards.export import Entry, Format, register
-from shards.export.item import Item, npy, png, rgba, save, text
+from versemill.shards.export import Entry, Format, register
+from versemill.shards.export.item import Item, npy, png, rgba, save, text
+
 from versemill.config import canonical_json
 from versemill.errors import ConfigError
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, angle_x, c2w_opengl, png, rgba, save, text
 
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, angle_x, c2w_opengl, png, rgba, save, text
 from versemill.camera import Camera
 
 MILLIMETRES = 1000.0

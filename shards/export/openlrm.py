@@ -7,9 +7,8 @@ lists ids.
 from pathlib import Path
 
 import numpy as np
-
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, c2w_opengl, npy, png, rgba, save, text
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, c2w_opengl, npy, png, rgba, save, text
 
 
 def write(item: Item, out: Path) -> Entry:

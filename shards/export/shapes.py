@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, angle_x, c2w_opengl, npz, obj, ply, png, rgba, save, text, y_up
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, angle_x, c2w_opengl, npz, obj, ply, png, rgba, save, text, y_up
 
 Points = NDArray[np.float32]
 

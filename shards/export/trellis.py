@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, angle_x, c2w_opengl, ply, png, rgba, save, text
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, angle_x, c2w_opengl, ply, png, rgba, save, text
 
 SCALE = 0.5
 GRID = 64

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from versemill.shards.export import Entry, Format, register
+from versemill.shards.export.item import Item, npy, npz, png, rgba, save, text
+from versemill.shards.rows import decode_table
 
-from shards.export import Entry, Format, register
-from shards.export.item import Item, npy, npz, png, rgba, save, text
-from shards.rows import decode_table
 from versemill.fields import FIELD_ARRAYS
 
 

@@ -5,8 +5,8 @@ Its objects fill the cube [-0.5, 0.5]^3, so that positions are halved. It reads 
 
 from pathlib import Path
 
-from shards.export import Entry, Format, per_asset, register
-from shards.export.item import Item, listing, npy, png, rgba, save, text, w2c_opengl
+from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export.item import Item, listing, npy, png, rgba, save, text, w2c_opengl
 
 SCALE = 0.5
 VIEWS = 12

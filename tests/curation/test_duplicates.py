@@ -6,9 +6,8 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import sph_harm_y
-
-from curation import CurationConfig, curate
-from curation.duplicates import NEAR, SIZE, _harmonics, descriptor, find_duplicates, spread_points
+from versemill.curation import CurationConfig, curate
+from versemill.curation.duplicates import NEAR, SIZE, _harmonics, descriptor, find_duplicates, spread_points
 
 
 def lamp():

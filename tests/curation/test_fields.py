@@ -5,9 +5,9 @@ import pytest
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from versemill.curation import CurationConfig, FieldsConfig, check_agreement, curate, depth_to_surface, sample
+from versemill.curation.fields import voxels
 
-from curation import CurationConfig, FieldsConfig, check_agreement, curate, depth_to_surface, sample
-from curation.fields import voxels
 from versemill.camera import Camera, intrinsics, look_at
 from versemill.curated import Curated, Rejected
 from versemill.fields import FIELD_ARRAYS

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from versemill.curation import CurationConfig, curate, curate_file
+from versemill.curation.features import features
+from versemill.curation.image_features import image_features, names
+from versemill.curation.scores import DEFAULT_HEAD, NAMES, LinearHead, fit, fit_labels, score
 
-from curation import CurationConfig, curate, curate_file
-from curation.features import features
-from curation.image_features import image_features, names
-from curation.scores import DEFAULT_HEAD, NAMES, LinearHead, fit, fit_labels, score
 from versemill.errors import ConfigError, MissingDependencyError
 
 BALL, BOX = trimesh.creation.icosphere(3), trimesh.creation.box()

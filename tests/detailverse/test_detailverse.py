@@ -10,9 +10,19 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from versemill.detailverse import (
+    DetailverseConfig,
+    Specification,
+    build,
+    families,
+    generate,
+    operators,
+    registry,
+    sample_spec,
+    words,
+)
+from versemill.detailverse.specification import OperatorSpec, PartSpec
 
-from detailverse import DetailverseConfig, Specification, build, families, generate, operators, registry, sample_spec, words
-from detailverse.specification import OperatorSpec, PartSpec
 from versemill.mesh import components, face_areas, sharp_edges, topology, volume
 
 FAST = {"detail": "fast", "texture_size": 32}
@@ -110,7 +120,7 @@ def test_members_are_stretched_along_the_grain_of_their_family(name):
 @pytest.mark.parametrize(("name", "kind"), [("shell", "urchin"), ("machine", "heat sink"), ("jewellery", "knot")])
 def test_members_of_one_kind_are_no_duplicates(name, kind):
     """Their proportions, not their ornament alone, tell them apart."""
-    from curation import duplicates
+    from versemill.curation import duplicates
 
     specs = (sample_spec(DetailverseConfig(categories=[name], **FAST), 5, k) for k in range(100))
     shapes = [_geometry(spec) for spec in specs if spec.proportions["kind"] == kind][:6]
@@ -131,7 +141,7 @@ def test_any_drawn_specification_builds(name, seed, index):
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(list(operators())), st.integers(0, 2**32))
 def test_operators_stay_within_their_depth_and_close_round_the_surface(name, seed):
-    from detailverse.surfaces import Patch
+    from versemill.detailverse.surfaces import Patch
 
     op = operators()[name](**registry.draw(operators()[name], np.random.default_rng(seed)))
     for samples in (op.columns(), op.rows()):
@@ -156,7 +166,7 @@ def test_operators_stay_within_their_depth_and_close_round_the_surface(name, see
 
 @given(st.lists(st.integers(0, 499), min_size=1, max_size=24, unique=True), st.floats(0, 60))
 def test_denser_samples_keep_the_operators_own_and_the_width_of_their_steps(places, facets):
-    from detailverse.surfaces import dense
+    from versemill.detailverse.surfaces import dense
 
     own = np.sort(places) / 500
     more = dense(own, facets)
@@ -174,7 +184,7 @@ def test_denser_samples_keep_the_operators_own_and_the_width_of_their_steps(plac
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["vessel", "lattice"])
 def test_the_default_level_chooses_its_tessellation_by_the_faces(name):
-    from detailverse.build import EDGE
+    from versemill.detailverse.build import EDGE
 
     asset = generate(DetailverseConfig(categories=[name], texture_size=32), 0, 0)
     sealed(asset)
@@ -203,7 +213,7 @@ def test_a_skin_moves_a_rock(name):
 
 def _geometry(spec: Specification):
     """Vertices and faces without painting."""
-    from detailverse.build import arrays, tessellate
+    from versemill.detailverse.build import arrays, tessellate
 
     body, names, _ = tessellate(spec, "fast")
     return arrays(body, list(names.values()))[:2]
@@ -252,7 +262,7 @@ def test_geometry_is_golden_within_a_tolerance(name):
 
 
 def test_the_public_functions_outlive_the_import_of_the_packages_of_their_names():
-    import detailverse
+    from versemill import detailverse
 
     assert detailverse.families() == families()
     assert detailverse.operators() == operators()

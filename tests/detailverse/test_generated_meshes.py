@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from versemill.curation import CurationConfig, curate
+from versemill.curation.config import LoadLimits
+from versemill.detailverse import Specification, build
+from versemill.mill.pipeline import sources
 
-from curation import CurationConfig, curate
-from curation.config import LoadLimits
-from detailverse import Specification, build
-from mill import sources
 from versemill import gltf
 from versemill.curated import Curated, Rejected
 from versemill.mesh import topology
@@ -76,7 +76,7 @@ def test_a_generated_mesh_that_lies_on_its_side_is_stood_up_and_kept(tmp_path, c
 
 
 def test_a_plain_box_is_turned_away_for_its_want_of_detail(tmp_path):
-    from detailverse.solids import box
+    from versemill.detailverse.solids import box
 
     mesh = box((2, 1, 1.5)).to_mesh()
     obj(tmp_path / "box.obj", mesh.vert_properties, np.asarray(mesh.tri_verts, np.int64))

@@ -28,7 +28,7 @@ def soon_gone():
 @pytest.fixture(scope="session")
 def two_workers():
     """One Ray for all of these tests: it takes seconds to start and to stop, and so does the first asset of its workers."""
-    from mill import cluster
+    from versemill.mill.run import cluster
 
     with cluster.joined(None, 2) as found:
         yield found
@@ -39,7 +39,7 @@ def trivial(tmp_path):
     """trivial(assets=..., faults={index: kind}, overrides=[...]) -> a pipeline of tetrahedra, see millstones.py."""
     import json
 
-    from mill import config
+    from versemill.mill.pipeline import config
 
     faults_file = tmp_path / "faults.json"
 

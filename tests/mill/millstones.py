@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import ray
 from pydantic import Field
+from versemill.mill.pipeline import stages
+from versemill.mill.pipeline.sources import Source
+from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
+from versemill.render.config import RenderConfig
+from versemill.shards import encode_row
 
-from mill import stages
-from mill.sources import Source
-from mill.stages import Made, Note, Order, Recipe
-from render.config import RenderConfig
-from shards import encode_row
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config

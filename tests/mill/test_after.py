@@ -2,9 +2,10 @@
 
 import pytest
 from test_run import run
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.proof import after
+from versemill.mill.upkeep import maintenance
 
-from mill import after, maintenance
-from mill.dataset import Dataset
 from versemill.errors import ConfigError
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-
-from mill.card import _Sums
+from versemill.mill.folder.card import _Sums
 
 count = st.integers(0, 10**6)
 row = st.fixed_dictionaries({

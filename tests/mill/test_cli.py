@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
+from versemill.mill import cli
+from versemill.mill.commands.datasets import _numbers, _place
+from versemill.mill.folder.dataset import Dataset, locked
 
-from mill import cli
-from mill.commands.datasets import _numbers, _place
-from mill.dataset import Dataset, locked
 from versemill import __version__
 from versemill.errors import ConfigError
 
 
 def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """The real program in a process of its own."""
-    command = [sys.executable, "-m", "mill.cli", *arguments]
+    command = [sys.executable, "-m", "versemill", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 from test_run import hashes, leftovers
-
-from mill.dataset import Dataset
-from mill.status import status
-from mill.verify import verify
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.report.status import status
+from versemill.mill.upkeep.verify import verify
 
 DRIVER = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[4])
 import millstones
-from mill import config, driver
+from versemill.mill.pipeline import config
+from versemill.mill.run import driver
 pipeline = config.restore("trivial", json.loads(open(sys.argv[1]).read()))
 driver.run(pipeline, sys.argv[2], address=sys.argv[3] or None, progress=False, maker=millstones.make)
 """

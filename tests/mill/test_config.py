@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from versemill.mill.pipeline import config
 
-from mill import config
 from versemill.errors import ConfigError
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import trimesh
 from typer.testing import CliRunner
+from versemill.mill.cli import app
+from versemill.mill.folder.dataset import CONVENTIONS, FORMAT, Dataset
+from versemill.mill.upkeep.dedup import dedup
+from versemill.shards import ShardDataset, ShardsConfig, encode_row, seal, storage
+from versemill.shards.duplicates import read_duplicates
+from versemill.shards.reading import Selection
+from versemill.shards.streaming import ShardStream
 
-from mill.cli import app
-from mill.dataset import CONVENTIONS, FORMAT, Dataset
-from mill.dedup import dedup
-from shards import ShardDataset, ShardsConfig, encode_row, seal, storage
-from shards.duplicates import read_duplicates
-from shards.reading import Selection
-from shards.streaming import ShardStream
 from versemill.asset import Asset
 from versemill.curated import Curated
 from versemill.errors import ConfigError

@@ -19,11 +19,10 @@ import pytest
 import typer
 import yaml
 from ray._private.services import find_gcs_addresses
-
-from mill import config
-from mill.cli import app
-from mill.status import status
-from mill.verify import verify
+from versemill.mill.cli import app
+from versemill.mill.pipeline import config
+from versemill.mill.report.status import status
+from versemill.mill.upkeep.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 from test_run import hashes, run
+from versemill.mill.folder import disk
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline import config
+from versemill.mill.run import driver
 
-from mill import config, disk, driver
-from mill.dataset import Dataset
 from versemill.errors import ConfigError, VersemillError
 
 

@@ -1,8 +1,7 @@
 """The doctor's advice on drivers that are not here."""
 
 import pytest
-
-from mill.doctor import fitting_warp
+from versemill.mill.proof.doctor import fitting_warp
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 from test_run import run
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline import config
+from versemill.mill.upkeep import estimate
+from versemill.mill.upkeep.estimate import Sample, _total
 
-from mill import config, estimate
-from mill.dataset import Dataset
-from mill.estimate import Sample, _total
 from versemill.errors import ConfigError
 
 

@@ -8,11 +8,11 @@ import millstones
 import pyarrow.parquet as pq
 import pytest
 from test_run import entries, hashes, leftovers, run
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.report.status import status, text
+from versemill.mill.upkeep import maintenance
+from versemill.mill.upkeep.verify import verify, verify_quick
 
-from mill import maintenance
-from mill.dataset import Dataset
-from mill.status import status, text
-from mill.verify import verify, verify_quick
 from versemill.curated import Rejected
 from versemill.errors import ConfigError
 
@@ -22,7 +22,7 @@ OPTIONS = {"maker": millstones.make, "progress": False}
 @pytest.fixture(scope="module")
 def whole(two_workers, tmp_path_factory):
     """A finished dataset of 40 assets; tests copy it."""
-    from mill import config
+    from versemill.mill.pipeline import config
 
     root = tmp_path_factory.mktemp("whole")
     overrides = ["sources.zeroverse=null", "sources.t.source=millstones:TRIVIAL", "sources.t.reject_every=7"]

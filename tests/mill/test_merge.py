@@ -7,15 +7,16 @@ from pathlib import Path
 import millstones
 import pytest
 from test_run import entries, hashes, leftovers, run
+from versemill.mill.folder.dataset import Dataset, differences, locked
+from versemill.mill.pipeline import config
+from versemill.mill.report import write as report
+from versemill.mill.report.status import status
+from versemill.mill.upkeep import maintenance
+from versemill.mill.upkeep.dedup import dedup
+from versemill.mill.upkeep.merge import merge
+from versemill.mill.upkeep.verify import verify, verify_quick
+from versemill.shards import ShardDataset, read_rows
 
-from mill import config, maintenance
-from mill.dataset import Dataset, differences, locked
-from mill.dedup import dedup
-from mill.merge import merge
-from mill.report import write as report
-from mill.status import status
-from mill.verify import verify, verify_quick
-from shards import ShardDataset, read_rows
 from versemill.errors import ConfigError, ShardError
 
 
@@ -301,8 +302,7 @@ def test_a_failure_is_made_alone_where_it_was_made(two_workers, tmp_path):
 
 def test_the_command(parts, tmp_path):
     from typer.testing import CliRunner
-
-    from mill.cli import app
+    from versemill.mill.cli import app
 
     done = CliRunner().invoke(app, ["merge", str(parts / "a"), str(parts / "b"), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output

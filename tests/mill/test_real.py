@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import trimesh
-
-from mill import config, driver, maintenance, report
-from mill.dataset import Dataset
-from mill.status import status
-from mill.verify import verify
-from shards import ShardDataset, read_rows
+from versemill.mill import report
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline import config
+from versemill.mill.report.status import status
+from versemill.mill.run import driver
+from versemill.mill.upkeep import maintenance
+from versemill.mill.upkeep.verify import verify
+from versemill.shards import ShardDataset, read_rows
 
 SMALL = [
     "render.width=32",

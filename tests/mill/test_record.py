@@ -8,12 +8,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from test_run import run
 from typer.testing import CliRunner
-
-from mill import cli, config
-from mill.dataset import Dataset
-from mill.progress import Tally
-from mill.record import Record, exposition
-from mill.status import status
+from versemill.mill import cli
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline import config
+from versemill.mill.report.status import status
+from versemill.mill.run.progress import Tally
+from versemill.mill.run.record import Record, exposition
 
 COUNTERS = re.compile(r"_total$")
 
@@ -114,7 +114,7 @@ def test_the_latest_run_is_the_last_one_whatever_the_clock_says(finished, monkey
         def now(cls, tz=None):
             return real.datetime(1999, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("mill.record.datetime.datetime", Earlier)
+    monkeypatch.setattr("versemill.mill.run.record.datetime.datetime", Earlier)
     Record(Dataset.open(finished), "y", Tally(total=0), 2, "f").write("stopped")
     assert [run["run"] for run in status(finished)["runs"]][-1] == "y"
 

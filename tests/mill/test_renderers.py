@@ -12,9 +12,9 @@ import psutil
 import pytest
 import ray
 from test_run import entries, hashes, leftovers
-
-from mill import cluster, driver, stages
-from mill.verify import verify
+from versemill.mill.pipeline import stages
+from versemill.mill.run import cluster, driver
+from versemill.mill.upkeep.verify import verify
 
 SMALL = ["render.width=16", "render.height=16", "render.cameras.views=2", "render.passes=[rgb,depth]"]
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from test_run import run
+from versemill.mill import report
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.report import distributions, gallery, geometry
+from versemill.mill.report.facts import GRID_BYTES, facts
 
-from mill import report
-from mill.dataset import Dataset
-from mill.report import distributions, gallery, geometry
-from mill.report.facts import GRID_BYTES, facts
 from versemill.errors import ConfigError
 from versemill.mesh import corner_normals
 
@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def dataset(two_workers, tmp_path_factory):
-    from mill import config
+    from versemill.mill.pipeline import config
 
     folder = tmp_path_factory.mktemp("report")
     (folder / "faults.json").write_text(json.dumps({"3": "raise"}))
@@ -90,8 +90,9 @@ def ball():
 @pytest.fixture(scope="module")
 def row(ball):
     """The ball as a row with every pass of five views."""
-    from render import RenderConfig, render
-    from shards import ShardsConfig, encode_row
+    from versemill.render import RenderConfig, render
+    from versemill.shards import ShardsConfig, encode_row
+
     from versemill.curated import Curated
     from versemill.views import PASSES
 
@@ -271,7 +272,7 @@ def test_shares_are_tested_against_the_configuration():
 
 
 def test_what_the_generators_draw_follows_their_configuration_and_another_one_is_noticed():
-    from zeroverse import ZeroverseConfig, draw
+    from versemill.zeroverse import ZeroverseConfig, draw
 
     plans = [{"plan": draw(ZeroverseConfig(), 1, index)} for index in range(400)]
     same = list(distributions.DRAWS["zeroverse"](ZeroverseConfig().model_dump(mode="json"), plans))

@@ -12,12 +12,12 @@ from pathlib import Path
 import millstones
 import psutil
 import pytest
+from versemill.mill.folder.dataset import Dataset, locked
+from versemill.mill.report.status import status
+from versemill.mill.run import driver
+from versemill.mill.run.cluster import Wardens
+from versemill.mill.upkeep.verify import verify
 
-from mill import driver
-from mill.cluster import Wardens
-from mill.dataset import Dataset, locked
-from mill.status import status
-from mill.verify import verify
 from versemill.errors import BusyError, ConfigError, VersemillError
 
 
@@ -185,7 +185,8 @@ SCRIPT = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[3])
 import millstones
-from mill import config, driver
+from versemill.mill.pipeline import config
+from versemill.mill.run import driver
 pipeline = config.restore("trivial", json.loads(open(sys.argv[1]).read()))
 try:
     driver.run(pipeline, sys.argv[2], progress=False, maker=millstones.make)

@@ -13,12 +13,11 @@ import psutil
 import pytest
 from faulty import Faulty
 from test_run import SCRIPT, hashes, run
-
-from mill import report
-from mill.dataset import Dataset
-from mill.status import status
-from mill.verify import verify
-from shards import storage
+from versemill.mill import report
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.report.status import status
+from versemill.mill.upkeep.verify import verify
+from versemill.shards import storage
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from mill.schedule import Schedule
+from versemill.mill.run.schedule import Schedule
 
 
 def layout(assets, per_shard):

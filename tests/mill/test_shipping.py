@@ -13,10 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 from test_real import SMALL
+from versemill.mill.pipeline import config
+from versemill.mill.run import shipping
+from versemill.mill.run.cluster import WORKER_ENVIRONMENT
+from versemill.mill.upkeep import maintenance
 
-from mill import config, maintenance, shipping
-from mill.cluster import WORKER_ENVIRONMENT
 from versemill.errors import ConfigError
+from versemill.packages import PACKAGES
 
 
 def pipeline(*overrides):
@@ -33,8 +36,9 @@ def test_whole_packages_are_sent_and_own_settings_are_kept():
     assert found["pip"] == ["x==1"]
     assert found["env_vars"] == {**WORKER_ENVIRONMENT, "OMP_NUM_THREADS": "4", "A": "b"}
     assert found["py_modules"][0] == "/own"
-    assert [Path(path).name for path in found["py_modules"][1:]] == list(shipping.PACKAGES)
-    assert all((Path(path) / "__init__.py").is_file() for path in found["py_modules"][1:])
+    (house,) = (Path(path) for path in found["py_modules"][1:])
+    assert house.name == "versemill"
+    assert all((house / name / "__init__.py").is_file() for name in ("", *PACKAGES))
 
 
 def test_a_source_that_is_no_package_can_not_be_sent():
@@ -48,7 +52,7 @@ def bare(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(tmp_path / "venv")], check=True)
     (there,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     for entry in Path(sysconfig.get_paths()["purelib"]).iterdir():
-        if entry.name not in shipping.PACKAGES and "versemill" not in entry.name:
+        if "versemill" not in entry.name:
             (there / entry.name).symlink_to(entry)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -59,7 +63,7 @@ def bare(tmp_path):
     cache = os.environ.get("VERSEMILL_CACHE", str(Path.home() / ".cache" / "versemill"))
     environment = {**kept, "HOME": str(tmp_path / "home"), "VERSEMILL_CACHE": cache}
     python = str(tmp_path / "venv" / "bin" / "python")
-    assert subprocess.run([python, "-c", "import ray, numpy, mill"], cwd="/", env=environment, check=False).returncode == 1
+    assert subprocess.run([python, "-c", "import ray, numpy, versemill"], cwd="/", env=environment, check=False).returncode == 1
     command = [
         python, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}", "--num-cpus=2",
         "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={short}", "--node-ip-address=127.0.0.1",
@@ -91,7 +95,7 @@ def test_a_run_on_bare_nodes_makes_the_same_bytes(bare, tmp_path):
     def versemill(out, *more):
         own = environment | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         arguments = [value for override in SMALL for value in ("--set", override)]
-        command = [sys.executable, "-m", "mill.cli", "run", "quickstart", "--out", str(tmp_path / out), "--assets", "3"]
+        command = [sys.executable, "-m", "versemill", "run", "quickstart", "--out", str(tmp_path / out), "--assets", "3"]
         return subprocess.run([*command, *arguments, *more], env=own, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     refused = versemill("a", "--address", address)

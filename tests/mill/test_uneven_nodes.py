@@ -8,9 +8,9 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster as Nodes
 from test_run import hashes
-
-from mill import cluster, driver, stages
-from mill.dataset import Dataset
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline import stages
+from versemill.mill.run import cluster, driver
 
 SMALL = ["render.width=16", "render.height=16", "render.cameras.views=2", "render.passes=[rgb,depth]", "run.renderers=1"]
 

@@ -8,8 +8,7 @@ import time
 
 import psutil
 import pytest
-
-from mill.watchdog import Notebook, Sight, Warden, new_run, scratch
+from versemill.mill.run.watchdog import Notebook, Sight, Warden, new_run, scratch
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def test_only_who_is_still_at_the_asset_is_killed(place):
     """A worker that has gone on to its next asset since it was seen must not die for the one before."""
     script = """
 import subprocess, sys, tempfile, time
-from mill.watchdog import Notebook
+from versemill.mill.run.watchdog import Notebook
 tempfile.tempdir = sys.argv[1]
 with Notebook("1-a", "000000003") as notebook:
     child = subprocess.Popen(["sleep", "100"])

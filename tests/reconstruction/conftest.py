@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 from pyarrow import fs as pafs
+from versemill.mill.pipeline import stages
+from versemill.mill.pipeline.config import Pipeline
+from versemill.mill.pipeline.plan import Plan
+from versemill.reconstruction.data import Scene
+from versemill.reconstruction.geometry import unproject
+from versemill.reconstruction.presets import Preset
+from versemill.render import CameraConfig, RenderConfig, render
 
-import shards
-from mill import stages
-from mill.config import Pipeline
-from mill.plan import Plan
-from reconstruction.data import Scene
-from reconstruction.geometry import unproject
-from reconstruction.presets import Preset
-from render import CameraConfig, RenderConfig, render
+from versemill import shards
 from versemill.asset import Asset
 from versemill.camera import Camera, intrinsics, look_at
 from versemill.curated import Curated
@@ -113,7 +113,7 @@ def box_dataset(tmp_path_factory: pytest.TempPathFactory, boxes: list[Asset]) ->
 
 @pytest.fixture(scope="session")
 def mill_here() -> Callable[..., None]:
-    """`mill.driver.run` in this process, without Ray."""
+    """`mill.run.driver.run` in this process, without Ray."""
 
     def run(pipeline: Pipeline, out: str | Path, progress: bool = False) -> None:
         folder = Path(out) / "shards"

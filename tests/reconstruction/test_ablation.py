@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from versemill.mill.proof import ablation
+from versemill.mill.run import driver
+from versemill.reconstruction.ablation import Outcome, bootstrap, compare
+from versemill.reconstruction.judging import NORMAL_ERROR, PSNR, Metric
+from versemill.reconstruction.presets import PRESETS
 
-from mill import ablation, driver
-from reconstruction.ablation import Outcome, bootstrap, compare
-from reconstruction.judging import NORMAL_ERROR, PSNR, Metric
-from reconstruction.presets import PRESETS
 from versemill.errors import ConfigError
 
 

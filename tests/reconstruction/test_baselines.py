@@ -1,9 +1,8 @@
 """Baselines that have to be strong: the hull of a ball is nearly the ball."""
 
 import torch
-
-from reconstruction import baselines, metrics
-from reconstruction.data import angles, spread
+from versemill.reconstruction import baselines, metrics
+from versemill.reconstruction.data import angles, spread
 
 
 def test_the_mean_image_is_the_best_constant(balls) -> None:

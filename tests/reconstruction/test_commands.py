@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+from versemill.mill import cli
+from versemill.reconstruction import train
+from versemill.reconstruction.presets import Preset
 
-from mill import cli
-from reconstruction import train
-from reconstruction.presets import Preset
 from versemill.errors import ConfigError
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from versemill.reconstruction.data import Batches, Scenes, angles, scene, spread
+from versemill.reconstruction.presets import Preset
 
-from reconstruction.data import Batches, Scenes, angles, scene, spread
-from reconstruction.presets import Preset
 from versemill.errors import ConfigError
 
 

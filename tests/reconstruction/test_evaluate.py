@@ -8,14 +8,14 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
+from versemill.reconstruction import ValidateConfig, evaluate, train, validate
+from versemill.reconstruction.evaluation import Evaluation, evaluate_assets
+from versemill.reconstruction.export import PLY, SH0, write_splats
+from versemill.reconstruction.methods import HULL, MEAN, METHODS, MODEL, NEAREST, OPTIMUM, UNTRAINED
+from versemill.reconstruction.presets import PRESETS, Preset
+from versemill.reconstruction.splat import Gaussians
+from versemill.reconstruction.tables import markdown
 
-from reconstruction import ValidateConfig, evaluate, train, validate
-from reconstruction.evaluation import Evaluation, evaluate_assets
-from reconstruction.export import PLY, SH0, write_splats
-from reconstruction.methods import HULL, MEAN, METHODS, MODEL, NEAREST, OPTIMUM, UNTRAINED
-from reconstruction.presets import PRESETS, Preset
-from reconstruction.splat import Gaussians
-from reconstruction.tables import markdown
 from versemill.errors import ConfigError
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
+from versemill.reconstruction.geometry import depth_normals, pool, rays, strided, unproject
 
-from reconstruction.geometry import depth_normals, pool, rays, strided, unproject
 from versemill.camera import Camera
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from versemill.mill.proof.validation import judge, read_history
+from versemill.reconstruction import Verdict
 
-from mill.validation import judge, read_history
-from reconstruction import Verdict
 from versemill.errors import ConfigError
 
 

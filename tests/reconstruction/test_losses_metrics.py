@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
-
-from reconstruction import metrics
-from reconstruction.losses import FILTERS, Geometry, Loss, RandomFeatureLoss
-from reconstruction.presets import Preset
-from reconstruction.splat import Rendering
+from versemill.reconstruction import metrics
+from versemill.reconstruction.losses import FILTERS, Geometry, Loss, RandomFeatureLoss
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.splat import Rendering
 
 
 def pictures(seed: int, *shape: int) -> torch.Tensor:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from versemill.reconstruction.lpips import BACKBONE, HEADS, STAGES, Lpips
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.runs import CONFIG
+from versemill.reconstruction.training import fit
 
-from reconstruction.lpips import BACKBONE, HEADS, STAGES, Lpips
-from reconstruction.presets import Preset
-from reconstruction.runs import CONFIG
-from reconstruction.training import fit
 from versemill.errors import ConfigError, MissingDependencyError
 
 LAYERS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from versemill.reconstruction import model as lrm
+from versemill.reconstruction.presets import PRESETS, Preset, get
+from versemill.reconstruction.splat import invert, project
 
-from reconstruction import model as lrm
-from reconstruction.presets import PRESETS, Preset, get
-from reconstruction.splat import invert, project
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from torch.nn import functional as F
+from versemill.mill.pipeline import config as pipelines
+from versemill.reconstruction import ValidateConfig, evaluate, train
+from versemill.reconstruction.data import Batch, Batches, Scene, Scenes
+from versemill.reconstruction.judging import FACING, NORMAL_ERROR, baseline_scores, metric_of, normal_error, score
+from versemill.reconstruction.monocular import Monocular, MonocularObjective, surface
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.runs import CHECKPOINT, METRICS, load, load_model
+from versemill.reconstruction.training import fit
 
-from mill import config as pipelines
-from reconstruction import ValidateConfig, evaluate, train
-from reconstruction.data import Batch, Batches, Scene, Scenes
-from reconstruction.judging import FACING, NORMAL_ERROR, baseline_scores, metric_of, normal_error, score
-from reconstruction.monocular import Monocular, MonocularObjective, surface
-from reconstruction.presets import Preset
-from reconstruction.runs import CHECKPOINT, METRICS, load, load_model
-from reconstruction.training import fit
 from versemill.errors import ConfigError
 
 CPU = torch.device("cpu")

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from versemill.reconstruction.data import Scene
+from versemill.reconstruction.fusion import fuse
+from versemill.reconstruction.metrics import psnr
+from versemill.reconstruction.objects import scene_of_asset, textured
+from versemill.reconstruction.optimise import optimise
+from versemill.reconstruction.splat import Gaussians, render
 
-from reconstruction.data import Scene
-from reconstruction.fusion import fuse
-from reconstruction.metrics import psnr
-from reconstruction.objects import scene_of_asset, textured
-from reconstruction.optimise import optimise
-from reconstruction.splat import Gaussians, render
 from versemill.asset import Asset
 from versemill.materials.material import Material
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.runs import METRICS, load_model
+from versemill.reconstruction.training import fit
 
-from reconstruction.presets import Preset
-from reconstruction.runs import METRICS, load_model
-from reconstruction.training import fit
 from versemill.errors import MissingDependencyError
 
 SCRIPT = """
 import json, sys, torch
 from pathlib import Path
-from reconstruction.presets import Preset
-from reconstruction.training import fit
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.training import fit
 scenes = torch.load(sys.argv[1], weights_only=False)
 summary = fit(scenes, Preset(**json.loads(sys.argv[2])), Path(sys.argv[3]), 0, "cpu")
 print(json.dumps(summary))

@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 import torch
+from versemill.mill.pipeline import config as pipelines
+from versemill.reconstruction import train as public_train
+from versemill.reconstruction.data import Scenes
+from versemill.reconstruction.methods import predict
+from versemill.reconstruction.metrics import psnr
+from versemill.reconstruction.presets import PRESETS, Preset
+from versemill.reconstruction.runs import CHECKPOINT, METRICS, load_model, torch_device
+from versemill.reconstruction.training import WINDOW, DivergenceError, fit, guard, schedule, try_step
 
-from mill import config as pipelines
-from reconstruction import train as public_train
-from reconstruction.data import Scenes
-from reconstruction.methods import predict
-from reconstruction.metrics import psnr
-from reconstruction.presets import PRESETS, Preset
-from reconstruction.runs import CHECKPOINT, METRICS, load_model, torch_device
-from reconstruction.training import WINDOW, DivergenceError, fit, guard, schedule, try_step
 from versemill.errors import ConfigError, MissingDependencyError
 
 MORTAL = """
 import json, os, signal, sys, torch
 from pathlib import Path
-from reconstruction.presets import Preset
-from reconstruction.training import fit
+from versemill.reconstruction.presets import Preset
+from versemill.reconstruction.training import fit
 scenes, out = torch.load(sys.argv[1], weights_only=False), Path(sys.argv[3])
 if not out.exists():  # the first time: dead amid the writing of the second checkpoint
     save, written = torch.save, []

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from reconstruction.geometry import rays
-from reconstruction.metrics import psnr
-from reconstruction.presets import PRESETS, Preset
-from reconstruction.runs import build, load_model
-from reconstruction.training import fit
-from reconstruction.triplane import AXES, Triplane, TriplaneLRM, box_crossing
+from versemill.reconstruction.geometry import rays
+from versemill.reconstruction.metrics import psnr
+from versemill.reconstruction.presets import PRESETS, Preset
+from versemill.reconstruction.runs import build, load_model
+from versemill.reconstruction.training import fit
+from versemill.reconstruction.triplane import AXES, Triplane, TriplaneLRM, box_crossing
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def test_chunks_change_nothing(field: TriplaneLRM, balls, monkeypatch: pytest.Mo
     planes, depth = field(*parts)
     assert depth is None
     whole = field.draw(planes, *parts[2:], 16)
-    monkeypatch.setattr("reconstruction.triplane.CHUNK", 64 * 100)
+    monkeypatch.setattr("versemill.reconstruction.triplane.CHUNK", 64 * 100)
     torch.testing.assert_close(field.draw(planes, *parts[2:], 16).rgb, whole.rgb)
 
 

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-
-from render import RenderConfig, cameras
-from render.presets import CAMERAS
+from versemill.render import RenderConfig, cameras
+from versemill.render.presets import CAMERAS
 
 SEEDS = st.integers(0, 2**63)
 

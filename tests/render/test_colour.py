@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from versemill.render import Lighting, Rectangle, RenderConfig, lighting, outputs, panoramas, render, render_views
+from versemill.render.config import LightingConfig
+from versemill.render.scene import alias_table, decode_srgb, mip_levels
 
-from render import Lighting, Rectangle, RenderConfig, lighting, outputs, panoramas, render, render_views
-from render.config import LightingConfig
-from render.scene import alias_table, decode_srgb, mip_levels
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.materials.material import Material

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from versemill.render import CyclesConfig, RenderConfig, cycles, render
 
-from render import CyclesConfig, RenderConfig, cycles, render
 from versemill.errors import AssetError, MissingDependencyError
 from versemill.views import PASSES
 

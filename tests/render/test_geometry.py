@@ -5,12 +5,12 @@ import pytest
 import trimesh
 import warp as wp
 from trimesh.ray.ray_pyembree import RayMeshIntersector
+from versemill.render import render_views
+from versemill.render.cameras import sample
+from versemill.render.config import RenderConfig
+from versemill.render.kernels.scene import Scene, cast
+from versemill.render.scene import pack
 
-from render import render_views
-from render.cameras import sample
-from render.config import RenderConfig
-from render.kernels.scene import Scene, cast
-from render.scene import pack
 from versemill import device as _device
 from versemill import mesh
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics

@@ -9,8 +9,8 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from versemill.render import RenderConfig, outputs, render
 
-from render import RenderConfig, outputs, render
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 from versemill.gltf import to_glb
@@ -116,7 +116,7 @@ def test_turntables_have_all_frames_over_the_background(tmp_path, suffix):
 def test_the_command_renders_what_it_can_and_names_what_it_can_not(composition, tmp_path):
     (tmp_path / "good.glb").write_bytes(to_glb(composition))
     (tmp_path / "bad.glb").write_bytes(b"nothing")
-    command = [sys.executable, "-m", "mill.cli", "render", *(str(tmp_path / f"{n}.glb") for n in ("bad", "good"))]
+    command = [sys.executable, "-m", "versemill", "render", *(str(tmp_path / f"{n}.glb") for n in ("bad", "good"))]
     command += [
         "--out",
         str(tmp_path / "out"),

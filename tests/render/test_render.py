@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from versemill.render import KERNELS, RenderConfig, render
 
-from render import KERNELS, RenderConfig, render
 from versemill.device import compile_kernels
 from versemill.errors import AssetError, MissingDependencyError
 from versemill.views import PASSES

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import warp as wp
+from versemill.render.kernels.sampling import draw, mix
 
-from render.kernels.sampling import draw, mix
 from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)

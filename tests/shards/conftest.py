@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import fs as pafs
+from versemill.shards import Sealed, ShardsConfig, encode_row, seal
+from versemill.shards.export import export
 
-from shards import Sealed, ShardsConfig, encode_row, seal
-from shards.export import export
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.camera import Camera, intrinsics, look_at

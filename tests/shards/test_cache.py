@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-
-from shards import DiskCache, ShardDataset
-from shards.storage import open_storage
+from versemill.shards import DiskCache, ShardDataset
+from versemill.shards.storage import open_storage
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ import pytest
 import torch
 from pyarrow import fs as pafs
 from torch.utils.data import DataLoader
+from versemill.shards import ShardDataset, read_rows, seal
+from versemill.shards import lending as lending_module
+from versemill.shards.cells import LocalShard
+from versemill.shards.dataset import RowReader
+from versemill.shards.folder import open_shard
+from versemill.shards.reading import Selection
+from versemill.shards.schema import COLUMNS, is_blob
+from versemill.shards.streaming import ShardStream
 
-from shards import ShardDataset, read_rows, seal
-from shards import lending as lending_module
-from shards.cells import LocalShard
-from shards.dataset import RowReader
-from shards.folder import open_shard
-from shards.reading import Selection
-from shards.schema import COLUMNS, is_blob
-from shards.streaming import ShardStream
 from versemill.errors import ShardError
 
 FS = pafs.LocalFileSystem()

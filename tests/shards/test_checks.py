@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
+from versemill.shards import ShardDataset, ShardsConfig, encode_row, read_rows, seal, verify_shard
+from versemill.shards.checks import check_views, stray_share
+from versemill.shards.folder import open_shard
 
-from shards import ShardDataset, ShardsConfig, encode_row, read_rows, seal, verify_shard
-from shards.checks import check_views, stray_share
-from shards.folder import open_shard
 from versemill.camera import OPENGL, Camera
 from versemill.curated import Curated
 from versemill.errors import ConfigError, ShardError
@@ -111,7 +111,7 @@ def test_columns_that_differ_from_the_schema(shard):
 
 def test_nan_in_a_field(sphere, shard):
     path, _ = shard
-    from shards.codecs import encode_array
+    from versemill.shards.codecs import encode_array
 
     table = pq.read_table(path)
     rows = table.to_pylist()

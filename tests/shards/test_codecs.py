@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-
-from shards.codecs import (
+from versemill.shards.codecs import (
     LEVELS,
     decode_array,
     decode_colour,
@@ -15,6 +14,7 @@ from shards.codecs import (
     encode_colour,
     quantise,
 )
+
 from versemill.errors import ShardError
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=9)

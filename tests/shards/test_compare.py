@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 from pyarrow import fs as pafs
+from versemill.shards import ShardsConfig, encode_row, seal
+from versemill.shards.compare import OUTLIERS, TOLERANCES, compare_shards
 
-from shards import ShardsConfig, encode_row, seal
-from shards.compare import OUTLIERS, TOLERANCES, compare_shards
 from versemill.curated import Curated
 from versemill.views import PASSES, Views
 

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-
-from shards import card
-from shards.export import formats
-from shards.rows import decode_pass, decode_table
-from shards.schema import COLUMNS, describe
+from versemill.shards import card
+from versemill.shards.export import formats
+from versemill.shards.rows import decode_pass, decode_table
+from versemill.shards.schema import COLUMNS, describe
 
 DOCS = Path(__file__).parents[2] / "docs" / "shards.md"
 

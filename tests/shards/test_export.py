@@ -6,9 +6,9 @@ import tarfile
 
 import numpy as np
 import pytest
+from versemill.shards.export import export, formats
+from versemill.shards.schema import COLUMNS
 
-from shards.export import export, formats
-from shards.schema import COLUMNS
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 from versemill.gltf import from_glb

@@ -3,8 +3,7 @@
 import numpy as np
 import pyarrow.dataset as pads
 import pytest
-
-from shards.rows import decode_table
+from versemill.shards.rows import decode_table
 
 
 def paths(spheres):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from torch.utils.data import DataLoader
+from versemill.shards.reading import Selection
+from versemill.shards.streaming import ShardStream
 
-from shards.reading import Selection
-from shards.streaming import ShardStream
 from versemill.errors import ConfigError
 
 SMALL = Selection(passes=("mask",), views=1)

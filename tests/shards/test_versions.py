@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
-
-from shards import (
+from versemill.shards import (
     SCHEMA_VERSION,
     ShardDataset,
     decode_fields,
@@ -21,8 +20,9 @@ from shards import (
     read_rows,
     verify_shard,
 )
-from shards.export import export
-from shards.streaming import ShardStream
+from versemill.shards.export import export
+from versemill.shards.streaming import ShardStream
+
 from versemill.errors import ShardError
 
 FS = pafs.LocalFileSystem()
@@ -66,7 +66,7 @@ def test_every_reader_takes_version_1(folder, sphere):
 def test_both_versions_stand_in_one_dataset(folder, sphere):
     migrate_shard(FS, str(OLD), str(folder / "other.parquet"))
     rows = [sphere.row(i, views=2, size=16) for i in (2, 3)]
-    from shards import seal
+    from versemill.shards import seal
 
     seal(FS, str(folder / "shards" / "shard-000001.parquet"), rows, {})
     assert ShardDataset(folder).indices.tolist() == [0, 1, 2, 3]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
+from versemill.shards import ShardsConfig, read_row, seal, verify_shard, write_row
+from versemill.shards.schema import blob_leaves, leaves
+from versemill.shards.storage import clear_temporary, list_files, open_storage, sha256, write_atomic, write_bytes
 
-from shards import ShardsConfig, read_row, seal, verify_shard, write_row
-from shards.schema import blob_leaves, leaves
-from shards.storage import clear_temporary, list_files, open_storage, sha256, write_atomic, write_bytes
 from versemill.errors import ConfigError, ShardError
 
 FS = pafs.LocalFileSystem()
@@ -109,7 +109,7 @@ def test_a_full_disk_stops_the_writer_cleanly(rows, tmp_path):
         f"""
         import resource, signal, sys
         from pyarrow import fs
-        from shards import seal
+        from versemill.shards import seal
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
         try:
@@ -138,7 +138,7 @@ def test_a_killed_writer_never_leaves_a_bad_file(rows, tmp_path):
         f"""
         import os, random, signal, time
         from pyarrow import fs
-        from shards import seal, ShardsConfig
+        from versemill.shards import seal, ShardsConfig
         rows = [f"{tmp_path}/staging/{{i}}.arrow" for i in range(5)]
 
         def start(name, count):

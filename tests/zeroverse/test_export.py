@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import trimesh
+from versemill.zeroverse import ZeroverseConfig, generate
+from versemill.zeroverse.export import write_mesh
 
 from versemill.errors import ConfigError
 from versemill.gltf import from_glb
-from zeroverse import ZeroverseConfig, generate
-from zeroverse.export import write_mesh
 
 
 @pytest.fixture(scope="module")

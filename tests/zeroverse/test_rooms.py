@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from versemill.zeroverse import ZeroverseConfig, generate, rebuild
+from versemill.zeroverse.config import SIDES
+from versemill.zeroverse.shape import quaternion_matrix
 
-import zeroverse
-from versemill import mesh
+from versemill import mesh, zeroverse
 from versemill.config import digest
 from versemill.queries import MeshQuery
-from zeroverse import ZeroverseConfig, generate, rebuild
-from zeroverse.config import SIDES
-from zeroverse.shape import quaternion_matrix
 
 SMALL = {"textures": "none", "triangles": 8000}
 RAW = ZeroverseConfig(preset="rooms", **SMALL)

@@ -1,0 +1,1 @@
+"""Generation models trained on the shards: shapes, normals, novel views, distillation."""

@@ -1,0 +1,1 @@
+"""The dataset's folder: its layout and lock, staging, ledger, census, fingerprint, disk space, card."""

@@ -1,0 +1,116 @@
+"""The census: what the ledger and the timings of each sealed shard add up to, in one file: a million rows are counted at once.
+
+DIR/census.json is derived and may be deleted: whatever a ledger file of another size or date says is read and added up anew.
+"""
+
+import contextlib
+import json
+import posixpath
+from typing import Any
+
+from pyarrow import fs as pafs
+from versemill.mill.folder.dataset import Dataset
+from versemill.shards import storage
+
+from versemill.config import digest
+
+FILE = "census.json"
+VERSION = 1
+FORMAT = f"versemill census {VERSION}"
+NEEDED = {"file", "sha256", "bytes", "rows", "indices", "sources", "rejections", "failures", "digest", "fingerprint"}
+
+STAGE_OF = {"ingest": "source", "source": "source", "render": "render", "fields": "fields", "encode": "encode"}
+"""Stage of a rejection -> the stage of `mill.pipeline.stages.STAGES` that it happened in; all others are curation's."""
+
+Facts = dict[str, Any]
+"""Of a sealed shard: `file`, `bytes`, `rows`, `digest`, `fingerprint` (digests), `sources` name -> [rows, rejected, failed],
+`rejections` "stage: reason" -> count, `lost` stage of the run -> rejected and failed there, `failures` as in the ledger,
+`seconds` stage -> [assets that entered, CPU, wall]; or `damaged`: True and nothing else."""
+
+
+def read(dataset: Dataset) -> dict[int, Facts]:
+    """The facts of every sealed shard, rising; brings the census up to date, and writes it where the folder can be written."""
+    stamps = _stamps(dataset)
+    there = dataset.read(FILE)
+    known = there["shards"] if isinstance(there, dict) and there.get("format") == FORMAT else {}
+    kept = {shard: fact for shard, stamp in stamps.items() if (fact := known.get(str(shard))) and fact["stamp"] == stamp}
+    found = {shard: kept.get(shard) or {"stamp": stamp, **_facts(dataset, shard)} for shard, stamp in stamps.items()}
+    if len(kept) != len(found) or len(kept) != len(known):
+        text = json.dumps({"format": FORMAT, "shards": found}, ensure_ascii=False, separators=(",", ":"))
+        with contextlib.suppress(OSError):  # a dataset that can only be read is counted all the same
+            storage.write_bytes(dataset.fs, dataset.path(FILE), text.encode(errors="backslashreplace"))
+    return found
+
+
+def whole(facts: dict[int, Facts]) -> list[Facts]:
+    """Those of the shards whose ledger entry can be read."""
+    return [fact for fact in facts.values() if "damaged" not in fact]
+
+
+def sizes(dataset: Dataset) -> dict[str, int]:
+    """Name -> bytes of every file in the folder of shards, from one listing."""
+    return {info.base_name: info.size for info in _files(dataset, "shards")}
+
+
+def _files(dataset: Dataset, folder: str) -> list[Any]:
+    selector = pafs.FileSelector(dataset.path(folder), allow_not_found=True)
+    return [i for i in dataset.fs.get_file_info(selector) if i.type == pafs.FileType.File and not i.base_name.startswith(".")]
+
+
+def _stamps(dataset: Dataset) -> dict[int, list[int]]:
+    """Shard -> size and date of its ledger file. Timings are written before it, so it stands for both."""
+    files = sorted(_files(dataset, "ledger"), key=lambda info: info.base_name)
+    return {int(posixpath.splitext(i.base_name)[0].removeprefix("shard-")): [i.size, i.mtime_ns or 0] for i in files}
+
+
+def _facts(dataset: Dataset, shard: int) -> Facts:
+    entry = dataset.read(dataset.ledger_file(shard))
+    if not isinstance(entry, dict) or not set(entry) >= NEEDED:
+        return {"damaged": True}
+    timings = (dataset.read(dataset.timings_file(shard)) or {"assets": {}})["assets"].values()
+    lost = [*entry["rejections"], *entry["failures"]]
+    return {
+        **{key: entry[key] for key in ("file", "bytes", "rows", "digest", "failures")},
+        "fingerprint": digest(entry["fingerprint"]),
+        "sources": _sources(entry),
+        "rejections": count(f"{r['stage']}: {r['reason']}" for r in entry["rejections"]),
+        "lost": count(STAGE_OF.get(r["stage"], "curate") for r in lost),
+        "seconds": seconds(timings),
+    }
+
+
+def _sources(entry: dict[str, Any]) -> dict[str, list[int]]:
+    fate = {str(r["index"]): 1 for r in entry["rejections"]} | {str(f["index"]): 2 for f in entry["failures"]}
+    found: dict[str, list[int]] = {}
+    for index, name in entry["sources"].items():
+        found.setdefault(name, [0, 0, 0])[fate.get(index, 0)] += 1
+    return found
+
+
+def seconds(records: Any) -> dict[str, list[float]]:
+    """Stage -> [assets that entered it, their CPU seconds, their wall seconds] of records with `seconds` (wall, CPU)."""
+    found: dict[str, list[float]] = {}
+    for record in records:
+        for stage, (wall, cpu) in record.get("seconds", {}).items():
+            sums = found.get(stage) or found.setdefault(stage, [0, 0.0, 0.0])
+            sums[0] += 1
+            sums[1] += cpu
+            sums[2] += wall
+    return {stage: [entered, round(cpu, 4), round(wall, 4)] for stage, (entered, cpu, wall) in found.items()}
+
+
+def count(words: Any) -> dict[str, int]:
+    """How often each word occurs."""
+    found: dict[str, int] = {}
+    for word in words:
+        found[word] = found.get(word, 0) + 1
+    return found
+
+
+def merge(tallies: Any) -> dict[str, int]:
+    """The sum of several counts."""
+    found: dict[str, int] = {}
+    for tally in tallies:
+        for word, number in tally.items():
+            found[word] = found.get(word, 0) + number
+    return found

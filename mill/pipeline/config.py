@@ -1,0 +1,376 @@
+"""Pipelines: one page of YAML, the stages' own models behind it, and one clear line for every mistake.
+
+A file holds `pipelines: {NAME: {description, extends, run, sources, curate, render, fields, shards, export, validate}}`.
+`extends` merges deeply onto another pipeline; `--set a.b=value` merges onto that. Unknown keys are refused.
+"""
+
+import difflib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+from versemill.curation.config import CurationConfig, FieldsConfig
+from versemill.mill.pipeline import sources as _sources
+from versemill.reconstruction.config import ValidateConfig
+from versemill.render.config import RenderConfig
+from versemill.shards.config import ShardsConfig
+
+from versemill import CONVENTION_VERSION
+from versemill.config import Config, digest
+from versemill.errors import ConfigError
+
+
+class RunConfig(Config):
+    """Section `run`: how much, from which seed, and with what care. Only `seed` changes the data."""
+
+    assets: int | None = Field(
+        default=None, description="assets to make; with only a folder of files, all of them by default", gt=0, le=10**9
+    )
+    seed: int = Field(default=0, description="dataset seed: with the config, it decides every byte", ge=0, lt=2**63)
+    workers: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
+        default="auto", description="assets made at once; auto: one per core"
+    )
+    chunk: Annotated[int, Field(gt=0, le=1000)] | Literal["auto"] = Field(
+        default="auto", description="assets per Ray task; auto: what takes about a second"
+    )
+    deadline_s: float = Field(default=300.0, description="seconds one asset may take before its worker is killed", gt=0)
+    memory_mb: int = Field(default=4096, description="MiB one worker may hold before it is killed", gt=0)
+    retries: int = Field(default=1, description="further tries of an asset that failed", ge=0, le=10)
+    renderers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(
+        default="auto",
+        description="processes that render for all workers; auto: two per GPU of the cluster where render.device is "
+        "one, so that it computes for one while the other packs and reads back; 0: each worker renders its own assets",
+    )
+    ship: bool = Field(default=False, description="send this versemill to a cluster whose nodes do not have it (--address)")
+    runtime_env: dict[str, Any] = Field(
+        default={}, description="Ray's runtime_env for the workers of a cluster (--address): pip, env_vars, image_uri, ..."
+    )
+    then: tuple[Literal["export", "validate", "report"], ...] = Field(
+        default=(),
+        description="stages on the whole dataset, after its last shard; each is done once and again when shards change",
+    )
+
+
+class ExportConfig(Config):
+    """Section `export`: what `run.then: [export]` writes into DIR/exports/FORMAT."""
+
+    formats: tuple[str, ...] = Field(default=("webdataset",), min_length=1, description="see `versemill export DIR`")
+    split: Literal["train", "val", "test"] | None = Field(default=None, description="only this split; null: all")
+
+
+class SourceEntry(Config):
+    """One entry of section `sources`: `source` (defaults to the entry's name), `share`, and that source's own settings."""
+
+    source: str
+    share: float = Field(default=1.0, description="weight in the mix; 0 leaves the source out", ge=0)
+    config: Any = None
+
+
+SECTIONS: dict[str, type[Config]] = {
+    "run": RunConfig,
+    "curate": CurationConfig,
+    "render": RenderConfig,
+    "fields": FieldsConfig,
+    "shards": ShardsConfig,
+    "export": ExportConfig,
+    "validate": ValidateConfig,
+}
+KEYS = ("description", "extends", "sources", *SECTIONS)
+AFTERWARDS = ("run", "export", "validate")
+"""Sections that do not decide the rows."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A resolved pipeline: every value present and valid.
+
+    Attributes:
+        name, description: as in the file.
+        sources: entry name -> its source, share and config; only entries with a share.
+        run, curate, render, fields, shards, export, validate: the sections.
+    """
+
+    name: str
+    description: str
+    run: RunConfig
+    sources: dict[str, SourceEntry]
+    curate: CurationConfig
+    render: RenderConfig
+    fields: FieldsConfig
+    shards: ShardsConfig
+    export: ExportConfig
+    validate: ValidateConfig
+
+    @cached_property
+    def resolved(self) -> dict[str, Any]:
+        """The whole config as JSON-able values, in the shape of the YAML file."""
+        entries = {
+            name: {"source": e.source, "share": e.share, **e.config.model_dump(mode="json")} for name, e in self.sources.items()
+        }
+        rest = {name: getattr(self, name).model_dump(mode="json") for name in SECTIONS}
+        return {"run": rest.pop("run"), "sources": entries, **rest}
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What decides the dataset's bytes: everything but how it is run, what follows, and where a folder lies."""
+        kept = {name: value for name, value in self.resolved.items() if name not in AFTERWARDS}
+        entries = {
+            name: {k: v for k, v in entry.items() if not (entry["source"] == "files" and k == "path")}
+            for name, entry in self.resolved["sources"].items()
+        }
+        return {**kept, "sources": entries, "seed": self.run.seed, "conventions": CONVENTION_VERSION}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of `data`."""
+        return digest(self.data)
+
+
+def load(
+    pipeline: str,
+    file: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    assets: int | None = None,
+    seed: int | None = None,
+) -> Pipeline:
+    """Resolves one pipeline.
+
+    Args:
+        pipeline: its name.
+        file: a YAML file of your own; its pipelines may extend the ones that come with versemill.
+        overrides: "a.b=value" each, the value in YAML; later ones win.
+        assets, seed: short for run.assets and run.seed; they win.
+
+    Raises:
+        ConfigError: no such pipeline or file, not YAML, a circle of `extends`, an unknown key, an invalid value.
+    """
+    known = _read(file)
+    merged = _extend(pipeline, known)
+    for text in overrides:
+        merged = _merge(merged, _override(text))
+    for key, value in (("assets", assets), ("seed", seed)):
+        if value is not None:
+            merged = _merge(merged, {"run": {key: value}})
+    return _build(pipeline, merged)
+
+
+def restore(name: str, resolved: Mapping[str, Any], overrides: Sequence[str] = ()) -> Pipeline:
+    """The pipeline of a dataset, from the resolved config in its dataset.json; see `load` for `overrides`."""
+    merged: dict[str, Any] = {"description": "", **resolved}
+    for text in overrides:
+        merged = _merge(merged, _override(text))
+    return _build(name, merged)
+
+
+def pipelines(file: str | Path | None = None) -> list[tuple[str, str]]:
+    """(name, description) of every pipeline, in the file's order; the ones in `file` come last.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    return [(name, str((body or {}).get("description", ""))) for name, body in _read(file).items()]
+
+
+def settings(name: str, model: type[Any], overrides: Sequence[str] = ()) -> Any:
+    """One stage's own config, with "key=value" overrides: what a command on single assets takes.
+
+    Raises:
+        ConfigError: an unknown key or an invalid value.
+    """
+    merged: dict[str, Any] = {}
+    for text in overrides:
+        merged = _merge(merged, _override(text))
+    return checked(name, model, merged)
+
+
+def checked(name: str, model: type[Any], content: Any) -> Any:
+    """A model built from parsed YAML; `name` says in the error where the content comes from.
+
+    Raises:
+        ConfigError: an unknown key or an invalid value.
+    """
+    return _section(name, name, model, content)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file.
+
+    Raises:
+        ConfigError: it can't be read or is not YAML.
+    """
+    try:
+        return _parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't read {path}: {error}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, where PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        twice = next((k for n, k in enumerate(keys) if k in keys[:n]), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{twice}' is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader
+    except (yaml.YAMLError, TypeError) as error:
+        raise ConfigError(f"{where} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _read(file: str | Path | None) -> dict[str, Any]:
+    packaged = resources.files("versemill.mill") / "pipelines.yaml"
+    own = Path(str(packaged)) if packaged.is_file() else Path(__file__).resolve().parents[2] / "pipelines.yaml"
+    known = _pipelines_of(own)
+    return known if file is None else {**known, **_pipelines_of(Path(file))}
+
+
+def _pipelines_of(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't read the pipelines file {path}: {error}") from error
+    content = _parse(text, str(path))
+    if not isinstance(content, dict) or set(content) != {"pipelines"} or not isinstance(content["pipelines"], dict):
+        raise ConfigError(f"{path} must hold one key, 'pipelines', with the pipelines by name")
+    for name, body in content["pipelines"].items():
+        if not isinstance(name, str) or not isinstance(body, dict | None):
+            raise ConfigError(f"{path}: pipeline '{name}' must be a mapping of {', '.join(KEYS)}")
+    return content["pipelines"]
+
+
+def _extend(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    chain: list[str] = []
+    following: Any = name
+    while following is not None:
+        if following in chain:
+            raise ConfigError(f"pipelines extend each other in a circle: {' -> '.join([*chain, following])}")
+        if following not in known:
+            by = f" (extended by '{chain[-1]}')" if chain else ""
+            others = [name for name in known if name not in chain]
+            raise ConfigError(f"unknown pipeline '{following}'{by}{nearest(str(following), others)} (all: `versemill list`)")
+        chain.append(following)
+        following = (known[following] or {}).get("extends")
+    merged: dict[str, Any] = {}
+    for link in reversed(chain):
+        merged = _merge(merged, {k: v for k, v in (known[link] or {}).items() if k not in ("extends", "description")})
+    return {**merged, "description": (known[name] or {}).get("description", "")}
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _override(text: str) -> dict[str, Any]:
+    path, equals, value = text.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set needs section.key=value, got '{text}'")
+    nested: Any = _parse(value, f"the value of --set {path}")
+    for key in reversed(keys):
+        nested = {key: nested}
+    return nested
+
+
+def _build(name: str, merged: Mapping[str, Any]) -> Pipeline:
+    prefix = f"pipeline '{name}'"
+    for key in merged:
+        if key not in KEYS:
+            raise ConfigError(f"{prefix}: unknown key '{key}'{nearest(str(key), KEYS)}")
+    built = {key: _section(prefix, key, model, merged.get(key)) for key, model in SECTIONS.items()}
+    return Pipeline(
+        name=name, description=str(merged["description"] or ""), sources=_entries(prefix, merged.get("sources")), **built
+    )
+
+
+def _entries(prefix: str, content: Any) -> dict[str, SourceEntry]:
+    content = {} if content is None else content
+    if not isinstance(content, dict):
+        raise ConfigError(f"{prefix}: sources must be a mapping of entries, got {content!r}")
+    entries = {}
+    for key, body in content.items():
+        if body is None:  # an inherited entry, taken out
+            continue
+        path = f"sources.{key}"
+        if not isinstance(body, dict):
+            raise ConfigError(f"{prefix}: {path} must be a mapping, got {body!r}")
+        own = {k: v for k, v in body.items() if k in ("source", "share")}
+        entry = _section(prefix, path, SourceEntry, {"source": str(key), **own})
+        kind = _sources.find(entry.source)
+        rest = {k: v for k, v in body.items() if k not in own}
+        config = _section(prefix, path, kind.config, rest, extra=("source", "share"))
+        if entry.share > 0:
+            entries[str(key)] = entry.model_copy(update={"config": config})
+    if not entries:
+        raise ConfigError(f"{prefix}: sources needs at least one entry with a share above 0")
+    return entries
+
+
+def _section(prefix: str, path: str, model: type[Any], content: Any, extra: Sequence[str] = ()) -> Any:
+    content = {} if content is None else content
+    if not isinstance(content, dict):
+        raise ConfigError(f"{prefix}: {path} must be a mapping, got {content!r}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{prefix}: {'; '.join(_explain(path, model, error, extra))}") from error
+
+
+def _explain(path: str, model: type[BaseModel], error: ValidationError, extra: Sequence[str]) -> list[str]:
+    """One phrase per mistake: its full path, what is wrong, the value or the nearest valid key."""
+    phrases: dict[str, str] = {}
+    for detail in error.errors():
+        message = detail["msg"].removeprefix("Value error, ")
+        message = message[0].lower() + message[1:]
+        loc = [part for part in detail["loc"] if isinstance(part, int) or _is_key(part, error)]
+        where = ".".join([path, *map(str, loc)])
+        if detail["type"] == "extra_forbidden":
+            valid = [*_keys(model, loc[:-1]), *(extra if len(loc) == 1 else ())]
+            phrases[where] = f"unknown key '{where}'{nearest(str(loc[-1]), valid, '.'.join([path, *map(str, loc[:-1]), '']))}"
+        elif where in phrases:
+            phrases[where] += f", or {message}"
+        else:
+            given = "" if isinstance(detail["input"], dict) else f" (got {detail['input']!r})"
+            phrases[where] = f"{where}: {message}{given}"
+    return list(phrases.values())[:5]
+
+
+def _is_key(part: str, error: ValidationError) -> bool:
+    """Whether a part of an error's location is a key, and not pydantic's name of a union's branch."""
+    return not any(mark in part for mark in "[(") and part not in ("int", "float", "str", "bool", "none", "tuple", "list")
+
+
+def _keys(model: Any, loc: Sequence[int | str]) -> list[str]:
+    """The valid keys of the model that lies at `loc` under `model`; empty where there is no model."""
+    for part in loc:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[part].annotation if part in model.model_fields else None
+        arguments = [model]
+        while arguments and not (isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel)):
+            arguments = [*typing.get_args(arguments[0]), *arguments[1:]]
+            arguments = [a for a in arguments if typing.get_args(a) or (isinstance(a, type) and issubclass(a, BaseModel))]
+        model = arguments[0] if arguments else None
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def nearest(word: str, known: typing.Iterable[str], prefix: str = "") -> str:
+    """ "; did you mean 'x'?", or the known words where none is near, or nothing where there are none."""
+    words = list(known)
+    found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    if found:
+        return f"; did you mean '{prefix}{found[0]}'?"
+    return f"; valid: {', '.join(words)}" if words else ""

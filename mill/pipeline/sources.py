@@ -1,0 +1,193 @@
+"""Where assets come from: the registered sources, and which source makes which index.
+
+To add a source, write a package with a config model and a `generate(config, seed, index) -> Asset`, and
+register it in `SOURCES`; a pipeline may also name one of its own as `package.module:NAME`, a `Source`.
+"""
+
+import hashlib
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from versemill.curation.config import LoadLimits
+from versemill.curation.ingest import SUFFIXES
+
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.config import Config
+from versemill.errors import ConfigError
+
+MESH_SUFFIXES = frozenset(SUFFIXES)
+COMPANION_SUFFIXES = frozenset({".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff"})
+"""Files that a mesh may refer to; a change of one changes what the mesh is."""
+
+GOLDEN = 0x9E3779B97F4A7C15
+"""2**64 / golden ratio: multiples of it, modulo 2**64, fill the range with the lowest discrepancy there is."""
+
+
+class FilesConfig(Config):
+    """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths."""
+
+    path: str = Field(default="", description="folder of mesh files; relative to the working directory")
+    limits: LoadLimits = Field(default=LoadLimits(), description="what a file may ask of this machine")
+
+    @property
+    def root(self) -> Path:
+        """The folder; ~ is the home directory, which no shell expands in the middle of a word."""
+        return Path(self.path).expanduser()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One way to get assets.
+
+    Attributes:
+        config: the pydantic model of its settings.
+        generate: (config, seed, index, item) -> Asset; `item` is this source's entry of `items`, else None.
+        items: (config) -> its finite supply, in order; None where the supply is endless.
+    """
+
+    config: type[Config]
+    generate: Callable[[Any, int, int, str | None], Asset]
+    items: Callable[[Any], list[str]] | None = None
+
+
+def _zeroverse(config: Any, seed: int, index: int, _: str | None) -> Asset:
+    from versemill import zeroverse
+
+    return zeroverse.generate(config, seed, index)
+
+
+def _detailverse(config: Any, seed: int, index: int, _: str | None) -> Asset:
+    from versemill import detailverse
+
+    return detailverse.generate(config, seed, index)
+
+
+def _file(config: FilesConfig, seed: int, index: int, item: str | None) -> Asset:
+    import dataclasses
+
+    from versemill import curation
+
+    assert item is not None
+    asset = curation.load(config.root / item, config.limits)
+    provenance = {**asset.provenance, "file": item}
+    return dataclasses.replace(asset, seed=seed, index=index, source="files", provenance=provenance)
+
+
+def mesh_files(config: FilesConfig) -> list[str]:
+    """Relative paths of the folder's mesh files, sorted; hidden files and folders are skipped.
+
+    Raises:
+        ConfigError: there is no such folder, or no mesh in it.
+    """
+    found = [name for name in _files(config) if Path(name).suffix.lower() in MESH_SUFFIXES]
+    if not found:
+        raise ConfigError(f"no mesh file in '{config.path}' ({', '.join(sorted(MESH_SUFFIXES))})")
+    return found
+
+
+def _files(config: FilesConfig) -> list[str]:
+    if not config.path:
+        raise ConfigError("source 'files' needs its folder: --set sources.files.path=DIR")
+    root = config.root
+    if not root.is_dir():
+        raise ConfigError(f"source 'files' needs a folder, and '{root}' is none")
+    wanted = MESH_SUFFIXES | COMPANION_SUFFIXES
+    names = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in wanted and path.is_file())
+    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
+
+
+def _registry() -> dict[str, Source]:
+    from versemill.detailverse.config import DetailverseConfig
+    from versemill.zeroverse.config import ZeroverseConfig
+
+    return {
+        "zeroverse": Source(ZeroverseConfig, _zeroverse),
+        "detailverse": Source(DetailverseConfig, _detailverse),
+        "files": Source(FilesConfig, _file, mesh_files),
+    }
+
+
+SOURCES: dict[str, Source] = _registry()
+
+
+def find(name: str) -> Source:
+    """The source of that name, or the `Source` object at `package.module:NAME`.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name in SOURCES:
+        return SOURCES[name]
+    module, _, attribute = name.partition(":")
+    if attribute:
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(f"can't load source '{name}': {error}") from error
+        if isinstance(found, Source):
+            return found
+        raise ConfigError(f"source '{name}' is a {type(found).__name__}, not a mill.pipeline.sources.Source")
+    raise ConfigError(f"unknown source '{name}'; known: {', '.join(SOURCES)}, or package.module:NAME")
+
+
+def assign(shares: Mapping[str, float], seed: int, count: int) -> NDArray[np.int32]:
+    """Which source makes each of the first `count` indices, as positions in `shares`.
+
+    A golden-ratio sequence, offset by the seed: after any number of assets, each source has made its share
+    to within a few. An index keeps its source however many assets follow.
+
+    Args:
+        shares: name -> weight, not negative, at least one positive; they need not sum to 1.
+
+    Returns:
+        (count,) int32.
+    """
+    weights = np.array(list(shares.values()), np.float64)
+    edges = np.cumsum(weights / weights.sum())
+    start = seeds.key(seed, 0, "mill/sources") & (2**64 - 1)
+    with np.errstate(over="ignore"):
+        turns = np.arange(count, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(start)
+    where = (turns >> np.uint64(11)) * 2.0**-53
+    found = np.searchsorted(edges, where, side="right")
+    return np.minimum(found, int(np.flatnonzero(weights).max())).astype(np.int32)
+
+
+def ordinals(assigned: NDArray[np.int32]) -> NDArray[np.int64]:
+    """(N,) int64: how many earlier indices have the same source; the k-th asset of a folder is its k-th file."""
+    order = np.argsort(assigned, kind="stable")
+    grouped = assigned[order]
+    first = np.r_[0, np.flatnonzero(np.diff(grouped)) + 1] if len(grouped) else np.zeros(0, np.int64)
+    starts = np.repeat(first, np.diff(np.r_[first, len(grouped)]))
+    result = np.empty(len(assigned), np.int64)
+    result[order] = np.arange(len(assigned)) - starts
+    return result
+
+
+def record(config: FilesConfig, known: Mapping[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+    """Relative path -> {sha256, bytes, mtime_ns} of the folder's meshes and what they may refer to.
+
+    Args:
+        known: an earlier record; a file of the same size and time is not read again.
+    """
+    result = {}
+    for name in _files(config):
+        path = config.root / name
+        stat = path.stat()
+        old = (known or {}).get(name)
+        if old and (old["bytes"], old["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
+            result[name] = dict(old)
+            continue
+        try:
+            with path.open("rb") as handle:
+                sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError:
+            sha256 = "unreadable"  # the asset's own rejection says why
+        result[name] = {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    return result

@@ -1,0 +1,78 @@
+"""The stages on a whole dataset, after its last shard: export, validate, report. Each is done once for the same shards."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline.config import Pipeline
+from versemill.shards import export as exports
+
+from versemill.config import digest
+from versemill.errors import ConfigError
+
+FILE = "after.json"
+
+Progress = Callable[[int, int, Mapping[str, float]], None]
+
+
+def check(pipeline: Pipeline, dataset: Dataset) -> None:
+    """Refuses, before the first asset is made, what could not be done after the last.
+
+    Raises:
+        ConfigError: an unknown export format, or a dataset in an object store, where these stages can't write.
+    """
+    if pipeline.run.then and not dataset.local:
+        raise ConfigError(f"run.then needs a local folder, and '{dataset.uri}' is none; leave it out: --set run.then=[]")
+    if "export" not in pipeline.run.then:
+        return
+    known = exports.formats()
+    for name in pipeline.export.formats:
+        if name not in known:
+            raise ConfigError(f"export.formats: unknown format '{name}'; there are {', '.join(known)}")
+
+
+def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tuple[bool, str]]:
+    """Does what `run.then` says of a complete dataset and is not done yet for its shards.
+
+    Returns:
+        One (went well, sentence) for each stage that was done now; only `validate` may answer no.
+    """
+    hashes = [(dataset.read(dataset.ledger_file(shard)) or {}).get("sha256") for shard in dataset.sealed()]
+    done: dict[str, Any] = dataset.read(FILE) or {}
+    answers = []
+    for stage in pipeline.run.then:
+        basis = digest({"shards": hashes, "config": pipeline.resolved.get(stage)})
+        if done.get(stage) == basis:
+            continue
+        answers.append(STAGES[stage](pipeline, dataset, progress))
+        if answers[-1][0]:
+            done[stage] = basis
+            dataset.write(FILE, done)
+    return answers
+
+
+def _export(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> tuple[bool, str]:
+    said = []
+    for name in pipeline.export.formats:
+        target = dataset.path("exports", name)
+        found = exports.export(
+            dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {})
+        )
+        said.append(f"{found.assets} assets in {target}")
+    return True, f"exported {'; '.join(said)}"
+
+
+def _validate(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> tuple[bool, str]:
+    from versemill.mill.proof import validation
+
+    verdict = validation.validate(dataset.root, progress)
+    return verdict.passed, verdict.sentence
+
+
+def _report(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> tuple[bool, str]:
+    from versemill.mill import report
+
+    return True, f"wrote {report.write(dataset.root)}"
+
+
+STAGES = {"export": _export, "validate": _validate, "report": _report}

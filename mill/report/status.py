@@ -1,0 +1,171 @@
+"""How a dataset stands: counts per stage, rates, rejections, failures, seconds. While a run goes on, and after."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from versemill.mill.folder import census
+from versemill.mill.folder.dataset import Dataset, is_running
+from versemill.mill.pipeline.stages import STAGES
+from versemill.mill.run.progress import counts, duration
+from versemill.mill.run.record import exposition
+
+
+def status(directory: str | Path) -> dict[str, Any]:
+    """Facts of a dataset, JSON-able.
+
+    Returns:
+        `pipeline`, `seed`, `digest`, `state` ("running", "complete", "stopped"), `assets`, `shards` {sealed, total, bytes},
+        `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
+        `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
+        `rejections` ["stage: reason" -> count], `failures` [index, stage, reason, signal, message, seed, command] (`command`
+        makes it alone, where it was made; None in a union whose part lay in several folders),
+        `runs` (their records) and `run`, the latest with `rate` (assets per second), `eta` and `busy`.
+
+    Raises:
+        ConfigError: there is no dataset.
+    """
+    dataset = Dataset.open(directory)
+    facts = census.read(dataset)
+    sealed = census.whole(facts)
+    staged = _staged(dataset)
+    runs = dataset.runs()
+    sources = _by_source(dataset, sealed, staged)
+    counted = {fate: sum(each[fate] for each in sources.values()) for fate in ("rows", "rejected", "failed")}
+    rejected = [_flat(r) for r in staged if r["status"] == "rejected"]
+    failed = [_flat(r) for r in staged if r["status"] == "failed"]
+    failures = [_failure(dataset, shard, f) for shard, fact in facts.items() for f in fact.get("failures", ())]
+    failures += [_failure(dataset, None, f) for f in failed]
+    rejections = census.merge(
+        [*(f["rejections"] for f in sealed), census.count(f"{r['stage']}: {r['reason']}" for r in rejected)]
+    )
+    left = dataset.assets - sum(counted.values())
+    running = is_running(dataset)
+    complete = len(sealed) == dataset.shards
+    return {
+        "directory": str(directory),
+        "pipeline": dataset.info["pipeline"],
+        "seed": dataset.info["seed"],
+        "digest": dataset.info["digest"],
+        "state": "running" if running else "complete" if complete else "stopped",
+        "assets": dataset.assets,
+        "shards": {"sealed": len(sealed), "total": dataset.shards, "bytes": sum(f["bytes"] for f in sealed)},
+        "counts": {**counted, "staged": len(staged), "left": left},
+        "sources": sources,
+        "stages": _stages(sealed, staged, [*rejected, *failed]),
+        "rejections": dict(sorted(rejections.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "failures": sorted(failures, key=lambda f: f["index"]),
+        "run": _latest(runs, left, running),
+        "runs": runs,
+    }
+
+
+def _staged(dataset: Dataset) -> list[dict[str, Any]]:
+    from versemill.mill.folder.staging import record_file, staged
+
+    names = [f"staging/{name}" for name in dataset.folders("staging")]
+    found = (dataset.read(record_file(name, index)) for name in names for index in staged(dataset, name))
+    return [record for record in found if record is not None]
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    return {"index": record["index"], "source": record["source"], **(record.get("rejection") or record["failure"])}
+
+
+def _by_source(dataset: Dataset, sealed: list[census.Facts], staged: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    fates = ("rows", "rejected", "failed")
+    found = {name: dict.fromkeys(fates, 0) for name in dataset.info["config"]["sources"]}
+    for name, numbers in (pair for fact in sealed for pair in fact["sources"].items()):
+        for fate, number in zip(fates, numbers, strict=True):
+            found[name][fate] += number
+    for record in staged:
+        found[record["source"]]["rows" if record["status"] == "row" else record["status"]] += 1
+    return found
+
+
+def _stages(
+    sealed: list[census.Facts], staged: list[dict[str, Any]], unsealed_losses: list[dict[str, Any]]
+) -> dict[str, dict[str, float]]:
+    """Per stage: assets that entered and passed, and mean CPU and wall seconds of those that entered."""
+    timed = [*(fact["seconds"] for fact in sealed), census.seconds(staged)]
+    here = census.count(census.STAGE_OF.get(r["stage"], "curate") for r in unsealed_losses)
+    lost = census.merge([*(fact["lost"] for fact in sealed), here])
+    result = {}
+    for stage in STAGES:
+        entered, cpu, wall = (sum(each[stage][k] for each in timed if stage in each) for k in range(3))
+        result[stage] = {
+            "entered": entered,
+            "passed": max(entered - lost.get(stage, 0), 0),
+            "cpu": round(cpu / max(entered, 1), 4),
+            "wall": round(wall / max(entered, 1), 4),
+        }
+    return result
+
+
+def _failure(dataset: Dataset, shard: int | None, failure: dict[str, Any]) -> dict[str, Any]:
+    """A failure with its seed and its command; those of a sealed `shard` of a union are the part's that it came from."""
+    info, homes = dataset.info, [dataset.uri]
+    if dataset.merged and shard is not None and (found := dataset.part(shard)):
+        info = found[0]
+        homes = info["from"]
+    command = f"versemill debug {homes[0]} {failure['index']}" if len(homes) == 1 else None
+    return {**failure, "seed": info["seed"], "command": command}
+
+
+def prometheus(directory: str | Path, facts: dict[str, Any]) -> str:
+    """The latest run of `status`'s facts in Prometheus' text format."""
+    return exposition(Dataset.open(directory), facts["run"])
+
+
+def _latest(runs: list[dict[str, Any]], left: int, running: bool) -> dict[str, Any] | None:
+    if not runs:
+        return None
+    latest = dict(runs[-1])
+    latest["rate"] = round(latest["made"] / latest["wall"], 4) if latest["wall"] else 0.0
+    latest["eta"] = round(latest.get("left", left) / latest["rate"]) if running and latest["rate"] else None
+    if latest["state"] == "running" and not running:
+        latest["state"] = "killed"
+    return latest
+
+
+def text(facts: dict[str, Any]) -> RenderableType:
+    """The facts of `status` as a page for a terminal."""
+    numbers, shards, run = facts["counts"], facts["shards"], facts["run"]
+    head = Text.assemble(
+        (f"{facts['directory']}", "bold"),
+        f"  {facts['pipeline']}, seed {facts['seed']}, config {facts['digest'][:12]}: {facts['state']}\n",
+        f"{shards['sealed']} of {shards['total']} shards sealed, {shards['bytes'] / 1e6:.1f} MB; ",
+        f"{numbers['rows']} rows, {numbers['rejected']} rejected, {numbers['failed']} failed, {numbers['left']} left",
+    )
+    parts: list[RenderableType] = [head]
+    if run:
+        eta = f", {duration(run['eta'])} left" if run["eta"] is not None else ""
+        parts.append(
+            Text(
+                f"latest run: {run['state']}, {run['made']} assets in {duration(run['wall'])} ({run['rate'] * 60:.1f}/min)"
+                f"{eta}; {run['busy']:.0%} of {run['cores']} cores busy"
+            )
+        )
+    stages = Table(
+        "stage", *(("entered", "passed", "core-seconds", "seconds")), box=None, title="per asset", title_justify="left"
+    )
+    for column in stages.columns[1:]:
+        column.justify = "right"
+    for name, stage in facts["stages"].items():
+        stages.add_row(name, f"{stage['entered']}", f"{stage['passed']}", f"{stage['cpu']:.2f}", f"{stage['wall']:.2f}")
+    total = sum(stage["cpu"] for stage in facts["stages"].values())
+    stages.add_row("all", "", "", f"{total:.2f}", "")
+    parts += [Text(), stages, Text()]
+    for name, each in facts["sources"].items():
+        parts.append(Text(f"source {name}: {counts(each)}"))
+    for reason, number in facts["rejections"].items():
+        parts.append(Text(f"rejected {number} x {reason}"))
+    for failure in facts["failures"][:10]:
+        parts.append(Text(f"failed {failure['index']} at {failure['stage']}: {failure['message']}", style="red"))
+        if failure["command"]:
+            parts.append(Text(f"    alone: {failure['command']}"))
+    if len(facts["failures"]) > 10:
+        parts.append(Text(f"and {len(facts['failures']) - 10} more failures; --json has them all"))
+    return Group(*parts)

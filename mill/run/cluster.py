@@ -1,0 +1,306 @@
+"""Ray, started for one run or joined at an address: quiet, private, and gone when the run is over."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from versemill.mill.folder.fingerprint import machine
+from versemill.mill.run.watchdog import LastWords, Sight, Warden
+
+from versemill.errors import ConfigError, VersemillError
+
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "TBB_NUM_THREADS": "1",
+}
+"""One asset is one core's work: parallelism comes from many assets."""
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray prints a paragraph to standard output for each worker that dies; the ledger has the facts.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+}
+
+STORE_BYTES = 128 * 2**20
+"""Object store of an embedded run: rows go through files, only small answers through Ray."""
+
+PREFIX = "versemill-ray-"
+KNOCK_SECONDS = 10.0
+START_SECONDS = 120.0
+"""How long a node may take to start its warden: it may have to fetch and unpack the package first."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What a run may use: CPU cores and GPUs of all nodes.
+
+    Attributes:
+        embedded: the cluster was started for the run. here: it is of this machine alone.
+    """
+
+    cpus: int
+    gpus: float
+    embedded: bool
+    here: bool
+
+
+@contextmanager
+def joined(
+    address: str | None,
+    workers: int | None = None,
+    environment: Mapping[str, Any] | None = None,
+    store: int | None = None,
+    verbose: bool = False,
+) -> Iterator[Cluster]:
+    """Ray for the length of a block: one that is initialised already, the one at `address`, or one of our own.
+
+    Our own listens with a secret token that only its processes know, keeps its files in a private folder that
+    goes when the block ends, and sends nothing anywhere. If this process is killed, its processes die with it
+    and the next run removes the folder.
+
+    Args:
+        address: of a running cluster ("auto", "host:port"), or None.
+        workers: CPU slots of our own cluster; None is one per core that this process may use.
+        environment: Ray's `runtime_env` for the workers of a cluster at an address; see `mill.run.shipping`.
+        store: bytes that our own cluster's object store should hold; it gets a third of the memory at most.
+        verbose: let Ray say what it has to say, and show what workers print.
+
+    Raises:
+        ConfigError: there is no cluster at the address.
+    """
+    for name, setting in (QUIET | ({} if address else _secret())).items():
+        os.environ.setdefault(name, setting)
+    import ray
+
+    loud = {"log_to_driver": verbose, "logging_level": "info" if verbose else "error"}
+    if ray.is_initialized():
+        yield _facts(ray, embedded=False, here=address is None)
+        return
+    if address is not None:
+        try:
+            _knock(address)
+            ray.init(address=address, runtime_env=dict(environment or {"env_vars": WORKER_ENVIRONMENT}), **loud)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"can't join the Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
+        try:
+            yield _facts(ray, embedded=False, here=False)
+        finally:
+            ray.shutdown()
+        return
+    _remove_leftovers()
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp")  # Ray's socket paths have to be short
+    inherited = {**WORKER_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(_search_path())}
+    before = {key: os.environ.get(key) for key in inherited}
+    os.environ.update(inherited)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(
+            num_cpus=workers or cores(),
+            include_dashboard=False,
+            object_store_memory=max(STORE_BYTES, min(store or 0, psutil.virtual_memory().total // 3)),
+            _temp_dir=folder,
+            **loud,
+        )
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts in one of its own that prints a stack and exits
+        try:
+            yield _facts(ray, embedded=True, here=True)
+        finally:
+            ray.shutdown()
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key, None)
+            if value is not None:
+                os.environ[key] = value
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _secret() -> dict[str, str]:
+    """A token of our own, so that Ray writes none into the home directory; it is read when Ray is imported, not later."""
+    return {} if "ray" in sys.modules else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nothing listens at "host:port": Ray itself would try again for many minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that workers are stopped and the lock is let go."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _search_path() -> list[str]:
+    """Where workers find the modules that this process finds."""
+    return [path for path in sys.path if path]
+
+
+def _facts(ray: Any, embedded: bool, here: bool) -> Cluster:
+    resources = ray.cluster_resources()
+    return Cluster(int(resources.get("CPU", 1)), float(resources.get("GPU", 0)), embedded, here)
+
+
+def try_task() -> str:
+    """Starts Ray, runs one task on it and stops it; says what was found. For `versemill doctor`."""
+    started = time.monotonic()
+    with joined(None, 1) as found:
+        import ray
+
+        pid = ray.get(ray.remote(lambda: os.getpid()).remote())
+        text = f"Ray {ray.__version__}: a task ran in process {pid}; {found.cpus} slot, {cores()} cores"
+    return f"{text}; started and stopped in {time.monotonic() - started:.0f} s"
+
+
+def _remove_leftovers() -> None:
+    """Removes the folders of runs of this user that were killed."""
+    for folder in Path("/tmp").glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).split("-")[0]
+        try:
+            mine = folder.stat().st_uid == os.getuid()
+        except OSError:
+            continue
+        if mine and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class Wardens:
+    """The wardens of all nodes of the cluster: this machine's own, and one actor on each other node.
+
+    Args:
+        run: id of the run. own: modules of sources that are not ours, for the fingerprint.
+    """
+
+    def __init__(self, run: str, own: tuple[str, ...] = ()) -> None:
+        self._run, self._own, self._local = run, own, Warden(run)
+        self._remote: dict[str, Any] = {}
+        self._machines: dict[str, dict[str, Any]] = {}
+
+    def machines(self) -> dict[str, dict[str, Any]]:
+        """Node -> `fingerprint.machine` of every other node that is there now.
+
+        Raises:
+            ConfigError: one does not answer, or can't import this package.
+        """
+        self._visit_new_nodes()
+        self._machines = {node: self._machine(node, actor) for node, actor in self._remote.items()}
+        return self._machines
+
+    def _machine(self, node: str, actor: Any) -> dict[str, Any]:
+        import ray
+
+        try:
+            return ray.get(actor.machine.remote(self._own), timeout=START_SECONDS)
+        except (ray.exceptions.RayError, ImportError) as error:
+            why = " ".join(str(error).split())[-300:]
+            raise ConfigError(
+                f"node {node[:12]} can't work for this run ({why}); install versemill there, or send it: --set run.ship=true"
+            ) from error
+
+    def look(self) -> list[Sight]:
+        """What all of them see; a node that does not answer in time is left out this once."""
+        import ray
+
+        for node in self._visit_new_nodes():
+            try:
+                facts = self._machine(node, self._remote[node])
+            except ConfigError:
+                if node in self._others():
+                    raise
+                continue
+            if facts not in [machine(self._own), *self._machines.values()]:
+                raise VersemillError(
+                    f"node {node[:12]} joined, and is unlike the others; run the same command to go on with it"
+                )
+            self._machines[node] = facts
+        sights = self._local.look()
+        for actor in list(self._remote.values()):
+            try:
+                sights += ray.get(actor.look.remote(), timeout=2)
+            except ray.exceptions.RayError:
+                continue
+        return sights
+
+    def last_words(self, token: str) -> LastWords | None:
+        """What a dead task left, from the node it was on."""
+        import ray
+
+        found = self._local.last_words(token)
+        for actor in self._remote.values() if found is None else ():
+            try:
+                found = found or ray.get(actor.last_words.remote(token), timeout=2)
+            except ray.exceptions.RayError:
+                continue
+        return found
+
+    def kill(self, sight: Sight) -> None:
+        """Kills the process that one of them saw at an asset; see `Warden.kill`."""
+        self._local.kill(sight)
+        for actor in self._remote.values():
+            actor.kill.remote(sight)
+
+    def sweep(self) -> None:
+        """Removes the scratch folders of all nodes."""
+        import ray
+
+        self._local.sweep()
+        for actor in self._remote.values():
+            try:
+                ray.get(actor.sweep.remote(), timeout=2)
+                ray.kill(actor)
+            except ray.exceptions.RayError:
+                continue
+
+    def _others(self) -> set[str]:
+        """The nodes of the cluster but this one."""
+        import ray
+
+        return {node["NodeID"] for node in ray.nodes() if node["Alive"]} - {ray.get_runtime_context().get_node_id()}
+
+    def _visit_new_nodes(self) -> list[str]:
+        """Sends a warden to each node that has none; returns those nodes."""
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        others = self._others()
+        self._remote = {node: actor for node, actor in self._remote.items() if node in others}
+        new = sorted(others - set(self._remote))
+        for node in new:
+            strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+            kind = ray.remote(Warden).options(num_cpus=0, scheduling_strategy=strategy)
+            self._remote[node] = kind.remote(self._run)
+        return new
