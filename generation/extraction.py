@@ -14,7 +14,7 @@ Mesh = tuple[NDArray[np.float32], NDArray[np.int32]]
 """vertices (V, 3) float32, faces (F, 3) int32."""
 BOX = 1.05
 """Half the side of the cube that is searched; assets fit [-1, 1]^3."""
-NEAR = 0.8
+NEAR = 0.75
 """A cell is refined where a corner's magnitude is below this."""
 
 

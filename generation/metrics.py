@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import sqrtm
 
 from versemill.mesh import face_normals, sample_surface, sharp_edges
 from versemill.queries import MeshQuery
@@ -135,10 +134,11 @@ def chamfer_matrix(first: Sequence[Floats], second: Sequence[Floats]) -> NDArray
 def frechet(first: Floats, second: Floats) -> float:
     """Fréchet distance of two sets of features, (N, D) and (M, D), as Gaussians (Heusel et al. 2017): FID's formula.
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)). With fewer samples than dimensions the covariances are singular and the value
-    is biased upwards: compare only what has equal counts.
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)). With C1 = A'A and C2 = B'B the last trace is the sum of the singular values of
+    A B', which needs no root of a matrix that fewer samples than dimensions make singular. The value is biased upwards by few
+    samples: compare only what has equal counts.
     """
     difference = first.mean(0) - second.mean(0)
-    one, two = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
-    root = sqrtm(one @ two + 1e-10 * np.eye(len(one)))
-    return float(difference @ difference + np.trace(one) + np.trace(two) - 2 * np.trace(np.real(root)))
+    a, b = ((f - f.mean(0)).astype(np.float64) / np.sqrt(len(f) - 1) for f in (first, second))
+    shared = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    return float(difference @ difference + (a * a).sum() + (b * b).sum() - 2 * shared)
