@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from versemill.reconstruction.data import Batches, Scenes, angles, scene, spread
 from versemill.reconstruction.presets import Preset
+from versemill.training.scenes import Batches, Scenes, angles, scene, spread
 
 from versemill.errors import ConfigError
 

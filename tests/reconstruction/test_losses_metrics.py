@@ -7,7 +7,7 @@ from skimage.metrics import structural_similarity
 from versemill.reconstruction import metrics
 from versemill.reconstruction.losses import FILTERS, Geometry, Loss, RandomFeatureLoss
 from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.splat import Rendering
+from versemill.training.splatting import Rendering
 
 
 def pictures(seed: int, *shape: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from versemill.reconstruction import model as lrm
 from versemill.reconstruction.presets import PRESETS, Preset, get
-from versemill.reconstruction.splat import invert, project
+from versemill.training.splatting import invert, project
 
 from versemill.camera import Camera
 from versemill.errors import ConfigError

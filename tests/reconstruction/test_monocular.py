@@ -8,12 +8,12 @@ import torch
 from torch.nn import functional as F
 from versemill.mill.pipeline import config as pipelines
 from versemill.reconstruction import ValidateConfig, evaluate, train
-from versemill.reconstruction.data import Batch, Batches, Scene, Scenes
 from versemill.reconstruction.judging import FACING, NORMAL_ERROR, baseline_scores, metric_of, normal_error, score
 from versemill.reconstruction.monocular import Monocular, MonocularObjective, surface
 from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.runs import CHECKPOINT, METRICS, load, load_model
-from versemill.reconstruction.training import fit
+from versemill.training.loop import fit
+from versemill.training.runs import CHECKPOINT, METRICS, load, load_model
+from versemill.training.scenes import Batch, Batches, Scene, Scenes
 
 from versemill.errors import ConfigError
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from versemill.reconstruction.geometry import rays
-from versemill.reconstruction.metrics import psnr
 from versemill.reconstruction.presets import PRESETS, Preset
-from versemill.reconstruction.runs import build, load_model
-from versemill.reconstruction.training import fit
 from versemill.reconstruction.triplane import AXES, Triplane, TriplaneLRM, box_crossing
+from versemill.training.geometry import rays
+from versemill.training.images import psnr
+from versemill.training.loop import fit
+from versemill.training.runs import build, load_model
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import pytest
 import torch
 from versemill.mill.pipeline import config as pipelines
 from versemill.reconstruction import train as public_train
-from versemill.reconstruction.data import Scenes
 from versemill.reconstruction.methods import predict
-from versemill.reconstruction.metrics import psnr
 from versemill.reconstruction.presets import PRESETS, Preset
-from versemill.reconstruction.runs import CHECKPOINT, METRICS, load_model, torch_device
-from versemill.reconstruction.training import WINDOW, DivergenceError, fit, guard, schedule, try_step
+from versemill.training.images import psnr
+from versemill.training.loop import WINDOW, DivergenceError, fit, guard, schedule, try_step
+from versemill.training.runs import CHECKPOINT, METRICS, load_model, torch_device
+from versemill.training.scenes import Scenes
 
 from versemill.errors import ConfigError, MissingDependencyError
 
@@ -25,7 +25,7 @@ MORTAL = """
 import json, os, signal, sys, torch
 from pathlib import Path
 from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.training import fit
+from versemill.training.loop import fit
 scenes, out = torch.load(sys.argv[1], weights_only=False), Path(sys.argv[3])
 if not out.exists():  # the first time: dead amid the writing of the second checkpoint
     save, written = torch.save, []

@@ -2,7 +2,7 @@
 
 import torch
 from versemill.reconstruction import baselines, metrics
-from versemill.reconstruction.data import angles, spread
+from versemill.training.scenes import angles, spread
 
 
 def test_the_mean_image_is_the_best_constant(balls) -> None:

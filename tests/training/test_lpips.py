@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from versemill.reconstruction.lpips import BACKBONE, HEADS, STAGES, Lpips
 from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.runs import CONFIG
-from versemill.reconstruction.training import fit
+from versemill.training.loop import fit
+from versemill.training.lpips import BACKBONE, HEADS, STAGES, Lpips
+from versemill.training.runs import CONFIG
 
 from versemill.errors import ConfigError, MissingDependencyError
 

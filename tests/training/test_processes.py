@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.runs import METRICS, load_model
-from versemill.reconstruction.training import fit
+from versemill.training.loop import fit
+from versemill.training.runs import METRICS, load_model
 
 from versemill.errors import MissingDependencyError
 
@@ -18,7 +18,7 @@ SCRIPT = """
 import json, sys, torch
 from pathlib import Path
 from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.training import fit
+from versemill.training.loop import fit
 scenes = torch.load(sys.argv[1], weights_only=False)
 summary = fit(scenes, Preset(**json.loads(sys.argv[2])), Path(sys.argv[3]), 0, "cpu")
 print(json.dumps(summary))
