@@ -1,6 +1,6 @@
 """Contact sheets: one asset with its passes, or a grid of many. For eyes, not for training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from versemill.mill.pipeline import config, sources
+from versemill.mill.pipeline.sources import Source
 from versemill.render import RenderConfig, render
 
 from versemill import curation, gltf
@@ -33,12 +34,12 @@ def write(
     """Makes assets of a source and writes their contact sheet, and the first asset as GLB if asked.
 
     Args:
-        source: "zeroverse", "detailverse" or a mesh file.
+        source: a name in `mill.pipeline.sources.SOURCES`, `package.module:NAME`, or a mesh file.
         count: 1 shows all passes of one asset from four sides; more shows a grid, one picture each.
         overrides: "key=value" of the source's own configuration.
 
     Raises:
-        ConfigError: no such source or file, an invalid setting, an output that can't be written.
+        ConfigError: no such source, item or file, an invalid setting, an output that can't be written.
         AssetError: a file that can't be read as a mesh.
     """
     for path in (picture, glb):
@@ -46,16 +47,14 @@ def write(
             raise ConfigError(f"can't write {path}: there is no folder {path.resolve().parent}")
     if Image.registered_extensions().get(picture.suffix.lower()) not in Image.SAVE:
         raise ConfigError(f"can't write {picture}: no image format ends in '{picture.suffix}'; take .png, .jpg or .webp")
-    if source in ("zeroverse", "detailverse"):
-        kind = sources.find(source)
-        settings = config.settings(source, kind.config, overrides)
-        assets = (kind.generate(settings, seed, index + k, None).normalized() for k in range(count))
+    if source in sources.SOURCES or ":" in source:
+        assets = _generated(sources.SOURCES.find(source), source, overrides, seed, range(index, index + count))
     elif overrides or count > 1:
-        raise ConfigError(f"--set and --count are for generated assets; '{source}' is one file")
+        raise ConfigError(f"--set and --count are for sources; '{source}' is one file")
     elif not Path(source).is_file():
-        raise ConfigError(f"'{source}' is neither zeroverse, detailverse nor a mesh file")
+        raise ConfigError(f"'{source}' is neither a source ({', '.join(sources.SOURCES)}) nor a mesh file")
     else:
-        assets = (curation.load(path).normalized() for path in (Path(source),))
+        assets = iter([curation.load(Path(source)).normalized()])
     first = next(assets)
     if count == 1:
         sheet = passes_sheet(first, render(first, _render_config(resolution, 4)))
@@ -66,6 +65,14 @@ def write(
     Image.fromarray(sheet).save(picture)
     if glb is not None:
         glb.write_bytes(gltf.to_glb(first))
+
+
+def _generated(source: Source, name: str, overrides: Sequence[str], seed: int, indices: range) -> Iterator[Asset]:
+    settings = config.settings(name, source.config, overrides)
+    items = None if source.items is None else source.items(settings)
+    if items is not None and indices.stop > len(items):
+        raise ConfigError(f"source '{name}' has {len(items)} items; index {indices.stop - 1} asked for")
+    return (source.generate(settings, seed, i, None if items is None else items[i]).normalized() for i in indices)
 
 
 def _render_config(resolution: int, views: int) -> RenderConfig:
