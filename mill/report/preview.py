@@ -14,7 +14,7 @@ from versemill.render import RenderConfig, render
 from versemill import curation, gltf
 from versemill.asset import Asset
 from versemill.errors import ConfigError
-from versemill.views import Views
+from versemill.views import PASSES, Views
 
 Picture = NDArray[np.uint8]
 INK, PAPER = (40, 44, 52), (250, 250, 248)
@@ -88,27 +88,29 @@ def colour(name: str, images: NDArray[Any]) -> Picture:
 
     Normals show as (n + 1) / 2, depth from near (light) to far (dark), ids in fixed distinct colours.
     """
-    if name == "rgb":
+    kind = PASSES[name]
+    covered = np.ones(images.shape, bool) if kind.kind == "coverage" else kind.covered(images)
+    if kind.channels == 4:
         alpha = images[..., 3:].astype(np.float32) / 255
         return (images[..., :3] * alpha + np.array(PAPER) * (1 - alpha) + 0.5).astype(np.uint8)
-    if name in ("normal", "geometric_normal", "position"):
-        shown, covered = (images + 1) * 127.5, (images != 0).any(-1)
-    elif name == "depth":
-        covered = images > 0
+    if kind.kind in ("direction", "position"):
+        shown = (images + 1) * 127.5
+    elif kind.kind == "distance":
         near, far = (images[covered].min(), images[covered].max()) if covered.any() else (0.0, 1.0)
-        shown = np.repeat((230 - 190 * (images - near) / max(far - near, 1e-9))[..., None], 3, -1)
-    elif name == "mask":
-        covered = np.ones(images.shape, bool)
-        shown = np.repeat(np.where(images, 40, 235)[..., None], 3, -1)
-    elif name in ("part", "material"):
-        covered = images >= 0
+        shown = _grey(230 - 190 * (images - near) / max(far - near, 1e-9))
+    elif kind.kind == "coverage":
+        shown = _grey(np.where(images, 40, 235))
+    elif kind.kind == "id":
         shown = np.stack([80 + (images * k) % 160 for k in (97, 57, 151)], -1)
-    elif name == "metallic_roughness":
-        covered = (images != 0).any(-1)
-        shown = np.concatenate([images, np.zeros_like(images[..., :1])], -1)
+    elif kind.channels:
+        shown = np.concatenate([images, np.zeros((*images.shape[:3], 3 - kind.channels), images.dtype)], -1)
     else:
-        shown, covered = images, (images != 0).any(-1)
+        shown = _grey(images)
     return np.where(covered[..., None], np.clip(shown, 0, 255), PAPER).astype(np.uint8)
+
+
+def _grey(values: NDArray[Any]) -> NDArray[Any]:
+    return np.repeat(values[..., None], 3, -1)
 
 
 def grid(rows: Sequence[Sequence[Picture]], labels: Sequence[str] = (), title: str = "") -> Picture:

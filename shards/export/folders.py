@@ -34,7 +34,7 @@ def write(item: Item, out: Path) -> Entry:
                 place = folder / name / f"{k:03d}"
                 if name == "rgb":
                     save(place.with_suffix(".png"), png(image))
-                elif name == "mask":
+                elif PASSES[name].kind == "coverage":
                     save(place.with_suffix(".png"), png(image.astype(np.uint8) * 255))
                 else:
                     save(place.with_suffix(".npy"), npy(np.ascontiguousarray(image)))
