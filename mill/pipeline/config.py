@@ -321,7 +321,7 @@ def _entries(prefix: str, content: Any) -> dict[str, SourceEntry]:
             raise ConfigError(f"{prefix}: {path} must be a mapping, got {body!r}")
         own = {k: v for k, v in body.items() if k in ("source", "share")}
         entry = _section(prefix, path, SourceEntry, {"source": str(key), **own})
-        kind = _sources.find(entry.source)
+        kind = _sources.SOURCES.find(entry.source)
         rest = {k: v for k, v in body.items() if k not in own}
         config = _section(prefix, path, kind.config, rest, extra=("source", "share"))
         if entry.share > 0:

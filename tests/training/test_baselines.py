@@ -1,7 +1,8 @@
 """Baselines that have to be strong: the hull of a ball is nearly the ball."""
 
 import torch
-from versemill.reconstruction import baselines, metrics
+from versemill.training import baselines
+from versemill.training import images as metrics
 from versemill.training.scenes import angles, spread
 
 
