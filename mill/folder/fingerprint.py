@@ -11,7 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from versemill.mill.pipeline.sources import own_modules
+
 from versemill import __version__, device
+from versemill.packages import DATA
 from versemill.packages import PACKAGES as HOUSE
 
 PACKAGES = (
@@ -29,7 +32,7 @@ PACKAGES = (
 
 CODE = (
     "versemill",
-    *(f"versemill.{name}" for name in ("zeroverse", "detailverse", "curation", "render", "shards")),
+    *(f"versemill.{name}" for name in DATA),
     *(f"versemill.mill.pipeline.{name}" for name in ("stages", "sources", "plan")),
 )
 """Our own packages and modules that do: a checkout that was edited makes other rows under the same version."""
@@ -40,17 +43,13 @@ def fingerprint(render_device: str = "auto", sources: Iterable[str] = ()) -> dic
 
     Args:
         render_device: a device name as in the config; recorded as what it stands for here.
-        sources: registered names or `package.module:NAME` of the sources; the code of the latter counts too.
+        sources: names of the sources; the code of those that other packages bring counts too.
 
     Raises:
+        ConfigError: a source is unknown.
         MissingDependencyError: the device is not here.
     """
     return {**machine(own_modules(sources)), "device": device_facts(render_device)}
-
-
-def own_modules(sources: Iterable[str]) -> tuple[str, ...]:
-    """The modules of those sources that are named `package.module:NAME`, sorted."""
-    return tuple(sorted({name.partition(":")[0] for name in sources if ":" in name}))
 
 
 @cache

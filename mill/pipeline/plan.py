@@ -47,7 +47,7 @@ class Plan:
         files = {name: sources.record(config, known.get(name)) for name, config in folders.items()}
         items: dict[str, list[str] | None] = {}
         for name, entry in pipeline.sources.items():
-            supply = sources.find(entry.source).items
+            supply = sources.SOURCES.find(entry.source).items
             items[name] = None if supply is None else supply(entry.config)
         assets = _count(pipeline, items)
         shares = {name: entry.share for name, entry in pipeline.sources.items()}

@@ -25,10 +25,8 @@ def check(pipeline: Pipeline, dataset: Dataset) -> None:
         raise ConfigError(f"run.then needs a local folder, and '{dataset.uri}' is none; leave it out: --set run.then=[]")
     if "export" not in pipeline.run.then:
         return
-    known = exports.formats()
     for name in pipeline.export.formats:
-        if name not in known:
-            raise ConfigError(f"export.formats: unknown format '{name}'; there are {', '.join(known)}")
+        exports.FORMATS.find(name)
 
 
 def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tuple[bool, str]]:

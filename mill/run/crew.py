@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from versemill.mill.folder.dataset import Dataset, differences
-from versemill.mill.folder.fingerprint import device_facts, machine, own_modules
+from versemill.mill.folder.fingerprint import device_facts, machine
 from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.plan import Plan
+from versemill.mill.pipeline.sources import own_modules
 from versemill.mill.run.cluster import Cluster, Wardens
 from versemill.mill.run.renderers import Renderers
 from versemill.mill.run.watchdog import LastWords, Sight, new_run

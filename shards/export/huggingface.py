@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from versemill.shards.codecs import encode_colour, is_image_file
-from versemill.shards.export import Entry, Format, register
+from versemill.shards.export import Entry, Format
 from versemill.shards.export.item import Item, rgba, save
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -95,21 +95,18 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "README.md", "\n".join(lines).encode())
 
 
-register(
-    Format(
-        name="huggingface",
-        summary="Hugging Face datasets: Parquet with decoded image lists and a README; c2w, OpenCV, Z up, world units",
-        columns=(
-            "views.count",
-            "views.width",
-            "views.height",
-            "views.c2w",
-            "views.K",
-            "views.orthographic",
-            "views.rgb",
-            "mesh.glb",
-        ),
-        write=write,
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="Hugging Face datasets: Parquet with decoded image lists and a README; c2w, OpenCV, Z up, world units",
+    columns=(
+        "views.count",
+        "views.width",
+        "views.height",
+        "views.c2w",
+        "views.K",
+        "views.orthographic",
+        "views.rgb",
+        "mesh.glb",
+    ),
+    write=write,
+    finish=finish,
 )

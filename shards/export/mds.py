@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from versemill.shards.export import Entry, Format, register
+from versemill.shards.export import Entry, Format
 from versemill.shards.export.item import Item, npy, png, rgba, save, text
 
 from versemill.config import canonical_json
@@ -93,12 +93,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "index.json", text({"shards": parts, "version": 2}))
 
 
-register(
-    Format(
-        name="mds",
-        summary="mosaicml-streaming: MDS shards; c2w, OpenCV, Z up, world units",
-        columns=("views", "mesh.glb"),
-        write=write,
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="mosaicml-streaming: MDS shards; c2w, OpenCV, Z up, world units",
+    columns=("views", "mesh.glb"),
+    write=write,
+    finish=finish,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, angle_x, c2w_opengl, npz, obj, ply, png, rgba, save, text, y_up
 
 Points = NDArray[np.float32]
@@ -110,12 +110,19 @@ def finish_splits(out: Path, entries: list[Entry]) -> None:
         save(out / f"{split}.json", text([entry["id"] for entry in entries if entry["split"] == split]))
 
 
-for name, summary, columns, write in (
-    ("triposg", "TripoSG: surface points and normals; Y up, [-1, 1]^3", ("fields",), write_triposg),
-    ("hunyuan", "Hunyuan3D-2.1: geo_data and render_cond; Y up, [-1, 1]^3, SDF positive inside; 24 views",
-     ("fields", "mesh", "views"), write_hunyuan),
-    ("dora", "Dora: surface and SDF points; Y up, [-1, 1]^3, SDF positive inside", ("fields",), write_dora),
-    ("craftsman", "CraftsMan, Step1X-3D: surface and SDF points; Y up, [-1, 1]^3, SDF positive inside", ("fields",),
-     write_craftsman),
-):  # fmt: skip
-    register(Format(name=name, summary=summary, columns=columns, write=per_asset(write), finish=finish_splits))
+TRIPOSG = Format("TripoSG: surface points and normals; Y up, [-1, 1]^3", ("fields",), per_asset(write_triposg), finish_splits)
+HUNYUAN = Format(
+    "Hunyuan3D-2.1: geo_data and render_cond; Y up, [-1, 1]^3, SDF positive inside; 24 views",
+    ("fields", "mesh", "views"),
+    per_asset(write_hunyuan),
+    finish_splits,
+)
+DORA = Format(
+    "Dora: surface and SDF points; Y up, [-1, 1]^3, SDF positive inside", ("fields",), per_asset(write_dora), finish_splits
+)
+CRAFTSMAN = Format(
+    "CraftsMan, Step1X-3D: surface and SDF points; Y up, [-1, 1]^3, SDF positive inside",
+    ("fields",),
+    per_asset(write_craftsman),
+    finish_splits,
+)

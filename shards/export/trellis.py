@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, angle_x, c2w_opengl, ply, png, rgba, save, text
 
 SCALE = 0.5
@@ -78,12 +78,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "metadata.csv", table.getvalue().encode())
 
 
-register(
-    Format(
-        name="trellis",
-        summary="TRELLIS: metadata.csv, renders, renders_cond, voxels; c2w, OpenGL, Z up, cube of side 1",
-        columns=("views", "mesh", "fields"),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="TRELLIS: metadata.csv, renders, renders_cond, voxels; c2w, OpenGL, Z up, cube of side 1",
+    columns=("views", "mesh", "fields"),
+    write=per_asset(write),
+    finish=finish,
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from versemill.shards.export import Entry, Format, register
+from versemill.shards.export import Entry, Format
 from versemill.shards.export.item import Item, npy, npz, png, rgba, save, text
 from versemill.shards.rows import decode_table
 
@@ -60,12 +60,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "shards.txt", "".join(f"{name}\n" for name in dict.fromkeys(e["tar"] for e in entries)).encode())
 
 
-register(
-    Format(
-        name="webdataset",
-        summary="webdataset: tars with PNG, NPY, JSON; c2w, OpenCV, Z up, world units",
-        columns=("mesh", "views", "fields"),
-        write=write,
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="webdataset: tars with PNG, NPY, JSON; c2w, OpenCV, Z up, world units",
+    columns=("mesh", "views", "fields"),
+    write=write,
+    finish=finish,
 )

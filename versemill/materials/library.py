@@ -16,7 +16,6 @@ from versemill.errors import AssetError, ConfigError
 from versemill.materials.material import Material
 
 IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
-MAPS = ("base_color", "roughness", "metallic", "normal", "opacity")
 INDEX = "versemill-textures.json"
 """Name of the index, written into the folder where that is possible."""
 
