@@ -1,18 +1,15 @@
-"""Shapes as training sees them: field points of the shards, placed, and batches drawn from them."""
+"""Shapes as training sees them: the field points of the shards, placed and drawn from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from versemill.generation.shape_vae import farthest_points
+from versemill.generation.extraction import Mesh
 from versemill.shards import ShardDataset
 
-from versemill import seeds
 from versemill.errors import ConfigError
 
 Floats = NDArray[np.float32]
@@ -44,15 +41,6 @@ class Shape:
         """Greatest distance inside: how thick the thickest place is, halved."""
         return float(max(0.0, -min(self.near[:, 3].min(initial=0), self.volume[:, 3].min(initial=0))))
 
-    def placed(self, placement: "Placement") -> "Shape":
-        """The same asset, moved."""
-        vectors = [np.concatenate([placement.points(a[:, :3]), placement.normals(a[:, 3:])], 1) for a in (self.surface, self.sharp)]
-        values = [
-            np.concatenate([placement.points(a[:, :3]), a[:, 3:] * np.float32(placement.scale)], 1)
-            for a in (self.near, self.sharp_near, self.volume)
-        ]
-        return Shape(*vectors, *values, self.name, self.index)
-
 
 @dataclass(frozen=True, eq=False)
 class Placement:
@@ -73,9 +61,13 @@ class Placement:
         """Positions (N, 3), moved."""
         return ((points @ self.turn.T - self.center) * np.float32(self.scale)).astype(np.float32)
 
-    def normals(self, normals: Floats) -> Floats:
-        """Directions (N, 3), turned."""
-        return (normals @ self.turn.T).astype(np.float32)
+    def oriented(self, vectors: Floats) -> Floats:
+        """Positions and normals (N, 6), moved."""
+        return np.concatenate([self.points(vectors[:, :3]), (vectors[:, 3:] @ self.turn.T).astype(np.float32)], 1)
+
+    def measured(self, values: Floats) -> Floats:
+        """Positions and distances (N, 4), moved."""
+        return np.concatenate([self.points(values[:, :3]), values[:, 3:] * np.float32(self.scale)], 1)
 
     def undone(self, points: Floats) -> Floats:
         """Positions (N, 3), moved back."""
@@ -99,95 +91,53 @@ def shape(sample: dict[str, Any]) -> Shape:
     return Shape(arrays["surface"], arrays["sharp_surface"], *pairs, str(sample["id"]), int(sample["index"]))
 
 
-def load_shapes(dataset_dir: str | Path, splits: Sequence[str]) -> list[Shape]:
-    """The shapes of some splits, in the shards' order.
+class ShapeSet:
+    """The shapes of some splits of a dataset folder, in the shards' order, in memory; their meshes are read when needed.
+
+    Args:
+        indices: only these assets. limit: at most so many.
 
     Raises:
-        ConfigError: there are none, or the rows hold no field points.
-    """
-    sources = [ShardDataset(dataset_dir, split, passes=(), fields=FIELDS) for split in splits]
-    shapes = [shape(source[i]) for source in sources for i in range(len(source))]
-    if not shapes:
-        raise ConfigError(f"{dataset_dir} has no assets in {' or '.join(splits)}: mill more assets")
-    poor = [s.name for s in shapes if min(len(s.surface), len(s.near), len(s.volume)) < 256]
-    if poor:
-        raise ConfigError(
-            f"{dataset_dir}: {poor[0]} has {len(shapes[0].surface)} surface, {len(shapes[0].near)} near and "
-            f"{len(shapes[0].volume)} volume points; shape models need 256 of each: mill with the pipeline 'shapes'"
-        )
-    return shapes
-
-
-class VaeDraws(Protocol):
-    """What `VaeBatches` reads of a preset."""
-
-    batch: int
-    tokens: tuple[int, ...]
-    channels: int
-    input_points: int
-    sharp_input: float
-    near_queries: int
-    volume_queries: int
-    surface_queries: int
-    augment: bool
-
-
-@dataclass(frozen=True)
-class VaeBatch:
-    """B shapes: what the encoder sees, and where the field is judged.
-
-    Attributes:
-        surface: (B, N, 6). chosen: (B, M) int64, which of them the tokens start from. noise: (B, M, C), standard normal.
-        points, sdf: (B, Q, 3) and (B, Q). on_surface: (B, S, 6).
+        ConfigError: a row holds too few field points.
     """
 
-    surface: Tensor
-    chosen: Tensor
-    noise: Tensor
-    points: Tensor
-    sdf: Tensor
-    on_surface: Tensor
+    def __init__(
+        self, dataset_dir: str | Path, splits: Sequence[str], indices: Collection[int] | None = None, limit: int | None = None
+    ) -> None:
+        sources = [
+            (ShardDataset(dataset_dir, split, passes=(), fields=FIELDS), ShardDataset(dataset_dir, split, passes=(), mesh=True))
+            for split in splits
+        ]
+        rows = [
+            (fields, meshes, row)
+            for fields, meshes in sources
+            for row, index in enumerate(fields.indices)
+            if indices is None or int(index) in indices
+        ][:limit]
+        self.shapes = [shape(fields[row]) for fields, _, row in rows]
+        self._meshes = [(meshes, row) for _, meshes, row in rows]
+        self.indices = [s.index for s in self.shapes]
+        if poor := next((s for s in self.shapes if min(len(s.surface), len(s.near), len(s.volume)) < LEAST), None):
+            raise ConfigError(
+                f"{dataset_dir}: asset {poor.name} has {len(poor.surface)} surface, {len(poor.near)} near and "
+                f"{len(poor.volume)} volume points; shape models need {LEAST} of each: mill with the pipeline 'shapes'"
+            )
 
-    def to(self, device: torch.device) -> "VaeBatch":
-        """The same on a device."""
-        return VaeBatch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __getitem__(self, position: int) -> Shape:
+        return self.shapes[position]
+
+    def mesh(self, position: int) -> Mesh:
+        """The watertight mesh of the shape at a position."""
+        source, row = self._meshes[position]
+        sample = source[row]
+        return sample["watertight_vertices"].numpy().astype(np.float32), sample["watertight_faces"].numpy().astype(np.int32)
 
 
-def vae_batch(shapes: Sequence[Shape], preset: VaeDraws, seed: int, step: int) -> VaeBatch:
-    """Batch number `step`, a pure function of its arguments; each epoch is a permutation of the shapes."""
-    first = step * preset.batch
-    tokens = preset.tokens[int(seeds.stream(seed, step, "shape-vae/tokens").integers(len(preset.tokens)))]
-    examples = [_example(shapes[order(len(shapes), seed, p)], preset, tokens, seed, p) for p in range(first, first + preset.batch)]
-    surface, noise, points, on_surface = (torch.from_numpy(np.stack(column)) for column in zip(*examples, strict=True))
-    return VaeBatch(surface, starts(surface, tokens), noise, points[..., :3], points[..., 3], on_surface)
-
-
-def starts(surface: Tensor, tokens: int) -> Tensor:
-    """(B, M) indices of the points that tokens start from: of the first 4 M points of (B, N, 6), the M farthest apart."""
-    return farthest_points(surface[:, : 4 * tokens, :3], tokens)
-
-
-def order(count: int, seed: int, position: int) -> int:
-    """Which of `count` shapes comes at a position: each epoch is a permutation."""
-    epoch, place = divmod(position, count)
-    return int(seeds.stream(seed, epoch, "shapes/order").permutation(count)[place])
-
-
-def _example(whole: Shape, preset: VaeDraws, tokens: int, seed: int, position: int) -> tuple[Floats, Floats, Floats, Floats]:
-    rng = seeds.stream(seed, position, "shape-vae/example")
-    noise = rng.standard_normal((tokens, preset.channels), np.float32)
-    surface = input_points(whole, preset.input_points, preset.sharp_input, rng)
-    near = _balanced(whole.near, preset.near_queries, rng)
-    if preset.sharp_input and len(whole.sharp_near):
-        half = preset.near_queries // 2
-        near = np.concatenate([near[half:], _balanced(whole.sharp_near, half, rng)])
-    points = np.concatenate([near, _balanced(whole.volume, preset.volume_queries, rng)])
-    on_surface = whole.surface[rng.integers(0, len(whole.surface), preset.surface_queries)]
-    drawn = Shape(surface, on_surface, points, points[:0], points[:0], whole.name, whole.index)
-    if preset.augment:
-        turn = about_z(rng.uniform(0, 2 * np.pi), bool(rng.integers(2)))
-        drawn = drawn.placed(Placement.fitting(whole.surface, turn))
-    return drawn.surface, noise, drawn.near, drawn.sharp
+LEAST = 256
+"""Surface, near and volume points that an asset must have."""
 
 
 def input_points(whole: Shape, count: int, sharp: float, rng: np.random.Generator) -> Floats:
@@ -200,7 +150,7 @@ def input_points(whole: Shape, count: int, sharp: float, rng: np.random.Generato
     return both[rng.permutation(count)]
 
 
-def _balanced(points: Floats, count: int, rng: np.random.Generator) -> Floats:
+def balanced(points: Floats, count: int, rng: np.random.Generator) -> Floats:
     """(count, 4) of points (N, 4), half of them inside where any is: a field that is never negative must not pay."""
     inside = np.flatnonzero(points[:, 3] < 0)
     outside = np.flatnonzero(points[:, 3] >= 0)

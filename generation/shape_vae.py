@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from versemill.generation.shape_presets import ShapeVaeRecipe
 from versemill.generation.transformer import Attention, Block, FeedForward, fourier
 
 
@@ -19,44 +20,48 @@ class Posterior:
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
 
-class VaeSizes:
-    """What `ShapeVae` reads of a preset: `width`, `heads`, `channels`, `encoder_layers`, `decoder_layers`, `octaves`."""
-
-    width: int
-    heads: int
-    channels: int
-    encoder_layers: int
-    decoder_layers: int
-    octaves: int
-
-
 class ShapeVae(nn.Module):
     """Vector-set autoencoder. No token has a position code, so weights serve any number of tokens.
+
+    With `anchored`, the first three channels of a latent start as the place of its query point, and a coordinate looks first
+    at the latents that lie near it (latents at places: 3DILG, Zhang et al. 2022). It learns several times as fast; TripoSG
+    leaves all of that to be learned.
 
     Encoder: query points, a subset of the surface, look at all of it once, then at each other; a linear layer gives mean
     and log variance. Decoder: self-attention among the tokens, then one cross-attention from each coordinate asked for.
     """
 
-    def __init__(self, sizes: VaeSizes) -> None:
+    def __init__(self, recipe: ShapeVaeRecipe) -> None:
         super().__init__()
-        width, heads = sizes.width, sizes.heads
-        self.octaves, self.channels = sizes.octaves, sizes.channels
-        coded = 3 + 6 * sizes.octaves
+        self.recipe = recipe
+        width, heads = recipe.width, recipe.heads
+        self.octaves, self.channels = recipe.octaves, recipe.channels
+        coded = 3 + 6 * recipe.octaves
         self.surface_in = nn.Linear(coded + 3, width)
         self.look_norm, self.surface_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.look, self.look_feed_norm, self.look_feed = Attention(width, heads), nn.LayerNorm(width), FeedForward(width)
-        self.encoder = nn.Sequential(*(Block(width, heads) for _ in range(sizes.encoder_layers)))
+        self.encoder = nn.Sequential(*(Block(width, heads) for _ in range(recipe.encoder_layers)))
         self.encoder_norm = nn.LayerNorm(width)
-        self.posterior = nn.Linear(width, 2 * sizes.channels)
+        self.posterior = nn.Linear(width, 2 * recipe.channels)
         # A new latent space carries signal from the first step instead of being all noise.
-        nn.init.constant_(self.posterior.bias[sizes.channels :], LOG_VARIANCE)
+        nn.init.constant_(self.posterior.bias[recipe.channels :], LOG_VARIANCE)
 
-        self.latent_in = nn.Linear(sizes.channels, width)
-        self.decoder = nn.Sequential(*(Block(width, heads) for _ in range(sizes.decoder_layers)))
+        self.anchored = recipe.anchored
+        if recipe.anchored:
+            self.sharpness = nn.Parameter(torch.linspace(0.5, 5.0, heads))  # log; from all of the shape to a tenth of it
+        # What a generator of latents works on is (latent - mean) / deviation, per channel.
+        self.latent_mean: Tensor
+        self.latent_deviation: Tensor
+        self.register_buffer("latent_mean", torch.zeros(recipe.channels))
+        self.register_buffer("latent_deviation", torch.ones(recipe.channels))
+
+        self.latent_in = nn.Linear(recipe.channels, width)
+        self.decoder = nn.Sequential(*(Block(width, heads) for _ in range(recipe.decoder_layers)))
         self.query_in = nn.Linear(coded, width)
         self.query_norm, self.token_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.ask = Attention(width, heads)
-        self.ask_feed_norm, self.ask_feed = nn.LayerNorm(width), FeedForward(width)
+        # Narrow: it runs once for each of a million coordinates, the blocks above once for a set of tokens.
+        self.ask_feed_norm, self.ask_feed = nn.LayerNorm(width), FeedForward(width, 2)
         self.field_norm, self.field_out = nn.LayerNorm(width), nn.Linear(width, 1)
 
     def encode(self, surface: Tensor, chosen: Tensor) -> Posterior:
@@ -66,29 +71,53 @@ class ShapeVae(nn.Module):
         tokens = tokens + self.look(self.look_norm(tokens), self.surface_norm(points))
         tokens = tokens + self.look_feed(self.look_feed_norm(tokens))
         mean, log_variance = self.posterior(self.encoder_norm(self.encoder(tokens))).float().chunk(2, -1)
+        if self.anchored:
+            places = surface[..., :3].gather(1, chosen[..., None].expand(-1, -1, 3))
+            mean = torch.cat([mean[..., :3] + places, mean[..., 3:]], -1)
         return Posterior(mean, log_variance.clamp(-20, 10))
+
+    @torch.no_grad()
+    def remember(self, latents: Tensor, share: float = 0.02) -> None:
+        """Moves the stored mean and deviation towards those of latents (B, M, C)."""
+        flat = latents.flatten(0, 1)
+        self.latent_mean.lerp_(flat.mean(0), share)
+        self.latent_deviation.lerp_(flat.std(0), share)
 
     def decode(self, latents: Tensor) -> "Field":
         """The field that latents (B, M, C) stand for."""
         tokens = self.token_norm(self.decoder(self.latent_in(latents)))
-        return Field(self, *self.ask.keys_values(tokens))
+        return Field(self, *self.ask.keys_values(tokens), latents[..., :3])
+
+
+    def hidden(self) -> list[nn.Parameter]:
+        """The matrices between tokens, which Muon may take: all but those that read inputs and write answers."""
+        inner = (self.look, self.look_feed, self.encoder, self.decoder, self.ask, self.ask_feed)
+        return [p for module in inner for p in module.parameters() if p.ndim == 2]
 
 
 @dataclass(frozen=True)
 class Field:
-    """B fields, ready for any number of questions. keys, values: (B, heads, M, width / heads)."""
+    """B fields, ready for any number of questions. keys, values: (B, heads, M, width / heads); anchors: (B, M, 3)."""
 
     vae: ShapeVae
     keys: Tensor
     values: Tensor
+    anchors: Tensor
 
     def __call__(self, points: Tensor) -> Tensor:
         """(B, Q) float32 values at points (B, Q, 3): signed distance over the truncation width, negative inside."""
         vae = self.vae
         asked = vae.query_in(fourier(points, vae.octaves))
-        asked = asked + vae.ask.attend(vae.query_norm(asked), self.keys, self.values)
+        asked = asked + vae.ask.attend(vae.query_norm(asked), self.keys, self.values, self._nearness(points))
         asked = asked + vae.ask_feed(vae.ask_feed_norm(asked))
         return vae.field_out(vae.field_norm(asked))[..., 0].float()
+
+    def _nearness(self, points: Tensor) -> Tensor | None:
+        """(B, heads, Q, M) added to the attention: minus a sharpness per head times the squared distance to each anchor."""
+        if not self.vae.anchored:
+            return None
+        gaps = (points[:, :, None] - self.anchors[:, None]).square().sum(-1)
+        return -self.vae.sharpness.exp()[:, None, None] * gaps[:, None]
 
 
 LOG_VARIANCE = -6.0

@@ -30,10 +30,12 @@ class Attention(nn.Module):
         """Keys and values (B, heads, S, width / heads) of a context: computed once where many queries follow."""
         return self.k_norm(self._split(self.k(context))), self._split(self.v(context))
 
-    def attend(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """The answer (B, L, width) of keys and values to tokens (B, L, width)."""
+    def attend(self, tokens: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The answer (B, L, width) of keys and values to tokens (B, L, width); bias (B, heads, L, S) is added to the logits."""
         queries = self.q_norm(self._split(self.q(tokens)))
-        answer = F.scaled_dot_product_attention(queries, keys, values)
+        if bias is not None:
+            bias = bias.to(queries.dtype)
+        answer = F.scaled_dot_product_attention(queries, keys.to(queries.dtype), values.to(queries.dtype), attn_mask=bias)
         return self.out(answer.transpose(1, 2).flatten(2))
 
     def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:

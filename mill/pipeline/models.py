@@ -21,6 +21,8 @@ FAMILIES = Table(
         "gaussians": "versemill.reconstruction.families:GAUSSIANS",
         "triplane": "versemill.reconstruction.families:TRIPLANE",
         "monocular": "versemill.reconstruction.monocular:MONOCULAR",
+        "shape-vae": "versemill.generation.families:SHAPE_VAE",
+        "shape-flow": "versemill.generation.families:SHAPE_FLOW",
     },
 )
 

@@ -12,7 +12,7 @@ from versemill.generation.shape_flow import ShapeFlow
 from versemill.generation.shape_vae import Posterior, ShapeVae, farthest_points
 from versemill.generation.transformer import Attention, Experts, FeedForward, balance_loss, fourier
 
-VAE = SimpleNamespace(width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4)
+VAE = SimpleNamespace(width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True)
 FLOW = SimpleNamespace(width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4)
 
 
