@@ -99,7 +99,9 @@ def read_picture(path: Path) -> Tensor:
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise ConfigError(f"{path} has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS:,}: scale it down")
+                raise ConfigError(
+                    f"{path} has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS:,}: scale it down"
+                )
             pixels = np.asarray(image.convert("RGBA"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ConfigError(f"can't read the picture {path}: {error}") from error

@@ -12,6 +12,8 @@ Values = Callable[[Tensor], Tensor]
 """Points (Q, 3) -> values (Q,): negative inside, and where the surface is near, of a magnitude below 1."""
 Mesh = tuple[NDArray[np.float32], NDArray[np.int32]]
 """vertices (V, 3) float32, faces (F, 3) int32."""
+NOTHING: Mesh = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
+"""The mesh without a face."""
 BOX = 1.05
 """Half the side of the cube that is searched; assets fit [-1, 1]^3."""
 NEAR = 0.75
@@ -58,7 +60,7 @@ def surface(field: NDArray[np.float32]) -> Mesh:
     # A corner of exactly 0 makes triangles without area.
     closed[closed == 0] = 1e-6
     if not closed.min() < 0:
-        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
+        return NOTHING
     vertices, faces, _, _ = measure.marching_cubes(closed, 0.0, gradient_direction="descent")
     return (vertices * (2 * BOX / (len(field) - 1)) - BOX).astype(np.float32), faces.astype(np.int32)
 

@@ -5,6 +5,7 @@ fall from noise to data, as `Path.steps` gives them.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from torch import Tensor
 from versemill.generation.paths import Path, split
@@ -41,14 +42,14 @@ def guided(conditional: Estimator, unconditional: Estimator, scale: float) -> Es
 
 def euler(path: Path, estimate: Estimator, x: Tensor, times: Tensor) -> Tensor:
     """x + (s - t) dx/dt."""
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in pairwise(times):
         x = x + (s - t) * _slope(path, estimate, x, t)
     return x
 
 
 def heun(path: Path, estimate: Estimator, x: Tensor, times: Tensor) -> Tensor:
     """Euler's step, corrected by the slope at its end, but for a last step to 0 (Karras et al. 2022, algorithm 1)."""
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in pairwise(times):
         slope = _slope(path, estimate, x, t)
         ahead = x + (s - t) * slope
         x = ahead if s == 0 else x + (s - t) * (slope + _slope(path, estimate, ahead, s)) / 2
@@ -57,7 +58,7 @@ def heun(path: Path, estimate: Estimator, x: Tensor, times: Tensor) -> Tensor:
 
 def ddim(path: Path, estimate: Estimator, x: Tensor, times: Tensor) -> Tensor:
     """alpha_s data + sigma_s noise (Song et al. 2021, equation 12 without added noise); on straight paths this is `euler`."""
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in pairwise(times):
         x = ddim_step(path, estimate, x, t, s)
     return x
 

@@ -16,9 +16,9 @@ from versemill.generation.extraction import Mesh
 from versemill.generation.shape_data import Placement
 from versemill.generation.shape_flow_training import THUMBNAIL, Seen, SeenShapes
 from versemill.generation.shape_generator import ShapeGenerator
-from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, compared, extracted, rulers
 from versemill.generation.shape_presets import ShapeFlowRecipe
-from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress
+from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, compared, extracted, rulers
+from versemill.training.family import MODEL, Cases, Exam, Examples, Measured, Metric, Progress
 
 from versemill import seeds
 from versemill.config import Config
@@ -46,7 +46,9 @@ class FlowJudging(Config):
     steps: int = Setting(default=50, description="of the sampler", ge=1, le=1000)
     guidance: float = Setting(default=2.0, description="classifier-free guidance; 1: none (paper 7)", ge=0)
     sampler: Literal["euler", "heun", "ddim"] = Setting(default="euler", description="how the path is followed")
-    resolution: int = Setting(default=64, description="cells along the box's side: 64 times a power of two", ge=64, le=512)
+    resolution: int = Setting(
+        default=64, description="cells along the box's side: at most 64, or that times a power of two", ge=16, le=512
+    )
     free: int = Setting(default=100, description="shapes drawn without a picture, with --quick none", ge=0, le=10_000)
     view: int = Setting(default=0, description="which of an asset's views is the picture", ge=0)
 
@@ -94,7 +96,11 @@ def noise_of(recipe: ShapeFlowRecipe, channels: int, number: int) -> Tensor:
 
 
 def draw_meshes(
-    network: ShapeGenerator, pictures: Sequence[Tensor] | None, numbers: Sequence[int], judging: FlowJudging, device: torch.device
+    network: ShapeGenerator,
+    pictures: Sequence[Tensor] | None,
+    numbers: Sequence[int],
+    judging: FlowJudging,
+    device: torch.device,
 ) -> list[Mesh]:
     """The shape of each picture, or of none, from the noise of each number."""
     meshes = []
@@ -113,8 +119,7 @@ def agreement(mesh: Mesh, case: FlowCase) -> dict[str, float]:
     camera, mask = case.seen.cameras[case.view], case.seen.rgba[case.view, 3] >= 128
     shown, normals = looks.seen(placed, camera)
     found = {"silhouette_iou": metrics.iou(shown, mask), "view_normal_error": 90.0}
-    assert case.seen.normal is not None and case.seen.mesh is not None  # judged cases have both
-    truth = case.seen.normal[case.view].transpose(1, 2, 0)
+    truth = case.seen.normals[case.view].transpose(1, 2, 0)
     both = shown & mask & (np.linalg.norm(truth, axis=-1) > 0.5)
     if both.any():
         cosine = (normals[both] * truth[both]).sum(-1)
@@ -151,11 +156,11 @@ def plain_answers(case: FlowCase, training: Any) -> dict[str, Mesh]:
     other = training.seen(position)
     vertices, faces = training.mesh(position)
     truth = case.seen.mesh
-    _, box = rulers(Case(case.seen.shape, truth))  # type: ignore[arg-type]
+    _, box = rulers(Case(case.seen.shape, truth))
     mask = (case.seen.rgba[case.view, 3] / 255.0).astype(np.float64)
     inside = {
-        ELLIPSOID: baselines.ellipsoid(*truth, box),  # type: ignore[misc]
-        CUBOID: baselines.cuboid(*truth, box),  # type: ignore[misc]
+        ELLIPSOID: baselines.ellipsoid(*truth, box),
+        CUBOID: baselines.cuboid(*truth, box),
         HULL: baselines.visual_hull(mask, case.seen.cameras[case.view]),
     }
     stood = {name: (case.placement.points(mesh[0]), mesh[1]) for name, mesh in inside.items()}
@@ -185,7 +190,9 @@ def measure(exam: Exam, cases: Iterable[FlowCase], count: int, progress: Progres
     exam.out.mkdir(parents=True, exist_ok=True)
     looks.sheet(exam.out / "sheet.png", rows)
     files = {"sheet": [str(exam.out / "sheet.png")]}
-    notes = ["The sheet's columns: picture, truth, model, shuffled pictures, nearest training picture's shape, all in the view."]
+    notes = [
+        "The sheet's columns: picture, truth, model, shuffled pictures, nearest training picture's shape, all in the view."
+    ]
     notes.append(memory(drawn[MODEL], exam.training))
     if exam.full and judging.free:
         free = draw_meshes(network, None, [10**6 + k for k in range(judging.free)], judging, exam.device)
@@ -203,7 +210,6 @@ def _row(case: FlowCase, answers: Sequence[Mesh]) -> list[NDArray[np.uint8]]:
     alpha = rgba[..., 3:] / 255.0
     picture = (rgba[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
     stood = [(case.placement.undone(mesh[0]), mesh[1]) for mesh in answers]
-    assert case.seen.mesh is not None
     return [picture, *(looks.shaded(mesh, camera) for mesh in (case.seen.mesh, *stood))]
 
 
@@ -249,15 +255,21 @@ def set_figures(free: Sequence[Mesh], cases: Sequence[FlowCase], training: Any) 
     except MissingDependencyError:
         return text + " Normal-FID is left out: EfficientNet-Lite0 is not installed (pip install 'versemill[lite0]')."
     count = min(len(free), len(cases))
-    truths = [(case.placement.points(case.seen.mesh[0]), case.seen.mesh[1]) for case in cases[:count]]  # type: ignore[index]
-    others = [training.seen(k).placement(0, training.recipe.frame).points(training.mesh(k)[0]) for k in range(min(count, len(training)))]
-    trained = [(points, training.mesh(k)[1]) for k, points in enumerate(others)]
+    truths = [(case.placement.points(case.seen.mesh[0]), case.seen.mesh[1]) for case in cases[:count]]
+    trained = [_known(training, k) for k in range(min(count, len(training)))]
     real = features(network, truths)
     return (
-        f"{text} Normal-FID (EfficientNet-Lite0, {count} against {count} pictures from the front; not comparable with Inception's): "
+        f"{text} Normal-FID (EfficientNet-Lite0, {count} against {count} pictures from the front; values of other networks "
+        "do not compare): "
         f"{metrics.frechet(features(network, free[:count]), real):.1f} (training shapes: "
         f"{metrics.frechet(features(network, trained), real):.1f})."
     )
+
+
+def _known(training: Any, position: int) -> Mesh:
+    """A training shape as it stands for its first view."""
+    vertices, faces = training.mesh(position)
+    return training.seen(position).placement(0, training.recipe.frame).points(vertices), faces
 
 
 def features(network: Lite0, meshes: Sequence[Mesh]) -> NDArray[np.float64]:
@@ -282,5 +294,3 @@ def preview(network: ShapeGenerator, examples: SeenShapes, recipe: ShapeFlowReci
         truth = case.placement.points(vertices), faces
         rows.append([picture, *(looks.shaded(m, camera) for m in (truth, mesh, other))])
     looks.sheet(path, rows)
-
-

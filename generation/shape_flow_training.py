@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from versemill.generation import conditions, paths
-from versemill.generation.extraction import Mesh
+from versemill.generation.extraction import NOTHING, Mesh
 from versemill.generation.shape_data import Floats, Placement, Shape, ShapeSet, about_z, input_points
 from versemill.generation.shape_generator import ShapeGenerator, averaged
 from versemill.generation.shape_presets import ShapeFlowRecipe
@@ -35,16 +35,15 @@ class Seen:
     """A shape and its views.
 
     Attributes:
-        rgba: (V, 4, H, W) uint8 with straight alpha. normal: (V, 3, H, W) float32, world space, 0 outside; only to be judged.
-        cameras: V of them.
-        mesh: the true one; only to be judged.
+        rgba: (V, 4, H, W) uint8 with straight alpha. cameras: V of them.
+        normals: (V, 3, H, W) float32, world space, 0 outside, and mesh, the true one: both empty unless they are for judging.
     """
 
     shape: Shape
     rgba: NDArray[np.uint8]
     cameras: tuple[Camera, ...]
-    normal: Floats | None = None
-    mesh: Mesh | None = None
+    normals: Floats
+    mesh: Mesh
 
     def placement(self, view: int, frame: str, mirror: bool = False) -> Placement:
         """How the shape stands when it is generated from a view; in the frame "camera" that view is its front."""
@@ -67,7 +66,12 @@ class SeenShapes(ShapeSet):
     """
 
     def __init__(
-        self, dataset_dir: str | Path, splits: Sequence[str], recipe: ShapeFlowRecipe, indices: Collection[int] | None, judged: bool
+        self,
+        dataset_dir: str | Path,
+        splits: Sequence[str],
+        recipe: ShapeFlowRecipe,
+        indices: Collection[int] | None,
+        judged: bool,
     ) -> None:
         super().__init__(dataset_dir, splits, indices, None if judged else recipe.assets)
         self.recipe, self.judged = recipe, judged
@@ -88,11 +92,14 @@ class SeenShapes(ShapeSet):
             raise ConfigError(f"asset {sample['id']} is in none of its views")
         height, width = rgba.shape[2:]
         cameras = tuple(
-            Camera(_orthogonal(sample["c2w"][k].numpy()), sample["K"][k].numpy(), width, height, bool(sample["orthographic"][k]))
+            Camera(
+                _orthogonal(sample["c2w"][k].numpy()), sample["K"][k].numpy(), width, height, bool(sample["orthographic"][k])
+            )
             for k in shown
         )
-        normal = sample["normal"][shown].numpy() if self.judged else None
-        return Seen(self.shapes[position], rgba[shown], cameras, normal, self.mesh(position) if self.judged else None)
+        if not self.judged:
+            return Seen(self.shapes[position], rgba[shown], cameras, np.zeros((0, 3, height, width), np.float32), NOTHING)
+        return Seen(self.shapes[position], rgba[shown], cameras, sample["normal"][shown].numpy(), self.mesh(position))
 
     def __getitem__(self, position: int) -> Any:
         return self, position

@@ -44,7 +44,9 @@ class ShapeGenerator(nn.Module):
         """Picture tokens (B, T, width) of pictures (B, 3, S, S) over white; zeros, no condition, where keep (B,) is not."""
         return self.encoder(pictures) * keep[:, None, None].to(pictures.dtype)
 
-    def draw(self, pictures: Tensor | None, noise: Tensor, steps: int = 50, guidance: float = 3.0, sampler: str = "euler") -> Tensor:
+    def draw(
+        self, pictures: Tensor | None, noise: Tensor, steps: int = 50, guidance: float = 3.0, sampler: str = "euler"
+    ) -> Tensor:
         """Latents (B, M, C), ready for the decoder.
 
         Args:

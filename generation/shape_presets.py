@@ -61,7 +61,7 @@ TINY = ShapeVaeRecipe(
     surface_queries=192,
     normal=0.3,
     eikonal=0.03,
-    steps=3500,
+    steps=2600,
     batch=4,
     optimizer="muon",
     lr=1e-3,
@@ -182,7 +182,8 @@ class ShapeFlowRecipe(Recipe):
     time_deviation: float = Setting(default=1.0, description="flow: deviation of the logit of the times", gt=0)
     shift: float = Setting(default=1.0, description="flow: resolution shift k of the share of noise", gt=0)
     encoder: Literal["vit", "dino", "lite0"] = Setting(
-        default="vit", description="sees the picture: a small ViT trained here, DINOv2 from `encoder_folder`, EfficientNet-Lite0"
+        default="vit",
+        description="sees the picture: a small ViT trained here, DINOv2 from `encoder_folder`, EfficientNet-Lite0",
     )
     encoder_folder: str = Setting(default="", description="dino: folder of a model that transformers wrote")
     picture: int = Setting(description="side of the picture in pixels", ge=16, le=1024)
@@ -190,7 +191,9 @@ class ShapeFlowRecipe(Recipe):
     encoder_width: int = Setting(default=128, description="vit: channels", ge=16, le=2048)
     encoder_heads: int = Setting(default=4, description="vit: heads", ge=1, le=64)
     encoder_layers: int = Setting(default=4, description="vit: blocks", ge=1, le=64)
-    fill: float = Setting(default=0.9, description="share of the frame that the object fills (paper 0.9, release 0.83)", gt=0, le=1)
+    fill: float = Setting(
+        default=0.9, description="share of the frame that the object fills (paper 0.9, release 0.83)", gt=0, le=1
+    )
     drop: float = Setting(default=0.1, description="share of examples without a picture, for guidance", ge=0, le=1)
     frame: Literal["asset", "camera"] = Setting(
         default="asset",

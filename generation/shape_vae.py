@@ -88,7 +88,6 @@ class ShapeVae(nn.Module):
         tokens = self.token_norm(self.decoder(self.latent_in(latents)))
         return Field(self, *self.ask.keys_values(tokens), latents[..., :3])
 
-
     def hidden(self) -> list[nn.Parameter]:
         """The matrices between tokens, which Muon may take: all but those that read inputs and write answers."""
         inner = (self.look, self.look_feed, self.encoder, self.decoder, self.ask, self.ask_feed)

@@ -44,7 +44,9 @@ BOX_POINTS = 32_768
 class ShapeJudging(Config):
     """How a field becomes the mesh that is judged."""
 
-    resolution: int = Setting(default=128, description="cells along the box's side: 64 times a power of two", ge=64, le=512)
+    resolution: int = Setting(
+        default=128, description="cells along the box's side: at most 64, or that times a power of two", ge=16, le=512
+    )
     tokens: int | None = Setting(default=None, description="latents; null: the most that training drew", ge=1, le=16_384)
 
 

@@ -99,7 +99,9 @@ class Experts(nn.Module):
 def balance_loss(chances: Tensor, chosen: Tensor) -> Tensor:
     """n * sum_i f_i p_i of probabilities (T, n) and chosen experts (T, top); Fedus et al. 2021, equation 4."""
     count = chances.shape[-1]
-    share = torch.zeros(count, device=chances.device).index_add(0, chosen.flatten(), torch.ones_like(chosen.flatten(), dtype=torch.float))
+    share = torch.zeros(count, device=chances.device).index_add(
+        0, chosen.flatten(), torch.ones_like(chosen.flatten(), dtype=torch.float)
+    )
     return count * (share / chosen.numel() * chances.mean(0)).sum()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
-from versemill.mill.commands import assets, datasets, merge, models, plan, render
+from versemill.mill.commands import assets, datasets, generate, merge, models, plan, render
 from versemill.mill.commands.common import err, out
 
 from versemill import __version__
@@ -24,7 +24,7 @@ GROUPS = {
         datasets.extend, datasets.debug, datasets.diff, datasets.dedup, merge.merge, datasets.export, datasets.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, render.render, assets.score, assets.doctor),
-    "Models": (models.train, models.evaluate, models.validate, models.ablate),
+    "Models": (models.train, models.evaluate, models.validate, models.ablate, generate.generate),
 }  # fmt: skip
 
 app = typer.Typer(

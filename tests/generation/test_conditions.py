@@ -42,7 +42,7 @@ def test_the_foreground_fills_its_share_and_stands_in_the_middle(fill, source):
 
 
 def test_released_margin_is_a_tenth_of_the_object_on_each_side():
-    assert conditions.RELEASED_FILL == pytest.approx(1 / (1 + 2 * 0.1))
+    assert pytest.approx(1 / (1 + 2 * 0.1)) == conditions.RELEASED_FILL
 
 
 def test_a_roll_turns_counter_clockwise():
@@ -112,7 +112,10 @@ def test_every_patch_becomes_a_token_that_knows_its_place():
     assert tokens.shape == (2, 16, 24)
     changed = picture.clone()
     changed[0, :, 8:16, 24:] = 0  # row 1, column 3 of the patches
-    coded = [encoder.patch_in(torch.nn.functional.pixel_unshuffle(1 - 2 * p, 8).flatten(2).transpose(1, 2)) for p in (picture, changed)]
+    coded = [
+        encoder.patch_in(torch.nn.functional.pixel_unshuffle(1 - 2 * p, 8).flatten(2).transpose(1, 2))
+        for p in (picture, changed)
+    ]
     assert torch.nonzero((coded[0] != coded[1]).any(-1)).tolist() == [[0, 7]]
 
 

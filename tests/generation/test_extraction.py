@@ -187,7 +187,6 @@ def test_a_visual_hull_has_the_silhouette_it_was_made_from():
     # Normals of the visible side look at the camera, and are the ball's own.
     toward = -camera.c2w[:3, 2]
     assert (normals[mask] @ toward > -1e-3).all()
-    origins, directions = camera.rays()
     assert normals[48, 48] @ toward == pytest.approx(1, abs=0.05)
     picture = looks.normal_picture(ball_mesh, camera)
     assert picture[:, 48, 48] == pytest.approx([0.5, 0.5, 1.0], abs=0.1)

@@ -122,7 +122,9 @@ def test_heun_is_more_exact_than_euler_at_equal_steps():
     path, start = Flow(), draw(500, 2)
     exact = 1.5 + 0.6 * start  # the flow of a Gaussian keeps quantiles
     times = path.steps(10).double()
-    errors = [float((s(path, gaussian(path, 1.5, 0.6), start, times) - exact).abs().mean()) for s in (sampling.euler, sampling.heun)]
+    errors = [
+        float((s(path, gaussian(path, 1.5, 0.6), start, times) - exact).abs().mean()) for s in (sampling.euler, sampling.heun)
+    ]
     assert errors[1] < errors[0] / 3
 
 
