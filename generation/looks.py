@@ -51,5 +51,8 @@ def shaded(mesh: Mesh, camera: Camera) -> NDArray[np.uint8]:
 
 
 def sheet(path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
-    """Writes rows of equally large pictures (H, W, 3) as one PNG."""
-    Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows], 0)).save(path)
+    """Writes rows of equally large pictures (H, W, 3) as one PNG; shorter rows end in white."""
+    columns = max(map(len, rows))
+    white = np.full_like(rows[0][0], 255)
+    lines = [np.concatenate([*row, *[white] * (columns - len(row))], 1) for row in rows]
+    Image.fromarray(np.concatenate(lines, 0)).save(path)

@@ -81,7 +81,7 @@ def data(
     return SeenShapes(dataset_dir, splits, recipe, indices, judged)
 
 
-def case(item: tuple[SeenShapes, int], judging: FlowJudging) -> FlowCase:
+def case_of(item: tuple[SeenShapes, int], judging: FlowJudging) -> FlowCase:
     """The view of an asset that is judged; of an asset with fewer views, counted on from the first."""
     shapes, position = item
     recipe, seen = shapes.recipe, shapes.seen(position)
@@ -198,7 +198,7 @@ def measure(exam: Exam, cases: Iterable[FlowCase], count: int, progress: Progres
         free = draw_meshes(network, None, [10**6 + k for k in range(judging.free)], judging, exam.device)
         camera = looks.front(128)
         shown = [looks.shaded(mesh, camera) for mesh in free[:24]]
-        looks.sheet(exam.out / "free.png", [shown[k : k + 8] for k in range(0, len(shown) - 7, 8)])
+        looks.sheet(exam.out / "free.png", [shown[k : k + 8] for k in range(0, len(shown), 8)])
         files["free"] = [str(exam.out / "free.png")]
         notes.append(set_figures(free, every, exam.training))
     return Measured(objects, files, notes)
@@ -283,7 +283,7 @@ def preview(network: ShapeGenerator, examples: SeenShapes, recipe: ShapeFlowReci
     """Four training pictures, the shape behind each and what the network draws for it; four shapes of no picture."""
     device = next(network.parameters()).device
     judging = FlowJudging(steps=25)
-    cases = [case((examples, position), judging) for position in range(min(4, len(examples)))]
+    cases = [case_of((examples, position), judging) for position in range(min(4, len(examples)))]
     drawn = draw_meshes(network, [case.picture for case in cases], range(len(cases)), judging, device)
     free = draw_meshes(network, None, range(100, 100 + len(cases)), judging, device)
     camera = looks.front(recipe.picture)
