@@ -12,8 +12,8 @@ class FlowSizes(Protocol):
 
     Attributes:
         pairs: N of the 2 N + 1 blocks. skips: whether block i of the second half sees the output of its partner.
-        experts: in how many of the last blocks a mixture takes the dense layer's place. feed: inner width of a dense
-            feed-forward layer over its outer one.
+        moe_blocks: in how many of the last blocks a mixture of `experts` takes the dense layer's place; of 0 experts, a dense
+            layer of the same compute. feed: inner width of a feed-forward layer over its outer one.
     """
 
     width: int
@@ -61,9 +61,9 @@ class ShapeFlow(nn.Module):
         self.time_in = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
         def feed(block: int) -> nn.Module:
-            if block >= blocks - sizes.moe_blocks:
-                return Experts(width, sizes.experts, ratio=sizes.feed)
-            return FeedForward(width, sizes.feed)
+            if block < blocks - sizes.moe_blocks:
+                return FeedForward(width, sizes.feed)
+            return Experts(width, sizes.experts, ratio=sizes.feed) if sizes.experts else FeedForward(width, 3 * sizes.feed)
 
         self.blocks = nn.ModuleList(
             FlowBlock(width, sizes.heads, context, sizes.skips and block > sizes.pairs, feed(block)) for block in range(blocks)

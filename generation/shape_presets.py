@@ -75,6 +75,22 @@ TINY = ShapeVaeRecipe(
 VAE_PRESETS = table(
     TINY.model_copy(
         update={
+            "name": "micro",
+            "time": "4 minutes",
+            "expected": "not measured yet; for ablations and the gate",
+            "width": 96,
+            "encoder_layers": 1,
+            "decoder_layers": 2,
+            "tokens": (32,),
+            "near_queries": 384,
+            "volume_queries": 192,
+            "surface_queries": 96,
+            "steps": 1000,
+            "save_every": 250,
+        }
+    ),
+    TINY.model_copy(
+        update={
             "name": "overfit",
             "time": "3 minutes",
             "expected": "F-score at 0.02 above 0.95 on the one asset that it sees",
@@ -174,7 +190,12 @@ class ShapeFlowRecipe(Recipe):
     skips: bool = Setting(default=True, description="long skips from each of the first N blocks to its partner in the last N")
     feed: int = Setting(default=4, description="inner width of a feed-forward layer over its outer one", ge=1, le=16)
     moe_blocks: int = Setting(default=0, description="of the last blocks, how many have a mixture of experts", ge=0)
-    experts: int = Setting(default=8, description="experts of a mixture, of which two see a token", ge=2, le=64)
+    experts: int = Setting(
+        default=8,
+        description="experts of a mixture, of which two and a shared one see a token; 0: a dense layer as wide as those three",
+        ge=0,
+        le=64,
+    )
     balance: float = Setting(default=0.01, description="weight of the load-balancing loss", ge=0)
     dense: str = Setting(default="", description="run of a dense shape-flow that a mixture starts from")
     objective: Literal["flow", "ddpm", "edm"] = Setting(default="flow", description="path between data and noise")
@@ -231,29 +252,44 @@ class ShapeFlowRecipe(Recipe):
                 return paths.EDM()
 
 
+FLOW_TINY = ShapeFlowRecipe(
+    name="tiny",
+    hardware="2 CPU cores",
+    time="20 minutes after shape-vae's tiny",
+    expected="silhouette IoU with its picture above shuffled pictures and above the nearest training shape",
+    tokens=64,
+    width=192,
+    heads=6,
+    pairs=3,
+    picture=64,
+    frame="camera",
+    steps=4000,
+    batch=16,
+    optimizer="muon",
+    lr=1e-3,
+    matrix_lr=0.02,
+    warmup=100,
+    weight_decay=0.01,
+    ema=0.995,
+    divergence=20.0,
+    save_every=500,
+)
 FLOW_PRESETS = table(
-    ShapeFlowRecipe(
-        name="tiny",
-        hardware="2 CPU cores",
-        time="20 minutes after shape-vae's tiny",
-        expected="silhouette IoU with its picture above shuffled pictures and above the nearest training shape",
-        tokens=64,
-        width=192,
-        heads=6,
-        pairs=3,
-        picture=64,
-        frame="camera",
-        steps=4000,
-        batch=16,
-        optimizer="muon",
-        lr=1e-3,
-        matrix_lr=0.02,
-        warmup=100,
-        weight_decay=0.01,
-        ema=0.995,
-        divergence=20.0,
-        save_every=500,
+    FLOW_TINY.model_copy(
+        update={
+            "name": "micro",
+            "time": "4 minutes after shape-vae's micro",
+            "expected": "not measured yet; for ablations and the gate",
+            "tokens": 32,
+            "width": 128,
+            "heads": 4,
+            "pairs": 2,
+            "encoder_layers": 2,
+            "steps": 800,
+            "save_every": 200,
+        }
     ),
+    FLOW_TINY,
     ShapeFlowRecipe(
         name="small",
         hardware="one GPU of 24 GB",

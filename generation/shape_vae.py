@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from versemill.generation.shape_presets import ShapeVaeRecipe
-from versemill.generation.transformer import Attention, Block, FeedForward, fourier
+from versemill.generation.transformer import Attention, Block, FeedForward, PlacedAttention, fourier
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,15 @@ class ShapeVae(nn.Module):
         coded = 3 + 6 * recipe.octaves
         self.surface_in = nn.Linear(coded + 3, width)
         self.look_norm, self.surface_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.look, self.look_feed_norm, self.look_feed = Attention(width, heads), nn.LayerNorm(width), FeedForward(width)
+        self.anchored = recipe.anchored
+        attention = PlacedAttention if recipe.anchored else Attention
+        self.look, self.look_feed_norm, self.look_feed = attention(width, heads), nn.LayerNorm(width), FeedForward(width)
         self.encoder = nn.Sequential(*(Block(width, heads) for _ in range(recipe.encoder_layers)))
         self.encoder_norm = nn.LayerNorm(width)
         self.posterior = nn.Linear(width, 2 * recipe.channels)
         # A new latent space carries signal from the first step instead of being all noise.
         nn.init.constant_(self.posterior.bias[recipe.channels :], LOG_VARIANCE)
 
-        self.anchored = recipe.anchored
-        if recipe.anchored:
-            self.sharpness = nn.Parameter(torch.linspace(0.5, 5.0, heads))  # log; from all of the shape to a tenth of it
         # What a generator of latents works on is (latent - mean) / deviation, per channel.
         self.latent_mean: Tensor
         self.latent_deviation: Tensor
@@ -59,7 +58,7 @@ class ShapeVae(nn.Module):
         self.decoder = nn.Sequential(*(Block(width, heads) for _ in range(recipe.decoder_layers)))
         self.query_in = nn.Linear(coded, width)
         self.query_norm, self.token_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.ask = Attention(width, heads)
+        self.ask = attention(width, heads)
         # Narrow: it runs once for each of a million coordinates, the blocks above once for a set of tokens.
         self.ask_feed_norm, self.ask_feed = nn.LayerNorm(width), FeedForward(width, 2)
         self.field_norm, self.field_out = nn.LayerNorm(width), nn.Linear(width, 1)
@@ -68,11 +67,11 @@ class ShapeVae(nn.Module):
         """The posterior of surfaces (B, N, 6), positions and unit normals, in as many tokens as `chosen` (B, M) has indices."""
         points = self.surface_in(torch.cat([fourier(surface[..., :3], self.octaves), surface[..., 3:]], -1))
         tokens = points.gather(1, chosen[..., None].expand(-1, -1, points.shape[-1]))
-        tokens = tokens + self.look(self.look_norm(tokens), self.surface_norm(points))
+        places = surface[..., :3].gather(1, chosen[..., None].expand(-1, -1, 3))
+        tokens = tokens + _answers(self.look, self.look_norm(tokens), places, self.surface_norm(points), surface[..., :3])
         tokens = tokens + self.look_feed(self.look_feed_norm(tokens))
         mean, log_variance = self.posterior(self.encoder_norm(self.encoder(tokens))).float().chunk(2, -1)
         if self.anchored:
-            places = surface[..., :3].gather(1, chosen[..., None].expand(-1, -1, 3))
             mean = torch.cat([mean[..., :3] + places, mean[..., 3:]], -1)
         return Posterior(mean, log_variance.clamp(-20, 10))
 
@@ -85,8 +84,10 @@ class ShapeVae(nn.Module):
 
     def decode(self, latents: Tensor) -> "Field":
         """The field that latents (B, M, C) stand for."""
-        tokens = self.token_norm(self.decoder(self.latent_in(latents)))
-        return Field(self, *self.ask.keys_values(tokens), latents[..., :3])
+        tokens, places = self.token_norm(self.decoder(self.latent_in(latents))), latents[..., :3]
+        if isinstance(self.ask, PlacedAttention):
+            return Field(self, *self.ask.placed(tokens, places), places)
+        return Field(self, *self.ask.keys_values(tokens), places)
 
     def hidden(self) -> list[nn.Parameter]:
         """The matrices between tokens, which Muon may take: all but those that read inputs and write answers."""
@@ -96,27 +97,34 @@ class ShapeVae(nn.Module):
 
 @dataclass(frozen=True)
 class Field:
-    """B fields, ready for any number of questions. keys, values: (B, heads, M, width / heads); anchors: (B, M, 3)."""
+    """B fields, ready for any number of questions.
+
+    keys, values: (B, heads, M, ...) of the last attention. places: (B, M, 3), where latents lie if they are anchored.
+    """
 
     vae: ShapeVae
     keys: Tensor
     values: Tensor
-    anchors: Tensor
+    places: Tensor
 
     def __call__(self, points: Tensor) -> Tensor:
         """(B, Q) float32 values at points (B, Q, 3): signed distance over the truncation width, negative inside."""
         vae = self.vae
         asked = vae.query_in(fourier(points, vae.octaves))
-        asked = asked + vae.ask.attend(vae.query_norm(asked), self.keys, self.values, self._nearness(points))
+        if isinstance(vae.ask, PlacedAttention):
+            answer = vae.ask.attend_at(vae.query_norm(asked), points, self.keys, self.values, self.places)
+        else:
+            answer = vae.ask.attend(vae.query_norm(asked), self.keys, self.values)
+        asked = asked + answer
         asked = asked + vae.ask_feed(vae.ask_feed_norm(asked))
         return vae.field_out(vae.field_norm(asked))[..., 0].float()
 
-    def _nearness(self, points: Tensor) -> Tensor | None:
-        """(B, heads, Q, M) added to the attention: minus a sharpness per head times the squared distance to each anchor."""
-        if not self.vae.anchored:
-            return None
-        gaps = (points[:, :, None] - self.anchors[:, None]).square().sum(-1)
-        return -self.vae.sharpness.exp()[:, None, None] * gaps[:, None]
+
+def _answers(attention: Attention, tokens: Tensor, at: Tensor, context: Tensor, places: Tensor) -> Tensor:
+    """What tokens (B, L, width) at points (B, L, 3) are answered by a context at places."""
+    if isinstance(attention, PlacedAttention):
+        return attention.attend_at(tokens, at, *attention.placed(context, places), places)
+    return attention(tokens, context)
 
 
 LOG_VARIANCE = -6.0

@@ -100,7 +100,7 @@ class Objective(nn.Module):
 
     def _gradient(self, field: Field, points: Tensor) -> Tensor:
         """(B, S, 3) in full precision; the fused attention kernels have no second derivative."""
-        whole = Field(self.network, field.keys.float(), field.values.float(), field.anchors)
+        whole = Field(self.network, field.keys.float(), field.values.float(), field.places)
         with sdpa_kernel(SDPBackend.MATH):
             asked = points.clone().requires_grad_()
             return losses.slope(whole(asked), asked)

@@ -30,12 +30,10 @@ class Attention(nn.Module):
         """Keys and values (B, heads, S, width / heads) of a context: computed once where many queries follow."""
         return self.k_norm(self._split(self.k(context))), self._split(self.v(context))
 
-    def attend(self, tokens: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:
-        """The answer (B, L, width) of keys and values to tokens (B, L, width); bias (B, heads, L, S) is added to the logits."""
+    def attend(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """The answer (B, L, width) of keys and values to tokens (B, L, width)."""
         queries = self.q_norm(self._split(self.q(tokens)))
-        if bias is not None:
-            bias = bias.to(queries.dtype)
-        answer = F.scaled_dot_product_attention(queries, keys.to(queries.dtype), values.to(queries.dtype), attn_mask=bias)
+        answer = F.scaled_dot_product_attention(queries, keys, values)
         return self.out(answer.transpose(1, 2).flatten(2))
 
     def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
@@ -44,6 +42,41 @@ class Attention(nn.Module):
 
     def _split(self, tokens: Tensor) -> Tensor:
         return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class PlacedAttention(Attention):
+    """Attention from tokens at points to a context at places.
+
+    From the logit of each pair a head takes its sharpness times the squared distance, and what a place answers is affine in
+    the offset to it, a + B (x - p), so that a sharp head is a moving least squares of the places' planes (IMLS, Shen et al.
+    2004) before it has learned anything. 3DILG (Zhang et al. 2022) has latents at places, TripoSG leaves all of it to learning.
+    """
+
+    def __init__(self, width: int, heads: int, context: int | None = None) -> None:
+        super().__init__(width, heads, context)
+        self.slopes = nn.Linear(context or width, 3 * width, bias=False)
+        self.sharpness = nn.Parameter(torch.linspace(1.0, 5.0, heads))  # log; from half of [-1, 1] to a tenth
+
+    def placed(self, context: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys (B, heads, S, d) and values (B, heads, S, 4 d), a - B p and the columns of B, of a context at places (B, S, 3)."""
+        keys, constant = self.keys_values(context)
+        slopes = [self._split(part).float() for part in self.slopes(context).chunk(3, -1)]
+        constant = constant.float()
+        for axis, slope in enumerate(slopes):
+            constant = constant - slope * places[:, None, :, axis, None]
+        return keys, torch.cat([constant, *slopes], -1)
+
+    def attend_at(self, tokens: Tensor, points: Tensor, keys: Tensor, values: Tensor, places: Tensor) -> Tensor:
+        """The answer (B, L, width) to tokens (B, L, width) at points (B, L, 3)."""
+        queries = self.q_norm(self._split(self.q(tokens)))
+        logits = (queries @ keys.to(queries.dtype).mT).float() * keys.shape[-1] ** -0.5
+        gaps = (points[:, :, None] - places[:, None]).square().sum(-1)[:, None]
+        weights = (logits - self.sharpness.exp()[:, None, None] * gaps).softmax(-1)
+        with torch.autocast(tokens.device.type, enabled=False):  # a - B p and B x nearly cancel
+            constant, *slopes = (weights @ values).chunk(4, -1)
+            for axis, slope in enumerate(slopes):
+                constant = constant + slope * points[:, None, :, axis, None]
+        return self.out(constant.transpose(1, 2).flatten(2))
 
 
 class FeedForward(nn.Module):
