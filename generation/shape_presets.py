@@ -97,7 +97,7 @@ VAE_PRESETS = table(
             "tokens": (64,),
             "augment": False,
             "assets": 1,
-            "steps": 700,
+            "steps": 400,
             "batch": 2,
         }
     ),
