@@ -245,10 +245,10 @@ def set_figures(free: Sequence[Mesh], cases: Sequence[FlowCase], training: Any) 
     known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:1024, :3]) for seen in training.all_seen]
     ours, theirs = (metrics.chamfer_matrix(some[: len(held)], held) for some in (clouds(free), known))
     text = (
-        f"{len(free)} shapes without a picture: {np.mean(closed):.0%} closed, {np.mean(sound):.0%} closed, of positive volume and "
-        f"{PLAUSIBLE[0]} to {PLAUSIBLE[1]} long. Against the {len(held)} held-out shapes, with as many samples: coverage "
-        f"{metrics.coverage(ours):.2f}, minimum matching distance {metrics.minimum_matching_distance(ours):.3f} (training shapes: "
-        f"{metrics.coverage(theirs):.2f}, {metrics.minimum_matching_distance(theirs):.3f})."
+        f"{len(free)} shapes without a picture: {np.mean(closed):.0%} closed, {np.mean(sound):.0%} closed, of positive volume "
+        f"and {PLAUSIBLE[0]} to {PLAUSIBLE[1]} long. Against the {len(held)} held-out shapes, with as many samples: coverage "
+        f"{metrics.coverage(ours):.2f}, minimum matching distance {metrics.minimum_matching_distance(ours):.3f} (training "
+        f"shapes: {metrics.coverage(theirs):.2f}, {metrics.minimum_matching_distance(theirs):.3f})."
     )
     try:
         network = Lite0()

@@ -58,7 +58,7 @@ class PlacedAttention(Attention):
         self.sharpness = nn.Parameter(torch.linspace(1.0, 5.0, heads))  # log; from half of [-1, 1] to a tenth
 
     def placed(self, context: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys (B, heads, S, d) and values (B, heads, S, 4 d), a - B p and the columns of B, of a context at places (B, S, 3)."""
+        """Keys (B, heads, S, d) and values (B, heads, S, 4 d) of a context at places (B, S, 3): a - B p, then B's columns."""
         keys, constant = self.keys_values(context)
         slopes = [self._split(part).float() for part in self.slopes(context).chunk(3, -1)]
         constant = constant.float()
