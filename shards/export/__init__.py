@@ -142,9 +142,7 @@ def _export_shard(directory: str, path: str, format: str, split: str | None, out
     columns = ["meta", *(c for c in chosen.columns if c != "meta")]
     rows = (row for row in read_rows(fs, path, columns) if split in (None, row["meta"]["split"]))
     entries = chosen.write((Item(row) for row in rows), Path(out), stem)
-    temporary = marker.with_suffix(".tmp")
-    save(temporary, text({"source": source, "entries": entries}))
-    temporary.replace(marker)
+    save(marker, text({"source": source, "entries": entries}))
     return entries, True
 
 
