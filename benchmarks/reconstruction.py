@@ -15,12 +15,12 @@ from versemill.mill.pipeline import config as pipelines
 from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.plan import Plan
 from versemill.reconstruction import train
-from versemill.reconstruction.data import Scenes
 from versemill.reconstruction.methods import Answer, predict
-from versemill.reconstruction.metrics import psnr
 from versemill.reconstruction.presets import PRESETS
-from versemill.reconstruction.runs import load_model
-from versemill.reconstruction.splat import WIDEN, Gaussians, composite, invert, project, render
+from versemill.training.images import psnr
+from versemill.training.runs import load_model
+from versemill.training.scenes import Scenes
+from versemill.training.splatting import WIDEN, Gaussians, composite, invert, project, render
 
 from benchmarks.common import Benchmark, Table, measure
 from versemill import shards

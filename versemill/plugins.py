@@ -23,15 +23,15 @@ class Table(Mapping[str, T], Generic[T]):
     """Name -> object. A name of the form `package.module:NAME` is looked up there, and is not among the table's own names.
 
     Args:
-        word: what an entry is, for messages: "source".
+        word, plural: what an entry is, for messages: "source", "sources".
         kind: the class of every entry.
         own: name -> `module:NAME` of our own entries.
 
-    The group of the entry points is `versemill.<word>s`.
+    The group of the entry points is `versemill.<plural>`.
     """
 
-    def __init__(self, word: str, kind: type[T], own: Mapping[str, str]) -> None:
-        self.word, self.kind, self.own = word, kind, dict(own)
+    def __init__(self, word: str, plural: str, kind: type[T], own: Mapping[str, str]) -> None:
+        self.word, self.plural, self.kind, self.own = word, plural, kind, dict(own)
 
     @cached_property
     def installed(self) -> dict[str, metadata.EntryPoint]:
@@ -41,7 +41,7 @@ class Table(Mapping[str, T], Generic[T]):
             ConfigError: a name is already taken, by us or by another package.
         """
         entries: dict[str, metadata.EntryPoint] = {}
-        for entry in metadata.entry_points(group=f"versemill.{self.word}s"):
+        for entry in metadata.entry_points(group=f"versemill.{self.plural}"):
             taken = "versemill" if entry.name in self.own else _package(entries[entry.name]) if entry.name in entries else None
             if taken:
                 raise ConfigError(

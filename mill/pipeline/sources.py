@@ -129,6 +129,7 @@ FILES = Source(FilesConfig, _file, mesh_files, description="a folder of your own
 
 SOURCES = Table(
     "source",
+    "sources",
     Source,
     {
         "zeroverse": f"{__name__}:ZEROVERSE",

@@ -26,7 +26,7 @@ def install(tmp_path, monkeypatch):
 
 
 def table():
-    return Table("number", type, OWN)
+    return Table("number", "numbers", type, OWN)
 
 
 def test_entries_of_packages_follow_ours_and_are_imported_late(install, monkeypatch):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from versemill.mill.proof import ablation
 from versemill.mill.run import driver
-from versemill.reconstruction.ablation import Outcome, bootstrap, compare
 from versemill.reconstruction.judging import NORMAL_ERROR, PSNR, Metric
 from versemill.reconstruction.presets import PRESETS
+from versemill.training.statistics import Outcome, bootstrap, compare
 
 from versemill.errors import ConfigError
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from versemill.reconstruction.lpips import BACKBONE, HEADS, STAGES, Lpips
-from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.runs import CONFIG
-from versemill.reconstruction.training import fit
+from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training.loop import fit
+from versemill.training.lpips import BACKBONE, HEADS, STAGES, Lpips
+from versemill.training.runs import CONFIG
 
 from versemill.errors import ConfigError, MissingDependencyError
 
@@ -75,9 +76,9 @@ def test_missing_or_foreign_weights_are_named(weights: Path, tmp_path: Path) -> 
         Lpips(tmp_path)
 
 
-def test_training_takes_it_as_the_perceptual_loss(weights: Path, balls, toy_preset: Preset, tmp_path: Path) -> None:
+def test_training_takes_it_as_the_perceptual_loss(weights: Path, balls, toy_preset: GaussiansRecipe, tmp_path: Path) -> None:
     preset = toy_preset.model_copy(update={"steps": 1})
-    fit(balls, preset, tmp_path, 0, "cpu", lpips=weights)
+    fit(GAUSSIANS, balls, preset, tmp_path, 0, "cpu", lpips=weights)
     assert Lpips(weights).digest in (tmp_path / CONFIG).read_text()
     with pytest.raises(ConfigError, match="another lpips"):
-        fit(balls, preset, tmp_path, 0, "cpu")
+        fit(GAUSSIANS, balls, preset, tmp_path, 0, "cpu")

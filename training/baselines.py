@@ -1,15 +1,17 @@
 """What a reconstruction is compared with: predictors without learning that see the same input views and cameras."""
 
+import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from versemill.reconstruction.data import Scene, angles
-from versemill.reconstruction.geometry import rays, unproject
-from versemill.reconstruction.model import RADIUS
-from versemill.reconstruction.splat import invert
+from versemill.training.geometry import rays, unproject
+from versemill.training.scenes import Scene, angles
+from versemill.training.splatting import invert
 
+RADIUS = math.sqrt(3.0)
+"""The world box [-1, 1]^3 lies in this sphere."""
 SAMPLES = 96
 """Points per ray at which the visual hull is tested, over the sphere of radius `RADIUS`."""
 

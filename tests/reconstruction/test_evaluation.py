@@ -10,11 +10,11 @@ import trimesh
 from PIL import Image
 from versemill.reconstruction import ValidateConfig, evaluate, train, validate
 from versemill.reconstruction.evaluation import Evaluation, evaluate_assets
-from versemill.reconstruction.export import PLY, SH0, write_splats
 from versemill.reconstruction.methods import HULL, MEAN, METHODS, MODEL, NEAREST, OPTIMUM, UNTRAINED
 from versemill.reconstruction.presets import PRESETS, Preset
-from versemill.reconstruction.splat import Gaussians
-from versemill.reconstruction.tables import markdown
+from versemill.training.pictures import PLY, SH0, write_splats
+from versemill.training.splatting import Gaussians
+from versemill.training.tables import markdown
 
 from versemill.errors import ConfigError
 

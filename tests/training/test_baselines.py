@@ -1,8 +1,9 @@
 """Baselines that have to be strong: the hull of a ball is nearly the ball."""
 
 import torch
-from versemill.reconstruction import baselines, metrics
-from versemill.reconstruction.data import angles, spread
+from versemill.training import baselines
+from versemill.training import images as metrics
+from versemill.training.scenes import angles, spread
 
 
 def test_the_mean_image_is_the_best_constant(balls) -> None:

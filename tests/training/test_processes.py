@@ -8,32 +8,34 @@ from pathlib import Path
 
 import pytest
 import torch
-from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.runs import METRICS, load_model
-from versemill.reconstruction.training import fit
+from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training.loop import fit
+from versemill.training.runs import RECORDS, load
 
 from versemill.errors import MissingDependencyError
 
 SCRIPT = """
 import json, sys, torch
 from pathlib import Path
-from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.training import fit
+from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training.loop import fit
 scenes = torch.load(sys.argv[1], weights_only=False)
-summary = fit(scenes, Preset(**json.loads(sys.argv[2])), Path(sys.argv[3]), 0, "cpu")
+summary = fit(GAUSSIANS, scenes, GaussiansRecipe(**json.loads(sys.argv[2])), Path(sys.argv[3]), 0, "cpu")
 print(json.dumps(summary))
 """
 
 
 def records(out: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
+    return [json.loads(line) for line in (out / RECORDS).read_text().splitlines()]
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one_with_twice_the_batch(balls, toy_preset: Preset, tmp_path: Path) -> None:
+def test_two_processes_equal_one_with_twice_the_batch(balls, toy_preset: GaussiansRecipe, tmp_path: Path) -> None:
     # Without the depth term: each process takes its own mean over its known pixels, so that alone agrees only nearly.
     half = toy_preset.model_copy(update={"batch": 1, "steps": 4, "save_every": 2, "depth": 0.0})
-    fit(balls, half.model_copy(update={"batch": 2}), tmp_path / "one", 0, "cpu")
+    fit(GAUSSIANS, balls, half.model_copy(update={"batch": 2}), tmp_path / "one", 0, "cpu")
     torch.save(balls, tmp_path / "scenes.pt")
     (tmp_path / "script.py").write_text(SCRIPT)
     arguments = [str(tmp_path / "scenes.pt"), json.dumps(half.model_dump()), str(tmp_path / "two")]
@@ -48,19 +50,19 @@ def test_two_processes_equal_one_with_twice_the_batch(balls, toy_preset: Preset,
     for a, b in zip(one, two, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-3)
         assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-2)
-    first, second = (dict(load_model(tmp_path / n, torch.device("cpu"))[0].named_parameters()) for n in ("one", "two"))
+    first, second = (dict(load(GAUSSIANS, tmp_path / n, torch.device("cpu"))[0].named_parameters()) for n in ("one", "two"))
     for name, value in first.items():
         torch.testing.assert_close(value, second[name], atol=2e-3, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
 
 
-def test_tensorboard_is_written_or_missed_by_name(balls, toy_preset: Preset, tmp_path: Path, monkeypatch) -> None:
+def test_tensorboard_is_written_or_missed_by_name(balls, toy_preset: GaussiansRecipe, tmp_path: Path, monkeypatch) -> None:
     preset = toy_preset.model_copy(update={"steps": 2})
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingDependencyError, match=r"versemill\[tensorboard\]"):
-        fit(balls, preset, tmp_path / "without", 0, "cpu", tensorboard=True)
+        fit(GAUSSIANS, balls, preset, tmp_path / "without", 0, "cpu", tensorboard=True)
     monkeypatch.undo()
     pytest.importorskip("tensorboard")
-    fit(balls, preset, tmp_path / "with", 0, "cpu", tensorboard=True)
+    fit(GAUSSIANS, balls, preset, tmp_path / "with", 0, "cpu", tensorboard=True)
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(tmp_path / "with" / "tensorboard")).Reload()

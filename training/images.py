@@ -1,13 +1,8 @@
-"""Image and geometry metrics, per view, and their interval over objects."""
+"""Metrics of images, per view, and means over masks."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from versemill import seeds
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
@@ -48,14 +43,6 @@ def masked_mean(values: Tensor, where: Tensor) -> Tensor:
     return (values * where).sum((-2, -1)) / torch.where(count > 0, count, torch.nan)
 
 
-MIN_OBJECTS = 20
-"""Fewer objects than this get no interval: it would claim what so few can't show."""
-
-
-def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float] | None:
-    """95 % bootstrap interval of the mean over objects, or None below `MIN_OBJECTS`; a fixed seed."""
-    if len(values) < MIN_OBJECTS:
-        return None
-    picks = seeds.stream(0, len(values), "reconstruction/bootstrap").integers(0, len(values), (draws, len(values)))
-    low, high = np.quantile(np.asarray(values)[picks].mean(1), [0.025, 0.975])
-    return float(low), float(high)
+def mean_where(values: Tensor, where: Tensor) -> Tensor:
+    """Mean over the pixels `where`; 0 where there are none."""
+    return (values * where).sum() / where.sum().clamp_min(1)

@@ -1,19 +1,17 @@
-"""Scenes for training and evaluation: rows of the shards, scaled to the model's size, and batches drawn from them."""
+"""Scenes: the views of one asset, read from the shards and scaled to a model's size; and what a dataset must have."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
-from versemill.reconstruction.presets import Preset
 from versemill.shards import ShardDataset
+from versemill.training.family import Needs
 
-from versemill import seeds
 from versemill.errors import ConfigError
 
 
@@ -52,9 +50,9 @@ def scene(sample: dict[str, Any]) -> Scene:
     """
     rgba = sample["rgb"]
     if rgba.shape[2] != rgba.shape[3]:
-        raise ConfigError(f"reconstruction needs square views, these are {rgba.shape[3]} x {rgba.shape[2]}")
+        raise ConfigError(f"square views are needed, these are {rgba.shape[3]} x {rgba.shape[2]}")
     if bool(sample["orthographic"].any()):
-        raise ConfigError("reconstruction needs perspective views, this dataset has orthographic ones: take other cameras")
+        raise ConfigError("perspective views are needed, this dataset has orthographic ones: take other cameras")
     alpha = rgba[:, 3:]
     normal = sample["normal"] if "normal" in sample else torch.zeros(1, 1, 1, 1).expand(len(rgba), 3, *rgba.shape[2:])
     return Scene(rgba[:, :3] * alpha, alpha, sample["depth"], normal, sample["c2w"], sample["K"], str(sample["id"]))
@@ -71,7 +69,7 @@ class Scenes(Dataset[Scene]):
     """
 
     def __init__(
-        self, dataset_dir: str | Path, splits: tuple[str, ...], size: int, keep: bool, normals: bool = False,
+        self, dataset_dir: str | Path, splits: Sequence[str], size: int, keep: bool, normals: bool = False,
         indices: Collection[int] | None = None,
     ) -> None:  # fmt: skip
         self.has_normals = normals and _has_pass(dataset_dir, "normal")
@@ -102,6 +100,20 @@ class Scenes(Dataset[Scene]):
         return loaded
 
 
+def check_needs(dataset_dir: str | Path, needs: Needs, who: str) -> None:
+    """Refuses a dataset that lacks what a preset asks for, before anything is trained.
+
+    Args:
+        who: names the preset in the error.
+
+    Raises:
+        ConfigError: a pass is missing.
+    """
+    for name in needs.passes:
+        if not _has_pass(dataset_dir, name):
+            raise ConfigError(f"{who} needs the pass '{name}', and {dataset_dir} does not have it: render it")
+
+
 def _has_pass(dataset_dir: str | Path, name: str) -> bool:
     """Whether the first row has a pass; a dataset's rows are alike in this."""
     try:
@@ -109,77 +121,6 @@ def _has_pass(dataset_dir: str | Path, name: str) -> bool:
     except ConfigError:
         return False
     return True
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """B objects with inputs (B, I, ...) and targets (B, T, ...); see `Scene` for the arrays; `images` are over white."""
-
-    images: Tensor
-    alpha: Tensor
-    depth: Tensor
-    normal: Tensor
-    c2w: Tensor
-    K: Tensor
-    target_rgb: Tensor
-    target_alpha: Tensor
-    target_depth: Tensor
-    target_normal: Tensor
-    target_c2w: Tensor
-    target_K: Tensor
-
-    def to(self, device: torch.device) -> "Batch":
-        """The same on a device."""
-        return Batch(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
-
-
-class Batches(Dataset[Batch]):
-    """Batch number `step` is a pure function of (scenes, preset, seed, step): resuming needs no generator state.
-
-    Of n processes, process `rank` takes its `preset.batch` examples of every n * `preset.batch`: together they see
-    what one process with an n times larger batch sees.
-    """
-
-    def __init__(self, scenes: Any, preset: Preset, seed: int, rank: int = 0, processes: int = 1) -> None:
-        self.scenes, self.preset, self.seed, self.rank, self.processes = scenes, preset, seed, rank, processes
-        self._epoch, self._permutation = -1, np.zeros(0, np.int64)
-
-    def __len__(self) -> int:
-        return self.preset.steps
-
-    def __getitem__(self, step: int) -> Batch:
-        first = (step * self.processes + self.rank) * self.preset.batch
-        picked = [self._example(position) for position in range(first, first + self.preset.batch)]
-        return Batch(*(torch.stack([getattr(p, f.name) for p in picked]) for f in fields(Batch)))
-
-    def _object(self, position: int) -> int:
-        """Each epoch is a permutation of the scenes."""
-        epoch, place = divmod(position, len(self.scenes))
-        if epoch != self._epoch:
-            rng = seeds.stream(self.seed, epoch, "reconstruction/order")
-            self._epoch, self._permutation = epoch, rng.permutation(len(self.scenes))
-        return int(self._permutation[place])
-
-    def _example(self, position: int) -> Batch:
-        preset, scene = self.preset, self.scenes[self._object(position)]
-        rng = seeds.stream(self.seed, position, "reconstruction/example")
-        order = rng.permutation(len(scene.rgb))
-        inputs = order[: preset.input_views]
-        # One target in four is an input: it keeps the visible side sharp; the others are novel as far as there are views.
-        pool = np.roll(order, -(preset.input_views - preset.target_views // 4))
-        near = angles(scene.c2w, scene.c2w[inputs]).min(1).values[pool] <= preset.max_angle
-        pool = pool[near.numpy()]
-        targets = np.resize(pool, preset.target_views)
-        c2w, rgb, normal = scene.c2w, scene.rgb, scene.normal
-        if preset.augment:
-            turn = _turn(rng.uniform(0, 2 * np.pi))
-            c2w, rgb = turn @ c2w, rgb[:, rng.permutation(3).tolist()]
-            normal = torch.einsum("ij,vjhw->vihw", turn[:3, :3], normal) if preset.reads_normals else normal
-        return Batch(
-            (rgb + 1 - scene.alpha)[inputs], scene.alpha[inputs], scene.depth[inputs], normal[inputs], c2w[inputs],
-            scene.K[inputs],
-            rgb[targets], scene.alpha[targets], scene.depth[targets], normal[targets], c2w[targets], scene.K[targets],
-        )  # fmt: skip
 
 
 def angles(c2w: Tensor, others: Tensor) -> Tensor:
@@ -199,10 +140,3 @@ def spread(c2w: Tensor, count: int) -> list[int]:
         nearest[chosen] = -1
         chosen.append(int(nearest.argmax()))
     return chosen
-
-
-def _turn(angle: float) -> Tensor:
-    """(4, 4) rotation of the world about Z."""
-    turn = torch.eye(4)
-    turn[:2, :2] = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return turn

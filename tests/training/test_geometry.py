@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from versemill.reconstruction.geometry import depth_normals, pool, rays, strided, unproject
+from versemill.training.geometry import depth_normals, pool, rays, strided, unproject
 
 from versemill.camera import Camera
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from versemill.reconstruction.data import Scene
-from versemill.reconstruction.fusion import fuse
-from versemill.reconstruction.metrics import psnr
-from versemill.reconstruction.objects import scene_of_asset, textured
 from versemill.reconstruction.optimise import optimise
-from versemill.reconstruction.splat import Gaussians, render
+from versemill.training.fusion import fuse
+from versemill.training.images import psnr
+from versemill.training.objects import scene_of_asset, textured
+from versemill.training.scenes import Scene
+from versemill.training.splatting import Gaussians, render
 
 from versemill.asset import Asset
 from versemill.materials.material import Material

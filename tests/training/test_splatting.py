@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from versemill.reconstruction import splat
-from versemill.reconstruction.splat import Gaussians, composite, invert, project, render
+from versemill.training import splatting as splat
+from versemill.training.splatting import Gaussians, composite, invert, project, render
 
 from versemill.camera import intrinsics, look_at
 from versemill.errors import ConfigError, MissingDependencyError

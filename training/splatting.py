@@ -167,7 +167,7 @@ def render(gaussians: Gaussians, c2w: Tensor, K: Tensor, size: tuple[int, int], 
     if backend == "torch":
         image, alpha = composite(splats, size)
     else:
-        from versemill.reconstruction.kernels import composite_fast  # compiled on first use; the reference needs no Warp
+        from versemill.training.splat_kernels import composite_fast  # compiled on first use; the reference needs no Warp
 
         image, alpha = composite_fast(splats, size)
     batch = c2w.shape[:2]

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from versemill.reconstruction.data import Scene, scene
 from versemill.render import CameraConfig, RenderConfig
 from versemill.render import render as render_views
+from versemill.training.scenes import Scene, scene
 
 from versemill import seeds
 from versemill.asset import Asset
