@@ -58,7 +58,9 @@ _MODULES = (
     "webdataset",
     "zero123",
 )
-FORMATS = Table("exporter", "exporters", Format, dict(sorted((_SHAPES | {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}).items())))
+FORMATS = Table(
+    "exporter", "exporters", Format, dict(sorted((_SHAPES | {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}).items()))
+)
 """All formats by name; an installed package adds its own (`versemill.plugins`)."""
 
 

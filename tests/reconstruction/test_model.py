@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from versemill.reconstruction import model as lrm
 from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction import model as lrm
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training.splatting import invert, project
 
