@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from versemill.render.config import CyclesConfig, RenderConfig
 from versemill.render.lighting import Lighting
-from versemill.render.scene import encode_srgb
 
 from versemill import mesh
 from versemill.asset import Asset
 from versemill.camera import Camera, to_opengl
+from versemill.colour import encode_srgb
 from versemill.errors import AssetError, ConfigError, MissingDependencyError
 from versemill.views import PASSES
 

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from versemill.fields import FIELD_ARRAYS
+from versemill.markdown import table
 from versemill.views import PASSES
 
 SCHEMA_VERSION = 2
@@ -212,17 +213,12 @@ def is_blob(path: str) -> bool:
 
 def describe() -> str:
     """Markdown tables of every leaf, as in docs/shards.md."""
+    head = ("column", "type", "shape", "dtype", "frame", "unit", "meaning")
     parts = []
     for group, columns in COLUMNS.items():
-        lines = [
-            f"### `{group}`",
-            "",
-            "| column | type | shape | dtype | frame | unit | meaning |",
-            "|---|---|---|---|---|---|---|",
+        rows = [
+            (f"`{name}`", str(c.type).replace("element: ", ""), c.shape, c.dtype, c.frame, c.unit, c.meaning)
+            for name, c in columns.items()
         ]
-        for name, c in columns.items():
-            kind = str(c.type).replace("element: ", "")
-            cells = (f"`{name}`", kind, c.shape, c.dtype, c.frame, c.unit, c.meaning)
-            lines.append("| " + " | ".join(cells) + " |")
-        parts.append("\n".join(lines))
+        parts.append(f"### `{group}`\n\n{table(head, rows)}")
     return "\n\n".join(parts) + "\n"

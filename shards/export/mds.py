@@ -50,8 +50,7 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
         name = f"{shard}.{len(parts):03d}.mds"
         info = _info(columns)
         data = _file(waiting, info)
-        save(out / f".{name}.tmp", data)
-        (out / f".{name}.tmp").replace(out / name)
+        save(out / name, data)
         parts.append({**info, "raw_data": {"basename": name, "bytes": len(data), "hashes": {}},
                       "samples": len(waiting), "version": 2, "zip_data": None})  # fmt: skip
         waiting.clear()
