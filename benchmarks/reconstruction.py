@@ -20,7 +20,8 @@ from versemill.training.images import psnr
 from versemill.training.loop import train
 from versemill.training.runs import load
 from versemill.training.scenes import Scenes
-from versemill.training.splatting import WIDEN, Gaussians, composite, invert, project, render
+from versemill.training.splats import WIDEN, Gaussians, composite, invert, project
+from versemill.training.splatting import render
 
 from benchmarks.common import Benchmark, Table, measure
 from versemill import shards
