@@ -92,7 +92,9 @@ def test_the_loss_falls(balls, toy_preset: GaussiansRecipe, tmp_path: Path) -> N
 
 def test_another_preset_in_the_same_folder_is_refused(balls, toy_preset: GaussiansRecipe, tmp_path: Path) -> None:
     fit(GAUSSIANS, balls, toy_preset, tmp_path, 0, "cpu")
-    fit(GAUSSIANS, balls, toy_preset.model_copy(update={"expected": "much", "time": "hours"}), tmp_path, 0, "cpu")  # words alone
+    fit(
+        GAUSSIANS, balls, toy_preset.model_copy(update={"expected": "much", "time": "hours"}), tmp_path, 0, "cpu"
+    )  # words alone
     with pytest.raises(ConfigError, match="another preset"):
         fit(GAUSSIANS, balls, toy_preset.model_copy(update={"lr": 1.0}), tmp_path, 0, "cpu")
     with pytest.raises(ConfigError, match="another seed"):
