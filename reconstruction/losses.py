@@ -9,7 +9,7 @@ from versemill.reconstruction.presets import PosedRecipe
 from versemill.training.geometry import depth_normals
 from versemill.training.images import mean_where
 from versemill.training.perceptual import RandomFeatureLoss
-from versemill.training.splatting import Rendering
+from versemill.training.splats import Rendering
 
 
 @dataclass(frozen=True, eq=False)

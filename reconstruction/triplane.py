@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from versemill.reconstruction.model import Trunk
 from versemill.reconstruction.presets import TriplaneRecipe
 from versemill.training.geometry import rays
-from versemill.training.splatting import Rendering
+from versemill.training.splats import Rendering
 
 TOKEN = 4
 """Side of a plane token's patch, in cells of its plane."""

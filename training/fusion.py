@@ -9,7 +9,7 @@ import trimesh
 from skimage import measure
 from torch import Tensor
 from torch.nn import functional as F
-from versemill.training.splatting import Rendering, invert
+from versemill.training.splats import Rendering, invert
 
 from versemill.camera import intrinsics, look_at
 

@@ -61,7 +61,7 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["curate", "x.obj", "--out", f"{__file__}/x"], "test_cli.py/x"),
         (["specs", "--build", "nowhere.yaml", "--glb", "x.glb"], "nowhere.yaml"),
         (["train", "gan", "nowhere", "--out", "x"], "gan"),
-        (["train", "reconstruction", "nowhere", "--out", "x"], "no shards in 'nowhere'"),
+        (["train", "gaussians", "nowhere", "--out", "x"], "no shards in 'nowhere'"),
         (["export", "nowhere", "--format", "nerf", "--to", "x"], "no shards in 'nowhere'"),
         (["evaluate", "nowhere", "nowhere"], "nowhere"),
     ],

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
-from versemill.training.scenes import Batches, Scenes, angles, scene, spread
+from versemill.training.scenes import Scenes, angles, scene, spread
 
 from versemill.errors import ConfigError
 

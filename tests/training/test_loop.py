@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 from versemill.mill.pipeline import config as pipelines
-from versemill.training import train as public_train
-from versemill.reconstruction.methods import predict
 from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction.methods import predict
 from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training import train as public_train
 from versemill.training.images import psnr
 from versemill.training.loop import WINDOW, DivergenceError, fit, guard, schedule, try_step
 from versemill.training.runs import CHECKPOINT, RECORDS, load, torch_device
