@@ -45,24 +45,24 @@ def dedup(
 
     cores = len(os.sched_getaffinity(0))
     with steps("describing shards") as progress:
-        found = search.dedup(
+        summary = search.dedup(
             uri_of(directory),
             NEAR if radius is None else radius,
             workers or cores,
             lambda done, total: progress(done, total, {}),
         )
     if as_json:
-        print_json(vars(found))
+        print_json(vars(summary))
         return
-    for index, kept, own, other in found.straddling[:20]:
+    for index, kept, own, other in summary.straddling[:20]:
         err.print(f"[yellow]asset {index} ({own}) repeats {kept} ({other})[/yellow]")
-    if len(found.straddling) > 20:
-        err.print(f"[yellow]and {len(found.straddling) - 20} more across splits; the table lists them[/yellow]")
-    total = found.exact + found.near
-    kinds = f"{found.exact} exact, {found.near} near"
-    out.print(f"{directory}: {total} of {found.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
+    if len(summary.straddling) > 20:
+        err.print(f"[yellow]and {len(summary.straddling) - 20} more across splits; the table lists them[/yellow]")
+    total = summary.exact + summary.near
+    kinds = f"{summary.exact} exact, {summary.near} near"
+    out.print(f"{directory}: {total} of {summary.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
     if total:
-        across = f"{len(found.straddling)} of them lie across splits; " if found.straddling else ""
+        across = f"{len(summary.straddling)} of them lie across splits; " if summary.straddling else ""
         out.print(f"{across}leave them out with ShardDataset({str(directory)!r}, drop_duplicates=True)", soft_wrap=True)
 
 

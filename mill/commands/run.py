@@ -141,19 +141,19 @@ def _afterwards(summary: "Summary", pipeline: "Pipeline | None") -> list[tuple[b
     from versemill.mill.upkeep import maintenance
 
     dataset = Stored.open(summary.uri)
-    wanted = pipeline or maintenance.pipeline_of(dataset)
-    if not wanted.run.then:
+    chosen = pipeline or maintenance.pipeline_of(dataset)
+    if not chosen.run.then:
         return []
-    with steps(", ".join(wanted.run.then)) as progress:
-        return after.finish(wanted, dataset, progress)
+    with steps(", ".join(chosen.run.then)) as progress:
+        return after.finish(chosen, dataset, progress)
 
 
 def shard_numbers(text: str) -> list[int]:
     """ "3,7-9" as [3, 7, 8, 9]."""
-    found: list[int] = []
+    numbers: list[int] = []
     for part in text.split(","):
         low, dash, high = part.strip().partition("-")
         if not low.isdigit() or (dash and not (high.isdigit() and int(high) >= int(low))):
             raise ConfigError(f"shards are numbers and ranges such as 3,7-9, got '{text}'")
-        found += range(int(low), int(high or low) + 1)
-    return found
+        numbers += range(int(low), int(high or low) + 1)
+    return numbers

@@ -2,6 +2,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import millstones
 import pytest
@@ -9,8 +10,12 @@ import ray
 from ray.cluster_utils import Cluster as Nodes
 from test_run import hashes
 from versemill.mill.folder.dataset import Dataset
+from versemill.mill.folder.fingerprint import machine
 from versemill.mill.pipeline import stages
 from versemill.mill.run import cluster, driver
+from versemill.mill.run.crew import Crew
+
+from versemill.errors import ConfigError
 
 SMALL = ["render.width=16", "render.height=16", "render.cameras.views=2", "render.passes=[rgb,depth]", "run.renderers=1"]
 
