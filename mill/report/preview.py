@@ -29,13 +29,14 @@ def write(
     resolution: int,
     glb: Path | None,
     overrides: Sequence[str],
+    root: Path | None = None,
 ) -> None:
     """Makes assets of a source and writes their contact sheet, and the first asset as GLB if asked.
 
     Args:
         source: "zeroverse", "detailverse" or a mesh file.
         count: 1 shows all passes of one asset from four sides; more shows a grid, one picture each.
-        overrides: "key=value" of the source's own configuration.
+        overrides: "key=value" of the source's own configuration. root: see `curation.load`.
 
     Raises:
         ConfigError: no such source or file, an invalid setting, an output that can't be written.
@@ -55,7 +56,7 @@ def write(
     elif not Path(source).is_file():
         raise ConfigError(f"'{source}' is neither zeroverse, detailverse nor a mesh file")
     else:
-        assets = (curation.load(path).normalized() for path in (Path(source),))
+        assets = (curation.load(path, root=root).normalized() for path in (Path(source),))
     first = next(assets)
     if count == 1:
         sheet = passes_sheet(first, render(first, _render_config(resolution, 4)))
