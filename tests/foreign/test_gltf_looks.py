@@ -1,13 +1,16 @@
 """glTF's samplers, UV sets, emission, extensions and compression: what the asset shows."""
 
+import base64
 import dataclasses
 import io
+import sys
+import zlib
 
 import numpy as np
 import pytest
 from foreign_files import QUAD, QUAD_FACES, QUAD_UV, Gltf, box, halves, png
 from PIL import Image
-from versemill.curation import load
+from versemill.curation import LoadLimits, load
 from versemill.curation.bake import bake
 
 from versemill.errors import AssetError
@@ -249,7 +252,7 @@ def test_compressed_geometry(tmp_path, monkeypatch, pack, module):
     assert len(asset.vertices) == 8
     np.testing.assert_allclose(np.abs(asset.vertices), 1, atol=1e-3)
     # Where the decoder is missing, though nothing says that it is required, the refusal names the extension.
-    monkeypatch.setitem(__import__("sys").modules, module, None)
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(AssetError, match=name) as refusal:
         load(tmp_path / "a.glb")
     assert refusal.value.reason == "unsupported_extension"
@@ -265,24 +268,36 @@ def test_broken_compressed_data_is_refused(tmp_path, module):
     assert refusal.value.reason == "broken_file"
 
 
-KTX2 = (
-    "q0tUWCAyMLsNChoKAAAAAAEAAAAQAAAAEAAAAAAAAAAAAAAAAQAAAAEAAAABAAAAaAAAACwAAACUAAAAAAAAAJgAAAAAAAAAAAAAAAAAAAA="
-)
+KTX2 = "c${199TK5nWU!l;ONxsD2pEA_0E%IN5sE<|1Bi8icnXw82M3TfA<;0kObi+f%NUs$n3<97sE4!u1A#n{20E*}D6=HBh`}kbII~zGG%vF(wWv5TN5M$X(13w~1*8k8?Ylg~1Nkb1{pfu02l5Z(nfP(?hq`_M*-Sg_"
+"""A UASTC texture, red beside green, 16 x 16, as the encoder of Basis Universal wrote it (base 85 of zlib's)."""
 
 
-def test_a_broken_basis_texture_is_refused(tmp_path):
-    import base64
-
-    pytest.importorskip("opengl_basisu", reason="pip install 'versemill[compressed]'")
-    made = Gltf(extensionsUsed=["KHR_texture_basisu"])
-    index = made.image(base64.b64decode(KTX2))
+def basis(data):
+    """A GLB of a quad whose only picture is a KTX2 file, without a fallback."""
+    made = Gltf(extensionsUsed=["KHR_texture_basisu"], extensionsRequired=["KHR_texture_basisu"])
+    index = made.image(data)
     source = made.document["textures"][index].pop("source")
     made.document["textures"][index]["extensions"] = {"KHR_texture_basisu": {"source": source}}
-    mesh = made.quad({"pbrMetallicRoughness": {"baseColorTexture": {"index": index}}})
-    (tmp_path / "a.glb").write_bytes(made.nodes({"mesh": mesh}).glb())
+    return made.nodes({"mesh": made.quad({"pbrMetallicRoughness": {"baseColorTexture": {"index": index}}})}).glb()
+
+
+def test_basis_textures(tmp_path, front, monkeypatch):
+    pytest.importorskip("opengl_basisu", reason="pip install 'versemill[compressed]'")
+    data = zlib.decompress(base64.b85decode(KTX2))
+    (tmp_path / "a.glb").write_bytes(basis(data))
+    image = front(load(tmp_path / "a.glb"), "albedo").astype(int)
+    assert np.abs(image[48, [20, 75]] - [RED, GREEN]).max() < 8
+    with pytest.raises(AssetError) as refusal:
+        load(tmp_path / "a.glb", LoadLimits(max_texture_side=8))
+    assert refusal.value.reason == "image_too_large"
+    (tmp_path / "broken.glb").write_bytes(basis(data[:80] + bytes(len(data) - 80)))
+    with pytest.raises(AssetError, match="KHR_texture_basisu") as refusal:
+        load(tmp_path / "broken.glb")
+    assert refusal.value.reason == "broken_file"
+    monkeypatch.setitem(sys.modules, "opengl_basisu", None)
     with pytest.raises(AssetError, match="KHR_texture_basisu") as refusal:
         load(tmp_path / "a.glb")
-    assert refusal.value.reason == "broken_file"
+    assert refusal.value.reason == "unsupported_extension"
 
 
 def test_sixteen_bit_pictures_keep_their_upper_byte(tmp_path, front):
