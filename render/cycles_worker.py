@@ -79,6 +79,8 @@ def image_of(name: str, values: np.ndarray, colour: bool) -> Any:
     return made
 
 
+BLEND = "blend"
+"""Name of the node that cuts a blended alpha for the passes, factor 1, or leaves it for the colour, factor 0."""
 EXTENSIONS = {"repeat": "REPEAT", "mirror": "MIRROR", "clamp": "EXTEND"}
 
 
@@ -195,11 +197,18 @@ def build_material(index: int, spec: dict, job: dict) -> Any:
         tree.join(colour, principled.inputs["Emission Color"])
         principled.inputs["Emission Strength"].default_value = 1.0
     if spec["alpha_mode"] != "opaque":
-        if spec["alpha_mode"] == "mask" or not job["colour"]:
-            cut = tree.add("ShaderNodeMath", operation="GREATER_THAN")
-            tree.join(alpha, cut.inputs[0])
-            cut.inputs[1].default_value = spec["alpha_cutoff"] - 1e-6 if spec["alpha_mode"] == "mask" else 0.5
+        cut = tree.add("ShaderNodeMath", operation="GREATER_THAN")
+        tree.join(alpha, cut.inputs[0])
+        cut.inputs[1].default_value = spec["alpha_cutoff"] - 1e-6 if spec["alpha_mode"] == "mask" else 0.5
+        if spec["alpha_mode"] == "mask":
             alpha = cut.outputs[0]
+        else:
+            # The passes see a blended surface where it is more there than not; the colour sees through it.
+            mixed = tree.add("ShaderNodeMix", data_type="FLOAT", name=BLEND)
+            mixed.inputs[0].default_value = 1.0
+            tree.join(alpha, mixed.inputs[2])
+            tree.join(cut.outputs[0], mixed.inputs[3])
+            alpha = mixed.outputs[0]
         tree.join(alpha, principled.inputs["Alpha"])
 
     def record(name: str, socket: Any) -> None:
@@ -362,6 +371,9 @@ def render_job(job: dict) -> tuple[dict[str, np.ndarray], str]:
         while layer.aovs:
             layer.aovs.remove(layer.aovs[0])
     if job["colour"]:
+        for material in bpy.data.materials:
+            if (mixed := material.node_tree.nodes.get(BLEND)) is not None:
+                mixed.inputs[0].default_value = 0.0
         cycles.samples, cycles.filter_width = job["samples"], 1.0
         cycles.use_denoising = job["denoise"]
         if job["denoise"]:
