@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from versemill import images
 from versemill.errors import AssetError
+from versemill.materials import images
 
 
 def is_inside(path: Path, roots: Iterable[Path]) -> bool:
@@ -34,10 +34,11 @@ def open_foreign(path: Path, roots: Iterable[Path], limit: int) -> bytes:
     if not is_inside(path, roots):
         raise AssetError(
             "unsafe_path",
-            f"'{path.name}' ends outside {', '.join(map(str, roots))}; name a root (--root) that holds it, or put it beside the model",
+            f"'{path.name}' ends outside {', '.join(map(str, roots))}; "
+            "name a root (--root) that holds it, or put it beside the model",
         )
     try:
-        with open(path, "rb", opener=_without_waiting) as file:  # noqa: PTH123 - a pipe must not block
+        with open(path, "rb", opener=_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise AssetError("missing_file", f"{path} is not a regular file")
@@ -75,7 +76,7 @@ def check_image(data: bytes, label: str, max_side: int) -> None:
 
 
 def open_image(data: bytes, label: str, max_side: int, mode: images.Mode = "RGBA", colour: bool = True) -> NDArray[np.uint8]:
-    """(H, W, C) uint8 texels; see `versemill.images.decode`.
+    """(H, W, C) uint8 texels; see `versemill.materials.images.decode`.
 
     Raises:
         AssetError: as `check_image`; "bad_image" also where the pixels can't be decoded.

@@ -58,6 +58,8 @@ def _header(text: str) -> tuple[str, list[list[str]], int, int]:
         if rows[0][:1] == ["BINARY"]:
             raise ValueError("binary OFF is not read")
         rows = rows if rows[0] else rows[1:]
+    if not rows or len(rows[0]) < 2:
+        raise ValueError("it says no counts of vertices and faces")
     return kind, rows[1:], int(rows[0][0]), int(rows[0][1])
 
 

@@ -1,6 +1,5 @@
 """Reading a GLB or .gltf: our own back exactly, anybody's as an indexed asset."""
 
-import dataclasses
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
