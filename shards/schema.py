@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from versemill.fields import FIELD_ARRAYS
+from versemill.markdown import table
 from versemill.views import PASSES
 
 SCHEMA_VERSION = 2
@@ -166,11 +167,11 @@ def refusal(metadata: Mapping[bytes, bytes] | None) -> str | None:
     return f"schema version {text}, this versemill reads {', '.join(map(str, READABLE))}; {way}"
 
 
-def misfits(found: pa.Schema) -> list[str]:
+def misfits(stored: pa.Schema) -> list[str]:
     """Groups that a file lacks, and leaves of another type. A leaf that is missing (older) or unknown (newer) is no misfit."""
-    wrong = [group for group in COLUMNS if group not in found.names or not pa.types.is_struct(found.field(group).type)]
+    wrong = [group for group in COLUMNS if group not in stored.names or not pa.types.is_struct(stored.field(group).type)]
     for group in (group for group in COLUMNS if group not in wrong):
-        for leaf in found.field(group).type:
+        for leaf in stored.field(group).type:
             if leaf.name in COLUMNS[group] and not leaf.type.equals(COLUMNS[group][leaf.name].type):
                 wrong.append(f"{group}.{leaf.name}")
     return wrong
@@ -212,17 +213,12 @@ def is_blob(path: str) -> bool:
 
 def describe() -> str:
     """Markdown tables of every leaf, as in docs/shards.md."""
+    head = ("column", "type", "shape", "dtype", "frame", "unit", "meaning")
     parts = []
     for group, columns in COLUMNS.items():
-        lines = [
-            f"### `{group}`",
-            "",
-            "| column | type | shape | dtype | frame | unit | meaning |",
-            "|---|---|---|---|---|---|---|",
+        rows = [
+            (f"`{name}`", str(c.type).replace("element: ", ""), c.shape, c.dtype, c.frame, c.unit, c.meaning)
+            for name, c in columns.items()
         ]
-        for name, c in columns.items():
-            kind = str(c.type).replace("element: ", "")
-            cells = (f"`{name}`", kind, c.shape, c.dtype, c.frame, c.unit, c.meaning)
-            lines.append("| " + " | ".join(cells) + " |")
-        parts.append("\n".join(lines))
+        parts.append(f"### `{group}`\n\n{table(head, rows)}")
     return "\n\n".join(parts) + "\n"

@@ -42,23 +42,11 @@ class Format:
     finish: Callable[[Path, list[Entry]], None] | None = None
 
 
-_SHAPES = {name: f"{__name__}.shapes:{name.upper()}" for name in ("craftsman", "dora", "hunyuan", "triposg")}
-_MODULES = (
-    "coco",
-    "folders",
-    "hdf5",
-    "huggingface",
-    "instantmesh",
-    "lgm",
-    "lrm",
-    "mds",
-    "nerf",
-    "openlrm",
-    "trellis",
-    "webdataset",
-    "zero123",
-)
-FORMATS = Table("exporter", "exporters", Format, dict(sorted((_SHAPES | {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}).items())))
+_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "trellis",
+            "webdataset", "zero123")  # fmt: skip
+_OWN = {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}
+_OWN |= {name: f"{__name__}.shapes:{name.upper()}" for name in ("craftsman", "dora", "hunyuan", "triposg")}
+FORMATS = Table("exporter", "exporters", Format, dict(sorted(_OWN.items())))
 """All formats by name; an installed package adds its own (`versemill.plugins`)."""
 
 
@@ -142,9 +130,7 @@ def _export_shard(directory: str, path: str, format: str, split: str | None, out
     columns = ["meta", *(c for c in chosen.columns if c != "meta")]
     rows = (row for row in read_rows(fs, path, columns) if split in (None, row["meta"]["split"]))
     entries = chosen.write((Item(row) for row in rows), Path(out), stem)
-    temporary = marker.with_suffix(".tmp")
-    save(temporary, text({"source": source, "entries": entries}))
-    temporary.replace(marker)
+    save(marker, text({"source": source, "entries": entries}))
     return entries, True
 
 

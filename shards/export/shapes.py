@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from versemill.shards.export import Entry, Format, per_asset
-from versemill.shards.export.item import Item, angle_x, c2w_opengl, npz, obj, ply, png, rgba, save, text, y_up
+from versemill.shards.export.item import Item, angle_x, c2w_opengl, npz, obj, png, rgba, save, text, y_up
+
+from versemill.ply import to_ply
 
 Points = NDArray[np.float32]
 
@@ -71,7 +73,7 @@ def write_hunyuan(item: Item, out: Path) -> Entry:
         frames.append({"file_path": f"{k:03d}.png", "camera_angle_x": angle_x(camera),
                        "transform_matrix": c2w_opengl(camera).tolist()})  # fmt: skip
     save(renders / "transforms.json", text({"frames": frames}))
-    save(renders / "mesh.ply", ply(vertices, faces))
+    save(renders / "mesh.ply", to_ply(vertices, faces))
     return {}
 
 

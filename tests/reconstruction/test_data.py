@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
-from versemill.training.scenes import Batches, Scenes, angles, scene, spread
+from versemill.training.scenes import Scenes, angles, scene, spread
 
 from versemill.errors import ConfigError
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step(balls, toy_preset: GaussiansRecipe) -> None:
-    first, second, other = GAUSSIANS.batches(balls, toy_preset, 3, 0, 1), GAUSSIANS.batches(balls, toy_preset, 3, 0, 1), GAUSSIANS.batches(balls, toy_preset, 4, 0, 1)
+    first, second, other = (
+        GAUSSIANS.batches(balls, toy_preset, 3, 0, 1),
+        GAUSSIANS.batches(balls, toy_preset, 3, 0, 1),
+        GAUSSIANS.batches(balls, toy_preset, 4, 0, 1),
+    )
     second[0]  # asking for other steps before changes nothing
     a, b = first[5], second[5]
     assert all(torch.equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))

@@ -8,22 +8,24 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
-from versemill.reconstruction import ValidateConfig, evaluate, train, validate
-from versemill.reconstruction.evaluation import Evaluation, evaluate_assets
-from versemill.reconstruction.methods import HULL, MEAN, METHODS, MODEL, NEAREST, OPTIMUM, UNTRAINED
-from versemill.reconstruction.presets import PRESETS, Preset
+from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction.evaluation import PosedJudging
+from versemill.reconstruction.methods import HULL, MEAN, METHODS, METRICS, NEAREST, OPTIMUM
+from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training import evaluate, evaluate_assets, train, validate
+from versemill.training.family import MODEL, UNTRAINED
 from versemill.training.pictures import PLY, SH0, write_splats
-from versemill.training.splatting import Gaussians
+from versemill.training.splats import Gaussians
 from versemill.training.tables import markdown
 
 from versemill.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
-def toy_run(box_dataset: Path, toy_preset: Preset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def toy_run(box_dataset: Path, toy_preset: GaussiansRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
     preset = toy_preset.model_copy(update={"input_views": 4})
-    summary = train(box_dataset, preset, out, device="cpu")
+    summary = train(GAUSSIANS, box_dataset, preset, out, device="cpu")
     assert summary["objects"] == 4
     assert 0 <= summary["wait_share"] <= 1
     return out
@@ -37,7 +39,7 @@ def read_ply(path: Path) -> np.ndarray:
 
 
 def test_all_methods_are_measured_on_the_held_out_assets(toy_run: Path, box_dataset: Path) -> None:
-    result = evaluate(toy_run, box_dataset)
+    result = evaluate(GAUSSIANS, toy_run, box_dataset)
     assert len(result.objects) == 2
     assert list(result.summary) == list(METHODS)
     for method in METHODS:
@@ -56,10 +58,10 @@ def test_all_methods_are_measured_on_the_held_out_assets(toy_run: Path, box_data
     assert result.intervals == {}
     saved = json.loads((toy_run / "evaluation" / "evaluation.json").read_text())
     assert saved["summary"] == result.summary
-    with Image.open(result.grid) as picture:
+    with Image.open(result.files["grid"][0]) as picture:
         assert np.asarray(picture).std() > 10
-    assert all(len(read_ply(Path(p))) > 0 for p in result.splats)
-    for path in result.meshes:
+    assert all(len(read_ply(Path(p))) > 0 for p in result.files["splats"])
+    for path in result.files["meshes"]:
         mesh = trimesh.load(path)
         assert np.abs(mesh.bounds).max() < 1.101
         assert mesh.visual.vertex_colors.shape == (len(mesh.vertices), 4)
@@ -68,31 +70,37 @@ def test_all_methods_are_measured_on_the_held_out_assets(toy_run: Path, box_data
 def test_a_quick_evaluation_leaves_out_what_takes_seconds(toy_run: Path, box_dataset: Path, tmp_path: Path) -> None:
     seen: list[int] = []
     result = evaluate(
-        toy_run, box_dataset, split="val", full=False, out=tmp_path, progress=lambda done, total, facts: seen.append(total)
+        GAUSSIANS,
+        toy_run,
+        box_dataset,
+        split="val",
+        full=False,
+        out=tmp_path,
+        progress=lambda done, total, facts: seen.append(total),
     )
     assert OPTIMUM not in result.summary
-    assert result.meshes == []
+    assert result.files["meshes"] == []
     assert seen == [1]
 
 
 def test_the_hull_of_a_box_beats_the_mean_image(toy_run: Path, box_dataset: Path) -> None:
-    summary = evaluate(toy_run, box_dataset, split="val").summary
+    summary = evaluate(GAUSSIANS, toy_run, box_dataset, split="val").summary
     assert summary[HULL]["psnr"] > summary[MEAN]["psnr"]
     assert summary[HULL]["mask_iou"] > 0.5
 
 
 def test_evaluation_says_what_it_lacks(toy_run: Path, box_dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="leave none of 6"):
-        evaluate(toy_run, box_dataset, views=8)
+        evaluate(GAUSSIANS, toy_run, box_dataset, judging=PosedJudging(views=8))
     with pytest.raises(ConfigError, match="no trained model"):
-        evaluate(tmp_path, box_dataset)
-    with pytest.raises(ConfigError, match="not 5"):
-        evaluate_assets(toy_run, [], box_dataset, views=5)
+        evaluate(GAUSSIANS, tmp_path, box_dataset)
 
 
 @pytest.mark.parametrize("views", [4, 8])
 def test_meshes_are_seen_by_the_papers_cameras(toy_run: Path, box_dataset: Path, boxes, tmp_path: Path, views: int) -> None:
-    result = evaluate_assets(toy_run, [("box", boxes[2])], box_dataset, views, out=tmp_path, full=False)
+    result = evaluate_assets(
+        GAUSSIANS, toy_run, [("box", boxes[2])], box_dataset, PosedJudging(views=views), out=tmp_path, full=False
+    )
     assert result.objects[0]["name"] == "box"
     assert np.isfinite(result.summary[MODEL]["psnr"])
     assert result.summary[HULL]["mask_iou"] > 0.6
@@ -103,20 +111,17 @@ def test_the_table_says_what_the_figures_are(count: int) -> None:
     objects = [{"name": f"cup|{k}", MODEL: {"psnr": 20.0 + k}, HULL: {"psnr": 18.0 + k, "ssim": 0.25}} for k in range(count)]
     many = count >= 20
     page = markdown(
-        Evaluation(
-            objects=objects,
-            summary={MODEL: {"psnr": 30.126}, HULL: {"psnr": 28.126, "ssim": 0.25}},
-            intervals={MODEL: (29.0, 31.0), HULL: (27.0, 29.0)} if many else {},
-            gains={HULL: (2.0, 1.5, 2.5) if many else (2.0, None, None)},
-            views=4,
-            size=16,
-            source="cups",
-            table="",
-            grid="",
-        )
+        "cups",
+        "20 cups.",
+        METRICS[:2],
+        objects,
+        summary={MODEL: {"psnr": 30.126}, HULL: {"psnr": 28.126, "ssim": 0.25}},
+        intervals={MODEL: (29.0, 31.0), HULL: (27.0, 29.0)} if many else {},
+        gains={HULL: (2.0, 1.5, 2.5) if many else (2.0, None, None)},
+        notes=[],
     )
     bounds = ("| 95 % of PSNR ", "| 29.00 to 31.00 ", "| 27.00 to 29.00 ", " (+1.50 to +2.50)") if many else ("",) * 4
-    assert f"|  | PSNR | SSIM {bounds[0]}| the model's gain |" in page
+    assert f"|  | PSNR (dB) | SSIM {bounds[0]}| the model's gain |" in page
     assert f"| model | 30.13 |  {bounds[1]}|  |" in page
     assert f"| visual hull | 28.13 | 0.250 {bounds[2]}| +2.00{bounds[3]} |" in page
     assert ("| cup\\|3 | 23.00 | 21.00 |" in page) is not many
@@ -137,27 +142,27 @@ def test_splats_come_back_from_the_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.exp(table[:, 7:10]), start.scales[0, :2], rtol=1e-5)
 
 
-def test_the_gate_says_why(box_dataset: Path, toy_preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gate_says_why(box_dataset: Path, toy_preset: GaussiansRecipe, tmp_path: Path, monkeypatch) -> None:
     for name, steps in (("toy", 6), ("still", 1)):
         preset = toy_preset.model_copy(
             update={"name": name, "steps": steps, "input_views": 4, "lr": 1e-9 if steps == 1 else 1e-3}
         )
-        monkeypatch.setitem(PRESETS, name, preset)
-        verdict = validate(box_dataset, ValidateConfig(preset=name, device="cpu"), tmp_path / name)
+        monkeypatch.setitem(GAUSSIANS.presets, name, preset)
+        verdict = validate(GAUSSIANS, box_dataset, tmp_path / name, name, device="cpu")
         gains = verdict.metrics["evaluation"]["gains"]
         assert verdict.passed == (gains[MEAN][0] > 0 and gains[UNTRAINED][0] > 0)
         assert verdict.sentence.startswith("passed" if verdict.passed else "failed")
-        assert "mean image" in verdict.sentence
+        assert "dB against the mean image" in verdict.sentence
         assert verdict.metrics["training"]["steps"] == steps
         json.dumps(verdict.metrics)
 
 
 def test_the_gate_refuses_an_unknown_preset(toy_run: Path, box_dataset: Path) -> None:
     with pytest.raises(ConfigError, match="no preset 'giant'"):
-        validate(box_dataset, ValidateConfig(preset="giant"), toy_run)
+        validate(GAUSSIANS, box_dataset, toy_run, "giant")
 
 
 def test_the_gate_refuses_what_it_cannot_judge_before_it_trains(box_dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="leave none of 6"):
-        validate(box_dataset, ValidateConfig(views=8, device="cpu"), tmp_path / "run")
+        validate(GAUSSIANS, box_dataset, tmp_path / "run", judging=PosedJudging(views=8), device="cpu")
     assert not (tmp_path / "run").exists()

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 from versemill.mill.pipeline import config as pipelines
-from versemill.training import train as public_train
-from versemill.reconstruction.methods import predict
 from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction.methods import predict
 from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training import train as public_train
 from versemill.training.images import psnr
 from versemill.training.loop import WINDOW, DivergenceError, fit, guard, schedule, try_step
 from versemill.training.runs import CHECKPOINT, RECORDS, load, torch_device
@@ -92,7 +92,9 @@ def test_the_loss_falls(balls, toy_preset: GaussiansRecipe, tmp_path: Path) -> N
 
 def test_another_preset_in_the_same_folder_is_refused(balls, toy_preset: GaussiansRecipe, tmp_path: Path) -> None:
     fit(GAUSSIANS, balls, toy_preset, tmp_path, 0, "cpu")
-    fit(GAUSSIANS, balls, toy_preset.model_copy(update={"expected": "much", "time": "hours"}), tmp_path, 0, "cpu")  # words alone
+    fit(
+        GAUSSIANS, balls, toy_preset.model_copy(update={"expected": "much", "time": "hours"}), tmp_path, 0, "cpu"
+    )  # words alone
     with pytest.raises(ConfigError, match="another preset"):
         fit(GAUSSIANS, balls, toy_preset.model_copy(update={"lr": 1.0}), tmp_path, 0, "cpu")
     with pytest.raises(ConfigError, match="another seed"):

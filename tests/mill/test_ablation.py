@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from versemill.mill.proof import ablation
 from versemill.mill.run import driver
-from versemill.reconstruction.judging import NORMAL_ERROR, PSNR, Metric
-from versemill.reconstruction.presets import PRESETS
-from versemill.training.statistics import Outcome, bootstrap, compare
+from versemill.reconstruction import GAUSSIANS, MONOCULAR
+from versemill.training.comparison import Outcome
+from versemill.training.family import Family
+from versemill.training.statistics import bootstrap, compare
 
 from versemill.errors import ConfigError
+
+PSNR, NORMAL_ERROR = GAUSSIANS.metric, MONOCULAR.metric
 
 
 def scores(mean: float, seeds: int = 3, objects: int = 40, luck: float = 0.05, seed: int = 0) -> np.ndarray:
@@ -87,18 +90,15 @@ def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
         "zeroverse-mix", "height-field", "boolean", "augmentations", "wireframe", "complexity", "primitive-count", "lighting",
         "detail", "stability",
     }  # fmt: skip
-    budget = ablation.Budget()
     for name, body in found.items():
-        digests = []
-        for arm in body.arms.values():
-            preset = ablation._preset(budget, arm)
-            pipeline = ablation._pipeline(base, arm.set, preset.size, budget, test=False)
-            digests.append((pipeline.digest, preset.model_dump_json()))
-            assert pipeline.shards.splits == (1, 0, 0)
-            assert pipeline.render.width == preset.size
-        assert len(set(digests)) == len(digests), f"two arms of {name} are the same"
-    for settings in tests.values():
-        assert ablation._pipeline(base, settings, 32, budget, test=True).run.seed == budget.dataset_seed + 1
+        plan = ablation.plan(name, body, base, tests, ablation.Budget())
+        for trial in plan.trials:
+            assert trial.pipeline.shards.splits == (1, 0, 0)
+            assert trial.pipeline.render.width >= trial.family.needs(trial.recipe).resolution
+        kinds = {(t.data, t.run, t.judging.model_dump_json()) for t in plan.trials}
+        assert len(kinds) == len(plan.trials), f"two arms of {name} are the same"
+        assert all(p.run.seed == plan.budget.dataset_seed + 1 for p in plan.tests.values())
+        assert all(p.shards.splits == (0, 0, 1) for p in plan.tests.values())
 
 
 OWN = """
@@ -123,40 +123,41 @@ ablations:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("preset", "metric", "judged", "baselines"),
+    ("family", "judged", "baselines"),
     [
-        ("micro", PSNR, "4 input views. Scores: PSNR in dB.", {"mean image", "nearest view", "visual hull"}),
-        ("monocular", NORMAL_ERROR, "each view by itself. Scores: normal error in degrees, lower", {"facing the camera"}),
+        (GAUSSIANS, "assets per arm. Scores: PSNR in dB.", {"mean image", "nearest view", "visual hull"}),
+        (MONOCULAR, "assets per arm. Scores: normal error in degrees, lower", {"facing the camera"}),
     ],
 )
 def test_an_ablation_runs_to_the_end_and_goes_on_with_more_seeds(
-    preset: str, metric: Metric, judged: str, baselines: set[str], mill_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    family: Family, judged: str, baselines: set[str], mill_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver, "run", mill_here)
-    monkeypatch.setitem(PRESETS, preset, PRESETS[preset].model_copy(update={"batch": 2}))
+    monkeypatch.setitem(family.presets, "micro", family.presets["micro"].model_copy(update={"batch": 2}))
     (tmp_path / "own.yaml").write_text(OWN)
     out = tmp_path / "out"
 
     def go(seeds: int, assets: int = 3) -> Outcome:
-        budget = ablation.Budget(preset=preset, steps=3, seeds=seeds, assets=assets, test_assets=2)
+        budget = ablation.Budget(family=family.name, steps=3, seeds=seeds, assets=assets, test_assets=2)
         return ablation.ablate("count", out, budget, tmp_path / "own.yaml", device="cpu")
 
     first = go(1)
-    kept = {path: path.read_bytes() for path in out.glob("runs/*/seed-0/scores.json")}
+    kept = {path: path.read_bytes() for path in out.glob("scores/*/seed-0.json")}
     assert len(kept) == 3
     assert 1 <= first.objects <= 3
     assert all(c.verdict.startswith("not tested") for c in first.comparisons)
     assert first.diverged["wild"].keys() == {0}
-    assert first.scores["zeroverse"]["wild"] == [None]
+    assert first.scores["zeroverse"][family.metric.key]["wild"] == [None]
     found = go(2)
     assert {path: path.read_bytes() for path in kept} == kept
-    assert [len(found.scores["zeroverse"][arm]) for arm in ("one", "two/more")] == [2, 2]
-    assert found.scores["zeroverse"]["one"][0] == first.scores["zeroverse"]["one"][0]
-    assert found.metric == metric
+    now, before = (outcome.scores["zeroverse"][family.metric.key] for outcome in (found, first))
+    assert [len(now[arm]) for arm in ("one", "two/more")] == [2, 2]
+    assert now["one"][0] == before["one"][0]
+    assert found.metrics == (family.metric,)
     assert set(found.baselines["zeroverse"]) == baselines
     saved = json.loads((out / "ablation.json").read_text())
     assert saved["name"] == "count"
-    assert saved["metric"] == asdict(metric)
+    assert saved["metrics"] == [asdict(family.metric)]
     page = (out / "table.md").read_text()
     assert "not tested (2 of 3 seeds)" in page
     assert "two/more" in page
@@ -174,7 +175,47 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         ablation.ablate("x", tmp_path / "out", file=tmp_path / "own.yaml")
     with pytest.raises(ConfigError, match="seeds"):
         ablation.budget(seeds=0)
-    (tmp_path / "own.yaml").write_text("ablations: {x: {question: y, arms: {a: {}, b: {train: {family: monocular}}}}}")
+    (tmp_path / "own.yaml").write_text("ablations: {x: {question: y, arms: {a: {}, b: {family: monocular}}}}")
     with pytest.raises(ConfigError, match="judged by PSNR and normal error"):
         ablation.ablate("x", tmp_path / "out", file=tmp_path / "own.yaml")
     assert not (tmp_path / "out").exists()
+
+
+ARMS = """
+ablations:
+  model-and-sampler:
+    question: "what differs?"
+    arms:
+      plain: {}
+      no depth: {train: {depth: 0.0}}
+      eight views: {judge: {views: 8}}
+      other data: {set: {sources.zeroverse.texture_size: 32}}
+"""
+
+
+def test_arms_share_what_they_do_not_differ_in(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(ARMS)
+    base, tests, ablations = ablation.known(tmp_path / "own.yaml")
+    plan = ablation.plan("x", ablations["model-and-sampler"], base, tests, ablation.Budget())
+    assert [t.data for t in plan.trials] == ["plain", "plain", "plain", "other data"]
+    assert [t.run for t in plan.trials] == ["plain", "no depth", "plain", "other data"]
+    assert [t.judging.views for t in plan.trials] == [4, 4, 8, 4]
+    assert plan.trials[1].recipe.depth == 0
+    with pytest.raises(ConfigError, match=r"views.*got 5"):
+        ablation.plan("x", ablations["model-and-sampler"], base, tests, ablation.Budget(judging={"views": 5}))
+
+
+@pytest.mark.slow
+def test_model_and_sampler_arms_train_and_mill_only_what_differs(
+    mill_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "run", mill_here)
+    arms = ARMS.replace("ablations:", OWN[: OWN.index("ablations:")].replace("views: 5", "views: 9") + "ablations:")
+    (tmp_path / "own.yaml").write_text(arms)
+    budget = ablation.Budget(steps=2, seeds=2, assets=3, test_assets=2)
+    outcome = ablation.ablate("model-and-sampler", tmp_path / "out", budget, tmp_path / "own.yaml", device="cpu")
+    assert sorted(p.name for p in (tmp_path / "out" / "data").iterdir()) == ["other_data", "plain", "test-zeroverse"]
+    assert sorted(p.name for p in (tmp_path / "out" / "runs").iterdir()) == ["no_depth", "other_data", "plain"]
+    scores = outcome.scores["zeroverse"]["psnr"]
+    assert all(len(runs) == 2 and None not in runs for runs in scores.values())
+    assert scores["plain"] != scores["eight views"]  # one network, asked in two ways
