@@ -90,7 +90,7 @@ def render(asset: Asset, config: RenderConfig) -> Views:
 
 def filled_by_engine(passes: Sequence[str]) -> tuple[str, ...]:
     """The passes that an engine fills so that `passes` can be had: those among them, and what the derived ones need."""
-    names = [name for asked in passes for name in (PASSES[asked].needs if PASSES[asked].derived else (asked,))]
+    names = [name for given in passes for name in (PASSES[given].needs if PASSES[given].derived else (given,))]
     return tuple(dict.fromkeys(names))
 
 

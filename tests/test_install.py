@@ -156,8 +156,8 @@ def elsewhere(site, tmp_path_factory):
 def test_one_list_of_packages():
     assert set(DATA) < set(PACKAGES)
     assert len(set(PACKAGES)) == len(PACKAGES)
-    found = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
-    assert found == {"versemill", *PACKAGES}
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert folders == {"versemill", *PACKAGES}
     assert {name.partition(".")[2] for name in fingerprint.CODE if name.count(".") == 1} == set(DATA)
     assert all((Path(shipping.house()) / name / "__init__.py").is_file() for name in PACKAGES)
 
