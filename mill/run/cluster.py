@@ -113,6 +113,7 @@ def joined(
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
+            address="local",  # else Ray joins the cluster that RAY_ADDRESS names
             num_cpus=workers or cores(),
             include_dashboard=False,
             object_store_memory=max(STORE_BYTES, min(store or 0, psutil.virtual_memory().total // 3)),
