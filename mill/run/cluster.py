@@ -179,7 +179,7 @@ def _job_config() -> Any:
     class Job(JobConfig):
         def _serialize(self) -> bytes:
             self._py_driver_sys_path.clear()
-            return super()._serialize()  # type: ignore[no-any-return]
+            return super()._serialize()
 
     return Job()
 
