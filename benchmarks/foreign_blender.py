@@ -49,7 +49,7 @@ for line in sys.stdin:
             export_vertex_color="ACTIVE",
             export_active_vertex_color_when_no_material=True,
         )
-        answer = {"ok": True}
+        answer: dict[str, object] = {"ok": True}
     except Exception as error:  # noqa: BLE001 - importers raise anything at all
         answer = {"ok": False, "message": (str(error).strip().splitlines() or ["no message"])[-1]}
     ANSWERS.write(json.dumps(answer) + "\n")

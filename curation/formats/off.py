@@ -26,6 +26,8 @@ def read(data: bytes, place: Place, limits: LoadLimits) -> Soup:
         if len(rows) < vertex_count + face_count:
             raise ValueError(f"{vertex_count} vertices and {face_count} faces are said, {len(rows)} lines follow")
         table = np.array([row[: min(map(len, rows[:vertex_count]))] for row in rows[:vertex_count]], np.float64)
+        if table.ndim != 2 or table.shape[1] < 3:
+            raise ValueError("a vertex has fewer than three coordinates")
         vertices = np.ascontiguousarray(table[:, :3])
         polygons = [[int(word) for word in row[: int(row[0]) + 1]] for row in rows[vertex_count : vertex_count + face_count]]
         tails = [row[int(row[0]) + 1 :] for row in rows[vertex_count : vertex_count + face_count]]

@@ -42,7 +42,7 @@ def read(data: bytes, place: Place, limits: LoadLimits) -> Soup:
         return _soup(name, {element.name: element for element in head.elements}, head.comments, place, limits)
     except EOFError as error:
         raise AssetError("truncated", f"{name} ends early: {error}") from error
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise AssetError("unreadable", f"{name} is not readable PLY: {type(error).__name__} {error}") from error
 
 
@@ -105,7 +105,9 @@ def _polygons(elements: dict[str, Element]) -> tuple[Ints, Ints, Element | None]
 
 
 def _indices(element: Element) -> tuple[Ints, Ints]:
-    key = next(key for key in ("vertex_indices", "vertex_index") if key in element.lists)
+    key = next((key for key in ("vertex_indices", "vertex_index") if key in element.lists), None)
+    if key is None:
+        raise ValueError(f"the element {element.name} has no list of vertices")
     lengths, flat = element.lists[key]
     return lengths.astype(np.int64), flat.astype(np.int64)
 

@@ -64,7 +64,8 @@ def z_up(vectors: Array) -> Array:
 
 def _weights(node: Document, entry: Document) -> list[float]:
     """Morph weights: the node's own before its mesh's."""
-    return [float(w) for w in node.get("weights", entry.get("weights", ()))]
+    weights = node["weights"] if "weights" in node else entry.get("weights", [])
+    return [float(weight) for weight in weights]
 
 
 def _places(reader: Reader, node: Document, matrix: Array) -> Iterator[Array]:
