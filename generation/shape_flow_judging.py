@@ -283,7 +283,7 @@ def features(network: Lite0, meshes: Sequence[Mesh]) -> NDArray[np.float64]:
     return torch.cat([network.features(torch.stack(pictures[k : k + 8])) for k in range(0, len(pictures), 8)]).double().numpy()
 
 
-def preview(network: ShapeGenerator, examples: SeenShapes, recipe: ShapeFlowRecipe, path: Path) -> None:
+def preview(network: ShapeGenerator, examples: Any, recipe: ShapeFlowRecipe, path: Path) -> None:
     """Four training pictures, the shape behind each and what the network draws for it; four shapes of no picture."""
     device = next(network.parameters()).device
     judging = FlowJudging(steps=25)

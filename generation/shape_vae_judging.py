@@ -233,7 +233,7 @@ def by_thickness(objects: Sequence[dict[str, Any]], depths: Sequence[float]) -> 
     return "\n".join(lines)
 
 
-def vae_preview(network: ShapeVae, examples: ShapeSet, recipe: ShapeVaeRecipe, path: Path) -> None:
+def vae_preview(network: ShapeVae, examples: Any, recipe: ShapeVaeRecipe, path: Path) -> None:
     """Three training shapes and what the network makes of them, coarsely."""
     camera = looks.front(160, elevation=20, azimuth=-60)
     device = next(network.parameters()).device
