@@ -319,7 +319,7 @@ def _hashes(out: Path) -> dict[int, str]:
 
 def _litter() -> set[str]:
     """Files of Ray and ours in the places for temporary files and shared memory."""
-    places = {"/tmp": ("versemill-ray-*", f"versemill-{os.getuid()}/*", "ray"), "/dev/shm": ("*",)}
+    places = {"/tmp": ("versemill-ray-*", "versemill-run-*", "ray"), "/dev/shm": ("*",)}
     return {str(path) for place, patterns in places.items() for pattern in patterns for path in Path(place).glob(pattern)}
 
 

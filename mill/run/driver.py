@@ -24,7 +24,7 @@ from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.plan import Plan
 from versemill.mill.pipeline.stages import Order
-from versemill.mill.run import cluster, crew
+from versemill.mill.run import cluster, crew, signals
 from versemill.mill.run.cluster import Cluster
 from versemill.mill.run.crew import Crew
 from versemill.mill.run.progress import Display, Tally
@@ -88,7 +88,7 @@ def run(
     if maker is stages.make and address is None:
         crew.check(pipeline)
     with contextlib.ExitStack() as held:
-        held.enter_context(cluster.terminable())
+        held.enter_context(signals.terminable())
         # All that can be refused is refused before the lock, which leaves a folder and a file.
         plan = Plan.of(pipeline, (dataset.read("dataset.json") or {}).get("files", {}))
         try:
@@ -154,6 +154,7 @@ class _Run:
         self.seals: dict[int, int] = {}
         self.outcomes: dict[int, dict[str, Any]] = {}
         self.count = 0
+        self.processes = found.processes
 
     def go(self) -> Summary:
         """Runs until nothing is left to make or seal."""
@@ -186,6 +187,7 @@ class _Run:
         watched = saved = time.monotonic()
         self.record.write("running")
         while True:
+            self._check()
             while len(self.tasks) < self.in_flight and self._start():
                 pass
             if not self.tasks:
@@ -193,6 +195,7 @@ class _Run:
             # Not `ray.wait`: it waits by the wall clock, and when that jumps it may wait for as long as the jump is.
             with contextlib.suppress(queue.Empty):
                 ref = self.done.get(timeout=POLL_SECONDS)
+                self._check()
                 self._receive(ref, self.tasks.pop(ref))
             now = time.monotonic()
             if now - watched >= WATCH_SECONDS:
@@ -204,6 +207,11 @@ class _Run:
                     self.guard.during(self.tally.made, self.tally.row_bytes, self.tally.left, self.in_flight)
                 saved = now
             self.display.update()
+
+    def _check(self) -> None:
+        """Ends the run if Ray's own processes died, or a signal came: no asset is blamed for what that did to its worker."""
+        self.processes.check()
+        signals.check()
 
     def _start(self) -> bool:
         """Starts one more task if there is anything to do."""
