@@ -88,7 +88,7 @@ def _command() -> int:
 
 
 def _complain(text: str) -> None:
-    err.print(f"versemill: {' '.join(text.split())}", style="red", markup=False, soft_wrap=True)
+    err.print(f"versemill: {' '.join(text.split())}", style="red", soft_wrap=True)
 
 
 if __name__ == "__main__":

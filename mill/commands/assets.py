@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 from rich.progress import track
+from rich.text import Text
 from versemill.mill.commands.common import AsJson, Overrides, err, out, print_json
 
 
@@ -95,9 +96,10 @@ def curate(
         answer = curate_file(file, directory, settings)
         if isinstance(answer, Rejected):
             rejected += 1
-            out.print(f"[red]rejected[/red] {file}: {answer.reason}: {answer.message}", soft_wrap=True)
+            out.print(Text.assemble(("rejected", "red"), f" {file}: {answer.reason}: {answer.message}"), soft_wrap=True)
         else:
-            out.print(f"[green]kept[/green] {file}: {len(answer.watertight_faces)} faces, {answer.methods.get('watertight')}")
+            faces = f"{len(answer.watertight_faces)} faces, {answer.methods.get('watertight')}"
+            out.print(Text.assemble(("kept", "green"), f" {file}: {faces}"), soft_wrap=True)
     raise typer.Exit(1 if rejected else 0)
 
 
@@ -133,12 +135,13 @@ def doctor(as_json: AsJson = False) -> None:
     """
     from versemill.mill.proof import doctor as checks
 
-    marks = {"ok": "[green]ok     [/green]", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken [/red]"}
+    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
     findings = []
     for finding in checks.examine():
         findings.append(finding)
         if not as_json:
-            out.print(f"{marks[finding.state]} [bold]{finding.name}[/bold]: {finding.detail}", soft_wrap=True)
+            mark = (f"{finding.state:7}", marks[finding.state])
+            out.print(Text.assemble(mark, " ", (finding.name, "bold"), f": {finding.detail}"), soft_wrap=True)
             if finding.state != "ok" and finding.fix:
                 out.print(f"        fix: {finding.fix}", soft_wrap=True)
     if as_json:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from versemill.mill.terminal import Terminal
 
 from versemill.errors import ConfigError, ShardError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Terminal()
+err = Terminal(stderr=True)
 
 Dataset = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `versemill run` wrote.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]

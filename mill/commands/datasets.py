@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 from versemill.mill.commands.common import (
     Address,
     AsJson,
@@ -43,7 +44,7 @@ def list_(
         return
     table = Table("pipeline", "what it makes", box=None)
     for name, description in found:
-        table.add_row(f"[bold]{name}[/bold]", description)
+        table.add_row(Text(name, "bold"), description)
     out.print(table)
 
 
@@ -126,16 +127,16 @@ def verify(
     remade: tuple[maintenance.Remade, ...] = ()
     if problems and repair:
         for problem in problems:
-            err.print(f"[yellow]{problem}[/yellow]", soft_wrap=True)
+            err.print(str(problem), style="yellow", soft_wrap=True)
         remade = maintenance.repair(_place(directory), problems).remade
         for each in remade:
-            err.print(f"[{'red' if each.verdict == 'differs' else 'green'}]{each}[/]", soft_wrap=True)
+            err.print(str(each), style="red" if each.verdict == "differs" else "green", soft_wrap=True)
         problems = look(_place(directory))
     if as_json:
         print_json([vars(problem) for problem in problems])
     else:
         for problem in problems:
-            out.print(f"[red]{problem}[/red]", soft_wrap=True)
+            out.print(str(problem), style="red", soft_wrap=True)
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         out.print(f"{directory}: {count}" if problems else f"{directory}: every shard is as the ledger says")
     raise typer.Exit(1 if problems or any(each.verdict == "differs" for each in remade) else 0)
@@ -231,7 +232,7 @@ def export(
     if format is None:
         table = Table("format", "who reads it", box=None)
         for name, kind in exports.formats().items():
-            table.add_row(f"[bold]{name}[/bold]", kind.summary)
+            table.add_row(Text(name, "bold"), kind.summary)
         out.print(table)
         return
     if target is None:
@@ -281,9 +282,9 @@ def dedup(
         print_json(vars(found))
         return
     for index, kept, own, other in found.straddling[:20]:
-        err.print(f"[yellow]asset {index} ({own}) repeats {kept} ({other})[/yellow]")
+        err.print(f"asset {index} ({own}) repeats {kept} ({other})", style="yellow")
     if len(found.straddling) > 20:
-        err.print(f"[yellow]and {len(found.straddling) - 20} more across splits; the table lists them[/yellow]")
+        err.print(f"and {len(found.straddling) - 20} more across splits; the table lists them", style="yellow")
     total = found.exact + found.near
     kinds = f"{found.exact} exact, {found.near} near"
     out.print(f"{directory}: {total} of {found.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
@@ -317,7 +318,7 @@ def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
         err.print(f"see `versemill status {summary.uri}`, then `versemill retry {summary.uri}`", soft_wrap=True)
     answers = _afterwards(summary, pipeline) if summary.complete else []
     for well, sentence in answers:
-        out.print(sentence, style=None if well else "red", markup=False, soft_wrap=True)
+        out.print(sentence, style=None if well else "red", soft_wrap=True)
     raise typer.Exit(1 if not all(well for well, _ in answers) else 4 if summary.failed else 0)
 
 

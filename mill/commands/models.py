@@ -110,7 +110,7 @@ def evaluate(
         print_json(dataclasses.asdict(found))
         return
     page = Path(found.table)
-    out.print(Markdown(page.read_text()))
+    out.print(Markdown(page.read_text(), hyperlinks=False))
     out.print(f"table: {page}\npicture: {found.grid}", soft_wrap=True)
 
 
@@ -139,7 +139,7 @@ def validate(
     if as_json:
         print_json({"passed": verdict.passed, "sentence": verdict.sentence, "metrics": verdict.metrics})
     else:
-        out.print(f"[{'green' if verdict.passed else 'red'}]{verdict.sentence}[/]", soft_wrap=True)
+        out.print(verdict.sentence, style="green" if verdict.passed else "red", soft_wrap=True)
     raise typer.Exit(0 if verdict.passed else 1)
 
 
@@ -197,7 +197,7 @@ def ablate(
     if as_json:
         print_json(dataclasses.asdict(found))
         return
-    out.print(Markdown(Path(found.files[0]).read_text()))
+    out.print(Markdown(Path(found.files[0]).read_text(), hyperlinks=False))
     out.print(f"table: {found.files[0]}\nplot: {found.files[1]}")
 
 

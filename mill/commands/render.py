@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import track
+from rich.text import Text
 from versemill.mill.commands.common import Overrides, err, out
 
 
@@ -112,12 +113,11 @@ def render(
                 outputs.write_turntable(draw(asset, around).passes["rgb"], folder / turntable)
         except AssetError as error:
             failed += 1
-            out.print(f"[red]failed[/red] {file}: {error.reason}: {error}", soft_wrap=True)
+            out.print(Text.assemble(("failed", "red"), f" {file}: {error.reason}: {error}"), soft_wrap=True)
             continue
         notes = f", {', '.join(made.tags)}" if made.tags else ""
-        out.print(
-            f"[green]wrote[/green] {folder}: {len(made.cameras)} views of {', '.join(made.passes)}{notes}", soft_wrap=True
-        )
+        text = f" {folder}: {len(made.cameras)} views of {', '.join(made.passes)}{notes}"
+        out.print(Text.assemble(("wrote", "green"), text), soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from versemill.mill.run import signals
 
 from versemill.errors import VersemillError
 
@@ -96,6 +97,7 @@ def started(cpus: int, store: int, environment: Mapping[str, str], options: Mapp
                 _node_ip_address="127.0.0.1",
                 **options,
             )
+        signals.rearm()
         children = {process.name(): process for process in psutil.Process().children() if process.pid not in others}
         processes = Processes(tuple(children[name] for name in VITAL))
         threading.Thread(target=_last_resort, args=(processes, ended, folder), daemon=True).start()

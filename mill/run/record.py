@@ -10,6 +10,7 @@ from typing import Any
 from versemill.mill.folder import disk
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.run.progress import Tally
+from versemill.mill.terminal import printable
 from versemill.shards import storage
 
 from versemill import __version__
@@ -133,4 +134,4 @@ def _split(reason: str, number: int) -> tuple[dict[str, Any], float]:
 
 
 def _escaped(label: str) -> str:
-    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return printable(label).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

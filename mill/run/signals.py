@@ -42,6 +42,13 @@ def install() -> None:
         signal.signal(number, _stop)
 
 
+def rearm() -> None:
+    """Takes the signals back, where native code has put in handlers of its own since, which Python does not see."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is _stop:
+        for number in NUMBERS:
+            signal.signal(number, _stop)
+
+
 def ignore() -> None:
     """Nothing interrupts this process any more: what is left of it is Python's own end."""
     for number in NUMBERS:
@@ -56,6 +63,7 @@ def check() -> None:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     _received.append(number)
+    signal.alarm(0)  # Ray's native handler of SIGTERM sets one, at whose end it aborts
     if len(_received) == 1:
         raise KeyboardInterrupt
     if len(_received) > 2:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import ray
 from pydantic import Field
 from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.sources import Source
@@ -61,6 +60,8 @@ TRIVIAL = Source(TrivialConfig, tetrahedron)
 
 def draw(asset: Asset, config: RenderConfig) -> tuple[Views, tuple[float, float]]:
     """The real renderer, after the fault that the asset carries, if any; says who it was."""
+    import ray  # not above: it reads its settings when it is imported
+
     folder = Path(asset.provenance["faults"]).parent
     here = ray.get_runtime_context()
     (folder / f"drawn-{os.getpid()}").write_text(json.dumps({**here.get_assigned_resources(), "node": here.get_node_id()}))
