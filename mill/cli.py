@@ -18,6 +18,9 @@ EXIT_CODES = (
     "configuration or path, and nothing was done; 3 a device, program or package is missing; 4 done, but some assets "
     "failed (see status); 5 another run is writing to the dataset, and nothing was done; 130 interrupted."
 )
+MOST_CHARACTERS = 2000
+"""Of the line that an error becomes: it may quote what was given."""
+
 GROUPS = {
     "Datasets": (
         datasets.list_, plan.plan, datasets.run, datasets.status, datasets.verify, datasets.retry, datasets.regenerate,
@@ -88,7 +91,8 @@ def _command() -> int:
 
 
 def _complain(text: str) -> None:
-    err.print(f"versemill: {' '.join(text.split())}", style="red", soft_wrap=True)
+    line = " ".join(text.split())
+    err.print(f"versemill: {line if len(line) <= MOST_CHARACTERS else line[:MOST_CHARACTERS] + ' ...'}", style="red", soft_wrap=True)
 
 
 if __name__ == "__main__":

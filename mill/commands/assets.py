@@ -55,7 +55,7 @@ def specs(
 
     versemill specs --sample 1 > mine.yaml; versemill specs --build mine.yaml --glb mine.glb
     """
-    from versemill.mill.pipeline import config
+    from versemill.mill.pipeline import config, pages
 
     from versemill import detailverse
     from versemill.errors import ConfigError
@@ -64,7 +64,7 @@ def specs(
     if build is not None:
         if glb is None:
             raise ConfigError("--build needs --glb X.glb to write to")
-        content = config.read_yaml(build)
+        content = pages.read(build)
         spec = config.checked(str(build), detailverse.Specification, content)
         asset = detailverse.build(spec, seed=seed)
         glb.write_bytes(to_glb(asset))

@@ -129,8 +129,8 @@ def find(name: str) -> Source:
     if attribute:
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(f"can't load source '{name}': {error}") from error
+        except Exception as error:  # a module of somebody's own may raise anything
+            raise ConfigError(f"can't load source '{name}': {type(error).__name__}: {error}") from error
         if isinstance(found, Source):
             return found
         raise ConfigError(f"source '{name}' is a {type(found).__name__}, not a mill.pipeline.sources.Source")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 from versemill.mill.pipeline import config as pipelines
+from versemill.mill.pipeline import pages
 from versemill.mill.pipeline.config import Pipeline
 
 from versemill.asset import Asset
@@ -95,8 +96,8 @@ def known(file: str | Path | None = None) -> tuple[Base, dict[str, dict[str, Any
         ConfigError: the file can't be read, or is none of ablations.
     """
     own = Path(str(resources.files("versemill.mill.proof") / "ablations.yaml"))
-    shipped = pipelines.checked(own.name, AblationFile, pipelines.read_yaml(own))
-    mine = shipped if file is None else pipelines.checked(str(file), AblationFile, pipelines.read_yaml(Path(file)))
+    shipped = pipelines.checked(own.name, AblationFile, pages.read(own))
+    mine = shipped if file is None else pipelines.checked(str(file), AblationFile, pages.read(Path(file)))
     return mine.base or shipped.base, mine.tests or shipped.tests, {**shipped.ablations, **mine.ablations}
 
 
