@@ -1,5 +1,6 @@
 """Everything that the page shows, ready to print: from the census, the ledger, and a sample of rows and timings."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from versemill.mill.folder import census
 from versemill.mill.folder.census import Facts
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report import distributions, gallery, rejected
+from versemill.mill.report.gallery import Whole
 from versemill.mill.report.status import status
 from versemill.mill.run.progress import duration
 from versemill.shards import read_rows
@@ -21,7 +23,7 @@ SAMPLED_SHARDS = 100
 EXAMPLES = 3
 """Rejections of one reason that are quoted."""
 
-FAILURES, RUNS, FILES = 50, 10, 200
+FAILURES, RUNS, FILES, LICENCES = 50, 10, 200, 50
 """Entries listed of each; the rest is counted."""
 
 COLUMNS = ("meta.index", "meta.source", "meta.split", "meta.licences", "meta.metrics", "meta.provenance",
@@ -59,7 +61,7 @@ def facts(dataset: Dataset) -> dict[str, Any]:
         "row_sources": distributions.sources(rows),
         "counted": len(rows),
         "splits": census.count(row["meta"]["split"] for row in rows),
-        "licences": dict(sorted(census.count(licence for row in rows for licence in row["meta"]["licences"]).items())),
+        "licences": _licences(rows),
         "rejections": examples,
         "pictures_of_rejected": rejected.pictures(
             place, [e["index"] for r in examples for e in r["examples"] if r["drawable"]]
@@ -77,7 +79,13 @@ def facts(dataset: Dataset) -> dict[str, Any]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= CONFIG_CHARACTERS else text[:CONFIG_CHARACTERS] + "\n... the rest is in dataset.json"
+    return Whole(text if len(text) <= CONFIG_CHARACTERS else text[:CONFIG_CHARACTERS] + "\n... the rest is in dataset.json")
+
+
+def _licences(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """How many rows have a licence; those of the most rows, in the order of their names."""
+    counted = Counter(licence[: gallery.WORD] for row in rows for licence in row["meta"]["licences"])
+    return dict(sorted(counted.most_common(LICENCES)))
 
 
 def _examples(dataset: Dataset, sealed: Sequence[Facts], reasons: dict[str, int]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from PIL import Image
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.plan import Plan
+from versemill.mill.report.gallery import Whole
 
 from versemill.errors import AssetError
 
@@ -44,7 +45,7 @@ def pictures(directory: str, indices: Sequence[int]) -> dict[int, str]:
     for line in output.splitlines():
         index, _, data = line.decode(errors="replace").partition(" ")
         if data.startswith("data:image/webp;base64,") and index.isdigit():
-            found[int(index)] = data
+            found[int(index)] = Whole(data)
     return found
 
 
