@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 from versemill.mill.commands import assets, datasets, merge, models, plan, render
 from versemill.mill.commands.common import err, out
 from versemill.mill.run import signals
+from versemill.shards.storage import MISTAKES, shown
 
 from versemill import __version__
 from versemill.errors import VersemillError
@@ -78,11 +79,12 @@ def _command() -> int:
     except VersemillError as error:
         _complain(str(error))
         return error.exit_code
-    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        if error.filename is None:
-            raise
-        _complain(f"can't use the path '{error.filename}': {error.strerror}")
-        return 2
+    except OSError as error:
+        if isinstance(error, MISTAKES) and error.filename is not None:
+            _complain(f"can't use the path '{error.filename}': {error.strerror}")
+            return 2
+        _complain(f"a disk, a store or a connection failed: {error}; fix it, then run the same command")
+        return 1
     except TyperException as error:  # Typer's own are pages with boxes; a script's log wants a line
         message, usage = error.format_message(), getattr(error, "ctx", None)
         if message:  # without one, help was asked for by giving no command
@@ -91,8 +93,10 @@ def _command() -> int:
 
 
 def _complain(text: str) -> None:
-    line = " ".join(text.split())
-    err.print(f"versemill: {line if len(line) <= MOST_CHARACTERS else line[:MOST_CHARACTERS] + ' ...'}", style="red", soft_wrap=True)
+    line = shown(" ".join(text.split()))
+    err.print(
+        f"versemill: {line if len(line) <= MOST_CHARACTERS else line[:MOST_CHARACTERS] + ' ...'}", style="red", soft_wrap=True
+    )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from versemill.mill.commands.common import (
     out,
     print_json,
 )
+from versemill.shards.storage import shown
 
 from versemill.errors import ConfigError
 
@@ -82,7 +83,7 @@ def run(
     if only:
         print_json(summary.outcomes)
         raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
-    _finish(summary, loaded)
+    _finish(_place(directory), summary, loaded)
 
 
 def status(
@@ -138,7 +139,10 @@ def verify(
         for problem in problems:
             out.print(str(problem), style="red", soft_wrap=True)
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
-        out.print(f"{directory}: {count}" if problems else f"{directory}: every shard is as the ledger says")
+        for note in check.notes(_place(directory)) if not any(problem.kind == "damaged" for problem in problems) else ():
+            err.print(f"note: {note}", soft_wrap=True)
+        place = shown(_place(directory))
+        out.print(f"{place}: {count}" if problems else f"{place}: every shard is as the ledger says")
     raise typer.Exit(1 if problems or any(each.verdict == "differs" for each in remade) else 0)
 
 
@@ -149,7 +153,7 @@ def retry(directory: Dataset, overrides: RunOverrides = None, address: Address =
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.retry(_place(directory), overrides or [], address=address, verbose=verbose))
+    _finish(_place(directory), maintenance.retry(_place(directory), overrides or [], address=address, verbose=verbose))
 
 
 def regenerate(
@@ -165,7 +169,10 @@ def regenerate(
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.regenerate(_place(directory), _numbers(shards), overrides or [], address=address, verbose=verbose))
+    _finish(
+        _place(directory),
+        maintenance.regenerate(_place(directory), _numbers(shards), overrides or [], address=address, verbose=verbose),
+    )
 
 
 def extend(
@@ -181,7 +188,7 @@ def extend(
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.extend(_place(directory), assets, overrides or [], address=address, verbose=verbose))
+    _finish(_place(directory), maintenance.extend(_place(directory), assets, overrides or [], address=address, verbose=verbose))
 
 
 def debug(
@@ -287,10 +294,11 @@ def dedup(
         err.print(f"and {len(found.straddling) - 20} more across splits; the table lists them", style="yellow")
     total = found.exact + found.near
     kinds = f"{found.exact} exact, {found.near} near"
-    out.print(f"{directory}: {total} of {found.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
+    place = shown(_place(directory))
+    out.print(f"{place}: {total} of {found.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
     if total:
         across = f"{len(found.straddling)} of them lie across splits; " if found.straddling else ""
-        out.print(f"{across}leave them out with ShardDataset({str(directory)!r}, drop_duplicates=True)", soft_wrap=True)
+        out.print(f"{across}leave them out with ShardDataset({place!r}, drop_duplicates=True)", soft_wrap=True)
 
 
 def report(directory: Dataset) -> None:
@@ -303,10 +311,10 @@ def report(directory: Dataset) -> None:
     out.print(f"wrote {page.write(_place(directory))}")
 
 
-def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
+def _finish(place: str, summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
     """Says what was done, and does what `run.then` says. Rejections are answers, not failures.
 
-    Exit code 1: validation says no; 4: some assets failed.
+    Exit code 1: validation says no, or shards are missing; 4: some assets failed.
     """
     if summary.made:
         stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in summary.core_seconds.items())
@@ -316,19 +324,20 @@ def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
     out.print(f"{summary.uri}: {counts}; {summary.sealed} of {summary.shards} shards sealed", soft_wrap=True)
     if summary.failed:
         err.print(f"see `versemill status {summary.uri}`, then `versemill retry {summary.uri}`", soft_wrap=True)
-    answers = _afterwards(summary, pipeline) if summary.complete else []
+    answers = _afterwards(place, pipeline) if summary.complete else []
     for well, sentence in answers:
         out.print(sentence, style=None if well else "red", soft_wrap=True)
-    raise typer.Exit(1 if not all(well for well, _ in answers) else 4 if summary.failed else 0)
+    well = summary.complete and all(well for well, _ in answers)
+    raise typer.Exit(1 if not well else 4 if summary.failed else 0)
 
 
-def _afterwards(summary: "Summary", pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
+def _afterwards(place: str, pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
     from versemill.mill.folder.dataset import Dataset as Stored
     from versemill.mill.proof import after
     from versemill.mill.run.progress import steps
     from versemill.mill.upkeep import maintenance
 
-    dataset = Stored.open(summary.uri)
+    dataset = Stored.open(place)
     wanted = pipeline or maintenance.pipeline_of(dataset)
     if not wanted.run.then:
         return []

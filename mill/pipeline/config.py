@@ -226,7 +226,9 @@ def _extend(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
         if following not in known:
             by = f" (extended by '{chain[-1]}')" if chain else ""
             others = [name for name in known if name not in chain]
-            raise ConfigError(f"unknown pipeline '{following[:200]}'{by}{nearest(str(following), others)} (all: `versemill list`)")
+            raise ConfigError(
+                f"unknown pipeline '{following[:200]}'{by}{nearest(str(following), others)} (all: `versemill list`)"
+            )
         chain.append(following)
         following = (known[following] or {}).get("extends")
     merged: dict[str, Any] = {}

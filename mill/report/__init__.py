@@ -55,7 +55,9 @@ def bounded(found: dict[str, Any]) -> bytes:
         if len(page) <= MOST_BYTES:
             return page
         if not found["gallery"]:
-            raise VersemillError(f"the report would have {len(page)} bytes, more than {MOST_BYTES}; see `versemill status --json`")
+            raise VersemillError(
+                f"the report would have {len(page)} bytes, more than {MOST_BYTES}; see `versemill status --json`"
+            )
         found = {**found, "gallery": found["gallery"][: len(found["gallery"]) // 2]}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 from PIL import Image
-from versemill.mill.folder import census
+from versemill.mill.folder import census, entries
 from versemill.mill.folder.census import Facts
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report import distributions, gallery, rejected
@@ -41,9 +41,10 @@ GRID_BYTES = 300_000
 
 def facts(dataset: Dataset) -> dict[str, Any]:
     """What the template prints; see there for each."""
-    place = dataset.root if dataset.local else dataset.uri
-    state = status(place)
-    sealed = census.whole(census.read(dataset))
+    state = status(dataset.location)
+    there = census.read(dataset)
+    gone = census.absent(dataset, there)
+    sealed = census.whole({shard: fact for shard, fact in there.items() if shard not in gone})
     sample = [sealed[int(k)] for k in np.unique(np.linspace(0, len(sealed) - 1, min(SAMPLED_SHARDS, len(sealed))).astype(int))]
     rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS)]
     tried = {name: sum(counts.values()) for name, counts in state["sources"].items()}
@@ -52,7 +53,7 @@ def facts(dataset: Dataset) -> dict[str, Any]:
     examples = _examples(dataset, sealed, state["rejections"])
     return {
         "info": dataset.info,
-        "place": str(dataset.uri),
+        "place": dataset.uri,
         "state": state,
         "gallery": cards,
         "comparisons": comparisons,
@@ -64,7 +65,7 @@ def facts(dataset: Dataset) -> dict[str, Any]:
         "licences": _licences(rows),
         "rejections": examples,
         "pictures_of_rejected": rejected.pictures(
-            place, [e["index"] for r in examples for e in r["examples"] if r["drawable"]]
+            dataset.location, [e["index"] for r in examples for e in r["examples"] if r["drawable"]]
         ),
         "stages": _stages(state),
         "spread": _spread(dataset, sample),
@@ -96,7 +97,7 @@ def _examples(dataset: Dataset, sealed: Sequence[Facts], reasons: dict[str, int]
         found: list[dict[str, Any]] = []
         for fact in sealed:
             if reason in fact["rejections"] and len(found) < EXAMPLES:
-                entry = dataset.read(dataset.ledger_file(int(fact["file"][-14:-8]))) or {"rejections": []}
+                entry = entries.read(dataset, int(fact["file"][-14:-8])) or {"rejections": []}
                 found += [r for r in entry["rejections"] if f"{r['stage']}: {r['reason']}" == reason]
         drawable = not reason.startswith(("source:", "ingest:"))  # those never became an asset
         result.append({"reason": reason, "count": count, "share": count / total, "examples": found[:EXAMPLES],
@@ -117,12 +118,11 @@ def _spread(dataset: Dataset, sample: Iterable[Facts]) -> dict[str, Any] | None:
     """Seconds of whole assets in the sampled shards: median, 95th percentile, most, and the slowest ones by stage."""
     walls: list[tuple[float, int, str, str]] = []
     for fact in sample:
-        timings = dataset.read(dataset.timings_file(int(fact["file"][-14:-8]))) or {"assets": {}}
-        for index, record in timings["assets"].items():
+        for index, record in entries.timings(dataset, int(fact["file"][-14:-8])).items():
             stages = {name: wall for name, (wall, _) in record.get("seconds", {}).items()}
             if stages:
                 slowest = max(stages, key=lambda name: stages[name])
-                walls.append((record.get("wall", sum(stages.values())), int(index), record["source"], slowest))
+                walls.append((float(record.get("wall", sum(stages.values()))), int(index), str(record.get("source")), slowest))
     if not walls:
         return None
     seconds = np.array([wall for wall, *_ in walls])
@@ -139,7 +139,7 @@ def _fingerprints(dataset: Dataset, sealed: Sequence[Facts]) -> list[dict[str, A
         shards.setdefault(fact["fingerprint"], []).append(int(fact["file"][-14:-8]))
     result = []
     for digest, made in shards.items():
-        entry = dataset.read(dataset.ledger_file(made[0])) or {}
+        entry = entries.read(dataset, made[0]) or {}
         text = yaml.safe_dump(entry.get("fingerprint"), sort_keys=False, width=100)
         result.append({"digest": digest, "count": len(made), "text": _cut(text)})
     return result

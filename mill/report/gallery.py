@@ -53,7 +53,6 @@ class Whole(str):
     __slots__ = ()
 
 
-
 def chosen(facts: Sequence[Facts], count: int = GALLERY) -> dict[str, list[int]]:
     """Shard file -> positions of the rows to show, evenly spread over all rows; near the start of a shard where one does.
 

@@ -83,7 +83,9 @@ def open_scratch(run: str) -> Path:
         folder.mkdir(0o700)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) != 0o700:
-        raise VersemillError(f"'{folder}' is not a folder that only this user can enter; remove it, or set TMPDIR to another place")
+        raise VersemillError(
+            f"'{folder}' is not a folder that only this user can enter; remove it, or set TMPDIR to another place"
+        )
     return folder
 
 

@@ -78,7 +78,9 @@ def working(process, out, patience=90.0):
 
 
 def leftovers(pid):
-    return [str(path) for pattern in (f"versemill-ray-{pid}-*", f"versemill-run-{pid}-*") for path in Path("/tmp").glob(pattern)]
+    return [
+        str(path) for pattern in (f"versemill-ray-{pid}-*", f"versemill-run-{pid}-*") for path in Path("/tmp").glob(pattern)
+    ]
 
 
 @pytest.mark.parametrize("delay", [0.0, 1.0, 2.0])
@@ -88,7 +90,10 @@ def test_a_signal_while_ray_starts(begin, tmp_path, delay):
     time.sleep(delay)
     run.send_signal(signal.SIGTERM)
     said = run.communicate(timeout=60)[1]
-    assert (run.returncode, said.strip().splitlines()[-1]) == (130, "versemill: interrupted; the same command goes on where it was")
+    assert (run.returncode, said.strip().splitlines()[-1]) == (
+        130,
+        "versemill: interrupted; the same command goes on where it was",
+    )
     assert leftovers(run.pid) == []
 
 
@@ -141,7 +146,9 @@ def test_ray_is_private(begin, tmp_path):
 @pytest.mark.skipif(os.getuid() != 0 or not shutil.which("ip"), reason="only root makes a network namespace")
 def test_nothing_leaves_the_machine(begin, tmp_path):
     """A run in a network namespace with nothing but a loopback interface; no call tries to reach any other address."""
-    trace = ["strace", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(tmp_path / "trace")] if shutil.which("strace") else []
+    trace = (
+        ["strace", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(tmp_path / "trace")] if shutil.which("strace") else []
+    )
     run = begin(1, "unshare", "-n", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *trace)
     said = run.communicate(timeout=300)[1]
     assert run.returncode == 0, said

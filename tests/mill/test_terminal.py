@@ -11,7 +11,18 @@ from rich.table import Table
 from rich.text import Text
 from versemill.mill.terminal import CONTROL, Terminal, printable
 
-NAMES = ["a[/red]b", "[bold]x", "[link=http://x]y", ":smile:", "\x1b]0;owned\x07", "\x1b[2J\x1b[31mred", "b\x9b31m", "a\rb", "\u202etxt.glb", "x\x00y\x08"]
+NAMES = [
+    "a[/red]b",
+    "[bold]x",
+    "[link=http://x]y",
+    ":smile:",
+    "\x1b]0;owned\x07",
+    "\x1b[2J\x1b[31mred",
+    "b\x9b31m",
+    "a\rb",
+    "\u202etxt.glb",
+    "x\x00y\x08",
+]
 
 
 def shown(*objects, **options):
@@ -21,7 +32,9 @@ def shown(*objects, **options):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("wrap", [str, Text, lambda name: Group(Text(name)), lambda name: Text.assemble(("kept", "green"), f" {name}")])
+@pytest.mark.parametrize(
+    "wrap", [str, Text, lambda name: Group(Text(name)), lambda name: Text.assemble(("kept", "green"), f" {name}")]
+)
 def test_a_name_is_shown_as_it_is(name, wrap):
     text = shown(wrap(name), soft_wrap=True)
     assert printable(strip_control_codes(name)) in text  # Rich takes some out itself
