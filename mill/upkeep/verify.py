@@ -70,7 +70,7 @@ def notes(directory: str | Path) -> list[str]:
     damaged = [
         name
         for shard in dataset.sealed()
-        if dataset.read(name := dataset.timings_file(shard)) is None and storage.exists(dataset.fs, dataset.path(name))
+        if not entries.timings(dataset, shard) and storage.exists(dataset.fs, dataset.path(name := dataset.timings_file(shard)))
     ]
     if damaged:
         found.append(f"{', '.join(damaged[:5])}: damaged; only plan --from and the report read the seconds in it")
