@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from versemill.asset import Asset
+from versemill.colour import decode_srgb
 from versemill.materials.material import Material, Texture
 from versemill.materials.vertex_colors import from_linear
 from versemill.mesh import corner_normals
 from versemill.queries import MeshQuery
 
 Floats = NDArray[np.floating[Any]]
-LINEAR = np.where((code := np.arange(256) / 255) <= 0.04045, code / 12.92, ((np.maximum(code, 0.04045) + 0.055) / 1.055) ** 2.4)
+LINEAR = decode_srgb(np.arange(256) / 255)
 """sRGB codes as linear light."""
 
 

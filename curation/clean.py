@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+from versemill.curation.visibility import escapes
 
 from versemill.asset import Asset
-from versemill.mesh import components, directed_edges, face_areas, face_cross, topology
+from versemill.mesh import component_volumes, components, directed_edges, face_areas, face_cross, topology
 from versemill.queries import MeshQuery
 
 Ints = NDArray[np.integer[Any]]
@@ -236,9 +237,7 @@ def inward(vertices: NDArray[np.float32], faces: Ints, device: str = "cpu") -> N
     count = int(label.max()) + 1
     closed = closed_components(faces, label)
     wrong = np.zeros(count, bool)
-    corners = vertices.astype(np.float64)[faces]
-    six = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
-    volumes = np.bincount(label, weights=six, minlength=count)
+    volumes = component_volumes(vertices, faces, label)
     wrong[closed] = volumes[closed] < 0
     if closed.all() and count > 1 and wrong.any() and volumes.sum() > 0:
         wrong &= ~enclosed(vertices, faces, label, wrong)
@@ -271,44 +270,6 @@ def _back_sees_more(
     front, back = escapes(vertices, faces, vertices[faces[chosen]].astype(np.float64).mean(1), normals, 16, device)
     score = np.bincount(label[chosen], weights=back.sum(1) - front.sum(1), minlength=len(asked))
     return score > 0
-
-
-def escapes(
-    vertices: NDArray[np.float32],
-    faces: Ints,
-    points: NDArray[np.float64],
-    normals: NDArray[np.float64],
-    rays: int,
-    device: str,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rays that leave the asset from either side of surface points.
-
-    Returns:
-        front (N, rays) and back (N, rays), int64, 1 where the ray to that side meets nothing.
-    """
-    toward = hemisphere(normals, rays)
-    query = MeshQuery(vertices, faces, device)
-    sides = []
-    for sign in (1.0, -1.0):
-        start = np.broadcast_to((points + sign * 1e-4 * normals)[:, None], toward.shape)
-        hits = query.ray_cast(start.reshape(-1, 3), sign * toward.reshape(-1, 3))
-        sides.append((hits.faces < 0).reshape(len(points), rays).astype(np.int64))
-    return sides[0], sides[1]
-
-
-def hemisphere(normals: NDArray[np.float64], rays: int) -> NDArray[np.float64]:
-    """(N, rays, 3) even directions, each on the side that its normal (N, 3) points to."""
-    directions = fibonacci(rays)
-    along = np.einsum("nk,rk->nr", normals, directions)
-    return np.where(along >= 0, 1.0, -1.0)[..., None] * directions
-
-
-def fibonacci(count: int) -> NDArray[np.float64]:
-    """(count, 3) directions spread evenly over the sphere."""
-    i = np.arange(count) + 0.5
-    z, turn = 1 - 2 * i / count, np.pi * (1 + 5**0.5) * i
-    r = np.sqrt(1 - z * z)
-    return np.stack([r * np.cos(turn), r * np.sin(turn), z], 1)
 
 
 def _flip(asset: Asset, flip: NDArray[np.bool_], counts: dict[str, int]) -> Asset:

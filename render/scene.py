@@ -14,6 +14,7 @@ from versemill.render.lighting import Lighting, directions
 from versemill import mesh
 from versemill.asset import Asset
 from versemill.camera import Camera
+from versemill.colour import decode_srgb, encode_srgb
 from versemill.materials.material import Material, Texture
 
 Float32 = NDArray[np.float32]
@@ -24,16 +25,6 @@ BIAS = 5e-5
 
 SLACK = np.float32(1e-5)
 """World units by which the BVH's boxes are wider than their faces; a box test errs by 2e-7 of the distance to the camera."""
-
-
-def decode_srgb(values: NDArray[Any]) -> Float64:
-    """sRGB in [0, 1] to linear."""
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def encode_srgb(values: NDArray[Any]) -> Float64:
-    """Linear in [0, 1] to sRGB."""
-    return np.where(values <= 0.0031308, values * 12.92, 1.055 * np.maximum(values, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
 DECODE = decode_srgb(np.arange(256) / 255).astype(np.float32)

@@ -13,26 +13,11 @@ from versemill.shards.storage import sha256
 
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.mesh import volume
-from versemill.views import Views
+from versemill.views import PASSES, Views
 
-TOLERANCES = {
-    "mask": 0.005,
-    "depth": 0.001,
-    "position": 0.001,
-    "normal": 0.02,
-    "geometric_normal": 0.02,
-    "rgb": 4.0,
-    "albedo": 4.0,
-    "metallic_roughness": 4.0,
-    "part": 0.0,
-    "material": 0.0,
-    "points": 0.001,
-    "volume": 0.001,
-    "camera": 1e-9,
-}
-"""What two values may differ by. The mask: share of pixels. Per pixel of both masks: world units (depth, position), length
-of a difference of unit vectors' components (normals), 8-bit steps (colours), ids. Field points and distances: world units.
-The watertight mesh's volume: relatively. Cameras: absolutely."""
+TOLERANCES = {"points": 0.001, "volume": 0.001, "camera": 1e-9}
+"""What two values may differ by. Field points and distances: world units. The watertight mesh's volume: relatively. Cameras:
+absolutely. A pass says its own (`versemill.views.Pass.tolerance`), per pixel of both masks, for its worst channel."""
 
 OUTLIERS = 0.01
 """Share of pixels, or of points, that may exceed their tolerance: silhouettes and creases fall either way."""
@@ -98,13 +83,13 @@ def _compare_views(a: Views, b: Views) -> list[str]:
     both: NDArray[np.bool_] | None = None
     if "mask" in a.passes:
         share = float((a.passes["mask"] != b.passes["mask"]).mean())
-        if share > TOLERANCES["mask"]:
-            found.append(f"{share:.2%} of the mask differs, limit {TOLERANCES['mask']:.2%}")
+        if share > PASSES["mask"].tolerance:
+            found.append(f"{share:.2%} of the mask differs, limit {PASSES['mask'].tolerance:.2%}")
         both = a.passes["mask"] & b.passes["mask"]
     for name in sorted(set(a.passes) - {"mask"}):
         gap = np.abs(a.passes[name].astype(np.float64) - b.passes[name].astype(np.float64))
         gap = gap.max(-1) if gap.ndim == 4 else gap
-        found += _outliers(f"pass '{name}'", gap if both is None else gap[both], TOLERANCES[name])
+        found += _outliers(f"pass '{name}'", gap if both is None else gap[both], PASSES[name].tolerance)
     return found
 
 

@@ -9,11 +9,12 @@ from pyarrow import fs as pafs
 from versemill.shards.codecs import encode_colour
 from versemill.shards.config import ShardsConfig
 from versemill.shards.rows import decode_cameras, decode_pass, read_rows
-from versemill.shards.schema import IMAGES, SCHEMA, SCHEMA_VERSION
+from versemill.shards.schema import SCHEMA, SCHEMA_VERSION
 from versemill.shards.writing import Sealed, seal
 
 from versemill.covisibility import covisibility
 from versemill.errors import ShardError
+from versemill.views import passes_of
 
 
 def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConfig | None = None) -> Sealed:
@@ -44,7 +45,7 @@ def migrate_row(row: dict[str, Any], config: ShardsConfig) -> dict[str, Any]:
     if row["views"] is None:
         return row
     views = dict(row["views"])
-    for name in IMAGES:
+    for name in passes_of("colour"):
         if views[name] is not None:
             images = [np.moveaxis(decode_pass(name, [cell])[0], 0, -1) for cell in views[name]]
             views[name] = [encode_colour(i, config.image_codec, config.image_effort, config.zstd_level) for i in images]

@@ -36,6 +36,13 @@ def volume(vertices: Floats, faces: Ints) -> float:
     return float(np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6)
 
 
+def component_volumes(vertices: Floats, faces: Ints, label: Ints) -> NDArray[np.float64]:
+    """(components,) signed volume of each component by `label` (F,), as `volume`; its size if the component is closed."""
+    corners = vertices.astype(np.float64)[faces]
+    six = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
+    return np.bincount(label, weights=six) / 6
+
+
 @dataclass(frozen=True)
 class Topology:
     """Edge counts of a mesh; an edge is an unordered pair of vertex indices.

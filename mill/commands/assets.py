@@ -11,7 +11,9 @@ from versemill.mill.commands.common import AsJson, Overrides, err, out, print_js
 
 
 def preview(
-    source: Annotated[str, typer.Argument(metavar="zeroverse|detailverse|FILE", help="What to show.", show_default=False)],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE|FILE", help="A source of `list`, or a mesh file.", show_default=False)
+    ],
     picture: Annotated[Path, typer.Option("--out", metavar="X.png", help="The contact sheet.", show_default=False)],
     seed: Annotated[int, typer.Option(min=0, help="Dataset seed.")] = 0,
     index: Annotated[int, typer.Option(min=0, help="Asset index; with --count, the first.")] = 0,
@@ -29,6 +31,8 @@ def preview(
     versemill preview zeroverse --set preset=release --count 24 --out grid.png
 
     versemill preview detailverse --set categories.vessel=1 --count 12 --out vessels.png
+
+    versemill preview files --set path=meshes --count 6 --out meshes.png
 
     versemill preview chair.obj --out chair.png
     """

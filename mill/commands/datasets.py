@@ -33,20 +33,23 @@ def list_(
     file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml; it may extend the bundled ones.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the named pipelines.
+    """List the named pipelines, and the sources that they mix.
 
     Example: versemill list
     """
     from versemill.mill.pipeline import config
+    from versemill.mill.pipeline.sources import SOURCES
 
-    found = config.pipelines(file)
+    pipelines = config.pipelines(file)
     if as_json:
-        print_json([{"name": name, "description": description} for name, description in found])
+        print_json([{"name": name, "description": description} for name, description in pipelines])
         return
-    table = Table("pipeline", "what it makes", box=None)
-    for name, description in found:
-        table.add_row(Text(name, "bold"), description)
-    out.print(table)
+    sources = [(name, source.description) for name, source in SOURCES.items()]
+    for heading, rows in (("pipeline", pipelines), ("source", sources)):
+        table = Table(heading, "what it makes", box=None)
+        for name, description in rows:
+            table.add_row(Text(name, "bold"), description)
+        out.print(table)
 
 
 def run(
@@ -238,7 +241,7 @@ def export(
 
     if format is None:
         table = Table("format", "who reads it", box=None)
-        for name, kind in exports.formats().items():
+        for name, kind in exports.FORMATS.items():
             table.add_row(Text(name, "bold"), kind.summary)
         out.print(table)
         return

@@ -83,7 +83,7 @@ def render(
     from versemill.render import render as draw
 
     from versemill import curation
-    from versemill.errors import AssetError, ConfigError
+    from versemill.errors import AssetError
 
     chosen = [f"cameras.preset={cameras}", f"engine={engine}", f"quality={quality}", f"width={size}", f"height={size}"]
     chosen += [f"cameras.views={views}"] if views is not None else []
@@ -94,8 +94,8 @@ def render(
     settings: Any = config.settings("render", RenderConfig, chosen)
     if turntable is not None:
         outputs.check_turntable(turntable)
-    if kind == Kind.png and "position" in settings.passes:
-        raise ConfigError("PNG can't hold the pass 'position'; add --format exr or --format npz")
+    if kind == Kind.png:
+        outputs.check_png(settings.passes)
     _distinct(files)
     check_ready(settings)
 

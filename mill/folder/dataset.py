@@ -37,6 +37,7 @@ from pyarrow import fs as pafs
 from versemill.mill.folder import checked
 from versemill.mill.pipeline.config import AFTERWARDS, Pipeline
 from versemill.shards import storage
+from versemill.shards.folder import shard_name
 from versemill.shards.schema import SCHEMA_VERSION
 
 from versemill import CONVENTION_VERSION, __version__
@@ -162,15 +163,15 @@ class Dataset:
 
     def shard_file(self, shard: int) -> str:
         """Path of a shard, relative to the dataset."""
-        return f"shards/shard-{shard:06d}.parquet"
+        return f"shards/{shard_name(shard)}.parquet"
 
     def ledger_file(self, shard: int) -> str:
         """Path of a shard's ledger entry, relative to the dataset."""
-        return f"ledger/shard-{shard:06d}.json"
+        return f"ledger/{shard_name(shard)}.json"
 
     def timings_file(self, shard: int) -> str:
         """Path of a shard's timings, relative to the dataset."""
-        return f"timings/shard-{shard:06d}.json"
+        return f"timings/{shard_name(shard)}.json"
 
     def sealed(self) -> list[int]:
         """Shards of this dataset with a ledger file, rising; other files in the ledger do not count."""

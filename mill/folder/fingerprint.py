@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from versemill import __version__, device
+from versemill.packages import DATA
 from versemill.packages import PACKAGES as HOUSE
 
 PACKAGES = (
@@ -29,36 +30,31 @@ PACKAGES = (
 
 CODE = (
     "versemill",
-    *(f"versemill.{name}" for name in ("zeroverse", "detailverse", "curation", "render", "shards")),
+    *(f"versemill.{name}" for name in DATA),
     *(f"versemill.mill.pipeline.{name}" for name in ("stages", "sources", "plan")),
 )
 """Our own packages and modules that do: a checkout that was edited makes other rows under the same version."""
 
 
-def fingerprint(render_device: str = "auto", sources: Iterable[str] = ()) -> dict[str, Any]:
+def fingerprint(render_device: str = "auto", outside: tuple[str, ...] = ()) -> dict[str, Any]:
     """JSON-able; two shards with equal config, seed and fingerprint have equal bytes.
 
     Args:
         render_device: a device name as in the config; recorded as what it stands for here.
-        sources: registered names or `package.module:NAME` of the sources; the code of the latter counts too.
+        outside: modules of other packages whose code counts too (`pipeline.outside`).
 
     Raises:
         MissingDependencyError: the device is not here.
     """
-    return {**machine(own_modules(sources)), "device": device_facts(render_device)}
-
-
-def own_modules(sources: Iterable[str]) -> tuple[str, ...]:
-    """The modules of those sources that are named `package.module:NAME`, sorted."""
-    return tuple(sorted({name.partition(":")[0] for name in sources if ":" in name}))
+    return {**machine(outside), "device": device_facts(render_device)}
 
 
 @cache
-def machine(own: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fingerprint without the render device; `own` are modules of sources that are not ours."""
+def machine(outside: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fingerprint without the render device; `outside` are modules of other packages."""
     return {
         "versemill": __version__,
-        "code": code((*CODE, *own)),
+        "code": code((*CODE, *outside)),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "packages": {package: _version(package) for package in PACKAGES},
         "system": f"{platform.system()} {platform.machine()} {' '.join(platform.libc_ver())}".strip(),

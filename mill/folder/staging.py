@@ -11,7 +11,6 @@ from versemill.shards.writing import read_row
 
 from versemill.errors import ShardError, VersemillError
 
-
 Record = dict[str, Any]
 """Of a finished asset: `index`, `source`, `status` ("row", "rejected" or "failed"), and `sha256` of its row or why there is none."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.mill.pipeline import sources, stages
+from versemill.mill.pipeline import outside, sources, stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.stages import Order, Recipe
 
@@ -47,12 +47,17 @@ class Plan:
         files = {name: sources.record(config, known.get(name)) for name, config in folders.items()}
         items: dict[str, list[str] | None] = {}
         for name, entry in pipeline.sources.items():
-            supply = sources.find(entry.source).items
+            supply = sources.SOURCES.find(entry.source).items
             items[name] = None if supply is None else supply(entry.config)
         assets = _count(pipeline, items)
         shares = {name: entry.share for name, entry in pipeline.sources.items()}
         assigned = sources.assign(shares, pipeline.run.seed, assets)
         return cls(pipeline, assets, files, items, assigned, sources.ordinals(assigned))
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Modules of other packages whose code decides the rows."""
+        return outside.modules(self.pipeline)
 
     def order(self, index: int) -> Order:
         """The order for one asset."""

@@ -12,7 +12,6 @@ from versemill.mill.pipeline.stages import STAGES
 from versemill.mill.run.progress import counts, duration
 from versemill.mill.run.record import exposition
 
-
 COLOURS = {
     "complete": "green", "running": "yellow", "stopped": "yellow", "incomplete": "yellow", "failed": "red", "damaged": "red",
 }  # fmt: skip

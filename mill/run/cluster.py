@@ -11,7 +11,7 @@ from typing import Any
 
 from versemill.mill.folder.fingerprint import machine
 from versemill.mill.run import local
-from versemill.mill.run.local import Processes
+from versemill.mill.run.local import NONE, Processes
 from versemill.mill.run.watchdog import LastWords, Sight, Warden
 
 from versemill.errors import ConfigError, VersemillError
@@ -50,7 +50,7 @@ class Cluster:
     gpus: float
     embedded: bool
     here: bool
-    processes: Processes = Processes()
+    processes: Processes = NONE
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _search_path() -> list[str]:
     return [path for path in sys.path if path]
 
 
-def _facts(ray: Any, embedded: bool, here: bool, processes: Processes = Processes()) -> Cluster:
+def _facts(ray: Any, embedded: bool, here: bool, processes: Processes = NONE) -> Cluster:
     resources = ray.cluster_resources()
     return Cluster(int(resources.get("CPU", 1)), float(resources.get("GPU", 0)), embedded, here, processes)
 

@@ -66,6 +66,10 @@ class Processes:
         return next((name for name, process in zip(VITAL, self.vital, strict=False) if not _lives(process)), None)
 
 
+NONE = Processes()
+"""Where Ray was started by somebody else, who looks after its processes."""
+
+
 def lost(name: str) -> str:
     """What is said when one of Ray's processes is gone."""
     return f"Ray's process {name} was killed from outside, or ran out of memory; run the same command to go on"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, png, rgba, save, text
 
 
@@ -61,12 +61,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
                                               "annotations": annotations}))  # fmt: skip
 
 
-register(
-    Format(
-        name="coco",
-        summary="COCO: RGBA images, part masks as run lengths, cameras beside (OpenCV, Z up)",
-        columns=("views",),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="COCO: RGBA images, part masks as run lengths, cameras beside (OpenCV, Z up)",
+    columns=("views",),
+    write=per_asset(write),
+    finish=finish,
 )

@@ -26,6 +26,7 @@ from versemill.curated import Curated, Rejected
 from versemill.materials import Material
 from versemill.views import Views
 
+
 def rewrite(path: Path, **changes) -> dict:
     """Changes keys of one of a dataset's JSON files as somebody would who knows of its digest; returns the new content."""
     content = {**checked.decode(path.read_bytes()), **changes}

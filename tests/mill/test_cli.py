@@ -61,7 +61,7 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["curate", "x.obj", "--out", f"{__file__}/x"], "test_cli.py/x"),
         (["specs", "--build", "nowhere.yaml", "--glb", "x.glb"], "nowhere.yaml"),
         (["train", "gan", "nowhere", "--out", "x"], "gan"),
-        (["train", "reconstruction", "nowhere", "--out", "x"], "no shards in 'nowhere'"),
+        (["train", "gaussians", "nowhere", "--out", "x"], "no shards in 'nowhere'"),
         (["export", "nowhere", "--format", "nerf", "--to", "x"], "no shards in 'nowhere'"),
         (["evaluate", "nowhere", "nowhere"], "nowhere"),
     ],
@@ -152,6 +152,10 @@ def test_preview_writes_a_sheet_and_a_glb(tmp_path: Path) -> None:
     assert pixels.std() > 10
     again = CliRunner().invoke(cli.app, ["preview", str(glb), "--out", str(tmp_path / "again.png"), "--resolution", "64"])
     assert again.exit_code == 0, again.output
+    folder = ["preview", "files", "--set", f"path={tmp_path}", "--out", str(tmp_path / "files.png"), "--resolution", "32"]
+    assert CliRunner().invoke(cli.app, folder).exit_code == 0
+    beyond = CliRunner().invoke(cli.app, [*folder, "--index", "1"])
+    assert "source 'files' has 1 items; index 1 asked for" in str(beyond.exception)
 
 
 def test_shard_numbers_and_places() -> None:

@@ -91,7 +91,7 @@ def test_a_tilde_is_the_home_directory(folder, monkeypatch):
     assert sources.mesh_files(sources.FilesConfig(path=f"~/{folder.name}")) == ["a/b.stl", "a/c.PLY", "b.obj", "z.glb"]
 
 
-@pytest.mark.parametrize(("path", "word"), [("", "needs its folder"), ("/nowhere", "is none"), ("empty", "no mesh file")])
+@pytest.mark.parametrize(("path", "word"), [("", "its folder"), ("/nowhere", "not a directory"), ("empty", "no mesh file")])
 def test_a_folder_that_cannot_serve_is_refused(tmp_path, path, word):
     (tmp_path / "empty").mkdir()
     where = tmp_path / path if path == "empty" else path

@@ -10,9 +10,10 @@ import pytest
 import trimesh
 from versemill.render import Lighting, Rectangle, RenderConfig, lighting, outputs, panoramas, render, render_views
 from versemill.render.config import LightingConfig
-from versemill.render.scene import alias_table, decode_srgb, mip_levels
+from versemill.render.scene import alias_table, mip_levels
 
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
+from versemill.colour import decode_srgb
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.materials.material import Material
 
@@ -135,7 +136,7 @@ def test_alpha_is_straight_and_is_coverage(composition):
 def test_two_processes_write_the_same_bytes(composition):
     code = (
         "import hashlib, numpy as np, trimesh\n"
-        "from versemill.asset import Asset\nfrom versemill.materials.material import Material\nimport render\n"
+        "from versemill.asset import Asset\nfrom versemill.materials.material import Material\nfrom versemill import render\n"
         "m = trimesh.creation.torus(0.7, 0.3, major_sections=24, minor_sections=12)\n"
         "f = m.faces.astype(np.int32); z = np.zeros(len(f), np.int32)\n"
         "a = Asset(m.vertices.astype(np.float32), f, np.zeros((len(f), 3, 2), np.float32), z, z, (Material(),), ('t',))\n"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from versemill.colour import encode_srgb
 from versemill.materials.material import Material, Texture
 from versemill.mesh import Floats, Ints, morton_order
 
@@ -85,7 +86,6 @@ def _even_bits(code: NDArray[np.uint32]) -> NDArray[np.uint32]:
 def from_linear(colors: Floats) -> NDArray[np.uint8]:
     """(..., 4) sRGB codes with linear alpha of linear RGB or RGBA in [0, 1], as glTF's COLOR_0 holds it."""
     clipped = np.clip(np.asarray(colors, np.float64), 0, 1)
-    rgb = clipped[..., :3]
-    srgb = np.where(rgb <= 0.0031308, rgb * 12.92, 1.055 * np.maximum(rgb, 0.0031308) ** (1 / 2.4) - 0.055)
+    srgb = encode_srgb(clipped[..., :3])
     alpha = clipped[..., 3:] if clipped.shape[-1] == 4 else np.ones((*clipped.shape[:-1], 1))
     return np.rint(np.concatenate([srgb, alpha], -1) * 255).astype(np.uint8)
