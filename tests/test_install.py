@@ -19,7 +19,7 @@ from versemill.packages import DATA, PACKAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FILES = "pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md pipelines.yaml constraints.txt".split()
+FILES = [
     "pyproject.toml",
     "setup.py",
     "MANIFEST.in",
@@ -28,7 +28,8 @@ FILES = "pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md pipe
     "CHANGELOG.md",
     "pipelines.yaml",
     "constraints.txt",
-)
+]
+
 
 TOY = '''
 """A source, an exporter and nothing else."""

@@ -7,7 +7,7 @@ import typer
 import yaml
 from rich.progress import track
 from rich.text import Text
-from versemill.mill.commands.common import AsJson, Overrides, err, out, print_json
+from versemill.mill.commands.common import AsJson, Overrides, Root, distinct, err, out, print_json
 
 
 def preview(
@@ -20,6 +20,7 @@ def preview(
     count: Annotated[int, typer.Option(min=1, max=400, help="More than 1: a grid of assets, one picture each.")] = 1,
     resolution: Annotated[int, typer.Option(min=32, max=2048, help="Pixels of one picture's side.")] = 256,
     glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Also write the asset as GLB.")] = None,
+    root: Root = None,
     overrides: Overrides = None,
 ) -> None:
     """Look at assets: RGB, normals, depth and parts of one, or a grid of many.
@@ -39,7 +40,15 @@ def preview(
     from versemill.mill.report import preview as sheets
 
     sheets.write(
-        source, picture, seed=seed, index=index, count=count, resolution=resolution, glb=glb, overrides=overrides or []
+        source,
+        picture,
+        seed=seed,
+        index=index,
+        count=count,
+        resolution=resolution,
+        glb=glb,
+        overrides=overrides or [],
+        root=root,
     )
     out.print(f"wrote {picture}" + (f" and {glb}" if glb else ""))
 
@@ -82,6 +91,7 @@ def specs(
 def curate(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Mesh files.", show_default=False)],
     directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.", show_default=False)],
+    root: Root = None,
     overrides: Overrides = None,
 ) -> None:
     """Clean meshes, make them watertight and sample them: per file NAME.glb, .watertight.ply, .fields.npz and .json.
@@ -95,9 +105,10 @@ def curate(
     from versemill.mill.pipeline import config
 
     settings = config.settings("curate", CurationConfig, overrides or [])
+    distinct(files)
     rejected = 0
     for file in track(files, description="curating", console=err, disable=not err.is_terminal):
-        answer = curate_file(file, directory, settings)
+        answer = curate_file(file, directory, settings, root=root)
         if isinstance(answer, Rejected):
             rejected += 1
             out.print(Text.assemble(("rejected", "red"), f" {file}: {answer.reason}: {answer.message}"), soft_wrap=True)

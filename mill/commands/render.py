@@ -1,7 +1,6 @@
 """The command `versemill render`: anybody's meshes to images with cameras, and turntables."""
 
 import dataclasses
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 from rich.text import Text
-from versemill.mill.commands.common import Overrides, err, out
+from versemill.mill.commands.common import Overrides, Root, distinct, err, out
 
 
 class Engine(StrEnum):
@@ -62,6 +61,7 @@ def render(
         str | None, typer.Option(metavar="NAME.gif", help="Also write an animation (.gif, .webp, .png) into DIR/NAME/.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws of cameras, light and noise.")] = 0,
+    root: Root = None,
     overrides: Overrides = None,
 ) -> None:
     """Render meshes: RGB, normals, depth and mask with their cameras (cameras.json says the conventions), and turntables.
@@ -96,14 +96,14 @@ def render(
         outputs.check_turntable(turntable)
     if kind == Kind.png:
         outputs.check_png(settings.passes)
-    _distinct(files)
+    distinct(files)
     check_ready(settings)
 
     failed = 0
     for file in track(files, description="rendering", console=err, disable=not err.is_terminal):
         folder = directory / file.stem
         try:
-            asset = dataclasses.replace(curation.load(file).normalized(), seed=seed)
+            asset = dataclasses.replace(curation.load(file, root=root).normalized(), seed=seed)
             made = draw(asset, settings)
             outputs.write_views(asset, made, folder, kind.value)
             if turntable is not None:
@@ -137,13 +137,3 @@ def check_ready(settings: Any) -> None:
     else:
         device.resolve(settings.device)
     lighting.draw(settings.lighting, 0, 0)
-
-
-def _distinct(files: Sequence[Path]) -> None:
-    from versemill.errors import ConfigError
-
-    seen: dict[str, Path] = {}
-    for file in files:
-        if file.stem in seen:
-            raise ConfigError(f"'{seen[file.stem]}' and '{file}' would share the folder {file.stem}; render them apart")
-        seen[file.stem] = file

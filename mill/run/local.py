@@ -94,6 +94,7 @@ def started(cpus: int, store: int, environment: Mapping[str, str], options: Mapp
     try:
         with _kept_to_itself():
             ray.init(
+                address="local",  # else Ray joins the cluster that RAY_ADDRESS names
                 num_cpus=cpus,
                 include_dashboard=False,
                 object_store_memory=max(STORE_BYTES, min(store, psutil.virtual_memory().total // 3)),

@@ -136,14 +136,22 @@ def shade_fine(
         total += wp.cw_mul(through, environment(light, way)) * (pdf * pdf / (pdf * pdf + other * other))
         return total
     there = surface(scene, found, way, width + 0.2 * found.t)
+    if scene.unlit[there.material] == 1:
+        return total + clamped(wp.cw_mul(through, there.color))
     again = lobes(table, there.shading, -way, there.color, there.metallic, wp.max(there.roughness, INDIRECT_ROUGHNESS))
     start = lifted(scene, found, there)
     pulls = total_pull(light, start, again.normal, light.sky)
-    indirect = wp.cw_mul(through, direct(scene, light, start, again, light.sky, pulls, key, 24, k, n, NO_LOBE))
+    indirect = direct(scene, light, start, again, light.sky, pulls, key, 24, k, n, NO_LOBE) + there.emission
+    return total + clamped(wp.cw_mul(through, indirect))
+
+
+@wp.func
+def clamped(indirect: wp.vec3):
+    """Indirect light of one sample, bounded against single bright pixels."""
     peak = wp.max(indirect)
     if peak > INDIRECT_LIMIT:
-        indirect = indirect * (INDIRECT_LIMIT / peak)
-    return total + indirect
+        return indirect * (INDIRECT_LIMIT / peak)
+    return indirect
 
 
 @wp.func
@@ -264,7 +272,12 @@ def shading(
                 footprint = share * hit.t
             s = surface(scene, hit, direction, footprint)
             lobe = lobes(table, s.shading, -wp.normalize(direction), s.color, s.metallic, s.roughness)
-            if fine:
+            unlit = scene.unlit[s.material] == 1
+            if unlit:
+                sample = s.color
+                may_share = False
+                shaded += 1
+            elif fine:
                 sample = shade_fine(scene, light, table, hit, s, lobe, footprint, key, k + offset, stratum)
                 shaded += 1
             elif may_share and alike(before, s, view.pixel * hit.t):
@@ -275,11 +288,15 @@ def shading(
                 before = s
                 shaded += 1
                 may_share = True
-            total += sample
+            total += sample + s.emission
             bright = luminance(sample)
             squares += bright * bright
             # What the surface reflects of a white surrounding: the part of its colour that light does not decide.
-            albedo += wp.max(lobe.diffuse + lobe.albedo, wp.vec3(0.02))
+            # What shines by itself belongs to it: light that is the same everywhere needs no smoothing.
+            if unlit:
+                albedo += wp.max(s.color, wp.vec3(0.02)) + s.emission
+            else:
+                albedo += wp.max(lobe.diffuse + lobe.albedo, wp.vec3(0.02)) + s.emission
             normal += s.shading
             position += s.position
         if fine and k + 1 == samples // 2 and samples >= 16 and covered == k + 1:
