@@ -262,7 +262,7 @@ class Library:
             if name not in self._files:
                 self._files[name] = self.place.read(self.place.find(name))
             label = f"texture '{name}'"
-            return open_image(self._files[name], label, self.limits.max_texture_side, mode, kind in ("color", "emissive")).copy()
+            return open_image(self._files[name], label, self.limits.max_texture_side, self.place.budget, mode, kind in ("color", "emissive")).copy()
         except AssetError as error:
             if needed and error.reason != "missing_file":
                 raise

@@ -159,7 +159,7 @@ def _materials(comments: list[str], place: Place, limits: LoadLimits) -> tuple[t
             left_out[written] = error.reason
             materials.append(Material(name=label))
             continue
-        texture = open_image(data, f"texture '{written}'", limits.max_texture_side)
+        texture = open_image(data, f"texture '{written}'", limits.max_texture_side, place.budget)
         transparent = texture[..., 3].min() < 255 and texture[..., 3].max() > 0
         mode: Any = "blend" if transparent else "opaque"
         materials.append(

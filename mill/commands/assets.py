@@ -7,7 +7,19 @@ import typer
 import yaml
 from rich.progress import track
 from rich.text import Text
-from versemill.mill.commands.common import AsJson, Overrides, Root, distinct, err, out, print_json
+from versemill.mill.commands.common import (
+    DEADLINE_S,
+    MEMORY_MB,
+    AsJson,
+    Deadline,
+    Memory,
+    Overrides,
+    Root,
+    distinct,
+    err,
+    out,
+    print_json,
+)
 
 
 def preview(
@@ -21,6 +33,8 @@ def preview(
     resolution: Annotated[int, typer.Option(min=32, max=2048, help="Pixels of one picture's side.")] = 256,
     glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Also write the asset as GLB.")] = None,
     root: Root = None,
+    deadline_s: Deadline = DEADLINE_S,
+    memory_mb: Memory = MEMORY_MB,
     overrides: Overrides = None,
 ) -> None:
     """Look at assets: RGB, normals, depth and parts of one, or a grid of many.
@@ -38,18 +52,11 @@ def preview(
     versemill preview chair.obj --out chair.png
     """
     from versemill.mill.report import preview as sheets
+    from versemill.mill.run.alone import Alone
 
-    sheets.write(
-        source,
-        picture,
-        seed=seed,
-        index=index,
-        count=count,
-        resolution=resolution,
-        glb=glb,
-        overrides=overrides or [],
-        root=root,
-    )
+    options = {"seed": seed, "index": index, "count": count, "resolution": resolution, "glb": glb, "root": root}
+    with Alone(deadline_s * count, memory_mb) as worker:
+        worker.call(sheets.write, source, picture, overrides=overrides or [], **options)
     out.print(f"wrote {picture}" + (f" and {glb}" if glb else ""))
 
 
@@ -92,6 +99,8 @@ def curate(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Mesh files.", show_default=False)],
     directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.", show_default=False)],
     root: Root = None,
+    deadline_s: Deadline = DEADLINE_S,
+    memory_mb: Memory = MEMORY_MB,
     overrides: Overrides = None,
 ) -> None:
     """Clean meshes, make them watertight and sample them: per file NAME.glb, .watertight.ply, .fields.npz and .json.
@@ -100,21 +109,28 @@ def curate(
 
     Example: versemill curate models/*.glb --out curated --set resolution=512
     """
-    from versemill.curation import CurationConfig, Rejected
-    from versemill.curation.outputs import curate_file
+    from versemill.curation import CurationConfig
+    from versemill.curation.outputs import summarise_file, write_rejected
     from versemill.mill.pipeline import config
+    from versemill.mill.run.alone import Alone
+
+    from versemill.curated import Rejected
+    from versemill.errors import AssetError
 
     settings = config.settings("curate", CurationConfig, overrides or [])
     distinct(files)
     rejected = 0
-    for file in track(files, description="curating", console=err, disable=not err.is_terminal):
-        answer = curate_file(file, directory, settings, root=root)
-        if isinstance(answer, Rejected):
-            rejected += 1
-            out.print(Text.assemble(("rejected", "red"), f" {file}: {answer.reason}: {answer.message}"), soft_wrap=True)
-        else:
-            faces = f"{len(answer.watertight_faces)} faces, {answer.methods.get('watertight')}"
-            out.print(Text.assemble(("kept", "green"), f" {file}: {faces}"), soft_wrap=True)
+    with Alone(deadline_s, memory_mb) as worker:
+        for file in track(files, description="curating", console=err, disable=not err.is_terminal):
+            try:
+                answer = worker.call(summarise_file, file, directory, settings, root=root)
+            except AssetError as error:  # it was killed
+                answer = write_rejected(file, directory, Rejected("ingest", error.reason, str(error)))
+            if isinstance(answer, Rejected):
+                rejected += 1
+                out.print(Text.assemble(("rejected", "red"), f" {file}: {answer.reason}: {answer.message}"), soft_wrap=True)
+            else:
+                out.print(Text.assemble(("kept", "green"), f" {file}: {answer}"), soft_wrap=True)
     raise typer.Exit(1 if rejected else 0)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from versemill.mill.pipeline.config import RunConfig
 from versemill.mill.terminal import Terminal
 
 from versemill.errors import ConfigError, ShardError
@@ -34,6 +35,14 @@ Root = Annotated[
         show_default="each file's own folder",
     ),
 ]
+
+Deadline = Annotated[
+    float, typer.Option("--deadline-s", min=0.1, help="Seconds one file may take before its process is killed, as run.deadline_s.")
+]
+Memory = Annotated[
+    int, typer.Option("--memory-mb", min=64, help="MiB one file may hold before its process is killed, as run.memory_mb.")
+]
+DEADLINE_S, MEMORY_MB = (RunConfig.model_fields[name].default for name in ("deadline_s", "memory_mb"))
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Every asset, every retry, and what Ray and the workers have to say.")

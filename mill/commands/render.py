@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 from rich.text import Text
-from versemill.mill.commands.common import Overrides, Root, distinct, err, out
+from versemill.mill.commands.common import DEADLINE_S, MEMORY_MB, Deadline, Memory, Overrides, Root, distinct, err, out
 
 
 class Engine(StrEnum):
@@ -62,6 +62,8 @@ def render(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws of cameras, light and noise.")] = 0,
     root: Root = None,
+    deadline_s: Deadline = DEADLINE_S,
+    memory_mb: Memory = MEMORY_MB,
     overrides: Overrides = None,
 ) -> None:
     """Render meshes: RGB, normals, depth and mask with their cameras (cameras.json says the conventions), and turntables.
@@ -79,10 +81,9 @@ def render(
     versemill render chair.glb --out renders --set "passes=\\[rgb,albedo,part]" --set "cameras.fov=\\[30,60]"
     """
     from versemill.mill.pipeline import config
+    from versemill.mill.run.alone import Alone
     from versemill.render import RenderConfig, outputs
-    from versemill.render import render as draw
 
-    from versemill import curation
     from versemill.errors import AssetError
 
     chosen = [f"cameras.preset={cameras}", f"engine={engine}", f"quality={quality}", f"width={size}", f"height={size}"]
@@ -100,25 +101,41 @@ def render(
     check_ready(settings)
 
     failed = 0
-    for file in track(files, description="rendering", console=err, disable=not err.is_terminal):
-        folder = directory / file.stem
-        try:
-            asset = dataclasses.replace(curation.load(file, root=root).normalized(), seed=seed)
-            made = draw(asset, settings)
-            outputs.write_views(asset, made, folder, kind.value)
-            if turntable is not None:
-                turn = {"cameras": {"preset": "orbit", "framing": "sphere"}, "passes": ("rgb",)}
-                lights = settings.lighting.model_copy(update={"count": 1})
-                around = RenderConfig.model_validate(settings.model_dump() | turn | {"lighting": lights})
-                outputs.write_turntable(draw(asset, around).passes["rgb"], folder / turntable)
-        except AssetError as error:
-            failed += 1
-            out.print(Text.assemble(("failed", "red"), f" {file}: {error.reason}: {error}"), soft_wrap=True)
-            continue
-        notes = f", {', '.join(made.tags)}" if made.tags else ""
-        text = f" {folder}: {len(made.cameras)} views of {', '.join(made.passes)}{notes}"
-        out.print(Text.assemble(("wrote", "green"), text), soft_wrap=True)
+    with Alone(deadline_s, memory_mb) as worker:
+        for file in track(files, description="rendering", console=err, disable=not err.is_terminal):
+            try:
+                said = worker.call(render_file, file, directory / file.stem, settings, seed, kind.value, turntable, root)
+            except AssetError as error:
+                failed += 1
+                out.print(Text.assemble(("failed", "red"), f" {file}: {error.reason}: {error}"), soft_wrap=True)
+                continue
+            out.print(Text.assemble(("wrote", "green"), f" {directory / file.stem}: {said}"), soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
+
+
+def render_file(
+    file: Path, folder: Path, settings: Any, seed: int, kind: str, turntable: str | None, root: Path | None
+) -> str:
+    """Renders one file into a folder; says what it made.
+
+    Raises:
+        AssetError: it can't be read or rendered.
+    """
+    from versemill.render import RenderConfig, outputs
+    from versemill.render import render as draw
+
+    from versemill import curation
+
+    asset = dataclasses.replace(curation.load(file, root=root).normalized(), seed=seed)
+    made = draw(asset, settings)
+    outputs.write_views(asset, made, folder, kind)
+    if turntable is not None:
+        turn = {"cameras": {"preset": "orbit", "framing": "sphere"}, "passes": ("rgb",)}
+        lights = settings.lighting.model_copy(update={"count": 1})
+        around = RenderConfig.model_validate(settings.model_dump() | turn | {"lighting": lights})
+        outputs.write_turntable(draw(asset, around).passes["rgb"], folder / turntable)
+    notes = f", {', '.join(made.tags)}" if made.tags else ""
+    return f"{len(made.cameras)} views of {', '.join(made.passes)}{notes}"
 
 
 def check_ready(settings: Any) -> None:

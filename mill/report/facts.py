@@ -170,6 +170,6 @@ def _grid(folder: Path, name: str) -> str | None:
     path = next((p for p in places if p.is_file()), None)
     if path is None:
         return None
-    shown = Image.open(path).convert("RGB")
+    shown = Image.open(path, formats=("PNG", "JPEG", "WEBP")).convert("RGB")
     shown.thumbnail((1400, 2000), Image.Resampling.LANCZOS)
     return gallery.webp(shown, GRID_BYTES)

@@ -167,7 +167,7 @@ class Warden:
             words = _read(path).split(maxsplit=2)
             if len(words) == 3:
                 notes[path.stem] = (int(words[0]), int(words[1]), words[2].strip())
-        memory = _trees(pid for pid, _, _ in notes.values())
+        memory = memory_of(pid for pid, _, _ in notes.values())
         return [Sight(token, index, stage, pid, memory.get(pid, 0.0)) for token, (pid, index, stage) in notes.items()]
 
     def last_words(self, token: str) -> LastWords | None:
@@ -184,15 +184,20 @@ class Warden:
         words = _read(self._folder / f"{sight.token}.note").split()
         if words[:2] != [str(sight.pid), str(sight.index)]:
             return
-        with contextlib.suppress(psutil.NoSuchProcess):
-            worker = psutil.Process(sight.pid)
-            for process in (worker, *worker.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+        kill_tree(sight.pid)
 
     def sweep(self) -> None:
         """Removes the run's scratch folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def kill_tree(pid: int) -> None:
+    """Kills a process and the programs that it started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        worker = psutil.Process(pid)
+        for process in (worker, *worker.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def signal_of(log: str) -> str | None:
@@ -200,7 +205,7 @@ def signal_of(log: str) -> str | None:
     return next((name for pattern, name in SIGNALS if re.search(pattern, log)), None)
 
 
-def _trees(pids: Iterable[int]) -> dict[int, float]:
+def memory_of(pids: Iterable[int]) -> dict[int, float]:
     """MiB of resident memory of each process and its descendants."""
     wanted = list(pids)
     if not wanted:
