@@ -66,13 +66,19 @@ def facts(dataset: Dataset) -> dict[str, Any]:
         "stages": _stages(state),
         "spread": _spread(dataset, sample),
         "validation": _validation(dataset),
-        "config": _cut(yaml.safe_dump(dataset.info["config"], sort_keys=False, allow_unicode=True)),
+        "config": _cut(yaml.safe_dump(_public(dataset.info["config"]), sort_keys=False, allow_unicode=True)),
         "files": {name: (len(record), list(record.items())[:FILES]) for name, record in dataset.info["files"].items()},
         "fingerprints": _fingerprints(dataset, sealed),
         "runs": state["runs"][: -RUNS - 1 : -1],
         "most_failures": FAILURES,
         "duration": duration,
     }
+
+
+def _public(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without Ray's `runtime_env`, whose variables may be secrets."""
+    run = {name: value for name, value in config.get("run", {}).items() if name != "runtime_env"}
+    return {**config, "run": run} if run else config
 
 
 def _cut(text: str) -> str:

@@ -226,10 +226,9 @@ def load_kernels(kernels: Kernels) -> None:
     """Loads Warp kernels; the first process on a machine with a cold cache compiles, the others wait for it."""
     if not kernels:
         return
-    from versemill.device import cache_dir, compile_kernels
+    from versemill.device import compile_kernels, usable_cache
 
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    with (cache_dir() / "compile.lock").open("w") as lock:
+    with (usable_cache() / "compile.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for module, device in kernels:
             compile_kernels([module], device)
