@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 import benchmarks
 from benchmarks.common import Benchmark, machine
 
-NOT_BENCHMARKS = {"__main__", "common", "faults", "overhead", "render_curve", "render_device", "render_geometry", "trivial"}
+NOT_BENCHMARKS = {"__main__", "common", "faults", "hostile_files", "hostile_texts", "overhead", "render_curve", "render_device", "render_geometry", "trivial"}
 
 
 def main() -> int:

@@ -62,7 +62,8 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS, root: Path | None = No
         raise AssetError("unsupported_format", f"{path.name}: only {', '.join(SUFFIXES)} are read")
     place = Place(path, None if root is None else Path(root), limits.max_bytes)
     try:
-        return settled(_loaded(path, suffix, place, limits), path.stem)
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are refused, not warned of
+            return settled(_loaded(path, suffix, place, limits), path.stem)
     except VersemillError:
         raise
     except MemoryError as error:
