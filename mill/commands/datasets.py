@@ -142,7 +142,7 @@ def verify(
         for problem in problems:
             out.print(str(problem), style="red", soft_wrap=True)
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
-        for note in check.notes(_place(directory)) if not any(problem.kind == "damaged" for problem in problems) else ():
+        for note in check.notes(_place(directory)):
             err.print(f"note: {note}", soft_wrap=True)
         place = shown(_place(directory))
         out.print(f"{place}: {count}" if problems else f"{place}: every shard is as the ledger says")

@@ -219,9 +219,12 @@ class _Run:
             if not self.tasks:
                 return
             # Not `ray.wait`: it waits by the wall clock, and when that jumps it may wait for as long as the jump is.
-            with contextlib.suppress(queue.Empty):
+            try:
                 ref = self.done.get(timeout=POLL_SECONDS)
-                self._check()
+            except queue.Empty:
+                ref = None
+            self._check()  # before anything asks Ray
+            if ref is not None:
                 self._receive(ref, self.tasks.pop(ref))
             now = time.monotonic()
             if now - watched >= WATCH_SECONDS:

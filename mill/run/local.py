@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 from versemill.mill.run import signals
+from versemill.mill.run.watchdog import clear_own
 
 from versemill.errors import VersemillError
 
@@ -147,6 +148,7 @@ def _last_resort(processes: Processes, ended: threading.Event, folder: str) -> N
                 os.write(2, f"versemill: {lost(name)}\n".encode())
                 end_children(())
                 shutil.rmtree(folder, ignore_errors=True)
+                clear_own()
                 os._exit(VersemillError.exit_code)
 
 

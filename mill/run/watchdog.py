@@ -101,6 +101,12 @@ def clear_abandoned() -> None:
                 shutil.rmtree(folder)
 
 
+def clear_own() -> None:
+    """Removes the scratch folders of this process's runs, which is about to end without a word."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}{os.getpid()}-{_machine()}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class LastWords:
     """What a dead task left: the asset and stage it was on, the signal it died of (None: no trace), its last lines."""

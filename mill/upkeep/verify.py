@@ -59,6 +59,8 @@ def verify(directory: str | Path, deep: bool = False) -> list[Problem]:
 def notes(directory: str | Path) -> list[str]:
     """What `verify` can't tell of a dataset, one sentence each: what has no digest, and what is made of the rest."""
     dataset = Dataset.open(directory)
+    if any(problem.kind == "damaged" for problem in _dataset(dataset)):
+        return []
     names = ["dataset.json", *(dataset.ledger_file(shard) for shard in dataset.sealed())]
     old = [name for name in names if not _has_digest(dataset, name)]
     found = []
