@@ -9,7 +9,6 @@ is refused in a line and in under a second.
 import io
 import json
 import random
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -36,7 +35,6 @@ from versemill.curated import Curated
 from versemill.errors import AssetError, ConfigError, VersemillError
 from versemill.gltf import to_glb
 from versemill.markdown import MARKUP, inert
-from versemill.materials import Material
 from versemill.seeds import stream
 
 DEADLINE_S, MEMORY_MB = 60.0, 3000
@@ -174,7 +172,7 @@ def _mutations(kind: str, numbers: range, folder: Path) -> dict[str, tuple[str, 
         path = mutated(kind, number, folder)
         try:
             found[path.name] = attempt(path, folder)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  told by which it was
             raise RuntimeError(f"{path.name}: {type(error).__name__}: {error}") from None
         path.unlink()
     return found
@@ -199,7 +197,20 @@ def mutated(kind: str, number: int, folder: Path) -> Path:
 
 
 def _mutate(data: bytearray, rng: np.random.Generator) -> bytes:
-    words = (b"-1", b"9" * 40, b"nan", b"1e999", b"\0", b"\xff\xff\xff\xff", b"\n", b"[", b'"', b"../", b"f 1 2 3\n", b"4294967295")
+    words = (
+        b"-1",
+        b"9" * 40,
+        b"nan",
+        b"1e999",
+        b"\0",
+        b"\xff\xff\xff\xff",
+        b"\n",
+        b"[",
+        b'"',
+        b"../",
+        b"f 1 2 3\n",
+        b"4294967295",
+    )
     for _ in range(int(rng.integers(1, 6))):
         at, length = int(rng.integers(len(data) + 1)), int(rng.integers(1, 16))
         match int(rng.integers(5)):
@@ -233,7 +244,9 @@ def process_faults(quick: bool) -> Tally:
     tally = Tally("process faults")
     wrong = [*outcome.wrongly, *outcome.left]
     wrong += [f"{outcome.rows_differ} rows differ"] if outcome.rows_differ else []
-    wrong += [f"{outcome.shards_differ + outcome.after_retry} shards differ"] if outcome.shards_differ + outcome.after_retry else []
+    wrong += (
+        [f"{outcome.shards_differ + outcome.after_retry} shards differ"] if outcome.shards_differ + outcome.after_retry else []
+    )
     tally.failed += wrong
     tally.how["cost their asset alone"] = outcome.faults - len(wrong)
     tally.took("all", time.perf_counter() - started)
@@ -358,7 +371,10 @@ def _benchmark(tallies: list[Tally]) -> Benchmark:
     failed = [sentence for tally in tallies for sentence in tally.failed]
     tables = [table, Table("not handled", ["attempt"], [[sentence[:300]] for sentence in failed])] if failed else [table]
     tried = sum(tally.tried for tally in tallies)
-    most = max(tally.megabytes[0] for tally in tallies), max(t.seconds[0] for t in tallies if t.name != "process faults" or len(tallies) == 1)
+    most = (
+        max(tally.megabytes[0] for tally in tallies),
+        max(t.seconds[0] for t in tallies if t.name != "process faults" or len(tallies) == 1),
+    )
     figures = {"tried": tried, "handled": tried - len(failed), "peak_mib": round(most[0], 1), "longest_s": round(most[1], 2)}
     return Benchmark(tables, figures)
 

@@ -129,9 +129,7 @@ def _glbs(folder: Path, quick: bool) -> Iterator[str]:
     views = [*valid["bufferViews"][:4], {"buffer": 0, "byteOffset": 0, "byteLength": len(large)}]
     many = [{"bufferView": 4} for _ in range(40)]
     primitive = valid["meshes"][0]["primitives"][0]
-    materials = [
-        {"pbrMetallicRoughness": {"baseColorTexture": {"index": k}, "metallicFactor": k / 40}} for k in range(40)
-    ]
+    materials = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": k}, "metallicFactor": k / 40}} for k in range(40)]
     yield save(
         "forty-images-of-one-view",
         changed(
@@ -227,16 +225,18 @@ def _objs(folder: Path, quick: bool) -> Iterator[str]:
         (folder / f"map-{k}.mtl").write_text(f"newmtl m\nKd 1 1 1\nmap_Kd {name}\n")
         (folder / f"obj-map-{k}.obj").write_text(f"mtllib map-{k}.mtl\n{triangle}usemtl m\n{faces}")
         yield f"obj-map-{k}.obj"
-    for k, name in enumerate(("pipe", "zero", "/etc/passwd", "../outside/secret.txt", "leads-out.txt", "folder", "obj-empty.obj")):
+    for k, name in enumerate(
+        ("pipe", "zero", "/etc/passwd", "../outside/secret.txt", "leads-out.txt", "folder", "obj-empty.obj")
+    ):
         (folder / f"obj-library-{k}.obj").write_text(f"mtllib {name}\n{triangle}{faces}")
         yield f"obj-library-{k}.obj"
     (folder / "map-many.mtl").write_text("".join(f"newmtl m{k}\nmap_Kd no-suffix-large\n" for k in range(200)))
     used = "".join(f"usemtl m{k}\n{faces}" for k in range(200))
     (folder / "obj-many-maps.obj").write_text(f"mtllib map-many.mtl\n{triangle}{used}")
     (folder / "obj-beside.obj").write_text(triangle + faces)
-    os.symlink("/dev/zero", folder / "obj-beside.png")
+    (folder / "obj-beside.png").symlink_to("/dev/zero")
     (folder / "obj-beside-link.obj").write_text(triangle + faces)
-    os.symlink("../outside/secret.png", folder / "obj-beside-link-x.png")
+    (folder / "obj-beside-link-x.png").symlink_to("../outside/secret.png")
     yield from ("obj-many-maps.obj", "obj-beside.obj", "obj-beside-link.obj")
 
 
@@ -298,7 +298,7 @@ def _system(folder: Path, outside: Path) -> Iterator[str]:
         ("leads-out.png", outside / "secret.png"), ("leads-out.txt", outside / "secret.txt"), ("leads-out.glb", outside / "model.glb"),
         ("nowhere.glb", "no-such-file.glb"), ("passwd.obj", "/etc/passwd"), ("memory.glb", "/proc/self/mem"), ("stdin.obj", "/dev/stdin"),
     ):  # fmt: skip
-        os.symlink(target, folder / name)
+        (folder / name).symlink_to(target)
     (folder / "postscript.png").write_bytes(POSTSCRIPT)
     (folder / "postscript").write_bytes(POSTSCRIPT)
     (folder / "text.png").write_text("no picture")

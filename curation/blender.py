@@ -20,7 +20,8 @@ WAY_OUT = "`make blender` installs it (bpy 4.5 in .venv-blender); or export the 
 
 def to_glb(path: Path, limits: LoadLimits, root: Path) -> tuple[bytes, dict[str, Any]]:
     """The file's frame 0 as a GLB, and for the asset's history: "blender", its version, and where there are any
-    "textures_left_out", the names of textures that do not lie inside the root.
+    "textures_left_out", the names of textures that do not lie inside the root, and "made_opaque", materials that
+    were invisible.
 
     Raises:
         AssetError: "needs_blender" where there is no interpreter with bpy; "blender_timeout" or "blender_crashed"; "too_large",
@@ -56,8 +57,9 @@ def to_glb(path: Path, limits: LoadLimits, root: Path) -> tuple[bytes, dict[str,
             raise AssetError("unreadable", f"Blender wrote nothing for {path.name}")
         if (size := target.stat().st_size) > limits.max_bytes:
             raise AssetError("too_large", f"{path.name} is {size} bytes as GLB; the limit max_bytes is {limits.max_bytes}")
-        left_out = {"textures_left_out": dict.fromkeys(reply["left_out"], "missing_file")} if reply["left_out"] else {}
-        return target.read_bytes(), {"blender": reply["version"], **left_out}
+        left_out = {"textures_left_out": reply["left_out"]} if reply["left_out"] else {}
+        opaque = {"made_opaque": reply["made_opaque"]} if reply["made_opaque"] else {}
+        return target.read_bytes(), {"blender": reply["version"], **left_out, **opaque}
 
 
 def _reply(path: Path, python: Path, code: int, answer: bytes, said: bytes) -> dict[str, Any]:

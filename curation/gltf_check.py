@@ -38,6 +38,8 @@ def check_gltf(name: str, data: bytes, place: Place, limits: LoadLimits) -> dict
     """
     document, chunk = _parts(name, data)
     try:
+        if not str(document["asset"]["version"]).startswith("2"):
+            raise AssetError("unreadable", f"{name} is glTF version {document['asset']['version']}; only version 2 is read")
         check_required(document)
         buffers = [_buffer(name, i, b, chunk, place) for i, b in enumerate(document.get("buffers", []))]
         views = [_view(name, i, v, buffers) for i, v in enumerate(document.get("bufferViews", []))]
@@ -123,9 +125,7 @@ def _view(name: str, i: int, entry: dict[str, Any], buffers: list[int]) -> tuple
     return entry["byteLength"], entry.get("byteStride")
 
 
-def _check_accessor(
-    name: str, i: int, entry: dict[str, Any], views: list[tuple[int, int | None]], limits: LoadLimits
-) -> None:
+def _check_accessor(name: str, i: int, entry: dict[str, Any], views: list[tuple[int, int | None]], limits: LoadLimits) -> None:
     count, item = entry["count"], COMPONENT_BYTES[entry["componentType"]] * TYPE_COUNT[entry["type"]]
     if not 0 <= count <= 3 * max(limits.max_vertices, limits.max_faces):
         raise AssetError("too_large", f"accessor {i} of {name} claims {count} items")
@@ -166,7 +166,8 @@ def _check_instances(name: str, document: dict[str, Any], limits: LoadLimits) ->
     check_counts(name, vertices, faces, geometries, limits)
     if values > ATTRIBUTES * limits.max_vertices:
         raise AssetError(
-            "too_large", f"{name} has {values} values of vertices; the limit is {ATTRIBUTES} x max_vertices ({limits.max_vertices})"
+            "too_large",
+            f"{name} has {values} values of vertices; the limit is {ATTRIBUTES} x max_vertices ({limits.max_vertices})",
         )
 
 

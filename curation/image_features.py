@@ -97,9 +97,7 @@ def _load(path: str, device: str) -> Any:
         return torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"'{path}' is not a TorchScript file ({first}); docs/curation.md says how to make one"
-        ) from error
+        raise ConfigError(f"'{path}' is not a TorchScript file ({first}); docs/curation.md says how to make one") from error
 
 
 def _device(device: str) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from versemill import images
 from versemill.errors import AssetError
+from versemill.materials import images
 
 TEXTURES = 4
 """Largest textures (max_texture_side squared) whose pixels all textures of one model may have together."""
@@ -82,7 +82,8 @@ def open_regular(path: Path, roots: Iterable[Path]) -> BinaryIO:
     if not is_inside(path, roots):
         raise AssetError(
             "unsafe_path",
-            f"'{path.name}' ends outside {', '.join(map(str, roots))}; name a root (--root) that holds it, or put it beside the model",
+            f"'{path.name}' ends outside {', '.join(map(str, roots))}; "
+            "name a root (--root) that holds it, or put it beside the model",
         )
     try:
         file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
@@ -124,7 +125,7 @@ def check_image(data: bytes, label: str, max_side: int) -> tuple[int, int]:
 def open_image(
     data: bytes, label: str, max_side: int, budget: Budget, mode: images.Mode = "RGBA", colour: bool = True
 ) -> NDArray[np.uint8]:
-    """(H, W, C) uint8 texels; see `versemill.images.decode`.
+    """(H, W, C) uint8 texels; see `versemill.materials.images.decode`.
 
     Raises:
         AssetError: as `check_image`; "bad_image" also where the pixels can't be decoded.

@@ -155,7 +155,7 @@ def _matching(folder: Path, parts: list[str]) -> Path | None:
     here = folder
     for part in parts:
         try:
-            names = sorted(os.listdir(here))
+            names = sorted(path.name for path in here.iterdir())
         except OSError:
             return None
         match = part if part in ("..", ".") or part in names else next((n for n in names if n.lower() == part.lower()), None)

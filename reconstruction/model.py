@@ -94,6 +94,8 @@ class Trunk(nn.Module):
 class LRM(Trunk):
     """Large reconstruction model: images (B, V, 3, S, S) with cameras to V * (S / stride)^2 Gaussians per object."""
 
+    recipe: GaussiansRecipe
+
     def __init__(self, recipe: GaussiansRecipe) -> None:
         if recipe.patch % recipe.stride:
             raise ValueError(f"patch {recipe.patch} must be a multiple of stride {recipe.stride}")

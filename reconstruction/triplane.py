@@ -36,6 +36,8 @@ class Triplane:
 class TriplaneLRM(Trunk):
     """Large reconstruction model: images (B, V, 3, S, S) with cameras to one `Triplane` per object."""
 
+    recipe: TriplaneRecipe
+
     def __init__(self, recipe: TriplaneRecipe) -> None:
         if recipe.plane % TOKEN:
             raise ValueError(f"plane {recipe.plane} must be a multiple of {TOKEN}")

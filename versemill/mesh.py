@@ -197,7 +197,7 @@ def facing_normals(vertices: Floats, faces: Ints, normals: NDArray[np.float32]) 
     below = np.einsum("ijk,ik->ij", turned, own)
     # A hundredth above the plane: interpolation must not end on the wrong side by rounding.
     bent = turned + (0.01 - below)[..., None] * own[:, None]
-    bent /= np.linalg.norm(bent, axis=-1, keepdims=True)
+    bent /= np.maximum(np.linalg.norm(bent, axis=-1, keepdims=True), 1e-300)
     result = np.where((below < 0)[..., None], bent, turned).astype(np.float32)
     return result, int((result != normals).any((1, 2)).sum())
 

@@ -46,7 +46,7 @@ def write_mesh(asset: Asset, path: Path, textures: Encoding = "png") -> None:
 def _write_obj(asset: Asset, path: Path, textures: Encoding) -> None:
     lines = [f"mtllib {path.stem}.mtl"]
     lines += [f"v {x:.9g} {z:.9g} {-y:.9g}" for x, y, z in asset.vertices.tolist()]
-    uvs, corner = np.unique(asset.uvs.reshape(-1, 2), axis=0, return_inverse=True)
+    uvs, corner = np.unique(asset.uv_set(0).reshape(-1, 2), axis=0, return_inverse=True)
     corner = corner.reshape(-1, 3) + 1
     lines += [f"vt {u:.9g} {v:.9g}" for u, v in uvs.tolist()]
     order = np.lexsort((asset.material_ids, asset.part_ids))

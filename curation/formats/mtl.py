@@ -141,7 +141,7 @@ class Library:
 
     def __init__(self, place: Place, limits: LoadLimits) -> None:
         self.place, self.limits = place, limits
-        self.left_out: dict[str, str] = {}
+        self.left_out: set[str] = set()
         self.dropped: set[str] = set()
         self._files: dict[str, bytes] = {}
 
@@ -171,17 +171,21 @@ class Library:
         color = _three(None if mapped else numbers.get("kd"), 1.0)
         red, green, blue = (_unit(value) for value in color)
         distinct, sets = ordered({slot: where.placement for slot, where in maps.items()})
+        images: dict[str, Any] = {f"{slot}_texture": texels for slot, texels in textures.items()}
+        lookups: dict[str, Any] = {f"{s}_sampler": dataclasses.replace(maps[s].sampler, uv_set=k) for s, k in sets.items()}
         made = Material(
             name=name,
             base_color=(red, green, blue, alpha),
-            metallic=1.0 if "metallic" in entry.maps and "metallic_roughness" in textures else _unit(numbers.get("pm", [0.0])[0]),
+            metallic=1.0
+            if "metallic" in entry.maps and "metallic_roughness" in textures
+            else _unit(numbers.get("pm", [0.0])[0]),
             roughness=1.0 if "metallic_roughness" in textures else _roughness(numbers),
             emissive=(glow[0], glow[1], glow[2]),
             alpha_mode="blend" if alpha < 1 else mode,
             source="file",
             licence="unknown",
-            **{f"{slot}_texture": texels for slot, texels in textures.items()},
-            **{f"{slot}_sampler": dataclasses.replace(maps[slot].sampler, uv_set=k) for slot, k in sets.items()},
+            **images,
+            **lookups,
         )
         return made, distinct
 
@@ -262,11 +266,13 @@ class Library:
             if name not in self._files:
                 self._files[name] = self.place.read(self.place.find(name))
             label = f"texture '{name}'"
-            return open_image(self._files[name], label, self.limits.max_texture_side, self.place.budget, mode, kind in ("color", "emissive")).copy()
+            colour = kind in ("color", "emissive")
+            side = self.limits.max_texture_side
+            return open_image(self._files[name], label, side, self.place.budget, mode, colour).copy()
         except AssetError as error:
             if needed and error.reason != "missing_file":
                 raise
-            self.left_out[name] = error.reason
+            self.left_out.add(name)
             return None
 
 

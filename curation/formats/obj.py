@@ -19,7 +19,9 @@ Ints = NDArray[np.int64]
 
 
 def decoded(data: bytes) -> str:
-    """Text of a file that names no encoding: UTF-8, or else Latin-1, in which every byte is a letter."""
+    """Text of a file: UTF-16 where it begins with that mark, UTF-8, or else Latin-1, in which every byte is a letter."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode()
@@ -47,7 +49,9 @@ def read(data: bytes, place: Place, limits: LoadLimits) -> Soup:
     if not np.isfinite(vertices).all():
         check_geometry(name, vertices, np.zeros((1, 3), np.int64))
     if len(corners) and corners[:, 0].max(initial=-1) >= len(vertices):
-        raise AssetError("unreadable", f"{name} is not readable OBJ: a face names vertex {corners[:, 0].max() + 1} of {len(vertices)}")
+        raise AssetError(
+            "unreadable", f"{name} is not readable OBJ: a face names vertex {corners[:, 0].max() + 1} of {len(vertices)}"
+        )
     local, owner = triangulate(vertices, sizes, corners[:, 0])
     faces = corners[local, 0]
     check_geometry(name, vertices, faces)
@@ -211,7 +215,7 @@ def _materials(
         made = [(_texture_beside(place, made[0][0], limits), ())]
     notes: dict[str, Any] = {}
     if library.left_out:
-        notes["textures_left_out"] = dict(sorted(library.left_out.items()))
+        notes["textures_left_out"] = sorted(library.left_out)
     if library.dropped:
         notes["dropped"] = sorted(library.dropped)
     if place.elsewhere:
@@ -228,7 +232,7 @@ def _library_files(line: str, place: Place, library: mtl.Library) -> list[bytes]
         except AssetError as error:
             if error.reason != "missing_file":
                 raise
-    library.left_out[whole] = "missing_file"
+    library.left_out.add(whole)
     return []
 
 

@@ -26,6 +26,8 @@ def read(data: bytes, place: Place, limits: LoadLimits) -> Soup:
         if len(rows) < vertex_count + face_count:
             raise ValueError(f"{vertex_count} vertices and {face_count} faces are said, {len(rows)} lines follow")
         table = np.array([row[: min(map(len, rows[:vertex_count]))] for row in rows[:vertex_count]], np.float64)
+        if table.ndim != 2 or table.shape[1] < 3:
+            raise ValueError("a vertex has fewer than three coordinates")
         vertices = np.ascontiguousarray(table[:, :3])
         polygons = [[int(word) for word in row[: int(row[0]) + 1]] for row in rows[vertex_count : vertex_count + face_count]]
         tails = [row[int(row[0]) + 1 :] for row in rows[vertex_count : vertex_count + face_count]]
@@ -58,6 +60,8 @@ def _header(text: str) -> tuple[str, list[list[str]], int, int]:
         if rows[0][:1] == ["BINARY"]:
             raise ValueError("binary OFF is not read")
         rows = rows if rows[0] else rows[1:]
+    if not rows or len(rows[0]) < 2:
+        raise ValueError("it says no counts of vertices and faces")
     return kind, rows[1:], int(rows[0][0]), int(rows[0][1])
 
 

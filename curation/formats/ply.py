@@ -1,4 +1,4 @@
-"""PLY, ASCII and binary: polygons and triangle strips, UVs per vertex or corner, colours, and the textures that comments name."""
+"""PLY, ASCII and binary: polygons and strips, UVs per vertex or corner, colours, and the textures that comments name."""
 
 import re
 from typing import Any
@@ -26,7 +26,8 @@ def read(data: bytes, place: Place, limits: LoadLimits) -> Soup:
     """Reads a PLY.
 
     Raises:
-        AssetError: "unreadable", "truncated", "too_large", "empty", "not_finite", "bad_index", or what a texture is refused for.
+        AssetError: "unreadable", "truncated", "too_large", "empty", "not_finite", "bad_index", or what a texture is
+            refused for.
     """
     name = place.model.name
     if not data.startswith(b"ply"):
@@ -41,7 +42,7 @@ def read(data: bytes, place: Place, limits: LoadLimits) -> Soup:
         return _soup(name, {element.name: element for element in head.elements}, head.comments, place, limits)
     except EOFError as error:
         raise AssetError("truncated", f"{name} ends early: {error}") from error
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise AssetError("unreadable", f"{name} is not readable PLY: {type(error).__name__} {error}") from error
 
 
@@ -104,7 +105,9 @@ def _polygons(elements: dict[str, Element]) -> tuple[Ints, Ints, Element | None]
 
 
 def _indices(element: Element) -> tuple[Ints, Ints]:
-    key = next(key for key in ("vertex_indices", "vertex_index") if key in element.lists)
+    key = next((key for key in ("vertex_indices", "vertex_index") if key in element.lists), None)
+    if key is None:
+        raise ValueError(f"the element {element.name} has no list of vertices")
     lengths, flat = element.lists[key]
     return lengths.astype(np.int64), flat.astype(np.int64)
 
@@ -148,7 +151,8 @@ def _colors(element: Element) -> NDArray[np.uint8] | None:
 def _materials(comments: list[str], place: Place, limits: LoadLimits) -> tuple[tuple[Material, ...], dict[str, Any]]:
     """A material per `TextureFile`, in order; a plain one where there is none or its image is missing."""
     names = [match.group(1).strip() for c in comments if (match := re.match(r"TextureFile\s+(.+)", c, re.IGNORECASE))]
-    materials, left_out = [], {}
+    materials: list[Material] = []
+    left_out: list[str] = []
     for k, written in enumerate(names):
         label = f"material_{k}" if k else "material"
         try:
@@ -156,18 +160,14 @@ def _materials(comments: list[str], place: Place, limits: LoadLimits) -> tuple[t
         except AssetError as error:
             if error.reason != "missing_file":
                 raise
-            left_out[written] = error.reason
+            left_out.append(written)
             materials.append(Material(name=label))
             continue
         texture = open_image(data, f"texture '{written}'", limits.max_texture_side, place.budget)
         transparent = texture[..., 3].min() < 255 and texture[..., 3].max() > 0
         mode: Any = "blend" if transparent else "opaque"
-        materials.append(
-            Material(name=label, base_color_texture=texture, alpha_mode=mode, source="file", licence="unknown")
-        )
+        materials.append(Material(name=label, base_color_texture=texture, alpha_mode=mode, source="file", licence="unknown"))
     notes: dict[str, Any] = {"textures_left_out": left_out} if left_out else {}
     if place.elsewhere:
         notes["textures_elsewhere"] = dict(place.elsewhere)
     return tuple(materials) or (Material(name="material"),), notes
-
-

@@ -211,7 +211,12 @@ def _row_by_row(element: Element, data: bytes, at: int, order: str) -> int:
     found: dict[str, list[bytes]] = {p.name: [] for p in element.properties}
     lengths: dict[str, list[int]] = {p.name: [] for p in element.properties if p.count_type}
     steps = [
-        (p.name, order + p.count_type if p.count_type else "", np.dtype(p.count_type or "u1").itemsize, np.dtype(p.type).itemsize)
+        (
+            p.name,
+            order + p.count_type if p.count_type else "",
+            np.dtype(p.count_type or "u1").itemsize,
+            np.dtype(p.type).itemsize,
+        )
         for p in element.properties
     ]
     for _ in range(element.count):

@@ -13,7 +13,7 @@ def triangulate(points: NDArray[Any], sizes: NDArray[Any], corners: NDArray[Any]
     """Triangles of polygons that may be concave, and the polygon that each comes from.
 
     A polygon of n corners gives n - 2 triangles that keep its winding, in the order of the polygons; one of fewer than three
-    gives none.
+    gives none. A polygon that goes round more than once, with at least twice as many corners as vertices, is taken once.
 
     Args:
         points: (V, 3). sizes: (P,) corners per polygon. corners: (sum of sizes,) vertices, one polygon after the other.
@@ -23,6 +23,7 @@ def triangulate(points: NDArray[Any], sizes: NDArray[Any], corners: NDArray[Any]
     """
     sizes = np.asarray(sizes, np.int64)
     starts = np.cumsum(sizes) - sizes
+    sizes = _once(sizes, starts, corners)
     pieces: list[Ints] = []
     owners: list[Ints] = []
     for size in np.unique(sizes[sizes >= 3]):
@@ -35,6 +36,17 @@ def triangulate(points: NDArray[Any], sizes: NDArray[Any], corners: NDArray[Any]
     owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
     return np.concatenate(pieces)[order], owner[order]
+
+
+def _once(sizes: Ints, starts: Ints, corners: NDArray[Any]) -> Ints:
+    """Sizes with those of polygons that repeat themselves cut to their first round."""
+    result = sizes.copy()
+    for k in np.flatnonzero(sizes >= 6):
+        loop = corners[starts[k] : starts[k] + sizes[k]]
+        again = np.flatnonzero(loop[1:] == loop[0])
+        if len(again) and len(np.unique(loop)) * 2 <= sizes[k]:
+            result[k] = again[0] + 1
+    return result
 
 
 def _of_size(loops: NDArray[np.float64]) -> Ints:

@@ -37,7 +37,8 @@ Root = Annotated[
 ]
 
 Deadline = Annotated[
-    float, typer.Option("--deadline-s", min=0.1, help="Seconds one file may take before its process is killed, as run.deadline_s.")
+    float,
+    typer.Option("--deadline-s", min=0.1, help="Seconds one file may take before its process is killed, as run.deadline_s."),
 ]
 Memory = Annotated[
     int, typer.Option("--memory-mb", min=64, help="MiB one file may hold before its process is killed, as run.memory_mb.")
@@ -79,3 +80,10 @@ def holding_shards(directory: str | Path) -> None:
         find_shards(directory)
     except ShardError as error:
         raise ConfigError(str(error)) from error
+
+
+def uri_of(directory: Path) -> str:
+    """The folder or URI as typed: pathlib would halve the slashes of s3://."""
+    text = str(directory)
+    scheme, colon, rest = text.partition(":/")
+    return f"{scheme}://{rest.lstrip('/')}" if colon and scheme.isalnum() else text

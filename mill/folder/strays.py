@@ -32,7 +32,11 @@ def staged(dataset: Dataset) -> list[str]:
         for base in _names(dataset, folder):
             stem, suffix = posixpath.splitext(base)
             ours = stem.isdecimal() and int(stem) < dataset.assets
-            if not ours or suffix not in (".json", ".arrow") or suffix == ".json" and staging.read(dataset, folder, int(stem)) is None:
+            if (
+                not ours
+                or suffix not in (".json", ".arrow")
+                or (suffix == ".json" and staging.read(dataset, folder, int(stem)) is None)
+            ):
                 found.append(f"{folder}/{base}")
     return found
 

@@ -31,7 +31,9 @@ from versemill.errors import AssetError, ConfigError
 from versemill.plugins import Table
 
 MESH_SUFFIXES = frozenset(SUFFIXES)
-COMPANION_SUFFIXES = frozenset({".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff", ".gif", ".dds", ".ktx2", ".exr"})
+COMPANION_SUFFIXES = frozenset(
+    {".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff", ".gif", ".dds", ".ktx2", ".exr"}
+)
 """Files that a mesh may refer to; a change of one changes what the mesh is."""
 
 GOLDEN = 0x9E3779B97F4A7C15

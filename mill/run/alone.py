@@ -104,7 +104,7 @@ def _serve(pipe: Connection) -> None:
             answer = True, function(*arguments, **options)
         except MemoryError as error:
             answer = False, AssetError("memory", f"it does not fit into memory: {error}")
-        except Exception as error:  # raised on the other side
+        except Exception as error:  # noqa: BLE001  raised on the other side
             answer = False, error
         pipe.send(answer)
 

@@ -158,7 +158,7 @@ def lookup_level(scene: Scene, level: wp.vec3i, uv: wp.vec2, lookup: wp.vec4i, n
 
 @wp.func
 def texture(scene: Scene, hit: Hit, slot: int, width: float, slope: float, srgb: bool):
-    """Trilinear lookup of a material's texture; the sample stands for `width` across the ray, `width / slope` on the surface."""
+    """Trilinear lookup of a material's texture; the sample is `width` wide across the ray, `width / slope` on the surface."""
     material = scene.material[hit.face]
     lookup = scene.lookups[4 * material + slot]
     footprint = scene.density[lookup[0] * scene.faces + hit.face] * width / slope

@@ -132,7 +132,13 @@ def stl(text="binary", count=None, tail=b""):
 def ascii_stl(upper=False):
     lines = ["solid part"]
     for face in TETRA_FACES:
-        lines += ["facet normal 0 0 0", "outer loop", *("vertex {:g} {:g} {:g}".format(*TETRA[k]) for k in face), "endloop", "endfacet"]
+        lines += [
+            "facet normal 0 0 0",
+            "outer loop",
+            *("vertex {:g} {:g} {:g}".format(*TETRA[k]) for k in face),
+            "endloop",
+            "endfacet",
+        ]
     text = "\n".join([*lines, "endsolid part", ""])
     return text.upper() if upper else text
 
@@ -141,6 +147,7 @@ def obj(vertices, faces):
     return "".join(f"v {line}\n" for line in vertices.strip().splitlines()) + "".join(f"f {f}\n" for f in faces)
 
 
+HOLED = "0 0 0\n3 0 0\n3 0 3\n0 0 3\n1 0 1\n2 0 1\n2 0 2\n1 0 2\n"
 DART = "0 0 0\n2 0 1\n0 0 2\n0.5 0 1\n"
 """A quad whose last corner points inwards: only one diagonal lies inside it. Area 1.5."""
 L = {"faces": 4, "area": 3.0, "low": (0, 0, 0), "high": (2, 0, 2)}
@@ -154,15 +161,15 @@ SHAPES: dict[str, Shape] = {
         written("a.glb", instances_under_a_node()), 24, 30.0, (-1, -0.5, -1), (1, 4, 1), ("blender",)
     ),
     "skin": Shape(written("a.glb", skin()), 12, 10.0, (-0.5, -0.5, -0.5), (0.5, 0.5, 1.5), ("blender",)),
-    "morph weights of the mesh": Shape(
-        written("a.glb", morph()), 2, 2 * np.sqrt(5), (-1, -1, -1), (1, 0, 1), ("blender",)
-    ),
+    "morph weights of the mesh": Shape(written("a.glb", morph()), 2, 2 * np.sqrt(5), (-1, -1, -1), (1, 0, 1), ("blender",)),
     "morph weights of the node": Shape(written("a.glb", morph([1.0])), 2, 2 * np.sqrt(8), (-1, -2, -1), (1, 0, 1), ()),
     "hidden node": Shape(written("a.glb", hidden()), 12, 6.0, (-0.5, -0.5, -0.5), (0.5, 0.5, 0.5), ()),
     "far from the origin": Shape(
         written("a.glb", far_away([5e5, 0, 0])), 1280, BALL, (5e5 - 1, -1, -1), (5e5 + 1, 1, 1), ("trimesh",)
     ),
-    "very small": Shape(written("a.glb", far_away([0, 0, 0], 1e-6)), 1280, BALL * 1e-12, (-1e-6,) * 3, (1e-6,) * 3, ("trimesh",)),
+    "very small": Shape(
+        written("a.glb", far_away([0, 0, 0], 1e-6)), 1280, BALL * 1e-12, (-1e-6,) * 3, (1e-6,) * 3, ("trimesh",)
+    ),
     "very large": Shape(written("a.glb", far_away([0, 0, 0], 1e6)), 1280, BALL * 1e12, (-1e6,) * 3, (1e6,) * 3, ("trimesh",)),
     "concave PLY": Shape(written("a.ply", ply(NOTCHED, "6 0 1 2 3 4 5")), **L, readers=("blender",)),
     "concave PLY, wound the other way": Shape(written("a.ply", ply(NOTCHED, "6 5 4 3 2 1 0")), **L, readers=("blender",)),
@@ -170,12 +177,17 @@ SHAPES: dict[str, Shape] = {
     "OFF with counts in its first line, comments and colours": Shape(
         written("a.off", f"# a comment\nOFF 6 1 0\n{NOTCHED}# another\n6 0 1 2 3 4 5 255 0 0\n"), **L, readers=()
     ),
-    "concave OBJ": Shape(
-        written("a.obj", obj(NOTCHED, ["1 2 3 4 5 6"])), 4, 3.0, (0, -2, 0), (2, 0, 0), ("blender",)
-    ),
+    "concave OBJ": Shape(written("a.obj", obj(NOTCHED, ["1 2 3 4 5 6"])), 4, 3.0, (0, -2, 0), (2, 0, 0), ("blender",)),
     "concave OBJ, counted from the end": Shape(
         written("a.obj", obj(NOTCHED, ["-6 -5 -4 -3 -2 -1"])), 4, 3.0, (0, -2, 0), (2, 0, 0), ("blender",)
     ),
+    "polygon that goes round three times": Shape(
+        written("a.obj", obj(NOTCHED, ["1 2 3 4 5 6 1 2 3 4 5 6 1 2 3 4 5 6"])), 4, 3.0, (0, -2, 0), (2, 0, 0), ()
+    ),
+    "square with a hole, whose bridge is walked twice": Shape(
+        written("a.obj", obj(HOLED, ["1 2 3 4 1 5 8 7 6 5"])), 8, 8.0, (0, -3, 0), (3, 0, 0), ()
+    ),
+    "OBJ in UTF-16": Shape(written("a.obj", obj(NOTCHED, ["1 2 3 4 5 6"]).encode("utf-16")), 4, 3.0, (0, -2, 0), (2, 0, 0), ()),
     "dart": Shape(written("a.obj", obj(DART, ["1 2 3 4"])), 2, 1.5, (0, -2, 0), (2, 0, 0), ("blender",)),
     "dart from its point": Shape(written("a.obj", obj(DART, ["2 3 4 1"])), 2, 1.5, (0, -2, 0), (2, 0, 0), ("blender",)),
     "OBJ with continued lines and tabs": Shape(
@@ -188,4 +200,3 @@ SHAPES: dict[str, Shape] = {
     "ASCII STL": Shape(written("a.stl", ascii_stl()), **T),
     "ASCII STL in capitals": Shape(written("a.stl", ascii_stl(upper=True)), **T, readers=()),
 }
-

@@ -268,7 +268,10 @@ def test_broken_compressed_data_is_refused(tmp_path, module):
     assert refusal.value.reason == "broken_file"
 
 
-KTX2 = "c${199TK5nWU!l;ONxsD2pEA_0E%IN5sE<|1Bi8icnXw82M3TfA<;0kObi+f%NUs$n3<97sE4!u1A#n{20E*}D6=HBh`}kbII~zGG%vF(wWv5TN5M$X(13w~1*8k8?Ylg~1Nkb1{pfu02l5Z(nfP(?hq`_M*-Sg_"
+KTX2 = (
+    "c${199TK5nWU!l;ONxsD2pEA_0E%IN5sE<|1Bi8icnXw82M3TfA<;0kObi+f%NUs$n3<97sE4!u1A#n{20E*}D6=HB"
+    "h`}kbII~zGG%vF(wWv5TN5M$X(13w~1*8k8?Ylg~1Nkb1{pfu02l5Z(nfP(?hq`_M*-Sg_"
+)
 """A UASTC texture, red beside green, 16 x 16, as the encoder of Basis Universal wrote it (base 85 of zlib's)."""
 
 
@@ -308,7 +311,7 @@ def test_sixteen_bit_pictures_keep_their_upper_byte(tmp_path, front):
 
 
 def test_floating_point_pictures_are_linear():
-    from versemill import images
+    from versemill.materials import images
 
     out = io.BytesIO()
     Image.fromarray(np.full((2, 2), 0.5, np.float32)).save(out, "TIFF")

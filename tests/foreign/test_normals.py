@@ -4,6 +4,8 @@ import dataclasses
 import io
 import json
 import struct
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import trimesh
 from foreign_files import Gltf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from versemill.curation import CurationConfig, curate, load, sample
+from versemill.curation import CurationConfig, LoadLimits, curate, load, sample
 from versemill.curation.clean import clean
 from versemill.curation.config import FieldsConfig
 from versemill.render.engine import render_views
@@ -145,3 +147,30 @@ def test_a_glb_of_ours_whose_words_no_longer_fit(tmp_path, change):
     back = load(tmp_path / "a.glb")
     assert len(back.faces) == len(asset.faces)
     assert len(back.vertices) == len(asset.vertices)
+
+
+BLENDER = Path(LoadLimits().blender)
+EDIT = """
+import sys
+import bpy
+bpy.ops.wm.read_factory_settings(use_empty=True)
+bpy.ops.import_scene.gltf(filepath=sys.argv[1])
+for thing in bpy.context.scene.objects:
+    thing.scale.z *= 2
+options = dict(filepath=sys.argv[2], export_format="GLB", export_extras=True, export_attributes=True)
+bpy.ops.export_scene.gltf(**options)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BLENDER.exists(), reason="Blender is not here (make blender)")
+def test_a_glb_of_ours_that_blender_wrote_again(tmp_path):
+    data, asset = own()
+    (tmp_path / "a.glb").write_bytes(data)
+    (tmp_path / "edit.py").write_text(EDIT)
+    command = [BLENDER, "-P", tmp_path / "edit.py", tmp_path / "a.glb", tmp_path / "b.glb"]
+    subprocess.run(command, check=True, capture_output=True)
+    back = load(tmp_path / "b.glb")
+    assert len(back.faces) == len(asset.faces)
+    assert np.ptp(back.vertices, axis=0) == pytest.approx([1, 1, 2], abs=0.02)
+    assert back.caption == "A model named b."

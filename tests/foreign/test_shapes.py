@@ -54,7 +54,9 @@ def test_blender(tmp_path):
         (tmp_path / str(k)).mkdir()
         paths.append(str(SHAPES[name].build(tmp_path / str(k))))
     worker = Path(__file__).with_name("blender_reader.py")
-    done = subprocess.run([BLENDER, "-P", worker, *paths], capture_output=True, text=True, check=False, env={"HOME": str(tmp_path)})
+    done = subprocess.run(
+        [BLENDER, "-P", worker, *paths], capture_output=True, text=True, check=False, env={"HOME": str(tmp_path)}
+    )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(names), done.stderr[-2000:]
     wrong = {}

@@ -129,7 +129,7 @@ def test_a_family_trains_resumes_evaluates_validates_and_ablates(home: Path, dat
     records = [(home / name / "metrics.jsonl").read_text().splitlines() for name in ("half", "whole")]
     assert [len(each) for each in records] == [4, 8]
     result = json.loads(versemill(home, "evaluate", "whole", "data", "--json", "--device", "cpu"))
-    assert list(result["summary"]) == ["model", "untrained model", "mean colour"]
+    assert set(result["summary"]) == {"model", "untrained model", "mean colour"}
     assert result["family"] == "toy"
     for method in ("untrained model", "mean colour"):
         gain = result["summary"][method]["error"] - result["summary"]["model"]["error"]

@@ -233,7 +233,7 @@ def test_a_lost_shard_is_said_and_made_again(copy, whole):
 
 
 def test_nothing_but_failures_is_not_complete(trivial, tmp_path, two_workers):
-    run(trivial(assets=6, faults={k: "raise" for k in range(6)}, overrides=["run.retries=0"]), tmp_path / "none")
+    run(trivial(assets=6, faults=dict.fromkeys(range(6), "raise"), overrides=["run.retries=0"]), tmp_path / "none")
     assert status(tmp_path / "none")["state"] == "failed"
     run(trivial(assets=6, faults={3: "raise"}, overrides=["run.retries=0"]), tmp_path / "some")
     assert status(tmp_path / "some")["state"] == "incomplete"
@@ -272,6 +272,8 @@ def test_flips_are_found_or_do_not_matter(copy, whole, seed):
         path = copy / original.relative_to(whole)
         path.write_bytes(data)
         said = [str(problem) for problem in verify(copy)] + notes(copy)
-        assert any(path.name in each or (path.suffix == ".parquet" and "tampered" in each) for each in said) or verify(copy), path
+        assert any(path.name in each or (path.suffix == ".parquet" and "tampered" in each) for each in said) or verify(copy), (
+            path
+        )
         path.write_bytes(original.read_bytes())
     assert verify(copy) == []

@@ -10,7 +10,7 @@ from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline import config
 from versemill.mill.run import driver
 
-from versemill.errors import ConfigError, VersemillError
+from versemill.errors import VersemillError
 
 
 @pytest.fixture

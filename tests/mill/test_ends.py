@@ -73,7 +73,8 @@ def working(process, out, patience=90.0):
     """Waits until some assets are finished."""
     end = time.monotonic() + patience
     while finished(out) < 2:
-        assert process.poll() is None and time.monotonic() < end
+        assert process.poll() is None
+        assert time.monotonic() < end
         time.sleep(0.05)
 
 
@@ -127,7 +128,8 @@ def test_a_process_of_rays_is_killed(begin, tmp_path, name):
     said = again.communicate(timeout=120)[1]
     assert again.returncode == 0, said
     entries = [json.loads(path.read_text()) for path in sorted((tmp_path / "out" / "ledger").glob("*.json"))]
-    assert len(entries) == 4 and not any(entry["failures"] for entry in entries)
+    assert len(entries) == 4
+    assert not any(entry["failures"] for entry in entries)
 
 
 def test_ray_is_private(begin, tmp_path):

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from versemill import images
 from versemill.errors import AssetError
 from versemill.gltf import compression
 from versemill.gltf.extensions import check_required
+from versemill.materials import images
 from versemill.materials.material import Texture
 
 Array = NDArray[Any]

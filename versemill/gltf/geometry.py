@@ -49,11 +49,11 @@ def pieces(reader: Reader, keep_empty: bool) -> tuple[list[Piece], tuple[str, ..
             continue
         entry = reader.document["meshes"][natural(node["mesh"])] if "mesh" in node else {"primitives": []}
         name = str(node.get("name", entry.get("name", f"part {len(names)}")))
-        shapes = [shape for p in entry["primitives"] if (shape := _shape(reader, p, _weights(node, entry))) is not None]
+        weights = _weights(node, entry)
+        shapes = [shape for p in entry["primitives"] if (shape := _shape(reader, p, weights)) is not None]
         for k, place in enumerate(_places(reader, node, matrix)):
             names.append(f"{name} {k}" if k else name)
-            for primitive, shape in shapes:
-                made.append(_placed(reader, primitive, shape, node, place, len(names) - 1))
+            made += [_placed(reader, shape, node, place, len(names) - 1) for shape in shapes]
     return made, tuple(names)
 
 
@@ -64,7 +64,8 @@ def z_up(vectors: Array) -> Array:
 
 def _weights(node: Document, entry: Document) -> list[float]:
     """Morph weights: the node's own before its mesh's."""
-    return [float(w) for w in node.get("weights", entry.get("weights", ()))]
+    weights = node["weights"] if "weights" in node else entry.get("weights", [])
+    return [float(weight) for weight in weights]
 
 
 def _places(reader: Reader, node: Document, matrix: Array) -> Iterator[Array]:
@@ -90,9 +91,10 @@ class _Shape:
 
     corners: Array
     attributes: dict[str, Array]
+    material: int | None
 
 
-def _shape(reader: Reader, primitive: Document, weights: list[float]) -> tuple[Document, _Shape] | None:
+def _shape(reader: Reader, primitive: Document, weights: list[float]) -> _Shape | None:
     mode = primitive.get("mode", TRIANGLES)
     if mode not in (TRIANGLES, _STRIP, _FAN):
         reader.dropped.add("points and lines")
@@ -103,7 +105,9 @@ def _shape(reader: Reader, primitive: Document, weights: list[float]) -> tuple[D
         ids = {name: natural(k) for name, k in packed["attributes"].items() if name in names}
         rows, attributes = compression.draco(bytes(reader.view(packed["bufferView"])), ids)
         accessors = reader.document["accessors"]
-        attributes = {name: _normalised(accessors[primitive["attributes"][name]], values) for name, values in attributes.items()}
+        attributes = {
+            name: _normalised(accessors[primitive["attributes"][name]], values) for name, values in attributes.items()
+        }
         if "POSITION" not in attributes:
             raise ValueError(f"{compression.DRACO} holds no positions")
         count = len(attributes["POSITION"])
@@ -118,7 +122,8 @@ def _shape(reader: Reader, primitive: Document, weights: list[float]) -> tuple[D
     if any(len(values) != count for values in attributes.values()):
         raise ValueError("attributes of one primitive have different counts")
     _morph(reader, primitive.get("targets", []), weights, attributes)
-    return primitive, _Shape(rows, attributes)
+    material = natural(primitive["material"]) if "material" in primitive else None
+    return _Shape(rows, attributes, material)
 
 
 def _is_read(reader: Reader, name: str) -> bool:
@@ -166,19 +171,21 @@ def _morph(reader: Reader, targets: list[Document], weights: list[float], attrib
                 reader.dropped.add(f"morph targets of {name}")
 
 
-def _placed(reader: Reader, primitive: Document, shape: _Shape, node: Document, matrix: Array, part: int) -> Piece:
+def _placed(reader: Reader, shape: _Shape, node: Document, place: Array, part: int) -> Piece:
     corners, attributes = shape.corners, shape.attributes
+    matrix: Array | None = place
     position = attributes["POSITION"].astype(np.float64).reshape(-1, 3)
     vectors = attributes.get("NORMAL")
     if "skin" in node and "JOINTS_0" in attributes:
         # A skinned mesh stands where its joints are; its node's own transform does not count.
         matrix = _skinning(reader, natural(node["skin"]), attributes, len(position))
-    elif (matrix == np.eye(4)).all():
+    elif (place == np.eye(4)).all():
         matrix = None
     mirrored = False
     if matrix is not None:
         linear = matrix[..., :3, :3]
-        position = (linear @ position[..., None])[..., 0] + matrix[..., :3, 3]
+        with np.errstate(invalid="ignore"):  # a file's infinities are refused later, by name
+            position = (linear @ position[..., None])[..., 0] + matrix[..., :3, 3]
         sign = np.sign(np.linalg.det(linear))
         mirrored = bool(np.median(sign) < 0)
         if vectors is not None:
@@ -200,8 +207,7 @@ def _placed(reader: Reader, primitive: Document, shape: _Shape, node: Document, 
         corners, normal, uvs = corners[:, ::-1], normal[:, ::-1], {k: uv[:, ::-1] for k, uv in uvs.items()}
         colors = None if colors is None else colors[:, ::-1]
     index = attributes[VERTEX_INDEX].astype(np.int64) if VERTEX_INDEX in attributes else None
-    material = natural(primitive["material"]) if "material" in primitive else None
-    return Piece(z_up(position), corners, uvs, normal, colors, index, material, part)
+    return Piece(z_up(position), corners, uvs, normal, colors, index, shape.material, part)
 
 
 def _v_up(uv: Array) -> Array:

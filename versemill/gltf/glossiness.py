@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from versemill.colour import decode_srgb
 from versemill.materials.material import Texture
 from versemill.materials.vertex_colors import from_linear
 
@@ -53,5 +54,4 @@ def _linear(texture: Texture | None, shape: tuple[int, ...]) -> NDArray[np.float
         return np.ones((*shape, 4))
     rows, columns = (np.arange(n) * m // n for n, m in zip(shape, texture.shape[:2], strict=True))
     codes = texture[rows][:, columns] / 255
-    light = np.where(codes <= 0.04045, codes / 12.92, ((np.maximum(codes, 0.04045) + 0.055) / 1.055) ** 2.4)
-    return np.concatenate([light[..., :3], codes[..., 3:]], -1)
+    return np.concatenate([decode_srgb(codes[..., :3]), codes[..., 3:]], -1)

@@ -52,11 +52,13 @@ def read_material(reader: Reader, entry: Document) -> tuple[Material, tuple[Plac
     distinct, sets = ordered({slot: placement(infos[slot]) for slot, texels in textures.items() if texels is not None})
     extras: Document = entry["extras"] if isinstance(entry.get("extras"), dict) else {}
     modes: dict[str, Literal["opaque", "mask", "blend"]] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
+    lookups: dict[str, Any] = {f"{slot}_sampler": sampler(reader, infos[slot], number) for slot, number in sets.items()}
+    images: dict[str, Any] = {f"{slot}_texture": texels for slot, texels in textures.items()}
     made = Material(
         name=str(entry.get("name", "material")),
         **factors,
-        **{f"{slot}_texture": texels for slot, texels in textures.items()},
-        **{f"{slot}_sampler": sampler(reader, infos[slot], number) for slot, number in sets.items()},
+        **images,
+        **lookups,
         emissive=(red, green, blue),
         unlit="KHR_materials_unlit" in extensions,
         alpha_mode=modes[entry.get("alphaMode", "OPAQUE")],

@@ -158,7 +158,9 @@ class _Writer:
             document |= {
                 "images": self.images,
                 "textures": [{"source": source, "sampler": sampler} for source, sampler in self.textures],
-                "samplers": [dict(zip(("magFilter", "minFilter", "wrapS", "wrapT"), key, strict=True)) for key in self.samplers],
+                "samplers": [
+                    dict(zip(("magFilter", "minFilter", "wrapS", "wrapT"), key, strict=True)) for key in self.samplers
+                ],
             }
         text = canonical_json(document).encode()
         text += b" " * (-len(text) % 4)

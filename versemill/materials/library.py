@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from versemill import images
 from versemill.errors import AssetError, ConfigError
 from versemill.files import written_aside
+from versemill.materials import images
 from versemill.materials.material import Material
 
 IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from versemill.materials.sampler import Sampler
+from versemill.materials.sampler import PLAIN, Sampler
 
 Texture = NDArray[np.uint8]
 
@@ -48,10 +48,10 @@ class Material:
     normal_texture: Texture | None = None
     emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
     emissive_texture: Texture | None = None
-    base_color_sampler: Sampler = Sampler()
-    metallic_roughness_sampler: Sampler = Sampler()
-    normal_sampler: Sampler = Sampler()
-    emissive_sampler: Sampler = Sampler()
+    base_color_sampler: Sampler = PLAIN
+    metallic_roughness_sampler: Sampler = PLAIN
+    normal_sampler: Sampler = PLAIN
+    emissive_sampler: Sampler = PLAIN
     unlit: bool = False
     alpha_mode: Literal["opaque", "mask", "blend"] = "opaque"
     alpha_cutoff: float = 0.5
@@ -107,6 +107,6 @@ class Material:
         if self.emissive_texture is not None:
             h.update(b"emissive" + repr(self.emissive_texture.shape).encode() + self.emissive_texture.tobytes())
         for slot in SLOTS:
-            if self.texture(slot) is not None and self.sampler(slot) != Sampler():
+            if self.texture(slot) is not None and self.sampler(slot) != PLAIN:
                 h.update(f"{slot} {self.sampler(slot)}".encode())
         return h.hexdigest()

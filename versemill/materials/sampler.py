@@ -35,6 +35,10 @@ class Sampler:
             raise ValueError(f"a UV set's number is 0 or more, got {self.uv_set}")
 
 
+PLAIN = Sampler()
+"""Repeats and filters: what a texture gets that asks for nothing."""
+
+
 def wrapped(texel: NDArray[np.int64], count: int, wrap: Wrap) -> NDArray[np.int64]:
     """Indices of texels, which may lie outside [0, count), as indices inside."""
     if wrap == "clamp":

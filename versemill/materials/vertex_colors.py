@@ -29,7 +29,8 @@ def paint(
     A material that has a texture keeps it: its UVs are taken.
 
     Args:
-        uvs: (F, 3, 2 S), of which the first set is written. colors: (F, 3, 4) sRGB with linear alpha. colored: (F,) which faces have any; others are white.
+        uvs: (F, 3, 2 S), of which the first set is written. colors: (F, 3, 4) sRGB with linear alpha.
+        colored: (F,) which faces have any; others are white.
 
     Returns:
         UVs, materials, and whether all colours were kept.

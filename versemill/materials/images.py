@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from versemill.colour import encode_srgb
+
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TGA", "TIFF", "GIF", "DDS", "PPM", "JPEG2000")
 """What Pillow may open of foreign files: pictures, no vector formats or containers that run other programs."""
 
@@ -60,7 +62,7 @@ def _of_float(pixels: NDArray[Any], mode: Mode, colour: bool) -> NDArray[np.uint
         values = np.concatenate([values[..., :1]] * 3 + [values[..., 1:2]], -1)
     rgb = values[..., :3]
     if colour:
-        rgb = np.where(rgb <= 0.0031308, rgb * 12.92, 1.055 * np.maximum(rgb, 0.0031308) ** (1 / 2.4) - 0.055)
+        rgb = encode_srgb(rgb)
     alpha = values[..., 3:4] if values.shape[2] > 3 else np.ones_like(rgb[..., :1])
     codes = np.rint(np.concatenate([rgb, alpha], -1) * 255).astype(np.uint8)
     if mode == "L":
