@@ -1,4 +1,4 @@
-"""Attacks on what reads files of others, on a run's processes and on a dataset's bytes: what was tried, and how each was handled.
+"""Attacks on what reads files of others, on a run's processes and on a dataset's bytes: what was tried, how it was handled.
 
 An attempt is handled when it ends in an answer that the documents promise: a file is read, or refused with a reason, or its
 process is killed for the time or memory it takes, and what is read can be written as a row; a fault costs its asset alone; a
@@ -80,7 +80,7 @@ class Tally:
 
 
 def attempt(path: Path, root: Path) -> tuple[str, float, float]:
-    """Reads one file as a run does, and writes what it is as a row: the answer, seconds, and MiB at its peak. Runs in a worker."""
+    """Reads one file as a run does, and writes it as a row: the answer, seconds, and MiB at its peak. Runs in a worker."""
     _reset_peak()
     started = time.perf_counter()
     try:
@@ -121,7 +121,7 @@ def files(quick: bool) -> Tally:
         folder = Path(name) / "files"
         for path in hostile_files.write(folder, quick):
             _judge(tally, worker, path, folder)
-        if marks := [path for path in Path(name).rglob("MARK")]:
+        if marks := list(Path(name).rglob("MARK")):
             tally.failed.append(f"a file ran a command: {marks}")
     return tally
 
@@ -341,15 +341,15 @@ def pages(quick: bool) -> Tally:
 
 
 def _read_page(path: Path) -> tuple[str | None, float, float]:
-    """Runs in a worker."""
+    """Runs in a worker; the seconds are of its processor, since the machine may be busy with other things."""
     _reset_peak()
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         config.load("x", file=path)
         said = None
     except ConfigError as error:
         said = str(error)
-    return said, time.perf_counter() - started, _peak()
+    return said, time.process_time() - started, _peak()
 
 
 def run(quick: bool) -> Benchmark:

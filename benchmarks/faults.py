@@ -215,7 +215,7 @@ def suffer(assets: int, quick: bool) -> Outcome:
 
 
 def _drive(folder: Path, disk: Path, quick: bool) -> list[str]:
-    """Starts the driver until the dataset is complete; kills it twice, fills its disk, makes its clock jump; `quick`: kills it."""
+    """Starts the driver until the dataset is complete; kills it twice, fills its disk, makes its clock jump; or kills it."""
     jump = folder / "jump"
     jump.write_bytes(struct.pack("q", 0))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {MARK: str(os.getpid())}

@@ -45,7 +45,8 @@ class Budget:
         if self.texels > TEXTURES * max_side**2:
             raise AssetError(
                 "image_too_large",
-                f"with {label} the textures have {self.texels} pixels; the limit is {TEXTURES} x max_texture_side ({max_side}) squared",
+                f"with {label} the textures have {self.texels} pixels; the limit is {TEXTURES} x max_texture_side squared, "
+                f"max_texture_side is {max_side}",
             )
 
 

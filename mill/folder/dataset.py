@@ -91,7 +91,8 @@ class Dataset:
         dataset = cls.at(uri)
         if not storage.exists(dataset.fs, dataset.path("dataset.json")):
             raise ConfigError(
-                f"'{dataset.uri}' holds no dataset (no dataset.json); make one with `versemill run PIPELINE --out {dataset.uri}`"
+                f"'{dataset.uri}' holds no dataset (no dataset.json); "
+                f"make one with `versemill run PIPELINE --out {dataset.uri}`"
             )
         return dataset
 

@@ -103,9 +103,9 @@ class Guard:
             return
         fits = max(0, math.floor((room - SLACK_BYTES) / mean))
         raise VersemillError(
-            f"'{self._dataset.uri}' needs {about}{size(need)} for {left} assets ({size(mean)} each) and {size(SLACK_BYTES)} for "
-            f"the ledger and others' files; {size(room)} are free, enough for {fits}; make room and run the same command, or "
-            "choose another --out or fewer --assets"
+            f"'{self._dataset.uri}' needs {about}{size(need)} for {left} assets ({size(mean)} each) and "
+            f"{size(SLACK_BYTES)} for the ledger and others' files; {size(room)} are free, enough for {fits}; make room and "
+            "run the same command, or choose another --out or fewer --assets"
         )
 
 

@@ -1,4 +1,4 @@
-"""The ledger's entries and their timings, read as what others may have changed: an entry counts when it is whole and of its shard."""
+"""The ledger's entries and their timings: an entry counts when it is whole and speaks of its shard."""
 
 import re
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from versemill.shards.writing import read_row
 from versemill.errors import ShardError, VersemillError
 
 Record = dict[str, Any]
-"""Of a finished asset: `index`, `source`, `status` ("row", "rejected" or "failed"), and `sha256` of its row or why there is none."""
+"""Of a finished asset: `index`, `source`, `status` ("row", "rejected", "failed"), `sha256` of its row or why it has none."""
 
 
 def record_file(staging: str, index: int) -> str:

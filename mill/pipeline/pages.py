@@ -1,4 +1,4 @@
-"""YAML of a person's, read as what it may be: a page of JSON's types. What grows, nests or counts without end is refused early."""
+"""YAML as a page of JSON's types: what grows, nests or counts without end is refused before anything is built of it."""
 
 import math
 import os
@@ -11,7 +11,7 @@ import yaml
 from versemill.errors import ConfigError
 
 MOST_BYTES = 1_000_000
-MOST_VALUES = 20_000
+MOST_VALUES = 10_000
 """Values of a page, an alias counted as all that it stands for."""
 
 MOST_DEPTH = 40
@@ -105,7 +105,7 @@ def _measure(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in stack):
                 raise ValueError(f"alias *{event.anchor} stands inside of what it stands for")
-            count += sizes.get(event.anchor, 1)
+            count += sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.ScalarEvent):
             count += 1
             if len(event.value) > MOST_CHARACTERS:

@@ -23,7 +23,8 @@ def config_faults(dataset: Dataset) -> list[str]:
         made = stored_digest(part)
         if made != part["digest"]:
             found.append(
-                f"dataset.json was changed: its config, seed and files have the digest {made[:12]}, it says {part['digest'][:12]}"
+                f"dataset.json was changed: its config, seed and files have the digest {made[:12]}, "
+                f"it says {part['digest'][:12]}"
             )
     if dataset.merged:
         made = digest([[part["digest"], part["assets"]] for part in dataset.parts])
@@ -45,7 +46,7 @@ def stored_digest(info: dict[str, Any]) -> str:
 
 
 def footer_faults(dataset: Dataset, shard: int, entry: Entry) -> Iterator[str]:
-    """What a shard's footer says, and dataset.json or the ledger says otherwise. What an old footer does not say is no fault."""
+    """What a shard's footer says, and dataset.json or the ledger says otherwise; what it does not say is no fault."""
     try:
         with pq.ParquetFile(dataset.path(entry["file"]), filesystem=dataset.fs) as file:
             said = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}

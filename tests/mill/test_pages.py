@@ -13,7 +13,7 @@ from versemill.errors import ConfigError
 
 LEVELS = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 30))
 BOMBS = {
-    "aliases": ("l0: &l0 x\n" + LEVELS, "more than 20000 values"),
+    "aliases": ("l0: &l0 x\n" + LEVELS, "more than 10000 values"),
     "merged aliases": ("l0: &l0 {a: 1}\n" + LEVELS.replace("[", "{<<: [").replace("]", "]}"), "values"),
     "inside itself": ("a: &a [*a]", "inside of what it stands for"),
     "deep flow": ("a: " + "[" * 50_000, "nested deeper than 40"),
@@ -34,7 +34,7 @@ BOMBS = {
     "key twice": ("a: 1\na: 2", "given twice"),
     "long text": ("a: '" + "x" * 200_000 + "'", "more than 100000 characters"),
     "long page": ("# " + "x" * 2_000_000, "1000000"),
-    "many": ("[" + "1," * 30_000 + "]", "more than 20000 values"),
+    "many": ("[" + "1," * 30_000 + "]", "more than 10000 values"),
     "control": ("a: \x00", "YAML"),
 }  # fmt: skip
 

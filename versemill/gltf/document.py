@@ -174,8 +174,8 @@ class Reader:
             if self.max_texture_side and self.texels > MOST_TEXTURES * self.max_texture_side**2:
                 raise AssetError(
                     "image_too_large",
-                    f"with image {source} the textures have {self.texels} pixels; the limit is {MOST_TEXTURES} x max_texture_side "
-                    f"({self.max_texture_side}) squared",
+                    f"with image {source} the textures have {self.texels} pixels; the limit is {MOST_TEXTURES} x "
+                    f"max_texture_side squared, max_texture_side is {self.max_texture_side}",
                 )
             return compression.basis(data)[..., : len(mode)] if packed else images.decode(data, mode, colour)
         except Image.DecompressionBombError as error:
