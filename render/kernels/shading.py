@@ -18,7 +18,7 @@ from versemill.render.kernels.bsdf import (
     specular_density,
 )
 from versemill.render.kernels.film import Film
-from versemill.render.kernels.geometry import Sight, centre, in_empty_tile
+from versemill.render.kernels.geometry import GBuffer, centre, in_empty_tile
 from versemill.render.kernels.lights import (
     BOTH_LOBES,
     FAR,
@@ -155,23 +155,23 @@ def clamped(indirect: wp.vec3):
 
 
 @wp.func
-def calm(scene: Scene, sight: Sight, i: int, column: int, row: int, width: int, height: int, footprint: float):
+def calm(scene: Scene, gbuffer: GBuffer, i: int, column: int, row: int, width: int, height: int, footprint: float):
     """Whether a pixel and its eight neighbours see one smooth surface, so that its centre stands for all of it."""
-    face = sight.face[i]
+    face = gbuffer.face[i]
     if face < 0:
         return False
-    n = sight.normal[i]
-    p = sight.position[i]
+    n = gbuffer.normal[i]
+    p = gbuffer.position[i]
     for y in range(wp.max(row - 1, 0), wp.min(row + 2, height)):
         for x in range(wp.max(column - 1, 0), wp.min(column + 2, width)):
             j = i + (y - row) * width + x - column
-            other = sight.face[j]
+            other = gbuffer.face[j]
             if other != face:
                 if other < 0:
                     return False
-                if scene.material[other] != scene.material[face] or wp.dot(n, sight.normal[j]) < 0.95:
+                if scene.material[other] != scene.material[face] or wp.dot(n, gbuffer.normal[j]) < 0.95:
                     return False
-                if wp.abs(wp.dot(sight.position[j] - p, n)) > 2.0 * footprint:
+                if wp.abs(wp.dot(gbuffer.position[j] - p, n)) > 2.0 * footprint:
                     return False
     return True
 
@@ -191,7 +191,7 @@ def shading(
     table: wp.array2d(dtype=wp.vec2),
     views: wp.array(dtype=View),
     tiles: wp.array(dtype=wp.uint8),
-    sight: Sight,
+    gbuffer: GBuffer,
     first: int,
     width: int,
     height: int,
@@ -221,10 +221,10 @@ def shading(
     once = bool(False)
     offset = int(0)  # noqa: RUF046 - declares a mutable Warp variable
     if not fine and scene.cut_out == 0 and samples <= FEW:
-        depth = sight.depth[i]
+        depth = gbuffer.depth[i]
         if view.orthographic == 1:
             depth = float(1.0)
-        once = calm(scene, sight, i, column, row, width, height, view.pixel * depth)
+        once = calm(scene, gbuffer, i, column, row, width, height, view.pixel * depth)
         if once:
             count = 1
             share = view.pixel
@@ -254,7 +254,7 @@ def shading(
         py = float(row) + 0.5
         hit = Hit()
         if once:
-            hit = centre(sight, i)
+            hit = centre(gbuffer, i)
         else:
             jitter = draw(key, 0, k + offset, stratum)
             px = float(column) + jitter[0]
