@@ -76,7 +76,7 @@ def _parts(name: str, data: bytes) -> tuple[dict[str, Any], bytes | None]:
     elif name.lower().endswith(".glb"):
         raise AssetError("unreadable", f"{name} does not begin with the GLB magic 'glTF'")
     try:
-        document = parsed(text)
+        document = parsed(text.removeprefix(b"\xef\xbb\xbf").rstrip(b"\0"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise AssetError("unreadable", f"the JSON of {name} can't be parsed: {error}") from error
     if not isinstance(document, dict):

@@ -226,7 +226,8 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
             raise ValueError(f"a chunk of {size} bytes does not fit in the file")
         found.setdefault(kind, data[at + 8 : at + 8 + size])
         at += 8 + size
-    return found[b"JSON"], found.get(b"BIN\0", b"")
+    # Padded with spaces by the standard, with zeros by some.
+    return found[b"JSON"].rstrip(b"\0"), found.get(b"BIN\0", b"")
 
 
 def local_transform(node: Node) -> Array:
