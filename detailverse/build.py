@@ -70,8 +70,9 @@ def build(
 
     used = [spec.parts[name].material if name in spec.parts else "" for name in names]
     keys = list(dict.fromkeys(used))
-    materials = tuple(procedural.build(spec.materials[key], texture_size) if key else Material() for key in keys)
+    materials = tuple(procedural.build(spec.recipe(key), texture_size) if key else Material() for key in keys)
     material_ids = np.array([keys.index(key) for key in used], np.int32)[parts]
+    captions = words.captions(spec)
     asset = Asset(
         vertices=vertices,
         faces=faces,
@@ -83,13 +84,14 @@ def build(
         seed=seed,
         index=index,
         source="detailverse",
-        caption=words.caption(spec),
+        caption=captions.plain,
         tags=words.tags(spec),
         provenance={
             "specification": spec.model_dump(mode="json"),
             "detail": detail,
             "tessellation": edge,
             "faces_before_simplification": built,
+            "captions": captions.record(),
         },
     ).normalized()
     object.__setattr__(asset, "uvs", box_uvs(asset.vertices, asset.faces))

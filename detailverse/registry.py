@@ -30,8 +30,9 @@ STYLES: dict[str, tuple[str, ...]] = {
     "organic": ("scales", "voronoi", "reaction_diffusion", "ridges", "erosion", "cracks"),
     "ornate": ("beads", "scales", "guilloche", "quilting", "glyphs", "rope", "basket_weave", "greek_key", "arcade", "studs"),
     "alien": ("reaction_diffusion", "hex_grid", "voronoi", "glyphs", "panels", "ridges", "studs"),
+    "plain": (),
 }
-"""Style -> the operators that it prefers; a surface takes them where its family allows them too."""
+"""Style -> the operators that it prefers; a surface takes them where its family allows them too. "plain" is what has no period."""
 
 
 class Operator(Config):
@@ -70,8 +71,8 @@ class Slot:
 
     Attributes:
         operators: names that may be drawn; empty for a plain part.
-        materials: name of the material group (see `palette`) that it is made of.
-        ornament: probability that it is decorated at all.
+        materials: name of the group of substances (see `substances`) that it is made of, or of one substance.
+        ornament: probability that it is decorated, relative to the config's share.
         bands: most bands that a decorated surface is divided into.
     """
 
@@ -85,9 +86,13 @@ class Family(Config):
     """A family: its fields are its proportions, `slots` its parts, `build` its geometry."""
 
     slots: ClassVar[dict[str, Slot]]
-    styles: ClassVar[tuple[str, ...]] = tuple(STYLES)
+    styles: ClassVar[tuple[str, ...]] = tuple(name for name in STYLES if name != "plain")
     title: ClassVar[str]
     """What people call the family."""
+    labels: ClassVar[dict[str, str]] = {}
+    """Part -> what captions call it, where that is another word."""
+    renamed: ClassVar[dict[str, str]] = {}
+    """Part, or member, of older specifications -> its name today."""
     grain: ClassVar[Literal["x", "y", "z"]] = "z"
     """The axis along which members may be longer or shorter: one that leaves round what has to be round."""
 
@@ -97,9 +102,13 @@ class Family(Config):
         """The slots that this member has; all of them unless a family says otherwise."""
         return tuple(self.slots)
 
+    def name(self) -> str:
+        """What a caption calls this member in a word or two: 'amphora'."""
+        return str(getattr(self, "kind", None) or getattr(self, "shape", ""))
+
     def noun(self) -> str:
         """What a caption calls this member: 'tall amphora with two handles'."""
-        raise NotImplementedError
+        return self.name()
 
     def build(self, shop: Shop) -> list[Solid]:
         """The solids; they overlap where they are joined. Z is up, the front faces -Y, the size is about 2."""

@@ -21,10 +21,10 @@ class Building(Family):
     title: ClassVar[str] = "buildings and towers"
     styles: ClassVar[tuple[str, ...]] = ("classical", "rustic", "ornate", "industrial")
     slots: ClassVar[dict[str, Slot]] = {
-        "walls": Slot(MASONRY, "masonry"),
-        "cornices": Slot(("dentils", "beads", "egg_and_dart", "greek_key", "rope"), "stone"),
-        "roof": Slot(ROOF, "roof"),
-        "openings": Slot((), "wood"),
+        "walls": Slot(MASONRY, "masonry", ornament=1.7),
+        "cornices": Slot(("dentils", "beads", "egg_and_dart", "greek_key", "rope"), "trim stone"),
+        "roof": Slot(ROOF, "roof", ornament=1.7),
+        "openings": Slot((), "joinery"),
     }
 
     kind: Literal["tower", "keep", "pagoda", "lighthouse", "chapel", "ziggurat"] = Field(

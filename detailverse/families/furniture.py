@@ -24,8 +24,8 @@ class Furniture(Family):
         "frame": Slot((), "wood"),
         "legs": Slot(TURNED, "wood"),
         "rails": Slot(("panels", "greek_key", "dentils", "beads", "egg_and_dart", "arcade", "rope", "planks"), "wood"),
-        "seat": Slot(("quilting", "basket_weave", "scales", "ribs", "studs"), "fabric"),
-        "fittings": Slot((), "metal"),
+        "seat": Slot(("quilting", "quilting", "knit", "ribs"), "fabric"),
+        "fittings": Slot((), "iron"),
     }
 
     kind: Literal["chair", "stool", "table", "chest", "lamp", "clock"] = Field(default="chair", description="what it is")

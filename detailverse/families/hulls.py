@@ -20,10 +20,10 @@ class Hull(Family):
     grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
     slots: ClassVar[dict[str, Slot]] = {
-        "hull": Slot((), "paint"),
-        "greebles": Slot((), "metal"),
-        "engines": Slot(("ribs", "grooves", "knurling", "panels", "fluting"), "metal"),
-        "turret": Slot(ARMOUR, "paint"),
+        "hull": Slot((), "hull"),
+        "greebles": Slot((), "bare metal"),
+        "engines": Slot(("ribs", "grooves", "knurling", "panels", "fluting"), "bare metal"),
+        "turret": Slot(ARMOUR, "hull"),
     }
 
     kind: Literal["cruiser", "freighter", "station", "block"] = Field(default="cruiser", description="overall form")

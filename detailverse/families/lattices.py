@@ -21,7 +21,7 @@ class Lattice(Family):
     title: ClassVar[str] = "lattices"
     styles: ClassVar[tuple[str, ...]] = ("alien", "organic", "industrial")
     slots: ClassVar[dict[str, Slot]] = {
-        "lattice": Slot((), "paint"),
+        "lattice": Slot((), "lattice"),
         "hoops": Slot(("rope", "beads", "knurling", "studs", "ribs", "grooves", "hex_grid"), "metal"),
         "stand": Slot((*STRIP, "panels", "hex_grid", "greek_key"), "metal"),
     }

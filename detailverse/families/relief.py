@@ -21,7 +21,7 @@ class Relief(Family):
     slots: ClassVar[dict[str, Slot]] = {
         "field": Slot(RELIEF, "stone"),
         "frame": Slot(("greek_key", "beads", "guilloche", "dentils", "egg_and_dart", "rope", "fluting", "studs"), "stone"),
-        "figure": Slot((), "metal"),
+        "figure": Slot((), "stone"),
     }
 
     kind: Literal["girih", "celtic", "rosette", "field", "fan"] = Field(default="girih", description="main motif")

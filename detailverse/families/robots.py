@@ -21,9 +21,9 @@ class Robot(Family):
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
     slots: ClassVar[dict[str, Slot]] = {
         "body": Slot(ARMOUR, "paint"),
-        "limbs": Slot(("grooves", "ribs", "knurling", "studs"), "metal"),
-        "wheels": Slot(("studs", "ribs", "knurling", "dentils"), "metal"),
-        "lamps": Slot((), "gem"),
+        "limbs": Slot(("grooves", "ribs", "knurling"), "bare metal"),
+        "wheels": Slot(("studs", "ribs", "dentils"), "rubber", ornament=1.7),
+        "lamps": Slot((), "lamp"),
     }
 
     kind: Literal["biped", "tracked", "walker", "rover", "tank", "truck"] = Field(default="biped", description="what it is")

@@ -35,7 +35,7 @@ class Vessel(Family):
         "body": Slot(ROUND, "vessel", bands=3),
         "foot": Slot(STRIP, "vessel"),
         "handles": Slot(("rope", "ribs", "knurling", "beads"), "vessel", ornament=0.9),
-        "lid": Slot(("ribs", "scales", "fluting", "beads"), "metal"),
+        "lid": Slot(("ribs", "scales", "fluting", "beads"), "vessel"),
     }
 
     shape: Literal["vase", "amphora", "bowl", "jug", "teapot", "urn", "goblet", "bottle"] = Field(

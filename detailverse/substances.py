@@ -1,0 +1,344 @@
+"""What things are made of, in people's words, and the texture recipe of each: a substance and a shade make a material."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from versemill.detailverse import colors
+
+from versemill.materials import procedural
+from versemill.materials.palette import METALS, near
+
+Rgb = list[float]
+Recipe = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Substance:
+    """A material that people have a word for.
+
+    Attributes:
+        texture: family of `versemill.materials.procedural` that shows it.
+        phrase: how a caption names it before a noun or after "is"; "{}" stands for the shade.
+        shades: names of `colors.COLORS`; empty means the colours of the style's palette.
+        color: its own colour where no shade is said.
+        params: values of the recipe that are not drawn.
+        styles: the styles that prefer it.
+    """
+
+    texture: str
+    phrase: str
+    shades: tuple[str, ...] = ()
+    color: tuple[float, float, float] | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    styles: tuple[str, ...] = ()
+
+
+def _shaded(texture: str, phrase: str, shades: str, styles: str = "", /, **params: Any) -> Substance:
+    return Substance(texture, phrase, tuple(s.strip() for s in shades.split(",") if s.strip()), None, params, tuple(styles.split()))
+
+
+def _own(texture: str, phrase: str, r: float, g: float, b: float, styles: str = "", /, **params: Any) -> Substance:
+    return Substance(texture, phrase, (), (r, g, b), params, tuple(styles.split()))
+
+
+def _metal(phrase: str, name: str, texture: str = "polished_metal", styles: str = "", /, **params: Any) -> Substance:
+    return Substance(texture, phrase, (), tuple(METALS[name]), {"metal": name, **params}, tuple(styles.split()))  # type: ignore[arg-type]
+
+
+GLOSS: dict[str, Any] = {"texture": "smooth", "roughness": 0.18}
+SATIN: dict[str, Any] = {"texture": "smooth", "roughness": 0.4}
+MATT: dict[str, Any] = {"texture": "smooth", "roughness": 0.75}
+GRAIN: dict[str, Any] = {"texture": "grain", "roughness": 0.6}
+GLASS: dict[str, Any] = {"texture": "smooth", "roughness": 0.05}
+
+SUBSTANCES: dict[str, Substance] = {
+    # stone
+    "white marble": _own("marble", "white marble", 0.90, 0.89, 0.86, "classical ornate", vein=[0.52, 0.50, 0.48]),
+    "grey marble": _own("marble", "grey marble", 0.55, 0.55, 0.56, "classical", vein=[0.85, 0.84, 0.82]),
+    "black marble": _own("marble", "black marble", 0.10, 0.10, 0.11, "ornate alien", vein=[0.75, 0.70, 0.60]),
+    "green marble": _own("marble", "green marble", 0.16, 0.30, 0.24, "ornate", vein=[0.70, 0.76, 0.68]),
+    "granite": _own("granite", "granite", 0.52, 0.50, 0.49, "industrial classical"),
+    "red granite": _own("granite", "red granite", 0.55, 0.38, 0.34, "classical"),
+    "sandstone": _own("plaster", "sandstone", 0.76, 0.64, 0.46, "classical rustic", roughness=0.9, relief=0.004),
+    "limestone": _own("plaster", "limestone", 0.80, 0.76, 0.67, "classical rustic", roughness=0.9, relief=0.004),
+    "slate": _own("plaster", "slate", 0.29, 0.32, 0.36, "rustic", roughness=0.7, relief=0.005),
+    "basalt": _own("concrete", "basalt", 0.24, 0.24, 0.25, "", boards=0),
+    "concrete": _own("concrete", "concrete", 0.60, 0.59, 0.57, "industrial"),
+    "plaster": _shaded("plaster", "{} plaster", "white, cream, beige, pale yellow, pale pink, light grey", "rustic classical", relief=0.004),
+    "brick": _shaded("brick", "{} brick", "brick red, reddish brown, tan, grey", "rustic industrial"),
+    "cobblestone": _shaded("cobblestone", "{} cobblestone", "grey, beige, blue-grey", "rustic"),
+    # fired clay and glass
+    "terracotta": _own("plaster", "terracotta", 0.68, 0.38, 0.26, "classical rustic", roughness=0.85, relief=0.004),
+    "roof tile": _own("plaster", "clay tile", 0.60, 0.32, 0.23, "classical rustic", roughness=0.85, relief=0.004),
+    "stoneware": _shaded("plastic", "{} stoneware", "beige, brown, grey, blue-grey, grey-green", "rustic organic", **GRAIN),
+    "porcelain": _shaded("plastic", "{} porcelain", "white, ivory, light blue, blue, grey-green", "ornate classical", **GLOSS),
+    "glazed clay": _shaded("plastic", "{} glazed clay", "", "ornate rustic", **GLOSS),
+    "glass": _shaded("plastic", "{} glass", "green, light blue, brown, teal, light grey, blue", "alien", **GLASS),
+    "dark glass": _own("plastic", "dark glass", 0.08, 0.10, 0.12, **GLASS),
+    "clear glass": _own("plastic", "pale glass", 0.72, 0.78, 0.79, **GLASS),
+    "lamp glass": _own("plastic", "milky glass", 0.93, 0.90, 0.80, **GLASS),
+    "red glass": _own("plastic", "red glass", 0.60, 0.10, 0.08, **GLASS),
+    # metal
+    "gold": _metal("gold", "gold", "polished_metal", "ornate"),
+    "silver": _metal("silver", "silver", "polished_metal", "ornate classical"),
+    "bronze": _metal("bronze", "bronze", "brushed_metal", "classical ornate"),
+    "brass": _metal("brass", "brass", "polished_metal", "classical ornate"),
+    "copper": _metal("copper", "copper", "brushed_metal", "rustic"),
+    "steel": _metal("steel", "steel", "brushed_metal", "industrial alien"),
+    "polished steel": _metal("polished steel", "steel", "polished_metal", "industrial alien"),
+    "aluminium": _metal("aluminium", "aluminium", "brushed_metal", "industrial alien"),
+    "chrome": _metal("chrome", "chrome", "polished_metal", "industrial"),
+    "cast iron": _metal("cast iron", "gunmetal", "brushed_metal", "industrial rustic", roughness=0.6),
+    "wrought iron": _metal("wrought iron", "gunmetal", "hammered_metal", "rustic", roughness=0.4, tarnish=0.3),
+    "hammered copper": _metal("hammered copper", "copper", "hammered_metal", "rustic"),
+    "rusty iron": _metal("rusty iron", "iron", "rust", "industrial"),
+    "green bronze": _own("plaster", "weathered green bronze", 0.36, 0.50, 0.43, "classical", roughness=0.7, relief=0.004),
+    # paint, plastic, rubber
+    "paint": _shaded("plastic", "{} painted", "", "rustic classical plain", **SATIN),
+    "painted metal": _shaded("plastic", "{} painted metal", "", "industrial plain", **SATIN),
+    "car paint": _shaded("car_paint", "{}", "red, dark red, blue, dark blue, white, black, grey, light grey, green, yellow, "
+                         "light blue, cream, orange, dark green", sparkle=0.15, metallic=0.2, roughness=0.12),  # fmt: skip
+    "worn paint": _shaded("worn_paint", "worn {} paint", "", "industrial rustic"),
+    "plastic": _shaded("plastic", "{} plastic", "", "industrial alien plain", **SATIN),
+    "rubber": _own("plastic", "black rubber", 0.055, 0.055, 0.06, texture="grain", roughness=0.85),
+    "carbon": _own("carbon_fibre", "carbon fibre", 0.11, 0.11, 0.12, "alien industrial", shine=[0.33, 0.33, 0.35]),
+    # wood
+    "oak": _own("wood", "oak", 0.68, 0.52, 0.34, "rustic classical", knots=0),
+    "pine": _own("wood", "pine", 0.80, 0.65, 0.44, "rustic"),
+    "walnut": _own("wood", "walnut", 0.42, 0.29, 0.20, "classical ornate", knots=0),
+    "mahogany": _own("wood", "mahogany", 0.45, 0.23, 0.16, "classical ornate", knots=0),
+    "ebony": _own("wood", "ebony", 0.16, 0.13, 0.12, "ornate", knots=0),
+    "ash wood": _own("wood", "ash wood", 0.78, 0.69, 0.55, "plain", knots=0),
+    "painted wood": _shaded("plastic", "{} painted wood", "", "rustic", **SATIN),
+    "wicker": _own("wood", "wicker", 0.66, 0.49, 0.30, "rustic", knots=0),
+    "straw": _own("wood", "straw", 0.80, 0.68, 0.42, "rustic", knots=0),
+    "thatch": _own("bark", "thatch", 0.58, 0.48, 0.32, "rustic", lichen=[0.5, 0.45, 0.3]),
+    "bark": _own("bark", "brown bark", 0.42, 0.34, 0.27, lichen=[0.46, 0.46, 0.36], cover=0.6),
+    "grey bark": _own("bark", "grey bark", 0.50, 0.47, 0.43, lichen=[0.52, 0.53, 0.42], cover=0.6),
+    # cloth and leather
+    "linen": _shaded("woven", "{} linen", "cream, beige, white, grey, blue-grey, grey-green", "rustic classical", threads=72),
+    "cotton": _shaded("woven", "{} cotton", "", "rustic plain", threads=72),
+    "wool": _shaded("felt", "{} wool", "", "rustic plain"),
+    "knitted wool": _shaded("knit", "{} knitted wool", "", "rustic", pattern="plain"),
+    "velvet": _shaded("felt", "{} velvet", "dark red, dark green, dark blue, purple, teal, mustard yellow", "ornate classical"),
+    "canvas": _shaded("woven", "{} canvas", "white, beige, olive green, dark blue, red, black", "plain", threads=48),
+    "denim": _own("woven", "blue denim", 0.24, 0.32, 0.46, "plain", threads=72, weft=[0.5, 0.55, 0.62]),
+    "leather": _shaded("leather", "{} leather", "brown, dark brown, black, tan, reddish brown, dark red", "rustic classical ornate plain",
+                       stitch=False),  # fmt: skip
+    "tartan": Substance("tartan", "tartan", styles=("rustic",)),
+    "rope": _own("felt", "rope", 0.66, 0.56, 0.40),
+    # living things
+    "skin": _shaded("plastic", "{}", "tan, light brown, brown, beige, dark brown", **MATT),
+    "hair": _shaded("felt", "{}", "dark brown, black, brown, golden brown, grey"),
+    "fur": _shaded("felt", "{}", "brown, dark brown, black, grey, ginger, white, light brown, tan, cream, reddish brown"),
+    "hide": _shaded("leather", "{}", "grey, dark grey, blue-grey", stitch=False, crease=0.9),
+    "scaly skin": _shaded("plastic", "{}", "green, olive green, dark green, brown, grey-green, tan, teal", texture="leatherette", roughness=0.5),
+    "fish skin": _shaded("plastic", "{}", "light grey, blue-grey, orange, olive green, pink, ginger", **GLOSS),
+    "smooth skin": _shaded("plastic", "{}", "reddish brown, orange, dark red, grey, pink, tan, lilac", **SATIN),
+    "beetle shell": _shaded("plastic", "{}", "black, dark brown, dark green, red, reddish brown, teal", **GLOSS),
+    "feathers": _shaded("felt", "{}", "brown, white, grey, black, light brown, dark brown, ginger, blue-grey"),
+    "bright feathers": _shaded("felt", "{}", "pink, red, green, yellow, blue, turquoise"),
+    "horn": _own("plastic", "horn-coloured", 0.55, 0.47, 0.36, **SATIN),
+    "bone": _own("plastic", "ivory-coloured", 0.86, 0.80, 0.67, **SATIN),
+    "hoof": _own("plastic", "dark", 0.17, 0.14, 0.12, **MATT),
+    "beak": _shaded("plastic", "{}", "mustard yellow, orange, dark grey, yellow", **SATIN),
+    "eye": _own("plastic", "black", 0.03, 0.03, 0.035, **GLASS),
+    # plants
+    "leaf": _shaded("leather", "{}", "green, dark green, light green, olive green", stitch=False, crease=0.25, roughness=0.55),
+    "succulent leaf": _shaded("plastic", "{}", "grey-green, light green, green, blue-grey, dark green", **SATIN),
+    "autumn leaf": _shaded("leather", "{}", "orange, mustard yellow, dark red, golden brown, brick red", stitch=False, crease=0.3),
+    "blossom": _shaded("leather", "{}", "pale pink, white, pink", stitch=False, crease=0.2),
+    "sunflower petal": _shaded("leather", "{}", "yellow, mustard yellow, orange", stitch=False, crease=0.2, roughness=0.6),
+    "petal": _shaded("leather", "{}", "white, red, pink, yellow, lilac, purple, pale pink, orange", stitch=False, crease=0.15, roughness=0.6),
+    "artichoke leaf": _shaded("leather", "{}", "grey-green, green, olive green", stitch=False, crease=0.3),
+    "cone scale": _shaded("wood", "{}", "brown, reddish brown, light brown", knots=0),
+    "pineapple rind": _shaded("leather", "{}", "golden brown, mustard yellow, olive green", stitch=False),
+    "seed": _shaded("felt", "{}", "dark brown, black, brown"),
+    "stalk": _shaded("leather", "{}", "green, olive green, light green", stitch=False, crease=0.2),
+    "soil": _own("felt", "earth", 0.22, 0.16, 0.12),
+    "moss": _own("moss", "mossy", 0.34, 0.42, 0.18),
+    # food
+    "bread": _shaded("plaster", "{}", "golden brown, light brown, tan", roughness=0.6, relief=0.003),
+    "cake": _shaded("cork", "{}", "pale yellow, brown, golden brown"),
+    "chocolate": _own("plastic", "chocolate", 0.24, 0.14, 0.09, **SATIN),
+    "icing": _shaded("plastic", "{}", "white, pale pink, cream, light green, pale yellow, light blue, pink", **SATIN),
+    "jam": _own("plastic", "red", 0.56, 0.09, 0.10, **GLOSS),
+    "cheese": _own("plastic", "yellow", 0.88, 0.68, 0.25, **SATIN),
+    "meat": _own("plaster", "brown", 0.33, 0.20, 0.14, roughness=0.6),
+    "lettuce": _own("leather", "light green", 0.47, 0.62, 0.28, stitch=False),
+    "sprinkle": _shaded("plastic", "{}", "pink, yellow, light blue, white, red", **GLOSS),
+    "fruit skin": _shaded("plastic", "{}", "red, green, yellow, orange, dark red", **SATIN),
+    "pumpkin skin": _shaded("leather", "{}", "orange, golden brown, grey-green", stitch=False, crease=0.2),
+    # stones and shells
+    "gem": _shaded("plastic", "{}", "red, green, blue, purple, teal, yellow, white, black", **GLASS),
+    "pearl": _own("car_paint", "pearl", 0.90, 0.88, 0.84, metallic=0.2, roughness=0.15, sparkle=0.1),
+    "quartz": _own("marble", "quartz", 0.86, 0.87, 0.88, vein=[0.75, 0.76, 0.80]),
+    "rose quartz": _own("marble", "rose quartz", 0.85, 0.67, 0.68, vein=[0.93, 0.85, 0.84]),
+    "smoky quartz": _own("marble", "smoky quartz", 0.30, 0.25, 0.22, vein=[0.45, 0.40, 0.36]),
+    "amethyst": _own("marble", "amethyst", 0.44, 0.31, 0.56, vein=[0.72, 0.64, 0.78]),
+    "fluorite": _own("marble", "green fluorite", 0.38, 0.58, 0.50, vein=[0.62, 0.75, 0.70]),
+    "pyrite": _metal("pyrite", "brass", "brushed_metal"),
+    "bismuth": _metal("bismuth", "anodised_teal", roughness=0.25),
+    "limestone rock": _own("plaster", "limestone", 0.70, 0.66, 0.58, roughness=0.95),
+    "granite rock": _own("granite", "granite", 0.47, 0.46, 0.45, roughness=0.75),
+    "sandstone rock": _own("sand", "sandstone", 0.70, 0.54, 0.38, lean=0),
+    "mossy rock": _own("moss", "moss-covered", 0.36, 0.41, 0.22, bare=0.0),
+    "shell": _shaded("plastic", "{}", "cream, beige, pale pink, white, tan, reddish brown, light grey", **SATIN),
+    "striped shell": _shaded("stripes", "{} striped", "cream, tan, reddish brown, beige", relief=0.0, roughness=0.3),
+    "sea urchin": _shaded("plastic", "{}", "purple, dark red, olive green, black, lilac, brown", **SATIN),
+    "coral": _shaded("plastic", "{}", "cream, pale pink, orange, red, tan, white, mustard yellow, lilac", **GRAIN),
+}  # fmt: skip
+"""Name -> substance. Names are what a specification writes."""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "stone": ("white marble", "grey marble", "black marble", "green marble", "granite", "red granite", "sandstone", "limestone", "concrete",
+              "bronze"),
+    "masonry": ("brick", "limestone", "sandstone", "granite", "plaster", "concrete", "cobblestone"),
+    "roof": ("roof tile", "slate", "copper", "painted metal", "thatch", "green bronze"),
+    "metal": ("steel", "brass", "bronze", "cast iron", "copper", "polished steel", "aluminium", "painted metal", "rusty iron"),
+    "precious": ("gold", "silver", "brass", "bronze", "copper", "gold"),
+    "bare metal": ("steel", "polished steel", "aluminium", "chrome", "cast iron"),
+    "trim stone": ("limestone", "sandstone", "white marble", "granite", "plaster"),
+    "joinery": ("oak", "walnut", "painted wood", "pine"),
+    "lattice": ("aluminium", "plastic", "brass", "steel", "painted metal", "white marble"),
+    "iron": ("wrought iron", "cast iron", "steel", "brass", "rusty iron"),
+    "paint": ("painted metal", "worn paint", "plastic", "car paint", "steel", "painted metal"),
+    "hull": ("painted metal", "worn paint", "steel", "aluminium", "painted metal"),
+    "car": ("car paint",),
+    "wood": ("oak", "pine", "walnut", "mahogany", "ebony", "painted wood"),
+    "fine wood": ("walnut", "mahogany", "oak", "ash wood", "ebony"),
+    "handle": ("oak", "ash wood", "walnut", "plastic", "rubber", "leather"),
+    "vessel": ("terracotta", "porcelain", "glazed clay", "stoneware", "bronze", "white marble", "glass", "hammered copper", "silver", "oak"),
+    "pottery": ("terracotta", "glazed clay", "stoneware", "terracotta", "concrete"),
+    "fabric": ("linen", "cotton", "wool", "velvet", "leather", "tartan"),
+    "soft": ("linen", "cotton", "velvet", "wool", "tartan"),
+    "yarn": ("knitted wool", "wool", "cotton"),
+    "trim": ("cotton", "velvet", "rope", "wool"),
+    "basket": ("wicker", "straw", "wicker", "oak"),
+    "gem": ("gem", "pearl", "gem"),
+    "lamp": ("lamp glass", "clear glass", "red glass"),
+    "glass": ("dark glass", "clear glass"),
+    "mineral": ("granite rock", "limestone rock", "sandstone rock", "basalt", "mossy rock", "slate"),
+    "crystal": ("quartz", "amethyst", "rose quartz", "smoky quartz", "fluorite"),
+    "statue": ("white marble", "bronze", "limestone", "green bronze", "black marble", "terracotta", "plaster"),
+}  # fmt: skip
+"""Material group -> its substances. The name of a substance is a group of itself alone."""
+
+WILD = ("camouflage", "checker", "polka_dots", "stripes", "wallpaper", "mosaic", "terrazzo", "hexagons", "tartan", "quilted",
+        "carbon_fibre", "car_paint", "plastic", "leather", "worn_paint", "marble", "noise", "scales", "tiles", "polished_metal",
+        "hammered_metal", "tread_plate", "rust", "woven", "knit", "felt")  # fmt: skip
+"""Texture families of what may look like anything, in any colours."""
+
+PATTERNS = {
+    "camouflage": "camouflage", "checker": "chequered", "polka_dots": "spotted", "stripes": "striped", "wallpaper": "flowery",
+    "mosaic": "mosaic", "terrazzo": "speckled", "hexagons": "hexagon-tiled", "tartan": "tartan", "quilted": "quilted",
+    "noise": "mottled", "scales": "scaly", "tiles": "tiled", "panels": "panelled", "parquet": "parquet", "planks": "planked wood",
+    "wood": "wood", "bark": "bark", "cork": "cork", "leather": "leather", "moss": "mossy", "marble": "marble", "granite": "granite",
+    "concrete": "concrete", "plaster": "plaster", "sand": "sandstone", "brick": "brick", "cobblestone": "cobblestone", "woven": "woven",
+    "knit": "knitted", "felt": "felt", "plastic": "plastic", "car_paint": "painted", "worn_paint": "worn painted",
+    "carbon_fibre": "carbon fibre", "tread_plate": "chequer plate", "rust": "rusty iron", "polished_metal": "polished metal",
+    "brushed_metal": "brushed metal", "hammered_metal": "hammered metal",
+}  # fmt: skip
+"""Texture family -> what people call it, for recipes that name no substance."""
+
+_MAIN = ("color", "base", "light", "paint", "ridge", "warp", "ground", "high", "colors")
+
+
+def substances(group: str) -> tuple[str, ...]:
+    """Names of the substances of a group, which may be one substance's name."""
+    return GROUPS[group] if group in GROUPS else (group,)
+
+
+def draw(rng: np.random.Generator, group: str, style: str, wild: bool = False) -> Recipe:
+    """The recipe of a material for a group: a substance that the style likes and a shade from its palette.
+
+    Args:
+        wild: any of the `WILD` texture families, in any colours.
+    """
+    if wild:
+        return procedural.draw(rng, WILD)
+    names = substances(group)
+    weights = np.array([3.0 if style in SUBSTANCES[name].styles else 1.0 for name in names])
+    name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    shades = SUBSTANCES[name].shades or (() if SUBSTANCES[name].color else colors.PALETTES[style])
+    # A shade that the palette has comes more often.
+    liked = np.array([2.0 if shade in colors.PALETTES[style] else 1.0 for shade in shades])
+    shade = shades[int(rng.choice(len(shades), p=liked / liked.sum()))] if shades else ""
+    return recipe(rng, name, shade)
+
+
+def recipe(rng: np.random.Generator, name: str, shade: str = "") -> Recipe:
+    """The complete recipe of a substance in a shade.
+
+    Raises:
+        ValueError: no such substance or colour.
+    """
+    if name not in SUBSTANCES:
+        raise ValueError(f"unknown material '{name}'; known: {', '.join(sorted(SUBSTANCES))}")
+    if shade and shade not in colors.COLORS:
+        raise ValueError(f"unknown shade '{shade}'; known: {', '.join(colors.COLORS)}")
+    kind = SUBSTANCES[name]
+    drawn = procedural.draw(rng, [kind.texture])
+    exact = kind.color or colors.COLORS.get(shade)
+    if exact is not None:
+        drawn |= _dye(kind.texture, near(rng, list(exact), 0.035), drawn)
+    return {**drawn, **kind.params, "material": name, **({"shade": shade} if shade else {})}
+
+
+def phrase(recipe: Recipe) -> str:
+    """What a caption says of a recipe: 'oak', 'dark red leather', 'pink spotted'."""
+    name = recipe.get("material")
+    if name in SUBSTANCES:
+        return SUBSTANCES[name].phrase.format(recipe.get("shade", "")).strip()
+    family = str(recipe.get("family", ""))
+    pattern = PATTERNS.get(family, family.replace("_", " "))
+    if "metal" in recipe and family.endswith("_metal"):
+        metal = str(recipe["metal"]).replace("_", " ").replace("anodised ", "")
+        return f"{metal} metal" if str(recipe["metal"]).startswith("anodised") else metal
+    color = main_color(recipe)
+    said = colors.name(color) if color is not None and family not in ("tartan", "camouflage", "rust", "moss", "brick") else ""
+    return f"{said} {pattern}".strip()
+
+
+def main_color(recipe: Recipe) -> Rgb | None:
+    """The colour that most of a recipe's surface has."""
+    for key in _MAIN:
+        value = recipe.get(key)
+        if value is not None:
+            return list(value[0]) if key == "colors" else list(value)
+    return None
+
+
+def _scaled(rgb: Rgb, by: float) -> Rgb:
+    return [round(min(max(v * by, 0.0), 1.0), 4) for v in rgb]
+
+
+def _dye(texture: str, rgb: Rgb, drawn: Recipe) -> Recipe:
+    """The recipe's colours, so that it shows `rgb`."""
+
+    def alike(*factors: float) -> list[Rgb]:
+        return [_scaled(rgb, f) for f in factors]
+
+    timber = {"light": rgb, "dark": _scaled(rgb, 0.62)}
+    table: dict[str, Callable[[], Recipe]] = {
+        "wood": lambda: timber,
+        "planks": lambda: {**timber, "paint": None},
+        "marble": lambda: {"base": rgb, "cloud": _scaled(rgb, 0.93)},
+        "granite": lambda: {"colors": alike(1, 1, 0.88, 1.15, 0.75), "fleck": _scaled(rgb, 0.3)},
+        "sand": lambda: {"color": rgb, "grain": _scaled(rgb, 0.65)},
+        "brick": lambda: {"colors": alike(1, 0.9, 1.08, 0.82, 0.95)},
+        "cobblestone": lambda: {"colors": alike(1, 0.9, 1.08, 0.82, 0.95)},
+        "cork": lambda: {"colors": alike(1, 0.92, 1.06, 0.86, 0.97)},
+        "bark": lambda: {"ridge": rgb, "furrow": _scaled(rgb, 0.4)},
+        "moss": lambda: {"high": rgb, "low": _scaled(rgb, 0.45)},
+        "felt": lambda: {"color": rgb, "second": _scaled(rgb, 0.88)},
+        "woven": lambda: {"warp": rgb, "weft": _scaled(rgb, 0.86)},
+        "knit": lambda: {"colors": alike(1, 0.85, 1.1)},
+        "stripes": lambda: {"colors": alike(1.05, 0.72)},
+        "car_paint": lambda: {"base": rgb, "flake": _scaled(rgb, 1.25)},
+        "worn_paint": lambda: {"paint": rgb},
+        "carbon_fibre": lambda: {"base": rgb},
+    }
+    return table.get(texture, lambda: {"color": rgb})()
