@@ -107,7 +107,7 @@ class Family(Config):
         return str(getattr(self, "kind", None) or getattr(self, "shape", ""))
 
     def noun(self) -> str:
-        """What a caption calls this member: 'tall amphora with two handles'."""
+        """What a caption calls this member; "{}" stands for its material: 'tall {} amphora with two handles'."""
         return self.name()
 
     def build(self, shop: Shop) -> list[Solid]:

@@ -1,5 +1,6 @@
 """Captions and tags, written from a specification alone: everything that a caption says comes through here."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,6 +9,9 @@ from versemill.detailverse.specification import Specification
 
 STYLE_WORDS = {"classical": "classical", "industrial": "industrial", "rustic": "rustic", "ornate": "ornate", "alien": "futuristic"}
 """Style -> its adjective; the others have none."""
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+           "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")  # fmt: skip
 
 SINGULAR = ("glass", "brass", "moss", "canvas", "compass", "mattress", "chassis", "cactus")
 """Words that end in s and are one thing."""
@@ -40,6 +44,11 @@ class Captions:
     def record(self) -> dict[str, Any]:
         """As JSON."""
         return {**asdict(self), "parts": [{**asdict(part), "ornament": list(part.ornament)} for part in self.parts]}
+
+
+def spelled(text: str) -> str:
+    """The text with its numbers up to twenty in words."""
+    return re.sub(r"\b\d+\b", lambda m: NUMBERS[int(m[0])] if int(m[0]) < len(NUMBERS) else m[0], text)
 
 
 def article(words: str) -> str:
@@ -79,7 +88,9 @@ def captions(spec: Specification) -> Captions:
     ornament = list(dict.fromkeys(phrase for part in parts for phrase in part.ornament))
     style = STYLE_WORDS.get(spec.style, "") if ornament else ""
     short = _sentence(article(f"{main} {family.name()}".strip()))
-    body = article(" ".join(word for word in (style, main, family.noun()) if word))
+    noun = spelled(family.noun())
+    noun = noun.replace("{}", main) if "{}" in noun else f"{main} {noun}"
+    body = article(" ".join(f"{style} {noun}".split()))
     plain = _sentence(body + (f", decorated with {join(ornament[:2])}" if ornament else ""))
     sentences = [_sentence(body), *_materials(parts[:MOST_PARTS]), *_ornaments(parts[:MOST_PARTS])]
     return Captions(short, plain, " ".join(sentences), parts)

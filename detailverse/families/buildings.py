@@ -41,7 +41,7 @@ class Building(Family):
         plan = {4: "square", 6: "hexagonal", 8: "octagonal", 32: "round"}[self._sides()]
         if self.kind == "chapel":
             return f"chapel of {self.storeys + 1} bays with a bell tower"
-        return f"{plan} {self.kind} of {self.storeys} storeys"
+        return f"{plan} {{}} {self.kind} of {self.storeys} storeys"
 
     def _sides(self) -> int:
         if self.kind == "lighthouse":

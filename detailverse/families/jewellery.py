@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from versemill.detailverse.counting import number
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import (
     Manifold,
@@ -52,11 +51,11 @@ class Jewellery(Family):
 
     def noun(self) -> str:
         return {
-            "chain": f"chain of {number(self._links())} links",
+            "chain": f"chain of {self._links()} links",
             "ring": "finger ring with a faceted stone",
-            "crown": f"crown with {number(self.count)} points and set stones",
-            "medallion": f"medallion with {number(self.count)} small stones and {number(self.q)} pendants",
-        }.get(self.kind, f"knot that goes round {number(self._turns()[0])} times")
+            "crown": f"crown with {self.count} points and set stones",
+            "medallion": f"medallion with {self.count} small stones and {self.q} pendants",
+        }.get(self.kind, f"knot that goes round {self._turns()[0]} times")
 
     def _links(self) -> int:
         return self.count + self.count % 2

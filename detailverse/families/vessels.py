@@ -57,7 +57,7 @@ class Vessel(Family):
         extra = {"amphora": " with two handles", "jug": " with a handle and a spout", "teapot": " with a spout and a lid",
                  "urn": " with a lid"}.get(self.shape, "")  # fmt: skip
         faceted = {"lobed": "lobed ", "octagonal": "octagonal "}.get(self.section, "")
-        return f"{proportion}{faceted}{self.shape}{extra}"
+        return f"{proportion}{faceted}{{}} {self.shape}{extra}"
 
     def build(self, shop: Shop) -> list[Solid]:
         wide = WIDTHS[self.shape]
