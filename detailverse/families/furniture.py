@@ -10,6 +10,8 @@ from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, section, strut, subtract
 from versemill.detailverse.spines import Contour, circle, lathe, polygon, rectangle, tube
 
+BACKS = {"spindles": "spindle", "slats": "slatted", "panel": "panelled"}
+LEGS = {"baluster": "baluster", "bobbin": "bobbin", "taper": "tapering", "cabriole": "cabriole"}
 TURNED = ("rope", "beads", "fluting", "ribs", "grooves", "knurling", "scales")
 
 
@@ -37,14 +39,14 @@ class Furniture(Family):
     height: float = Field(default=0.9, ge=0.75, le=1.0, description="height of the legs")
 
     def noun(self) -> str:
-        legs = f"with {self.turning} legs"
+        legs = f"with {LEGS[self.turning]} legs"
         return {
-            "chair": f"chair with a {self.back} back",
-            "stool": f"upholstered stool {legs}",
-            "table": f"round table {legs}" if self.count % 2 else f"table {legs}",
+            "chair": f"chair with a {BACKS[self.back]} back",
+            "stool": f"upholstered {{}} stool {legs}",
+            "table": f"round {{}} table {legs}" if self.count % 2 else f"table {legs}",
             "chest": "chest with a domed lid and iron bands",
-            "lamp": "table lamp with a pleated shade",
-            "clock": "long-case clock",
+            "lamp": "table lamp with a cloth shade",
+            "clock": "long-case clock with a pendulum",
         }[self.kind]
 
     def parts(self) -> tuple[str, ...]:

@@ -19,8 +19,9 @@ class Robot(Family):
     title: ClassVar[str] = "robots and vehicles"
     grain: ClassVar[Literal["x", "y", "z"]] = "x"
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
+    labels: ClassVar[dict[str, str]] = {"limbs": "joints and fittings"}
     slots: ClassVar[dict[str, Slot]] = {
-        "body": Slot(ARMOUR, "paint"),
+        "body": Slot(ARMOUR, "hull", ornament=0.7),
         "limbs": Slot(("grooves", "ribs", "knurling"), "bare metal"),
         "wheels": Slot(("studs", "ribs", "dentils"), "rubber", ornament=1.7),
         "lamps": Slot((), "lamp"),
@@ -43,6 +44,9 @@ class Robot(Family):
             "tank": "tank",
             "truck": f"{2 * self.count}-wheeled armoured truck",
         }[self.kind]
+
+    def name(self) -> str:
+        return {"biped": "robot", "tracked": "tracked robot", "walker": "walking robot", "truck": "armoured truck"}.get(self.kind, self.kind)
 
     def parts(self) -> tuple[str, ...]:
         return ("body", "limbs", "lamps") if self.kind in ("biped", "walker") else ("body", "wheels", "limbs", "lamps")
