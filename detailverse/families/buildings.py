@@ -11,7 +11,7 @@ from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, section, subtract, union
 from versemill.detailverse.spines import Contour, Spine, circle, lathe, polygon, rectangle
 
-MASONRY = ("bricks", "cracks", "panels", "planks")
+MASONRY = ("bricks", "bricks", "cracks", "panels")
 
 
 @family("building")

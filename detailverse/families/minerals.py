@@ -63,7 +63,7 @@ class Mineral(Family):
         }.get(self.kind, ("crystals", "rock"))
 
     def name(self) -> str:
-        return {"pyrite": "pyrite cluster", "bismuth": "bismuth crystal", "basalt columns": "rock outcrop"}.get(self.kind, self.kind)
+        return {"pyrite": "crystal cluster", "bismuth": "crystal", "basalt columns": "rock outcrop"}.get(self.kind, self.kind)
 
     def build(self, shop: Shop) -> list[Solid]:
         return {
