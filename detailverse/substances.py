@@ -100,6 +100,11 @@ SUBSTANCES: dict[str, Substance] = {
     "painted metal": _shaded("plastic", "{} painted metal", "", "industrial plain", **SATIN),
     "car paint": _shaded("car_paint", "{}", "red, dark red, blue, dark blue, white, black, grey, light grey, green, yellow, "
                          "light blue, cream, orange, dark green", sparkle=0.15, metallic=0.2, roughness=0.12),  # fmt: skip
+    "hood cloth": _shaded("woven", "{} canvas", "black, dark brown, cream, dark green", "", threads=48),
+    "wheel metal": _metal("silver-coloured", "aluminium"),
+    "aircraft paint": _shaded("plastic", "{}", "white, light grey, red, yellow, dark blue, dark green, blue-grey, cream, olive green", **GLOSS),
+    "tail paint": _shaded("plastic", "{}", "red, dark blue, white, orange, yellow, dark green, light grey, black", **GLOSS),
+    "dark metal": _own("brushed_metal", "dark steel", 0.2, 0.21, 0.22, "", metal="gunmetal", depth=0.05, roughness=0.5),
     "worn paint": _shaded("worn_paint", "worn {} paint", "", "industrial rustic"),
     "plastic": _shaded("plastic", "{} plastic", "", "industrial alien plain", **SATIN),
     "rubber": _own("plastic", "black rubber", 0.055, 0.055, 0.06, texture="grain", roughness=0.85),
@@ -223,7 +228,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "iron": ("wrought iron", "cast iron", "steel", "brass", "rusty iron"),
     "paint": ("painted metal", "worn paint", "plastic", "car paint", "steel", "painted metal"),
     "hull": ("painted metal", "worn paint", "steel", "aluminium", "painted metal"),
-    "car": ("car paint",),
+    "load bed": ("pine", "oak", "painted metal"),
     "wood": ("oak", "pine", "walnut", "mahogany", "ebony", "painted wood"),
     "fine wood": ("walnut", "mahogany", "oak", "ash wood", "ebony"),
     "handle": ("oak", "ash wood", "walnut", "plastic", "rubber", "leather"),

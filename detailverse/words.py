@@ -91,7 +91,8 @@ def captions(spec: Specification) -> Captions:
     noun = spelled(family.noun())
     noun = noun.replace("{}", main) if "{}" in noun else f"{main} {noun}"
     body = article(" ".join(f"{style} {noun}".split()))
-    plain = _sentence(body + (f", decorated with {join(ornament[:2])}" if ornament else ""))
+    decorated = ornament and spec.style != "plain"  # The tread of a tyre is no decoration.
+    plain = _sentence(body + (f", decorated with {join(ornament[:2])}" if decorated else ""))
     sentences = [_sentence(body), *_materials(parts[:MOST_PARTS]), *_ornaments(parts[:MOST_PARTS])]
     return Captions(short, plain, " ".join(sentences), parts)
 

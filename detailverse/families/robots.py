@@ -23,7 +23,7 @@ class Robot(Family):
     slots: ClassVar[dict[str, Slot]] = {
         "body": Slot(ARMOUR, "hull", ornament=0.7),
         "limbs": Slot(("grooves", "ribs", "knurling"), "bare metal"),
-        "wheels": Slot(("studs", "ribs", "dentils"), "rubber", ornament=1.7),
+        "wheels": Slot(("tread",), "rubber", ornament=1.8),
         "lamps": Slot((), "lamp"),
     }
 

@@ -1,7 +1,7 @@
 """Masonry and carpentry: bricks, planks, panels, rivets, studs, grooves, hexagons, knurls."""
 # ruff: noqa: D102 - the base class documents its methods
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -262,3 +262,25 @@ class Knit(Operator):
         along = (patch.v - 0.9 * np.abs(2 * x - 1)) % 1
         loop = np.sqrt(np.clip(1 - leg**2, 0, 1)) * np.clip(np.minimum(along, 1 - along) / 0.14, 0.15, 1)
         return self.depth * (loop - 0.3)
+
+
+@operator("tread")
+class Tread(Operator):
+    """The tread of a tyre: slanting blocks on either side of a groove."""
+
+    phrase: ClassVar[str] = "a deep tread"
+    role: ClassVar[Literal["field", "border", "skin"]] = "border"
+    pitch: float = Field(default=0.075, ge=0.06, le=0.095, description="distance between blocks")
+    depth: float = Field(default=0.024, ge=0.018, le=0.03, description="depth of the grooves")
+
+    def columns(self) -> Floats:
+        return np.arange(n := 8) / n
+
+    def rows(self) -> Floats:
+        half = np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.44, 0.49])
+        return np.r_[half, 1 - half[::-1]]
+
+    def height(self, patch: Patch) -> Floats:
+        across = 2 * np.abs(patch.v / patch.nv - 0.5)
+        block = (patch.u + 0.8 * across) % 1
+        return self.depth * ((block > 0.3) & (across > 0.08) & (across < 0.97)) - 0.5 * self.depth
