@@ -105,6 +105,8 @@ SUBSTANCES: dict[str, Substance] = {
     "aircraft paint": _shaded("plastic", "{}", "white, light grey, red, yellow, dark blue, dark green, blue-grey, cream, olive green", **GLOSS),
     "tail paint": _shaded("plastic", "{}", "red, dark blue, white, orange, yellow, dark green, light grey, black", **GLOSS),
     "dark metal": _own("brushed_metal", "dark steel", 0.2, 0.21, 0.22, "", metal="gunmetal", depth=0.05, roughness=0.5),
+    "frame paint": _shaded("plastic", "{}", "red, dark blue, black, dark green, white, light blue, yellow, orange, grey, teal", **GLOSS),
+    "grip": _shaded("plastic", "{}", "black, dark brown, brown, red, grey", **MATT),
     "worn paint": _shaded("worn_paint", "worn {} paint", "", "industrial rustic"),
     "plastic": _shaded("plastic", "{} plastic", "", "industrial alien plain", **SATIN),
     "rubber": _own("plastic", "black rubber", 0.055, 0.055, 0.06, texture="grain", roughness=0.85),

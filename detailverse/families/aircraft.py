@@ -8,7 +8,7 @@ from pydantic import Field
 from scipy.interpolate import PchipInterpolator
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union
-from versemill.detailverse.spines import curve, lathe, tube
+from versemill.detailverse.spines import lathe, tube
 
 Station = tuple[float, float, float, float]
 
@@ -118,7 +118,7 @@ class Aircraft(Family):
         body = subtract(body, [subtract(d, [Manifold.cylinder(3, 0.97 * g, 0.97 * g, 48, True).rotate([90, 0, 0])]) for d in doors])
         solids = [Solid(body, "fuselage")]
         dots = [box((2.02 * g, 0.034, 0.046), (0, y, 0.045), 0.01) for y in np.linspace(-0.56, 0.4, 2 * self.windows)]
-        cockpit = [box((0.12, 0.09, 0.05), (x, -0.86, 0.085), 0.01).rotate([0, 0, 0]) for x in (-0.065, 0.065)]
+        cockpit = [box((0.1, 0.1, 0.05), (x, -0.8, 0.1), 0.01).rotate([0, 0, 0]) for x in (-0.065, 0.065)]
         solids += [Solid(d, "windows") for d in (*dots, *cockpit)]
         tip = (0.98 * self.span, 0.05 + 0.55 * self.sweep, 0.1)
         solids += [Solid(b, "wings") for b in self._wing((0.08, -0.05, -0.07), tip, 0.46, 0.13, 0.07)]
@@ -198,7 +198,7 @@ class Aircraft(Family):
         solids += [Solid(cylinder(0.03, 0.12, (0.05, 1.08, 0.24), "x", 16), "rotor"), Solid(self._fin(0.98, 0.16, 0.18, 0.26, 0.12), "fuselage")]
         solids += [Solid(b, "fuselage") for b in self._wing((0.0, 0.85, 0.18), (0.2, 0.88, 0.18), 0.14, 0.1, 0.03)]
         for x in (1, -1):
-            skid = curve([(x * 0.26, -0.62, -0.4), (x * 0.26, -0.52, -0.46), (x * 0.26, 0.4, -0.46)], 20)
+            skid = np.array([(x * 0.26, y, z) for y, z in ((-0.68, -0.36), (-0.62, -0.42), (-0.52, -0.46), (-0.3, -0.46), (0.1, -0.46), (0.4, -0.46))])
             solids.append(Solid(shop.sweep(tube(skid, 0.026)), "struts"))
             solids += [Solid(strut((x * 0.26, y, -0.46), (x * 0.14, y, -0.18), 0.022, 10), "struts") for y in (-0.32, 0.16)]
         return solids

@@ -214,7 +214,7 @@ class RoadVehicle(Family):
 
     def _load(self, half: float) -> list[Solid]:
         """The bed of a lorry: planks, stakes and a frame below."""
-        solids = [Solid(box((2 * half, 1.32, 0.06), (0, 0.42, -0.1), 0.01), "bed"), Solid(box((0.36, 1.5, 0.12), (0, 0.3, -0.2)), "trim")]
+        solids = [Solid(box((2 * half, 1.32, 0.06), (0, 0.42, -0.1), 0.01), "bed"), Solid(box((0.36, 1.5, 0.22), (0, 0.3, -0.23)), "trim")]
         for z in (0.0, 0.12, 0.24):
             solids += [Solid(b, "bed") for b in mirrored([box((0.04, 1.32, 0.09), (half - 0.02, 0.42, z - 0.02), 0.012)])]
             solids += [Solid(box((2 * half, 0.04, 0.09), (0, y, z - 0.02), 0.012), "bed") for y in (-0.22, 1.06)]
@@ -237,6 +237,7 @@ class RoadVehicle(Family):
                 solids.append(Solid(strut((x * 0.34, y, 0.1), (x * 0.3, y + 0.02, 0.95 * self.tall), 0.03, 10), "trim"))
             solids.append(Solid(box((0.3, 0.06, 0.1), (x * 0.25, 0.42, 0.0), 0.01), "body"))
         solids += self._wheels(shop, 0.44, (0.5,), -0.46 + big - 0.12, big, 0.3) + self._wheels(shop, 0.34, (-0.68,), -0.58 + small, small, 0.16)
+        solids.append(Solid(box((0.14, 0.12, 0.34), (0, -0.68, -0.2)), "trim"))
         lugs = [box((0.3, 0.07, 0.07), (0, 0, 1.0 * big), 0.015).rotate([0, 0, 0])]
         for x in (1, -1):
             for lug in around(lugs[0].rotate([0, 0, 25.0 * x]), 18, "x"):
@@ -271,7 +272,7 @@ class RoadVehicle(Family):
             solids.append(Solid(Manifold.sphere(0.08, 28).scale([1, 0.5, 1]).translate([x * 0.24, -0.99, 0.1]), "headlamps"))
             solids.append(Solid(strut((x * 0.24, -0.9, 0.1), (0, -0.84, 0.05), 0.025, 10), "trim"))
             solids.append(Solid(strut((x * 0.26, -0.12, 0.2), (x * 0.25, -0.06, 0.52 * self.tall), 0.018, 10), "trim"))
-        tyre = shop.sweep(tube(np.array([(0, r * 0.88 * np.cos(t), r * 0.88 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 48, endpoint=False)]), 0.13 * r, True), "tyres", copies=4)
+        tyre = shop.sweep(tube(np.array([(0, r * 0.88 * np.cos(t), r * 0.88 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 48, endpoint=False)]), 0.13 * r, True))
         spoke = strut((0, 0, 0.12 * r), (0, 0, 0.85 * r), 0.018, 8)
         hub = union([cylinder(0.14 * r, 0.16, (0, 0, 0), "x", 24), *around(spoke, 2 * self.spokes, "x")])
         for x in (1, -1):
