@@ -107,7 +107,7 @@ class Arms(Family):
         pts = outline(shape, 60)
         flat = cut(pts, 0.09, 0.0)
         bevel = hull(np.array([(x, y, z) for x, z in ((w - 0.1, -0.5 - c), (w - 0.1, 0.5 + c)) for y in (0.05, -0.05)] + [(w + 0.13, 0, -0.5 - c), (w + 0.13, 0, 0.5 + c)]))
-        core = box((w - 0.05, 1, 2), ((w - 0.05) / 2 - 0.06, 0, 0))
+        core = box((w - 0.02, 1, 2), (w / 2 - 0.07, 0, 0))
         blade = union([flat ^ bevel, flat ^ core])
         holes = [cylinder(0.035, 0.4, (0.26, 0, z), "y", 20) for z in (-0.11, 0.0, 0.11)]
         blade = subtract(blade, holes)
@@ -179,7 +179,7 @@ class Arms(Family):
         visor = hull(np.array([(s * 0.5, -0.1, z) for s in (1, -1) for z in (0.24, -0.38)] + [(s * 0.38, -0.45, z) for s in (1, -1) for z in (0.22, -0.4)] + [(0, -0.5 - nose, -0.08), (0, -0.52, 0.2), (0, -0.54, -0.36)]))
         slit = [box((0.36, 1.2, 0.045), (s * 0.24, -0.5, 0.13)) for s in (1, -1)]
         breaths = [cylinder(0.022, 1.2, (s * (0.1 + 0.055 * j), -0.6, -0.1 - 0.075 * k), "y", 12) for s in (1, -1) for j in range(self.count - 2) for k in range(3)]
-        hollow = skull.scale([0.9, 0.9, 0.97])
+        hollow = inner
         solids = [Solid(skull, "bowl"), *(Solid(r, "bowl") for r in ridge), Solid(subtract(visor, [*slit, *breaths, hollow]), "bowl")]
         for z, r in ((-0.6, 0.5), (-0.5, 0.5)):
             a = np.linspace(0, 2 * np.pi, 72, endpoint=False)

@@ -185,7 +185,7 @@ class Instrument(Family):
         plate = cut([(0.68, -0.24), (0.66, 0.1), (0.55, 0.4), (0.25, 0.6), (0.05, 0.88), (-0.2, 1.06), (-0.48, 1.07), (-0.66, 0.9), (-0.68, -0.24)], 0.03)
         solids.append(Solid(plate.rotate([-90, 0, 0]).translate([0, 0, -0.03]), "fittings"))
         solids += [Solid(strut((x, -0.22, 0.01), (x * 0.8 - 0.1, 0.95 - 0.6 * (x + 0.65) / 1.3, 0.01), 0.008, 6), "fittings") for x in np.linspace(-0.62, 0.6, 2 * self.count)]
-        stand = [box((0.8, 0.02, 0.22), (0, -0.2, 0.25), 0.01).rotate([0, 0, 0])]
+        stand = [box((0.8, 0.03, 0.26), (0, -0.3, 0.24), 0.01)]
         solids += [Solid(s, "case") for s in stand]
         for x, y in ((-0.64, -0.42), (0.64, -0.42), (-0.4, 0.92)):
             leg = shop.sweep(lathe([(0, -0.72), (0.04, -0.72), (0.05, -0.6), (0.045, -0.4), (0.075, -0.24), (0.085, -0.15), (0, -0.13)]), segments=28)
@@ -257,7 +257,7 @@ class Instrument(Family):
         solids.append(Solid(strut((-0.98, 0, -0.5), (0.98, 0, -0.5), 0.026, 10), "neck"))
         solids += [Solid(strut((x, w, -0.5), (x, -w, -0.5), 0.026, 10), "neck") for x, w in ((-0.99, 0.34), (0.99, 0.2))]
         beaters = [union([strut((a, -0.4, 0.21), (b, 0.3, 0.2), 0.016, 8), Manifold.sphere(0.06, 20).translate([b, 0.3, 0.2])]) for a, b in ((-0.2, -0.45), (0.25, 0.1))]
-        solids.append(Solid(Manifold.batch_hull([box((0.02, 0.02, 0.02), (x, 0, -0.06)) for x in (-1, 1)]), "neck"))
+        solids.append(Solid(Manifold.batch_hull([box((0.02, 0.02, 0.02), (x, 0, 0.0)) for x in (-1, 1)]), "neck"))
         return [*solids, *(Solid(b, "fittings") for b in beaters)]
 
     def _accordion(self, shop: Shop) -> list[Solid]:
