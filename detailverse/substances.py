@@ -142,6 +142,14 @@ SUBSTANCES: dict[str, Substance] = {
                        stitch=False),  # fmt: skip
     "tartan": Substance("tartan", "tartan", styles=("rustic",)),
     "plume": _shaded("felt", "{}", "red, white, dark blue, black, dark green"),
+    "shoe leather": _shaded("leather", "{} leather", "brown, dark brown, black, tan, reddish brown", "", stitch=False),
+    "patent leather": _shaded("plastic", "{} patent leather", "red, black, dark blue, dark red, pink, white, teal", "", **GLOSS),
+    "bag leather": _shaded("leather", "{} leather", "brown, black, red, tan, dark blue, dark green, dark red, beige", "", stitch=False, crease=0.3),
+    "trainer cloth": _shaded("woven", "{} cloth", "red, dark blue, black, grey, green, white, blue, orange", "", threads=72),
+    "sole rubber": _shaded("plastic", "{} rubber", "white, black, beige, dark brown, light grey", "", **MATT),
+    "sole leather": _shaded("leather", "{} leather", "tan, dark brown, black", "", stitch=False),
+    "lace": _shaded("plastic", "{}", "white, beige, brown, black, yellow, red", **MATT),
+    "hat felt": _shaded("felt", "{} felt", "black, dark grey, grey, dark brown, dark blue"),
     "rope": _own("felt", "rope", 0.66, 0.56, 0.40),
     # living things
     "skin": _shaded("plastic", "{}", "tan, light brown, brown, beige, dark brown", **MATT),

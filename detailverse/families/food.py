@@ -117,7 +117,7 @@ class Food(Family):
 
             solids.append(Solid(slab.warp_batch(droop).rotate([0, 0, 20.0 + 45 * k]), "cheese"))
             z += 0.24
-        slices = [cylinder(0.36, 0.07, (0.38 * np.cos(a), 0.38 * np.sin(a), z + 0.05), segments=40) for a in np.arange(4) * np.pi / 2 + 0.4]
+        slices = [cylinder(0.36, 0.2, (0.38 * np.cos(a), 0.38 * np.sin(a), z + 0.06), segments=40) for a in np.arange(4) * np.pi / 2 + 0.4]
         solids += [Solid(s, "tomato") for s in slices]
         solids += [Solid(self._wavy(shop, 0.96, z + 0.1 + 0.035 * k, 0.03, self.count + 2 * k, 0.075, k), "salad") for k in range(2)]
         high = 0.42 * t + 0.12 * self.puff
@@ -254,7 +254,7 @@ class Food(Family):
             size = 0.33 * (1 - 0.8 * abs(0.5 * (s[k] + s[k + 1])) ** 1.5) * self.tall
             way = path[k + 1] - path[k]
             inward = 1.0 if s[k] < 0 else -1.0
-            fold = Manifold.cylinder(0.16, size * 1.0, size * 0.8, 40, True) if inward < 0 else Manifold.cylinder(0.16, size * 0.8, size, 40, True)
+            fold = Manifold.cylinder(0.2, size * 0.84, size, 40, True) if inward > 0 else Manifold.cylinder(0.2, size, size * 0.84, 40, True)
             solids.append(Solid(move(fold.scale([1, 1, 1.15]), facing(way), mid), "crust"))
         solids += [Solid(strut(path[k], path[k + (1 if k == 0 else -1)] * 0.7 + path[k] * 0.3, 0.09, 16), "crust") for k in (0, -1)]
         solids.append(Solid(shop.sweep(tube(path, 0.1)), "crust"))
