@@ -54,7 +54,7 @@ def spelled(text: str) -> str:
 def article(words: str) -> str:
     """The words with their indefinite article."""
     lower = words.lower()
-    silent, sounded = ("hour", "honest", "heir"), ("uni", "eu", "one", "use", "ukulele", "u-")
+    silent, sounded = ("hour", "honest", "heir"), ("uni", "eu", "one", "use", "ukulele")
     vowel = lower.startswith(silent) or (lower[0] in "aeiou8" and not lower.startswith(sounded))
     return f"{'an' if vowel else 'a'} {words}"
 
@@ -87,17 +87,27 @@ def captions(spec: Specification) -> Captions:
     main = parts[0].material if parts else ""
     ornament = list(dict.fromkeys(phrase for part in parts for phrase in part.ornament))
     style = STYLE_WORDS.get(spec.style, "") if ornament else ""
-    short = _sentence(article(f"{main} {family.name()}".strip()))
-    noun = spelled(family.noun())
-    noun = noun.replace("{}", main) if "{}" in noun else f"{main} {noun}"
-    body = article(" ".join(f"{style} {noun}".split()))
+    short = _sentence(article(_of(main, family.name())))
+    body = article(f"{style} {_of(main, spelled(family.noun()))}".strip())
     decorated = ornament and spec.style != "plain"  # The tread of a tyre is no decoration.
     plain = _sentence(body + (f", decorated with {join(ornament[:2])}" if decorated else ""))
     sentences = [_sentence(body), *_materials(parts[:MOST_PARTS]), *_ornaments(parts[:MOST_PARTS])]
     return Captions(short, plain, " ".join(sentences), parts)
 
 
+def _of(material: str, noun: str) -> str:
+    """The noun with its material: at "{}", else in front; a word that both have is said once."""
+    if "{}" not in noun:
+        noun = f"{{}} {noun}"
+    before, after = noun.split("{}", 1)
+    if material and after.split() and material.split()[-1] == after.split()[0]:
+        material = " ".join(material.split()[:-1])
+    return " ".join(f"{before} {material} {after}".split())
+
+
 def _sentence(text: str) -> str:
+    """A sentence: a capital first, a full stop last, 'an' before vowels."""
+    text = re.sub(r"\b(an?) (\S+)", lambda m: article(m[2]), text)
     return text[0].upper() + text[1:] + "."
 
 

@@ -144,8 +144,8 @@ class Tree(Family):
         leaf = self._leaf()
         size = {"bonsai": 0.11, "blossoming": 0.2}.get(self.kind, 0.155)
         solids = []
-        most = 620 if shop.fine else 420
-        per = int(np.clip(most / len(tips), 6, 26))
+        most = 1300 if shop.fine else 850
+        per = int(np.clip(most / len(tips), 8, 34))
         for end, _ in tips:
             clump = 0.17 * self.spread * rng.uniform(0.8, 1.15)
             flat = 0.5 if self.kind == "bonsai" else 0.8
