@@ -49,6 +49,9 @@ class Operator(Config):
     aspect: ClassVar[float] = 1.0
     """Height of a cell over its width."""
 
+    decorates: ClassVar[bool] = True
+    """Whether it adorns, rather than serves, as the tread of a tyre does."""
+
     pitch: float
     depth: float
 
@@ -105,6 +108,10 @@ class Family(Config):
     def name(self) -> str:
         """What a caption calls this member in a word or two: 'amphora'."""
         return str(getattr(self, "kind", None) or getattr(self, "shape", ""))
+
+    def label(self, part: str) -> str:
+        """What captions call a part."""
+        return self.labels.get(part, part.replace("_", " "))
 
     def noun(self) -> str:
         """What a caption calls this member; "{}" stands for its material: 'tall {} amphora with two handles'."""

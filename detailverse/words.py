@@ -13,10 +13,10 @@ STYLE_WORDS = {"classical": "classical", "industrial": "industrial", "rustic": "
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
            "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")  # fmt: skip
 
-SINGULAR = ("glass", "brass", "moss", "canvas", "compass", "mattress", "chassis", "cactus")
-"""Words that end in s and are one thing."""
+SINGULAR = ("canvas", "lens", "cactus")
+"""Words that end in s and are one thing, beside those in ss."""
 
-PLURAL = ("feet", "teeth", "machinery parts")
+PLURAL = ("feet", "teeth")
 
 MOST_PARTS = 6
 """Parts that a detailed caption speaks of."""
@@ -67,7 +67,7 @@ def join(words: list[str]) -> str:
 def plural(name: str) -> bool:
     """Whether a part's name takes 'are'."""
     last = name.split(" of ")[0].split()[-1]
-    return last in PLURAL or (last.endswith("s") and last not in SINGULAR)
+    return " and " in name or last in PLURAL or (last.endswith("s") and not last.endswith("ss") and last not in SINGULAR)
 
 
 def describe(spec: Specification) -> tuple[PartWords, ...]:
@@ -76,8 +76,7 @@ def describe(spec: Specification) -> tuple[PartWords, ...]:
     parts = []
     for name, part in spec.parts.items():
         phrases = tuple(dict.fromkeys(o.operator().phrase for o in part.operators))
-        label = family.labels.get(name, name.replace("_", " "))
-        parts.append(PartWords(name, label, substances.phrase(spec.recipe(part.material)), phrases))
+        parts.append(PartWords(name, family.label(name), substances.phrase(spec.recipe(part.material)), phrases))
     return tuple(parts)
 
 
@@ -85,12 +84,13 @@ def captions(spec: Specification) -> Captions:
     """The three captions: a few words; one sentence; all that is known of form, materials and ornament."""
     family, parts = spec.family(), describe(spec)
     main = parts[0].material if parts else ""
-    ornament = list(dict.fromkeys(phrase for part in parts for phrase in part.ornament))
+    operators = [o.operator() for part in spec.parts.values() for o in part.operators]
+    ornament = list(dict.fromkeys(op.phrase for op in operators if op.decorates))
     style = STYLE_WORDS.get(spec.style, "") if ornament else ""
     short = _sentence(article(_of(main, family.name())))
     body = article(f"{style} {_of(main, spelled(family.noun()))}".strip())
-    decorated = ornament and spec.style != "plain"  # The tread of a tyre is no decoration.
-    plain = _sentence(body + (f", decorated with {join(ornament[:2])}" if decorated else ""))
+    made = "decorated with" if spec.style in STYLE_WORDS else "with"
+    plain = _sentence(body + (f", {made} {join(ornament[:2])}" if ornament else ""))
     sentences = [_sentence(body), *_materials(parts[:MOST_PARTS]), *_ornaments(parts[:MOST_PARTS])]
     return Captions(short, plain, " ".join(sentences), parts)
 

@@ -18,6 +18,7 @@ class Appliance(Family):
     title: ClassVar[str] = "electronics and appliances"
     grain: ClassVar[Literal["x", "y", "z"]] = "x"
     styles: ClassVar[tuple[str, ...]] = ("plain",)
+    labels: ClassVar[dict[str, str]] = {"metal": "metal parts"}
     slots: ClassVar[dict[str, Slot]] = {
         "case": Slot((), "radio case"),
         "housing": Slot((), "device plastic"),

@@ -178,7 +178,7 @@ class Bird(Family):
             flipper = hull(np.concatenate([p + r * np.array([(0.25, 0, 0), (-0.25, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 0.6), (0, 0, -0.6)])
                                            for p, r in ((root, 0.13), ((root + tip) / 2, 0.16), (tip, 0.06))]))  # fmt: skip
             solids.append(Solid(flipper, "dark feathers"))
-            foot = [strut((side * 0.15, -0.02, -0.78), (side * 0.17 + dx, -0.38, -0.92), 0.07, 12, 0.04) for dx in (-0.1, 0, 0.1)]
+            foot = [strut((side * 0.14, 0.0, -0.7), (side * 0.17 + dx, -0.38, -0.92), 0.08, 12, 0.04) for dx in (-0.1, 0, 0.1)]
             web = hull(np.array([(side * 0.17 + dx, y, z) for dx, y in ((-0.03, -0.05), (0.03, -0.05), (0.1, -0.36), (-0.1, -0.36)) for z in (-0.97, -0.9)]))
             solids += [Solid(b, "feet") for b in (*foot, web)]
         return solids + self._eyes(np.array([turn, 0, 0.68]), 0.215 * self.head, -0.13, 0.02, 0.035)

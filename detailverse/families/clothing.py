@@ -22,6 +22,7 @@ class Clothing(Family):
     title: ClassVar[str] = "shoes and clothing"
     grain: ClassVar[Literal["x", "y", "z"]] = "z"
     styles: ClassVar[tuple[str, ...]] = ("plain",)
+    labels: ClassVar[dict[str, str]] = {"straw": "crown and brim", "cloth": "crown and peak", "felt": "crown and brim"}
     slots: ClassVar[dict[str, Slot]] = {
         "upper": Slot((), "shoe leather"),
         "shoe": Slot((), "trainer cloth"),

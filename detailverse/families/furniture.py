@@ -49,6 +49,10 @@ class Furniture(Family):
             "clock": "long-case clock with a pendulum",
         }[self.kind]
 
+    def label(self, part: str) -> str:
+        lamp = {"legs": "base", "seat": "shade"} if self.kind == "lamp" else {}
+        return lamp.get(part, part)
+
     def parts(self) -> tuple[str, ...]:
         return {
             "chair": ("frame", "legs", "rails", "seat"),

@@ -47,10 +47,10 @@ class Mineral(Family):
 
     def noun(self) -> str:
         return {
-            "boulder": "weathered boulder",
-            "geode": "split geode lined with crystals",
+            "boulder": "weathered {} boulder",
+            "geode": "split {} geode lined with crystals",
             "pyrite": "cluster of intergrown cubes",
-            "bismuth": "stepped crystal",
+            "bismuth": "stepped {} crystal",
             "basalt columns": "outcrop of columns",
         }.get(self.kind, f"cluster of {self.count} crystals")
 

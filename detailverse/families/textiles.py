@@ -51,12 +51,12 @@ class Textile(Family):
 
     def noun(self) -> str:
         return {
-            "cushion": "square cushion with a corded edge",
-            "basket": "basket with a handle" if self.handle else "open basket",
+            "cushion": "square {} cushion with a corded edge",
+            "basket": "basket with a handle" if self.handle else "open {} basket",
             "bolster": "bolster with tassels",
-            "rug": "half-rolled rug with a fringe",
+            "rug": "half-rolled {} rug with a fringe",
             "ball of yarn": "ball of yarn with two knitting needles",
-            "pouffe": "round pouffe with a buttoned top",
+            "pouffe": "round {} pouffe with a buttoned top",
         }.get(self.kind, self.kind)
 
     def parts(self) -> tuple[str, ...]:

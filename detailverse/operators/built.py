@@ -269,6 +269,7 @@ class Tread(Operator):
     """The tread of a tyre: slanting blocks on either side of a groove."""
 
     phrase: ClassVar[str] = "a deep tread"
+    decorates: ClassVar[bool] = False
     role: ClassVar[Literal["field", "border", "skin"]] = "border"
     pitch: float = Field(default=0.075, ge=0.06, le=0.095, description="distance between blocks")
     depth: float = Field(default=0.024, ge=0.018, le=0.03, description="depth of the grooves")
