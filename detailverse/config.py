@@ -27,7 +27,10 @@ class DetailverseConfig(Config):
         default=(), description="the only detail operators that may be drawn; empty means all of them"
     )
     ornament: float = Field(
-        default=0.5, ge=0.0, le=1.0, description="share of the parts that may carry ornament which do; what is plain shows its form"
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        description="share of the parts that may carry ornament which do; what is plain shows its form",
     )
     wild: float = Field(
         default=0.1,

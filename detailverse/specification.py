@@ -176,6 +176,8 @@ def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.
         if kinds[name].role == "skin":
             result.append(OperatorSpec(name=name, params=params))
         else:
-            result.append(OperatorSpec(name=name, band=(round(cursor, 4), round(min(cursor + width * shrink, 1.0), 4)), params=params))
+            result.append(
+                OperatorSpec(name=name, band=(round(cursor, 4), round(min(cursor + width * shrink, 1.0), 4)), params=params)
+            )
         cursor += width * shrink
     return tuple(result)

@@ -36,7 +36,9 @@ class Substance:
 
 
 def _shaded(texture: str, phrase: str, shades: str, styles: str = "", /, **params: Any) -> Substance:
-    return Substance(texture, phrase, tuple(s.strip() for s in shades.split(",") if s.strip()), None, params, tuple(styles.split()))
+    return Substance(
+        texture, phrase, tuple(s.strip() for s in shades.split(",") if s.strip()), None, params, tuple(styles.split())
+    )
 
 
 def _own(texture: str, phrase: str, r: float, g: float, b: float, styles: str = "", /, **params: Any) -> Substance:

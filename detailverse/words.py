@@ -7,7 +7,13 @@ from typing import Any
 from versemill.detailverse import substances
 from versemill.detailverse.specification import Specification
 
-STYLE_WORDS = {"classical": "classical", "industrial": "industrial", "rustic": "rustic", "ornate": "ornate", "alien": "futuristic"}
+STYLE_WORDS = {
+    "classical": "classical",
+    "industrial": "industrial",
+    "rustic": "rustic",
+    "ornate": "ornate",
+    "alien": "futuristic",
+}
 """Style -> its adjective; the others have none."""
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",

@@ -76,7 +76,9 @@ class Aircraft(Family):
         slices = [hull(np.concatenate(pair)) for pair in zip(rings[:-1], rings[1:], strict=True)]
         return union(slices)
 
-    def _wing(self, root: tuple[float, float, float], tip: tuple[float, float, float], chord: float, end: float, thick: float = 0.05) -> list[Manifold]:
+    def _wing(
+        self, root: tuple[float, float, float], tip: tuple[float, float, float], chord: float, end: float, thick: float = 0.05
+    ) -> list[Manifold]:
         """Both wings: an aerofoil from root to tip, with gaps before its flaps and ailerons."""
         foil = np.array([(0, 0.0), (0.08, 0.5), (0.3, 0.9), (0.6, 0.7), (1.0, 0.06), (1.0, -0.06), (0.5, -0.3), (0.1, -0.35)])
         rings = []
@@ -86,20 +88,38 @@ class Aircraft(Family):
         a, b = np.array(root), np.array(tip)
         hinge = [(a + f * (b - a) + [0, 0.46 * (chord + f * (end - chord)), 0]) for f in (0.12, 0.92)]
         slit = Manifold.batch_hull([box((0.012, 0.012, 0.03), p + [0, 0, 0.5 * thick]) for p in hinge])
-        cross = [box((0.012, 0.26 * chord, 0.05), a + f * (b - a) + [0, 0.6 * (chord + f * (end - chord)), 0.5 * thick]) for f in (0.12, 0.52, 0.92)]
+        cross = [
+            box((0.012, 0.26 * chord, 0.05), a + f * (b - a) + [0, 0.6 * (chord + f * (end - chord)), 0.5 * thick])
+            for f in (0.12, 0.52, 0.92)
+        ]
         return mirrored([subtract(wing, [slit, *cross])])
 
     def _fin(self, y: float, z: float, long: float, tall: float, lean: float, x: float = 0.0, out: float = 0.0) -> Manifold:
         """An upright fin with a rudder."""
         low = [(x, y, z), (x, y + long, z)]
         high = [(x + out, y + lean, z + tall), (x + out, y + lean + 0.5 * long, z + tall)]
-        body = hull(np.array([(px + s, py, pz) for px, py, pz in low + high for s in (0.022, -0.022)] + [(x + 0.03, y + 0.4 * long, z), (x - 0.03, y + 0.4 * long, z)]))
+        body = hull(
+            np.array(
+                [(px + s, py, pz) for px, py, pz in low + high for s in (0.022, -0.022)]
+                + [(x + 0.03, y + 0.4 * long, z), (x - 0.03, y + 0.4 * long, z)]
+            )
+        )
         slit = strut((x, y + 0.72 * long, z + 0.05), (x + out, y + lean + 0.36 * long, z + tall), 0.008, 6)
         return subtract(body, [slit.translate([s, 0, 0]) for s in (0.026, -0.026)])
 
     def _propeller(self, shop: Shop, y: float, z: float, long: float) -> list[Solid]:
-        blade = hull(np.array([(w * x, t, f * long) for f, w in ((0.08, 0.03), (0.45, 0.075), (0.9, 0.06), (1.0, 0.02)) for x, t in ((1, 0.02), (-1, -0.02), (0.3, -0.02), (-0.3, 0.02))]))
-        cone = shop.sweep(lathe([(0, -0.06), (0.09, -0.06), (0.085, 0.02), (0.05, 0.1), (0, 0.14)]), segments=32).rotate([90, 0, 0])
+        blade = hull(
+            np.array(
+                [
+                    (w * x, t, f * long)
+                    for f, w in ((0.08, 0.03), (0.45, 0.075), (0.9, 0.06), (1.0, 0.02))
+                    for x, t in ((1, 0.02), (-1, -0.02), (0.3, -0.02), (-0.3, 0.02))
+                ]
+            )
+        )
+        cone = shop.sweep(lathe([(0, -0.06), (0.09, -0.06), (0.085, 0.02), (0.05, 0.1), (0, 0.14)]), segments=32).rotate(
+            [90, 0, 0]
+        )
         return [Solid(b.translate([0, y, z]), "propeller") for b in (*around(blade, self.blades, "y"), cone)]
 
     def _gear(self, spots: list[tuple[float, float, float, float]], top: float) -> list[Solid]:
@@ -113,20 +133,57 @@ class Aircraft(Family):
 
     def _airliner(self, shop: Shop) -> list[Solid]:
         g = 0.15 * self.girth
-        body = self._body(shop, [(-1.0, -0.04, 0.01, 0.01), (-0.94, -0.03, 0.5 * g, 0.5 * g), (-0.78, 0, 0.92 * g, 0.92 * g), (-0.6, 0, g, g), (0.45, 0, g, g), (0.75, 0.05, 0.6 * g, 0.62 * g), (1.0, 0.1, 0.1 * g, 0.14 * g)])
+        body = self._body(
+            shop,
+            [
+                (-1.0, -0.04, 0.01, 0.01),
+                (-0.94, -0.03, 0.5 * g, 0.5 * g),
+                (-0.78, 0, 0.92 * g, 0.92 * g),
+                (-0.6, 0, g, g),
+                (0.45, 0, g, g),
+                (0.75, 0.05, 0.6 * g, 0.62 * g),
+                (1.0, 0.1, 0.1 * g, 0.14 * g),
+            ],
+        )
         doors = [subtract(box((1, 0.1, 0.17), (0, y, 0.02)), [box((2, 0.084, 0.154), (0, y, 0.02))]) for y in (-0.68, 0.5)]
-        body = subtract(body, [subtract(d, [Manifold.cylinder(3, 0.97 * g, 0.97 * g, 48, True).rotate([90, 0, 0])]) for d in doors])
+        body = subtract(
+            body, [subtract(d, [Manifold.cylinder(3, 0.97 * g, 0.97 * g, 48, True).rotate([90, 0, 0])]) for d in doors]
+        )
         solids = [Solid(body, "fuselage")]
         dots = [box((2.02 * g, 0.034, 0.046), (0, y, 0.045), 0.01) for y in np.linspace(-0.56, 0.4, 2 * self.windows)]
         cockpit = [box((0.1, 0.1, 0.05), (x, -0.8, 0.1), 0.01).rotate([0, 0, 0]) for x in (-0.065, 0.065)]
         solids += [Solid(d, "windows") for d in (*dots, *cockpit)]
         tip = (0.98 * self.span, 0.05 + 0.55 * self.sweep, 0.1)
         solids += [Solid(b, "wings") for b in self._wing((0.08, -0.05, -0.07), tip, 0.46, 0.13, 0.07)]
-        solids += [Solid(b, "wings") for b in mirrored([hull(np.array([tip, (tip[0], tip[1] + 0.12, tip[2]), (tip[0] + 0.05, tip[1] + 0.12, tip[2] + 0.12), (tip[0] + 0.03, tip[1] + 0.02, tip[2])]))])]
+        solids += [
+            Solid(b, "wings")
+            for b in mirrored(
+                [
+                    hull(
+                        np.array(
+                            [
+                                tip,
+                                (tip[0], tip[1] + 0.12, tip[2]),
+                                (tip[0] + 0.05, tip[1] + 0.12, tip[2] + 0.12),
+                                (tip[0] + 0.03, tip[1] + 0.02, tip[2]),
+                            ]
+                        )
+                    )
+                ]
+            )
+        ]
         solids += [Solid(b, "tail") for b in self._wing((0.02, 0.8, 0.09), (0.36, 0.95, 0.14), 0.24, 0.1, 0.035)]
         solids.append(Solid(self._fin(0.62, 0.1, 0.34, 0.4, 0.26), "tail"))
-        pod = lathe([(0, -0.16), (0.045, -0.16), (0.078, -0.06), (0.088, 0.08), (0.084, 0.15), (0.072, 0.16), (0.066, 0.1), (0, 0.1)])
-        fan = union([cylinder(0.07, 0.03, (0, 0, 0.1)), cylinder(0.02, 0.12, (0, 0, 0.12), top=0.004), *around(box((0.06, 0.02, 0.05), (0.035, 0, 0.11)).rotate([25, 0, 0]), 12)])
+        pod = lathe(
+            [(0, -0.16), (0.045, -0.16), (0.078, -0.06), (0.088, 0.08), (0.084, 0.15), (0.072, 0.16), (0.066, 0.1), (0, 0.1)]
+        )
+        fan = union(
+            [
+                cylinder(0.07, 0.03, (0, 0, 0.1)),
+                cylinder(0.02, 0.12, (0, 0, 0.12), top=0.004),
+                *around(box((0.06, 0.02, 0.05), (0.035, 0, 0.11)).rotate([25, 0, 0]), 12),
+            ]
+        )
         engine = union([shop.sweep(pod, segments=40), fan]).rotate([90, 0, 0])
         for f in (0.36, 0.62)[: max(1, self.blades // 2)]:
             at = np.array([0.08, -0.05, -0.07]) * (1 - f) + np.array(tip) * f
@@ -137,22 +194,69 @@ class Aircraft(Family):
 
     def _plane(self, shop: Shop) -> list[Solid]:
         g = self.girth
-        body = self._body(shop, [(-0.82, -0.02, 0.02, 0.02), (-0.78, -0.02, 0.12 * g, 0.12 * g), (-0.6, 0, 0.15 * g, 0.16 * g), (-0.2, 0.03, 0.16 * g, 0.2 * g), (0.2, 0.02, 0.13 * g, 0.16 * g), (0.9, 0.08, 0.03, 0.05)])
+        body = self._body(
+            shop,
+            [
+                (-0.82, -0.02, 0.02, 0.02),
+                (-0.78, -0.02, 0.12 * g, 0.12 * g),
+                (-0.6, 0, 0.15 * g, 0.16 * g),
+                (-0.2, 0.03, 0.16 * g, 0.2 * g),
+                (0.2, 0.02, 0.13 * g, 0.16 * g),
+                (0.9, 0.08, 0.03, 0.05),
+            ],
+        )
         vents = [box((0.5, 0.02, 0.07), (0, y, -0.02)) for y in np.linspace(-0.7, -0.52, 5)]
         body = subtract(body, [subtract(v, [box((0.25 * g, 3, 3))]) for v in vents])
         solids = [Solid(body, "fuselage")]
-        glass = hull(np.array([(s * x, y, z) for x, y, z in ((0.13, -0.44, 0.14), (0.11, -0.3, 0.33), (0.11, 0.02, 0.33), (0.1, 0.22, 0.15), (0.14, -0.1, 0.14)) for s in (1, -1)]))
+        glass = hull(
+            np.array(
+                [
+                    (s * x, y, z)
+                    for x, y, z in (
+                        (0.13, -0.44, 0.14),
+                        (0.11, -0.3, 0.33),
+                        (0.11, 0.02, 0.33),
+                        (0.1, 0.22, 0.15),
+                        (0.14, -0.1, 0.14),
+                    )
+                    for s in (1, -1)
+                ]
+            )
+        )
         frames = [box((0.31, 0.025, 0.5), (0, y, 0.2)) for y in (-0.28, -0.06, 0.08)]
         solids += [Solid(glass, "windows"), *(Solid(f ^ glass.scale([1.06, 1.02, 1.03]), "fuselage") for f in frames)]
-        solids += [Solid(b, "wings") for b in self._wing((0.0, -0.18, 0.33), (0.98 * self.span, -0.16 + 0.1 * self.sweep, 0.4), 0.34, 0.22, 0.055)]
-        solids += [Solid(b, "struts") for b in mirrored([strut((0.12, -0.14, -0.1), (0.55, -0.14, 0.36), 0.022, 10), strut((0.12, -0.04, -0.1), (0.55, -0.06, 0.36), 0.018, 10)])]
+        solids += [
+            Solid(b, "wings")
+            for b in self._wing((0.0, -0.18, 0.33), (0.98 * self.span, -0.16 + 0.1 * self.sweep, 0.4), 0.34, 0.22, 0.055)
+        ]
+        solids += [
+            Solid(b, "struts")
+            for b in mirrored(
+                [
+                    strut((0.12, -0.14, -0.1), (0.55, -0.14, 0.36), 0.022, 10),
+                    strut((0.12, -0.04, -0.1), (0.55, -0.06, 0.36), 0.018, 10),
+                ]
+            )
+        ]
         solids += [Solid(b, "tail") for b in self._wing((0.0, 0.78, 0.1), (0.36, 0.84, 0.1), 0.22, 0.15, 0.03)]
         solids.append(Solid(self._fin(0.66, 0.1, 0.26, 0.3, 0.16), "tail"))
-        return solids + self._propeller(shop, -0.84, -0.02, 0.3) + self._gear([(0.26, -0.3, -0.36, 0.1), (-0.26, -0.3, -0.36, 0.1), (0.0, -0.68, -0.34, 0.08)], -0.08)
+        return (
+            solids
+            + self._propeller(shop, -0.84, -0.02, 0.3)
+            + self._gear([(0.26, -0.3, -0.36, 0.1), (-0.26, -0.3, -0.36, 0.1), (0.0, -0.68, -0.34, 0.08)], -0.08)
+        )
 
     def _biplane(self, shop: Shop) -> list[Solid]:
         g = self.girth
-        body = self._body(shop, [(-0.62, 0, 0.15 * g, 0.16 * g), (-0.3, 0, 0.16 * g, 0.18 * g), (0.2, 0.01, 0.13 * g, 0.16 * g), (0.9, 0.06, 0.03, 0.05)])
+        body = self._body(
+            shop,
+            [
+                (-0.62, 0, 0.15 * g, 0.16 * g),
+                (-0.3, 0, 0.16 * g, 0.18 * g),
+                (0.2, 0.01, 0.13 * g, 0.16 * g),
+                (0.9, 0.06, 0.03, 0.05),
+            ],
+        )
         pits = [cylinder(0.1, 0.3, (0, y, 0.2), segments=32) for y in (-0.1, 0.16)]
         body = subtract(body, pits)
         solids = [Solid(body, "fuselage")]
@@ -160,68 +264,169 @@ class Aircraft(Family):
         for y in (-0.1, 0.16):
             rim = np.stack([0.1 * np.cos(a), y + 0.1 * np.sin(a), 0 * a + 0.16], 1)
             solids.append(Solid(shop.sweep(tube(rim, 0.022, True)), "struts"))
-            solids.append(Solid(hull(np.array([(s * 0.09, y - 0.12, 0.15) for s in (1, -1)] + [(s * 0.06, y - 0.1, 0.25) for s in (1, -1)] + [(0, y - 0.14, 0.15)])), "struts"))
+            solids.append(
+                Solid(
+                    hull(
+                        np.array(
+                            [(s * 0.09, y - 0.12, 0.15) for s in (1, -1)]
+                            + [(s * 0.06, y - 0.1, 0.25) for s in (1, -1)]
+                            + [(0, y - 0.14, 0.15)]
+                        )
+                    ),
+                    "struts",
+                )
+            )
         nose = [cylinder(0.15 * g, 0.12, (0, -0.64, 0), "y", 40), cylinder(0.06, 0.14, (0, -0.72, 0), "y", 24)]
-        pot = union([cylinder(0.045, 0.14, (0, 0, 0.16 * g), segments=16), *(cylinder(0.06, 0.014, (0, 0, 0.11 * g + 0.025 * k), segments=16) for k in range(5))])
+        pot = union(
+            [
+                cylinder(0.045, 0.14, (0, 0, 0.16 * g), segments=16),
+                *(cylinder(0.06, 0.014, (0, 0, 0.11 * g + 0.025 * k), segments=16) for k in range(5)),
+            ]
+        )
         solids += [Solid(b.translate([0, -0.66, 0]), "engines") for b in around(pot, 7, "y")]
         solids += [Solid(b, "engines") for b in nose]
         wide = 0.95 * self.span
         for z, back in ((0.4, -0.06), (-0.12, 0.04)):
-            solids += [Solid(b, "wings") for b in self._wing((0.0, -0.2 + back, z), (wide, -0.2 + back, z + 0.03), 0.3, 0.28, 0.05)]
-            ribs = [box((0.014, 0.29, 0.055), (x, -0.145 + back, z + 0.01 + 0.03 * x)) for x in np.linspace(0.15, 0.92 * wide, 9)]
+            solids += [
+                Solid(b, "wings") for b in self._wing((0.0, -0.2 + back, z), (wide, -0.2 + back, z + 0.03), 0.3, 0.28, 0.05)
+            ]
+            ribs = [
+                box((0.014, 0.29, 0.055), (x, -0.145 + back, z + 0.01 + 0.03 * x)) for x in np.linspace(0.15, 0.92 * wide, 9)
+            ]
             solids += [Solid(b, "wings") for b in mirrored(ribs)]
         for x in (0.2, 0.72 * wide):
             for y in (-0.26, -0.1):
                 solids += [Solid(b, "struts") for b in mirrored([strut((x, y + 0.06, -0.12), (x, y - 0.02, 0.42), 0.017, 8)])]
-        wires = [strut((0.2, -0.18, -0.1), (0.72 * wide, -0.2, 0.4), 0.008, 6), strut((0.2, -0.2, 0.4), (0.72 * wide, -0.16, -0.1), 0.008, 6)]
+        wires = [
+            strut((0.2, -0.18, -0.1), (0.72 * wide, -0.2, 0.4), 0.008, 6),
+            strut((0.2, -0.2, 0.4), (0.72 * wide, -0.16, -0.1), 0.008, 6),
+        ]
         solids += [Solid(b, "struts") for b in mirrored(wires)]
         solids += [Solid(b, "tail") for b in self._wing((0.0, 0.78, 0.08), (0.32, 0.82, 0.08), 0.24, 0.16, 0.03)]
         solids.append(Solid(self._fin(0.7, 0.06, 0.24, 0.26, 0.12), "tail"))
-        return solids + self._propeller(shop, -0.82, 0, 0.36) + self._gear([(0.24, -0.42, -0.4, 0.12), (-0.24, -0.42, -0.4, 0.12), (0.0, 0.8, -0.06, 0.05)], -0.08)
+        return (
+            solids
+            + self._propeller(shop, -0.82, 0, 0.36)
+            + self._gear([(0.24, -0.42, -0.4, 0.12), (-0.24, -0.42, -0.4, 0.12), (0.0, 0.8, -0.06, 0.05)], -0.08)
+        )
 
     def _helicopter(self, shop: Shop) -> list[Solid]:
         g = self.girth
-        body = self._body(shop, [(-0.72, -0.08, 0.03, 0.03), (-0.64, -0.06, 0.14 * g, 0.16 * g), (-0.4, 0, 0.23 * g, 0.26 * g), (0.0, 0.02, 0.24 * g, 0.27 * g), (0.3, 0.1, 0.12 * g, 0.15 * g), (0.45, 0.14, 0.06, 0.07), (1.1, 0.2, 0.035, 0.045)])
-        door = subtract(box((1, 0.26, 0.3), (0, -0.1, -0.02)), [box((2, 0.244, 0.284), (0, -0.1, -0.02)), box((0.42 * g, 3, 3))])
+        body = self._body(
+            shop,
+            [
+                (-0.72, -0.08, 0.03, 0.03),
+                (-0.64, -0.06, 0.14 * g, 0.16 * g),
+                (-0.4, 0, 0.23 * g, 0.26 * g),
+                (0.0, 0.02, 0.24 * g, 0.27 * g),
+                (0.3, 0.1, 0.12 * g, 0.15 * g),
+                (0.45, 0.14, 0.06, 0.07),
+                (1.1, 0.2, 0.035, 0.045),
+            ],
+        )
+        door = subtract(
+            box((1, 0.26, 0.3), (0, -0.1, -0.02)), [box((2, 0.244, 0.284), (0, -0.1, -0.02)), box((0.42 * g, 3, 3))]
+        )
         solids = [Solid(subtract(body, [door]), "fuselage")]
-        ball = self._body(shop, [(-0.73, -0.07, 0.02, 0.02), (-0.64, -0.05, 0.142 * g, 0.15 * g), (-0.42, 0.02, 0.236 * g, 0.24 * g), (-0.3, 0.03, 0.246 * g, 0.25 * g)])
-        panes = subtract(ball, [box((1, 1, 0.4), (0, 0, -0.26)), box((0.03, 2, 0.9), (0, 0, 0)), box((1, 0.03, 1), (0, -0.46, 0))])
+        ball = self._body(
+            shop,
+            [
+                (-0.73, -0.07, 0.02, 0.02),
+                (-0.64, -0.05, 0.142 * g, 0.15 * g),
+                (-0.42, 0.02, 0.236 * g, 0.24 * g),
+                (-0.3, 0.03, 0.246 * g, 0.25 * g),
+            ],
+        )
+        panes = subtract(
+            ball, [box((1, 1, 0.4), (0, 0, -0.26)), box((0.03, 2, 0.9), (0, 0, 0)), box((1, 0.03, 1), (0, -0.46, 0))]
+        )
         windows = [box((0.5 * g, 0.16, 0.13), (0, y, 0.09), 0.02) for y in (-0.1, 0.1)]
         solids += [Solid(b, "windows") for b in (panes, *windows)]
         deck = [box((0.24, 0.4, 0.13), (0, 0.02, 0.3), 0.04), cylinder(0.05, 0.24, (0, -0.02, 0.42), segments=20), cylinder(0.09, 0.06, (0, -0.02, 0.5), segments=24),
                 cylinder(0.05, 0.2, (0.1, 0.22, 0.3), "y", 20), cylinder(0.05, 0.2, (-0.1, 0.22, 0.3), "y", 20)]  # fmt: skip
         solids += [Solid(deck[0], "fuselage"), *(Solid(b, "rotor") for b in deck[1:])]
-        blade = union([box((0.9 * self.span, 0.08, 0.02), (0.5 * self.span, 0, 0), 0.008), box((0.16, 0.05, 0.05), (0.1, 0, 0), 0.01)])
-        solids += [Solid(b.rotate([0, 0, 20 + 60 * self.sweep]).translate([0, -0.02, 0.51]), "rotor") for b in around(blade, self.blades)]
+        blade = union(
+            [box((0.9 * self.span, 0.08, 0.02), (0.5 * self.span, 0, 0), 0.008), box((0.16, 0.05, 0.05), (0.1, 0, 0), 0.01)]
+        )
+        solids += [
+            Solid(b.rotate([0, 0, 20 + 60 * self.sweep]).translate([0, -0.02, 0.51]), "rotor")
+            for b in around(blade, self.blades)
+        ]
         small = box((0.02, 0.05, 0.2), (0.07, 0, 0.11), 0.005)
         solids += [Solid(b.translate([0, 1.08, 0.24]), "rotor") for b in around(small, 4, "x")]
-        solids += [Solid(cylinder(0.03, 0.12, (0.05, 1.08, 0.24), "x", 16), "rotor"), Solid(self._fin(0.98, 0.16, 0.18, 0.26, 0.12), "fuselage")]
+        solids += [
+            Solid(cylinder(0.03, 0.12, (0.05, 1.08, 0.24), "x", 16), "rotor"),
+            Solid(self._fin(0.98, 0.16, 0.18, 0.26, 0.12), "fuselage"),
+        ]
         solids += [Solid(b, "fuselage") for b in self._wing((0.0, 0.85, 0.18), (0.2, 0.88, 0.18), 0.14, 0.1, 0.03)]
         for x in (1, -1):
-            skid = np.array([(x * 0.26, y, z) for y, z in ((-0.68, -0.36), (-0.62, -0.42), (-0.52, -0.46), (-0.3, -0.46), (0.1, -0.46), (0.4, -0.46))])
+            skid = np.array(
+                [
+                    (x * 0.26, y, z)
+                    for y, z in ((-0.68, -0.36), (-0.62, -0.42), (-0.52, -0.46), (-0.3, -0.46), (0.1, -0.46), (0.4, -0.46))
+                ]
+            )
             solids.append(Solid(shop.sweep(tube(skid, 0.026)), "struts"))
             solids += [Solid(strut((x * 0.26, y, -0.46), (x * 0.14, y, -0.18), 0.022, 10), "struts") for y in (-0.32, 0.16)]
         return solids
 
     def _jet(self, shop: Shop) -> list[Solid]:
         g = self.girth
-        body = self._body(shop, [(-1.0, -0.03, 0.008, 0.008), (-0.78, -0.02, 0.06 * g, 0.07 * g), (-0.4, 0, 0.11 * g, 0.12 * g), (0.1, 0, 0.16 * g, 0.12 * g), (0.8, 0, 0.14 * g, 0.09 * g)])
+        body = self._body(
+            shop,
+            [
+                (-1.0, -0.03, 0.008, 0.008),
+                (-0.78, -0.02, 0.06 * g, 0.07 * g),
+                (-0.4, 0, 0.11 * g, 0.12 * g),
+                (0.1, 0, 0.16 * g, 0.12 * g),
+                (0.8, 0, 0.14 * g, 0.09 * g),
+            ],
+        )
         solids = [Solid(body, "fuselage")]
-        canopy = self._body(shop, [(-0.62, 0.07, 0.02, 0.02), (-0.45, 0.1, 0.07, 0.09), (-0.28, 0.11, 0.07, 0.08), (0.0, 0.1, 0.02, 0.02)])
+        canopy = self._body(
+            shop, [(-0.62, 0.07, 0.02, 0.02), (-0.45, 0.1, 0.07, 0.09), (-0.28, 0.11, 0.07, 0.08), (0.0, 0.1, 0.02, 0.02)]
+        )
         bows = [box((0.3, 0.02, 0.3), (0, y, 0.16)) ^ canopy.scale([1.08, 1, 1.06]) for y in (-0.46, -0.26)]
         solids += [Solid(canopy, "windows"), *(Solid(b, "fuselage") for b in bows)]
-        intake = subtract(box((0.14, 0.7, 0.2), (0.17 * g, 0.02, -0.02), 0.03), [box((0.09, 0.3, 0.14), (0.17 * g, -0.36, -0.02))])
+        intake = subtract(
+            box((0.14, 0.7, 0.2), (0.17 * g, 0.02, -0.02), 0.03), [box((0.09, 0.3, 0.14), (0.17 * g, -0.36, -0.02))]
+        )
         solids += [Solid(b, "fuselage") for b in mirrored([intake])]
         back = 0.35 + 0.35 * self.sweep
-        wing = hull(np.array([(x, y, z) for x, y in ((0.1, -0.28), (0.1, 0.55), (0.72 * self.span, back + 0.16), (0.72 * self.span, back)) for z in ((0.025, -0.02) if x < 0.2 else (0.008, -0.006))]))
+        wing = hull(
+            np.array(
+                [
+                    (x, y, z)
+                    for x, y in ((0.1, -0.28), (0.1, 0.55), (0.72 * self.span, back + 0.16), (0.72 * self.span, back))
+                    for z in ((0.025, -0.02) if x < 0.2 else (0.008, -0.006))
+                ]
+            )
+        )
         flap = [box((0.5, 0.012, 0.05), (0.35, 0.4, 0.02)).rotate([0, 0, 0]), box((0.012, 0.2, 0.05), (0.36, 0.46, 0.02))]
         solids += [Solid(b, "wings") for b in mirrored([subtract(wing, flap)])]
         rail = [cylinder(0.022, 0.42, (0.72 * self.span, back + 0.06, 0), "y", 14), cylinder(0.03, 0.36, (0.42, 0.3, -0.08), "y", 16), cylinder(0.03, 0.1, (0.42, 0.07, -0.08), "y", 16, top=0.03),
                 box((0.02, 0.16, 0.08), (0.42, 0.3, -0.04))]  # fmt: skip
         solids += [Solid(b, "engines") for b in mirrored(rail)]
         solids += [Solid(b, "tail") for b in mirrored([self._fin(0.45, 0.05, 0.32, 0.32, 0.24, 0.11 * g, 0.09)])]
-        solids += [Solid(b, "tail") for b in mirrored([hull(np.array([(x, y, z) for x, y in ((0.08, 0.6), (0.08, 0.9), (0.42, 0.98), (0.42, 0.86)) for z in (0.012, -0.012)]))])]
-        nozzle = lathe([(0, -0.1), (0.075 * g, -0.1), (0.085 * g, 0.0), (0.068 * g, 0.12), (0.058 * g, 0.12), (0.06 * g, 0.0), (0, 0.0)])
+        solids += [
+            Solid(b, "tail")
+            for b in mirrored(
+                [
+                    hull(
+                        np.array(
+                            [
+                                (x, y, z)
+                                for x, y in ((0.08, 0.6), (0.08, 0.9), (0.42, 0.98), (0.42, 0.86))
+                                for z in (0.012, -0.012)
+                            ]
+                        )
+                    )
+                ]
+            )
+        ]
+        nozzle = lathe(
+            [(0, -0.1), (0.075 * g, -0.1), (0.085 * g, 0.0), (0.068 * g, 0.12), (0.058 * g, 0.12), (0.06 * g, 0.0), (0, 0.0)]
+        )
         bell = shop.sweep(nozzle, segments=36).rotate([-90, 0, 0])
         petals = [box((0.012, 0.12, 0.012), (0.078 * g, 0.05, 0)).rotate([0, 360 * k / 16, 0]) for k in range(16)]
         solids += [Solid(b, "engines") for b in mirrored([union([bell, *petals]).translate([0.075 * g, 0.82, 0])])]
@@ -229,17 +434,60 @@ class Aircraft(Family):
 
     def _rocket(self, shop: Shop) -> list[Solid]:
         g = 0.24 * self.girth
-        hull_line = [(0, -0.72), (0.62 * g, -0.72), (0.85 * g, -0.5), (1.0 * g, -0.1), (0.98 * g, 0.2), (0.98 * g, 0.21), (1.04 * g, 0.22), (1.04 * g, 0.26), (0.95 * g, 0.28), (0.72 * g, 0.6), (0.36 * g, 0.86), (0.05, 1.0), (0, 1.02)]
+        hull_line = [
+            (0, -0.72),
+            (0.62 * g, -0.72),
+            (0.85 * g, -0.5),
+            (1.0 * g, -0.1),
+            (0.98 * g, 0.2),
+            (0.98 * g, 0.21),
+            (1.04 * g, 0.22),
+            (1.04 * g, 0.26),
+            (0.95 * g, 0.28),
+            (0.72 * g, 0.6),
+            (0.36 * g, 0.86),
+            (0.05, 1.0),
+            (0, 1.02),
+        ]
         line = [(r, z * 1.0) for r, z in hull_line]
         solids = [Solid(shop.sweep(lathe(line), segments=64), "fuselage")]
         for z, r in ((-0.5, 0.86), (-0.3, 0.95), (0.62, 0.7)):
             solids.append(Solid(cylinder(r * g + 0.012, 0.035, (0, 0, z), segments=64), "fins"))
-        solids.append(Solid(shop.sweep(lathe([(0, 0.9), (0.075, 0.9), (0.02, 1.0), (0.012, 1.12), (0, 1.12)]), segments=24), "fins"))
+        solids.append(
+            Solid(shop.sweep(lathe([(0, 0.9), (0.075, 0.9), (0.02, 1.0), (0.012, 1.12), (0, 1.12)]), segments=24), "fins")
+        )
         for k, z in enumerate((0.42, 0.1, -0.12)[: 2 + self.blades % 2]):
-            ring = subtract(cylinder(0.1 - 0.015 * k, 0.12, (0, -0.93 * g + 0.02 - 0.06 * (z < 0.3), z), "y", 40), [cylinder(0.07 - 0.012 * k, 0.4, (0, -g, z), "y", 40)])
-            solids += [Solid(ring, "engines"), Solid(Manifold.sphere(0.078 - 0.012 * k, 32).scale([1, 0.5, 1]).translate([0, -0.93 * g + 0.02 - 0.05 * (z < 0.3), z]), "windows")]
+            ring = subtract(
+                cylinder(0.1 - 0.015 * k, 0.12, (0, -0.93 * g + 0.02 - 0.06 * (z < 0.3), z), "y", 40),
+                [cylinder(0.07 - 0.012 * k, 0.4, (0, -g, z), "y", 40)],
+            )
+            solids += [
+                Solid(ring, "engines"),
+                Solid(
+                    Manifold.sphere(0.078 - 0.012 * k, 32)
+                    .scale([1, 0.5, 1])
+                    .translate([0, -0.93 * g + 0.02 - 0.05 * (z < 0.3), z]),
+                    "windows",
+                ),
+            ]
         count = self.blades + 1
-        fin = hull(np.array([(x, y, z) for x, z in ((0.7 * g, -0.25), (0.75 * g, -0.68), (2.0 * g, -1.0), (2.05 * g, -0.86), (1.6 * g, -0.5)) for y in (0.028, -0.028)]))
+        fin = hull(
+            np.array(
+                [
+                    (x, y, z)
+                    for x, z in ((0.7 * g, -0.25), (0.75 * g, -0.68), (2.0 * g, -1.0), (2.05 * g, -0.86), (1.6 * g, -0.5))
+                    for y in (0.028, -0.028)
+                ]
+            )
+        )
         solids += [Solid(f.rotate([0, 0, 45]), "fins") for f in around(fin, count)]
-        solids.append(Solid(shop.sweep(lathe([(0, -0.82), (0.1, -0.82), (0.19, -0.96), (0.22, -0.95), (0.12, -0.78), (0.16, -0.7), (0, -0.68)]), segments=48), "engines"))
+        solids.append(
+            Solid(
+                shop.sweep(
+                    lathe([(0, -0.82), (0.1, -0.82), (0.19, -0.96), (0.22, -0.95), (0.12, -0.78), (0.16, -0.7), (0, -0.68)]),
+                    segments=48,
+                ),
+                "engines",
+            )
+        )
         return solids

@@ -72,7 +72,9 @@ class Bird(Family):
         shaft = [(0.0, thick, 0.04 * long), (0.0, thick, 0.88 * long), (0.0, -thick, 0.0), (0.0, -thick, 0.9 * long)]
         return hull(np.array(edge + shaft))
 
-    def _coat(self, center: Floats, radii: Floats, part: str, low: float, high: float, size: float, lean: float = 0.0) -> list[Solid]:
+    def _coat(
+        self, center: Floats, radii: Floats, part: str, low: float, high: float, size: float, lean: float = 0.0
+    ) -> list[Solid]:
         """Rows of feathers that hang down over an egg between two heights (-1..1 of its upright radius)."""
         feather = self._feather(size, 0.8 * size, 0.16 * size)
         solids = []
@@ -92,7 +94,9 @@ class Bird(Family):
                 solids.append(Solid(move(feather, facing(tilt @ down, tilt @ normal), place), part))
         return solids
 
-    def _wing(self, root: Floats, tip: Floats, chord: Floats, part: str, long: float = 0.3, thick: float = 0.03) -> list[Manifold]:
+    def _wing(
+        self, root: Floats, tip: Floats, chord: Floats, part: str, long: float = 0.3, thick: float = 0.03
+    ) -> list[Manifold]:
         """A wing from root to tip: a bar with rows of feathers that trail along `chord`."""
         up = np.cross(tip - root, chord)
         bodies = [strut(root, tip, 0.07, 14, 0.035)]
@@ -134,18 +138,38 @@ class Bird(Family):
                     for a in np.arange(18) * np.pi / 9]  # fmt: skip
             solids += [Solid(r, "wings") for r in rays]
             solids.append(Solid(cylinder(0.1, 0.05, (side * 0.175 * self.head, -0.375, 0.5), "y", 32), "beak"))
-            tuft = [strut((side * 0.26, -0.1, 0.72), (side * (0.36 + 0.03 * k), -0.08, 1.0 - 0.05 * k), 0.07, 8, 0.015) for k in range(3)]
+            tuft = [
+                strut((side * 0.26, -0.1, 0.72), (side * (0.36 + 0.03 * k), -0.08, 1.0 - 0.05 * k), 0.07, 8, 0.015)
+                for k in range(3)
+            ]
             solids += [Solid(t, coat) for t in tuft]
             root, tip = np.array([side * 0.98 * w, -0.1, 0.08]), np.array([side * 0.8 * w, 0.22, -0.75])
             solids += [Solid(b, "wings") for b in self._wing(root, tip, np.array([-0.02 * side, 0.5, -0.7]), "wings", 0.34)]
             solids += self._claws(side * 0.17, -0.06, -0.84)
-        hook = hull(np.array([(0.06, -0.34, 0.45), (-0.06, -0.34, 0.45), (0, -0.42, 0.44), (0, -0.4 - 0.06 * self.beak, 0.3), (0, -0.33, 0.34)]))
-        tail = [move(self._feather(0.42, 0.16, 0.03), facing((x, 0.35, -1.0), (0, 1, 0.3)), (0.5 * x, 0.26, -0.62)) for x in (-0.3, -0.1, 0.1, 0.3)]
+        hook = hull(
+            np.array(
+                [
+                    (0.06, -0.34, 0.45),
+                    (-0.06, -0.34, 0.45),
+                    (0, -0.42, 0.44),
+                    (0, -0.4 - 0.06 * self.beak, 0.3),
+                    (0, -0.33, 0.34),
+                ]
+            )
+        )
+        tail = [
+            move(self._feather(0.42, 0.16, 0.03), facing((x, 0.35, -1.0), (0, 1, 0.3)), (0.5 * x, 0.26, -0.62))
+            for x in (-0.3, -0.1, 0.1, 0.3)
+        ]
         solids += [Solid(hook, "beak"), *(Solid(t, "wings") for t in tail)]
         return solids + self._eyes(np.array([0, -0.4, 0.5]), 0.175 * self.head, 0, 0, 0.062)
 
     def _duck(self, shop: Shop) -> list[Solid]:
-        clay = Sculpture(0.14).egg((0, 0.1, -0.3), (0.42 * self.stout, 0.78, 0.36)).egg((0, -0.35, -0.28), (0.36 * self.stout, 0.4, 0.34))
+        clay = (
+            Sculpture(0.14)
+            .egg((0, 0.1, -0.3), (0.42 * self.stout, 0.78, 0.36))
+            .egg((0, -0.35, -0.28), (0.36 * self.stout, 0.4, 0.34))
+        )
         neck = curve([(0, -0.5, -0.1), (0, -0.6, 0.2), (0, -0.55, 0.45)], 6)
         clay.bone(neck, 0.2, 0.17, 0.15, 0.14, 0.14, 0.15)
         turn = 0.15 * self.turn
@@ -160,15 +184,26 @@ class Bird(Family):
         for side in (1, -1):
             root, tip = np.array([side * 0.36 * self.stout, -0.3, -0.08]), np.array([side * 0.3 * self.stout, 0.55, 0.06])
             solids += [Solid(b, "wings") for b in self._wing(root, tip, np.array([side * 0.12, 0.55, -0.45]), "wings", 0.4)]
-        tail = [move(self._feather(0.4, 0.2, 0.03), facing((x, 1.0, 0.55), (0, -0.5, 1)), (0.4 * x, 0.7, -0.16)) for x in (-0.4, -0.2, 0, 0.2, 0.4)]
+        tail = [
+            move(self._feather(0.4, 0.2, 0.03), facing((x, 1.0, 0.55), (0, -0.5, 1)), (0.4 * x, 0.7, -0.16))
+            for x in (-0.4, -0.2, 0, 0.2, 0.4)
+        ]
         return [*solids, *(Solid(t, coat) for t in tail), *self._eyes(head, 0.175 * self.head, -0.08, 0.06)]
 
     def _penguin(self, shop: Shop) -> list[Solid]:
         w = 0.4 * self.stout
         turn = 0.12 * self.turn
-        back = Sculpture(0.12).egg((0, 0.04, -0.2), (w, 0.34 * self.stout, 0.68)).egg((turn, -0.02, 0.62), (0.25 * self.head, 0.27, 0.26))
-        back.bone([(0, 0.02, 0.2), (turn, 0, 0.55)], 0.3 * self.stout, 0.24).bone([(0, 0.25, -0.75), (0, 0.42, -0.9)], 0.13, 0.05)
-        front = Sculpture(0.12).egg((0, -0.07, -0.24), (0.86 * w, 0.29 * self.stout, 0.6)).egg((turn, -0.08, 0.5), (0.2, 0.2, 0.16))
+        back = (
+            Sculpture(0.12)
+            .egg((0, 0.04, -0.2), (w, 0.34 * self.stout, 0.68))
+            .egg((turn, -0.02, 0.62), (0.25 * self.head, 0.27, 0.26))
+        )
+        back.bone([(0, 0.02, 0.2), (turn, 0, 0.55)], 0.3 * self.stout, 0.24).bone(
+            [(0, 0.25, -0.75), (0, 0.42, -0.9)], 0.13, 0.05
+        )
+        front = (
+            Sculpture(0.12).egg((0, -0.07, -0.24), (0.86 * w, 0.29 * self.stout, 0.6)).egg((turn, -0.08, 0.5), (0.2, 0.2, 0.16))
+        )
         solids = [Solid(back.cast(shop), "dark feathers"), Solid(front.cast(shop), "belly")]
         bill = strut((turn, -0.24, 0.64), (turn, -0.28 - 0.2 * self.beak, 0.6), 0.065, 16, 0.018)
         solids.append(Solid(bill, "beak"))
@@ -179,13 +214,26 @@ class Bird(Family):
                                            for p, r in ((root, 0.13), ((root + tip) / 2, 0.16), (tip, 0.06))]))  # fmt: skip
             solids.append(Solid(flipper, "dark feathers"))
             foot = [strut((side * 0.14, 0.0, -0.7), (side * 0.17 + dx, -0.38, -0.92), 0.08, 12, 0.04) for dx in (-0.1, 0, 0.1)]
-            web = hull(np.array([(side * 0.17 + dx, y, z) for dx, y in ((-0.03, -0.05), (0.03, -0.05), (0.1, -0.36), (-0.1, -0.36)) for z in (-0.97, -0.9)]))
+            web = hull(
+                np.array(
+                    [
+                        (side * 0.17 + dx, y, z)
+                        for dx, y in ((-0.03, -0.05), (0.03, -0.05), (0.1, -0.36), (-0.1, -0.36))
+                        for z in (-0.97, -0.9)
+                    ]
+                )
+            )
             solids += [Solid(b, "feet") for b in (*foot, web)]
         return solids + self._eyes(np.array([turn, 0, 0.68]), 0.215 * self.head, -0.13, 0.02, 0.035)
 
     def _eagle(self, shop: Shop) -> list[Solid]:
         at, r = np.array([0, 0.0, -0.2]), np.array([0.26 * self.stout, 0.26, 0.5])
-        clay = Sculpture(0.1).egg(at, r).egg((0, -0.06, 0.42), (0.17 * self.head, 0.2, 0.18)).bone([(0, 0, 0.1), (0, -0.04, 0.4)], 0.2, 0.15)
+        clay = (
+            Sculpture(0.1)
+            .egg(at, r)
+            .egg((0, -0.06, 0.42), (0.17 * self.head, 0.2, 0.18))
+            .bone([(0, 0, 0.1), (0, -0.04, 0.4)], 0.2, 0.15)
+        )
         for side in (1, -1):
             clay.bone([(side * 0.13, -0.02, -0.55), (side * 0.15, -0.04, -0.82)], 0.13, 0.06)
         coat = "dark feathers"
@@ -198,16 +246,27 @@ class Bird(Family):
             root, wrist = np.array([side * 0.2, 0.02, 0.16]), np.array([side * 0.62, 0.02, 0.3 + lift])
             tip = np.array([side * 1.15, 0.06, 0.2 + lift])
             down = np.array([0.0, 0.12, -1.0])
-            bodies = self._wing(root, wrist, down, "wings", 0.5) + self._wing(wrist, tip, np.array([side * 0.35, 0.1, -1.0]), "wings", 0.6)
+            bodies = self._wing(root, wrist, down, "wings", 0.5) + self._wing(
+                wrist, tip, np.array([side * 0.35, 0.1, -1.0]), "wings", 0.6
+            )
             solids += [Solid(b, "wings") for b in bodies]
             solids += self._claws(side * 0.15, -0.05, -0.84)
-        tail = [move(self._feather(0.5, 0.17, 0.03), facing((x, 0.4, -0.8), (0, 1, 0.3)), (0.3 * x, 0.16, -0.5)) for x in (-0.5, -0.25, 0, 0.25, 0.5)]
-        return [*solids, *(Solid(t, "belly") for t in tail), *self._eyes(np.array([0, -0.06, 0.46]), 0.15 * self.head, -0.1, 0.02, 0.035)]
+        tail = [
+            move(self._feather(0.5, 0.17, 0.03), facing((x, 0.4, -0.8), (0, 1, 0.3)), (0.3 * x, 0.16, -0.5))
+            for x in (-0.5, -0.25, 0, 0.25, 0.5)
+        ]
+        return [
+            *solids,
+            *(Solid(t, "belly") for t in tail),
+            *self._eyes(np.array([0, -0.06, 0.46]), 0.15 * self.head, -0.1, 0.02, 0.035),
+        ]
 
     def _flamingo(self, shop: Shop) -> list[Solid]:
         at, r = np.array([0, 0.05, 0.1]), np.array([0.22 * self.stout, 0.36, 0.22])
         clay = Sculpture(0.06).egg(at, r)
-        neck = curve([(0, -0.2, 0.15), (0, -0.46, 0.3), (0, -0.42, 0.62), (0, -0.26, 0.82), (0, -0.36, 1.02), (0, -0.48, 0.98)], 20)
+        neck = curve(
+            [(0, -0.2, 0.15), (0, -0.46, 0.3), (0, -0.42, 0.62), (0, -0.26, 0.82), (0, -0.36, 1.02), (0, -0.48, 0.98)], 20
+        )
         clay.bone(neck, *np.linspace(0.1, 0.05, 20)).egg((0, -0.48, 0.97), (0.075 * self.head, 0.12, 0.085))
         coat = "pink feathers"
         solids = [Solid(clay.cast(shop), coat), *self._coat(at, r, coat, -0.9, 0.8, 0.14)]
@@ -228,14 +287,23 @@ class Bird(Family):
 
     def _cockerel(self, shop: Shop) -> list[Solid]:
         at, r = np.array([0, 0.02, -0.15]), np.array([0.28 * self.stout, 0.46, 0.33])
-        clay = Sculpture(0.1).egg(at, r, 20).bone(curve([(0, -0.28, -0.05), (0, -0.4, 0.25), (0, -0.4, 0.52)], 6), 0.27, 0.22, 0.18, 0.15, 0.13, 0.12)
+        clay = (
+            Sculpture(0.1)
+            .egg(at, r, 20)
+            .bone(curve([(0, -0.28, -0.05), (0, -0.4, 0.25), (0, -0.4, 0.52)], 6), 0.27, 0.22, 0.18, 0.15, 0.13, 0.12)
+        )
         clay.egg((0, -0.43, 0.56), (0.12 * self.head, 0.15, 0.13))
         coat = "dark feathers"
         solids = [Solid(clay.cast(shop), coat)]
         solids += self._coat(np.array([0, -0.35, 0.2]), np.array([0.24, 0.26, 0.36]), coat, -0.5, 0.75, 0.15)
         solids += self._coat(at, r, coat, -0.6, 0.5, 0.15, 20)
         solids.append(Solid(strut((0, -0.55, 0.55), (0, -0.6 - 0.1 * self.beak, 0.51), 0.05, 14, 0.012), "beak"))
-        comb = [Manifold.sphere(0.085, 20).scale([0.35, 1, 1.1]).translate([0, -0.52 + 0.09 * k, 0.72 + 0.03 * np.sin(np.pi * k / 3)]) for k in range(4)]
+        comb = [
+            Manifold.sphere(0.085, 20)
+            .scale([0.35, 1, 1.1])
+            .translate([0, -0.52 + 0.09 * k, 0.72 + 0.03 * np.sin(np.pi * k / 3)])
+            for k in range(4)
+        ]
         wattle = mirrored([Manifold.sphere(0.07, 20).scale([0.5, 0.7, 1.3]).translate([0.035, -0.56, 0.4])])
         solids += [Solid(b, "comb") for b in (*comb, *wattle)]
         for side in (1, -1):

@@ -40,7 +40,9 @@ class Clothing(Family):
         "buckles": Slot((), "hilt"),
     }
 
-    kind: Literal["boot", "trainer", "high heel", "top hat", "straw hat", "cap", "handbag", "backpack"] = Field(default="boot", description="what it is")
+    kind: Literal["boot", "trainer", "high heel", "top hat", "straw hat", "cap", "handbag", "backpack"] = Field(
+        default="boot", description="what it is"
+    )
     tall: float = Field(default=1.0, ge=0.88, le=1.15, description="height of a shaft, heel, crown or bag over the usual")
     wide: float = Field(default=1.0, ge=0.9, le=1.12, description="width over the usual")
     brim: float = Field(default=0.5, ge=0.2, le=0.9, description="width of a brim, curve of a toe, slouch of a bag")
@@ -100,14 +102,26 @@ class Clothing(Family):
         y, z = spots[-1]
         solids.append(Solid(strut((half, y, z), (-half, y, z), 0.026, 8), "laces"))
         for s in (1, -1):
-            loop = curve([(0, y - 0.02, z + 0.02), (s * 0.16, y - 0.1, z + 0.1), (s * 0.26, y - 0.12, z), (s * 0.12, y - 0.1, z - 0.04), (0, y - 0.03, z)], 20)
+            loop = curve(
+                [
+                    (0, y - 0.02, z + 0.02),
+                    (s * 0.16, y - 0.1, z + 0.1),
+                    (s * 0.26, y - 0.12, z),
+                    (s * 0.12, y - 0.1, z - 0.04),
+                    (0, y - 0.03, z),
+                ],
+                20,
+            )
             end = curve([(0, y - 0.03, z), (s * 0.1, y - 0.14, z - 0.04), (s * 0.2, y - 0.2, z - 0.14)], 10)
             solids += [Solid(shop.sweep(tube(p, 0.022), segments=10), "laces") for p in (loop, end)]
         return [*solids, Solid(Manifold.sphere(0.05, 14).translate([0, y - 0.03, z + 0.01]), "laces")]
 
     def _tread(self, plan: Floats, low: float, high: float, part: str = "sole") -> list[Solid]:
         """A sole with a welt and cleats."""
-        body = self._loft([self._ring(plan, (1.06, 1.03), (0, 0), z) for z in (low, high - 0.04)] + [self._ring(plan, (1.12, 1.05), (0, 0), high - 0.03), self._ring(plan, (1.12, 1.05), (0, 0), high)])
+        body = self._loft(
+            [self._ring(plan, (1.06, 1.03), (0, 0), z) for z in (low, high - 0.04)]
+            + [self._ring(plan, (1.12, 1.05), (0, 0), high - 0.03), self._ring(plan, (1.12, 1.05), (0, 0), high)]
+        )
         cuts = [box((2, 0.05, 0.06), (0, y, low)) for y in np.linspace(-0.85, 0.8, 13)]
         stitches = [box((0.02, 0.035, 0.02), (1.08 * x, 1.03 * y, high), 0.004) for x, y in plan]
         return [Solid(subtract(body, cuts), part), *(Solid(s, "laces") for s in stitches)]
@@ -119,13 +133,44 @@ class Clothing(Family):
         rings = []
         for wide, long, back, z in ((1.0, 1.0, 0.0, -0.62), (1.03, 1.0, 0.0, -0.5), (0.95, 0.95, 0.03, -0.35)):
             rings.append(self._ring(plan, (wide, long), (0, back), z))
-        vamp = self._loft([*rings, self._ring(plan, (0.72, 0.7), (0, 0.14), -0.62 + toe + 0.14), self._ring(plan, (0.55, 0.52), (0, 0.26), -0.05)])
+        vamp = self._loft(
+            [
+                *rings,
+                self._ring(plan, (0.72, 0.7), (0, 0.14), -0.62 + toe + 0.14),
+                self._ring(plan, (0.55, 0.52), (0, 0.26), -0.05),
+            ]
+        )
         a = np.linspace(0, 2 * np.pi, 56, endpoint=False)
-        shaft_rings = [np.c_[0.27 * self.wide * w * np.cos(a), 0.46 + c + 0.34 * w * np.sin(a), 0 * a + z] for z, w, c in ((-0.62, 1.05, 0.02), (-0.3, 1.0, 0.03), (0.0, 0.98, 0.0), (0.35, 1.04, 0.0), (top, 1.16, 0.0))]
+        shaft_rings = [
+            np.c_[0.27 * self.wide * w * np.cos(a), 0.46 + c + 0.34 * w * np.sin(a), 0 * a + z]
+            for z, w, c in ((-0.62, 1.05, 0.02), (-0.3, 1.0, 0.03), (0.0, 0.98, 0.0), (0.35, 1.04, 0.0), (top, 1.16, 0.0))
+        ]
         shaft = subtract(self._loft(shaft_rings), [cylinder(0.24, 0.8, (0, 0.46, top), segments=40).scale([self.wide, 1.0, 1])])
         solids = [Solid(vamp, "upper"), Solid(shaft, "upper"), *self._tread(plan, -0.82, -0.6)]
-        solids.append(Solid(hull(np.array([(s * x * self.wide, y, z) for s in (1, -1) for x, y in ((0.2, 0.3), (0.26, 0.6), (0.2, 0.92)) for z in (-1.0, -0.78)])), "sole"))
-        tongue = hull(np.array([(s * 0.13, y, z) for s in (1, -1) for y, z in ((0.12, top + 0.1), (0.16, top + 0.1), (0.1, 0.0), (-0.08, -0.16), (0.3, -0.1))]))
+        solids.append(
+            Solid(
+                hull(
+                    np.array(
+                        [
+                            (s * x * self.wide, y, z)
+                            for s in (1, -1)
+                            for x, y in ((0.2, 0.3), (0.26, 0.6), (0.2, 0.92))
+                            for z in (-1.0, -0.78)
+                        ]
+                    )
+                ),
+                "sole",
+            )
+        )
+        tongue = hull(
+            np.array(
+                [
+                    (s * 0.13, y, z)
+                    for s in (1, -1)
+                    for y, z in ((0.12, top + 0.1), (0.16, top + 0.1), (0.1, 0.0), (-0.08, -0.16), (0.3, -0.1))
+                ]
+            )
+        )
         solids.append(Solid(tongue, "upper"))
         n = self.eyelets
         low = [(-0.28 + 0.34 * f, -0.2 + 0.26 * f) for f in np.linspace(0, 1, 3)]
@@ -135,35 +180,88 @@ class Clothing(Family):
             ring = np.c_[0.27 * 1.16 * self.wide * np.cos(a), 0.46 + 0.34 * 1.16 * np.sin(a), 0 * a + top]
             solids.append(Solid(shop.sweep(tube(ring, 0.06, True)), "upper"))
         loop = curve([(0, 0.82, top - 0.12), (0, 0.96, top + 0.02), (0, 0.86, top + 0.14), (0, 0.8, top)], 14)
-        seam = [np.c_[0.275 * self.wide * w * np.cos(a), 0.465 + c + 0.345 * w * np.sin(a), 0 * a + z] for z, w, c in ((-0.3, 1.0, 0.03), (0.35, 1.04, 0.0))]
-        return [*solids, Solid(shop.sweep(tube(loop, 0.035)), "upper"), *(Solid(shop.sweep(tube(s, 0.016, True)), "upper") for s in seam)]
+        seam = [
+            np.c_[0.275 * self.wide * w * np.cos(a), 0.465 + c + 0.345 * w * np.sin(a), 0 * a + z]
+            for z, w, c in ((-0.3, 1.0, 0.03), (0.35, 1.04, 0.0))
+        ]
+        return [
+            *solids,
+            Solid(shop.sweep(tube(loop, 0.035)), "upper"),
+            *(Solid(shop.sweep(tube(s, 0.016, True)), "upper") for s in seam),
+        ]
 
     def _trainer(self, shop: Shop) -> list[Solid]:
         plan = self._plan()
-        body = self._loft([self._ring(plan, (1.0, 1.0), (0, 0), -0.42), self._ring(plan, (1.05, 1.0), (0, 0), -0.25), self._ring(plan, (0.92, 0.88), (0, 0.06), -0.06), self._ring(plan, (0.7, 0.62), (0, 0.3), 0.16)])
+        body = self._loft(
+            [
+                self._ring(plan, (1.0, 1.0), (0, 0), -0.42),
+                self._ring(plan, (1.05, 1.0), (0, 0), -0.25),
+                self._ring(plan, (0.92, 0.88), (0, 0.06), -0.06),
+                self._ring(plan, (0.7, 0.62), (0, 0.3), 0.16),
+            ]
+        )
         a = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-        collar = self._loft([np.c_[0.24 * self.wide * w * np.cos(a), 0.42 + c + 0.42 * w * np.sin(a), z + 0.12 * np.sin(a) * (z > 0)] for z, w, c in ((-0.3, 1.1, 0.0), (0.1, 1.0, 0.02), (0.36 * self.tall, 0.98, 0.05))])
+        collar = self._loft(
+            [
+                np.c_[0.24 * self.wide * w * np.cos(a), 0.42 + c + 0.42 * w * np.sin(a), z + 0.12 * np.sin(a) * (z > 0)]
+                for z, w, c in ((-0.3, 1.1, 0.0), (0.1, 1.0, 0.02), (0.36 * self.tall, 0.98, 0.05))
+            ]
+        )
         mouth = cylinder(0.32, 0.7, (0, 0.46, 0.42 * self.tall), segments=44).scale([0.58 * self.wide, 1.0, 1])
         solids = [Solid(subtract(union([body, collar]), [mouth]), "shoe")]
-        waves = self._loft([self._ring(plan, (1.1, 1.05), (0, 0), -0.62), self._ring(plan, (1.14, 1.07), (0, 0), -0.45), self._ring(plan, (1.08, 1.04), (0, 0), -0.34)])
+        waves = self._loft(
+            [
+                self._ring(plan, (1.1, 1.05), (0, 0), -0.62),
+                self._ring(plan, (1.14, 1.07), (0, 0), -0.45),
+                self._ring(plan, (1.08, 1.04), (0, 0), -0.34),
+            ]
+        )
         slots = [box((2.4, 0.03, 0.09), (0, y, -0.56)) for y in np.linspace(-0.9, 0.85, 15)]
         solids.append(Solid(subtract(waves, [subtract(s, [box((0.3, 3, 3))]) for s in slots]), "sole"))
-        toe = self._loft([self._ring(plan, (1.08, 1.03), (0, 0), -0.45), self._ring(plan, (1.06, 1.03), (0, 0), -0.18)]) ^ box((2, 0.5, 2), (0, -0.95, 0))
+        toe = self._loft([self._ring(plan, (1.08, 1.03), (0, 0), -0.45), self._ring(plan, (1.06, 1.03), (0, 0), -0.18)]) ^ box(
+            (2, 0.5, 2), (0, -0.95, 0)
+        )
         solids += [Solid(toe, "sole")]
         for s in (1, -1):
             for k in range(3):
-                line = curve([(s * 0.31 * self.wide, -0.2 + 0.16 * k, -0.36), (s * 0.27 * self.wide, -0.06 + 0.16 * k, -0.14), (s * 0.2 * self.wide, 0.05 + 0.16 * k, 0.06)], 10)
-                solids += [Solid(Manifold.batch_hull([box((0.07, 0.07, 0.05), p, 0.01), box((0.07, 0.07, 0.05), q, 0.01)]), "sole") for p, q in pairwise(line)]
+                line = curve(
+                    [
+                        (s * 0.31 * self.wide, -0.2 + 0.16 * k, -0.36),
+                        (s * 0.27 * self.wide, -0.06 + 0.16 * k, -0.14),
+                        (s * 0.2 * self.wide, 0.05 + 0.16 * k, 0.06),
+                    ],
+                    10,
+                )
+                solids += [
+                    Solid(Manifold.batch_hull([box((0.07, 0.07, 0.05), p, 0.01), box((0.07, 0.07, 0.05), q, 0.01)]), "sole")
+                    for p, q in pairwise(line)
+                ]
         spots = [(-0.45 + 0.5 * f, -0.02 + 0.3 * f) for f in np.linspace(0, 1, self.eyelets)]
-        tongue = hull(np.array([(s * 0.14, y, z) for s in (1, -1) for y, z in ((-0.5, -0.08), (0.12, 0.42 * self.tall), (0.2, 0.4 * self.tall), (0.1, -0.1))]))
+        tongue = hull(
+            np.array(
+                [
+                    (s * 0.14, y, z)
+                    for s in (1, -1)
+                    for y, z in ((-0.5, -0.08), (0.12, 0.42 * self.tall), (0.2, 0.4 * self.tall), (0.1, -0.1))
+                ]
+            )
+        )
         rim = np.c_[0.235 * self.wide * np.cos(a), 0.47 + 0.41 * np.sin(a), 0.36 * self.tall + 0.12 * np.sin(a)]
         tab = box((0.14, 0.06, 0.3), (0, 0.88, 0.34), 0.02)
-        return [*solids, Solid(tongue, "shoe"), Solid(shop.sweep(tube(rim, 0.045, True)), "shoe"), Solid(tab, "sole"), *self._laces(shop, np.array(spots), 0.13)]
+        return [
+            *solids,
+            Solid(tongue, "shoe"),
+            Solid(shop.sweep(tube(rim, 0.045, True)), "shoe"),
+            Solid(tab, "sole"),
+            *self._laces(shop, np.array(spots), 0.13),
+        ]
 
     def _heel(self, shop: Shop) -> list[Solid]:
         y = np.linspace(-1.0, 0.85, 30)
         arch = 0.62 * self.tall * (1 / (1 + np.exp(-6.5 * (y - 0.1))))
-        half = self.wide * np.interp(y, [-1, -0.9, -0.65, -0.3, 0.1, 0.5, 0.75, 0.85], [0.03, 0.15, 0.24, 0.23, 0.15, 0.17, 0.16, 0.1])
+        half = self.wide * np.interp(
+            y, [-1, -0.9, -0.65, -0.3, 0.1, 0.5, 0.75, 0.85], [0.03, 0.15, 0.24, 0.23, 0.15, 0.17, 0.16, 0.1]
+        )
         slabs = [box((2 * w, 0.05, 0.05), (0, v, z), 0.012) for w, v, z in zip(half, y, arch, strict=True)]
         solids = [Solid(Manifold.batch_hull([p, q]), "heel") for p, q in pairwise(slabs)]
         rise = np.interp(y, [-1, -0.85, -0.55, -0.35, 0.1, 0.5, 0.85], [0.06, 0.2, 0.26, 0.2, 0.14, 0.3, 0.36])
@@ -176,23 +274,68 @@ class Clothing(Family):
                 solids.append(Solid(hull(np.concatenate(wall)), "patent"))
         for s in (1, -1):
             for p, q in pairwise(range(8, 30)):
-                quad = [(s * half[k] * f, y[k], arch[k] + dz) for k in (p, q) for f, dz in ((1.0, -0.02), (0.86, -0.02), (0.92, rise[k]), (0.84, rise[k]))]
+                quad = [
+                    (s * half[k] * f, y[k], arch[k] + dz)
+                    for k in (p, q)
+                    for f, dz in ((1.0, -0.02), (0.86, -0.02), (0.92, rise[k]), (0.84, rise[k]))
+                ]
                 solids.append(Solid(hull(np.array(quad)), "patent"))
         back = [(half[k] * c, y[k], arch[k] + dz) for k in (-1, -3) for c in (1, -1) for dz in (-0.02, rise[k])]
         solids.append(Solid(hull(np.array(back)), "patent"))
-        foot = hull(np.concatenate([np.array([(0.13 * np.cos(t), 0.72 + 0.13 * np.sin(t), arch[-4]) for t in np.linspace(0, 2 * np.pi, 20)]), np.array([(0.05 * np.cos(t), 0.8 + 0.05 * np.sin(t), 0.3 * arch[-1]) for t in np.linspace(0, 2 * np.pi, 16)])]))
+        foot = hull(
+            np.concatenate(
+                [
+                    np.array([(0.13 * np.cos(t), 0.72 + 0.13 * np.sin(t), arch[-4]) for t in np.linspace(0, 2 * np.pi, 20)]),
+                    np.array(
+                        [(0.05 * np.cos(t), 0.8 + 0.05 * np.sin(t), 0.3 * arch[-1]) for t in np.linspace(0, 2 * np.pi, 16)]
+                    ),
+                ]
+            )
+        )
         pin = cylinder(0.05, 0.36 * arch[-1] + 0.02, (0, 0.8, 0.15 * arch[-1] - 0.02), segments=20, top=0.05)
         tip = cylinder(0.06, 0.05, (0, 0.8, -0.02), segments=20)
         solids += [Solid(foot, "patent"), Solid(pin, "patent"), Solid(tip, "heel")]
-        strap = curve([(-half[24], y[24], arch[24] + 0.26), (-0.15, 0.34, arch[24] + 0.42), (0.0, 0.22, arch[24] + 0.46), (0.15, 0.34, arch[24] + 0.42), (half[24], y[24], arch[24] + 0.26)], 30)
+        strap = curve(
+            [
+                (-half[24], y[24], arch[24] + 0.26),
+                (-0.15, 0.34, arch[24] + 0.42),
+                (0.0, 0.22, arch[24] + 0.46),
+                (0.15, 0.34, arch[24] + 0.42),
+                (half[24], y[24], arch[24] + 0.26),
+            ],
+            30,
+        )
         bands = [box((0.03, 0.07, 0.03), p, 0.008) for p in strap]
-        bow = [hull(np.array([(0, -0.5, 0.26 + arch[8]), (0, -0.5, 0.22 + arch[8]), (s * 0.2, -0.52, 0.36 + arch[8]), (s * 0.2, -0.46, 0.2 + arch[8]), (s * 0.2, -0.58, 0.24 + arch[8])])) for s in (1, -1)]
-        solids += [Solid(Manifold.batch_hull([p, q]), "patent") for p, q in pairwise(bands)] + [Solid(b, "patent") for b in (*bow, Manifold.sphere(0.06, 16).translate([0, -0.5, 0.24 + arch[8]]))]
+        bow = [
+            hull(
+                np.array(
+                    [
+                        (0, -0.5, 0.26 + arch[8]),
+                        (0, -0.5, 0.22 + arch[8]),
+                        (s * 0.2, -0.52, 0.36 + arch[8]),
+                        (s * 0.2, -0.46, 0.2 + arch[8]),
+                        (s * 0.2, -0.58, 0.24 + arch[8]),
+                    ]
+                )
+            )
+            for s in (1, -1)
+        ]
+        solids += [Solid(Manifold.batch_hull([p, q]), "patent") for p, q in pairwise(bands)] + [
+            Solid(b, "patent") for b in (*bow, Manifold.sphere(0.06, 16).translate([0, -0.5, 0.24 + arch[8]]))
+        ]
         buckle = box((0.06, 0.1, 0.1), (half[24] + 0.0, y[24] - 0.06, arch[24] + 0.32), 0.015)
         return [*solids, Solid(buckle, "heel")]
 
     def _brim(self, shop: Shop, inner: float, outer: float, z: float, curl: float, part: str) -> Manifold:
-        line = [(0, z - 0.02), (inner, z - 0.02), (outer, z - 0.02), (outer + 0.02, z), (outer, z + 0.025), (inner, z + 0.03), (0, z + 0.03)]
+        line = [
+            (0, z - 0.02),
+            (inner, z - 0.02),
+            (outer, z - 0.02),
+            (outer + 0.02, z),
+            (outer, z + 0.025),
+            (inner, z + 0.03),
+            (0, z + 0.03),
+        ]
 
         def roll(points: Floats) -> Floats:
             a, rho = np.arctan2(points[:, 1], points[:, 0]), np.hypot(points[:, 0], points[:, 1])
@@ -204,17 +347,45 @@ class Clothing(Family):
     def _top_hat(self, shop: Shop) -> list[Solid]:
         h = 1.25 * self.tall
         outer = 0.78 + 0.24 * self.brim
-        crown = shop.sweep(lathe([(0, -0.55), (0.56, -0.55), (0.52, 0.1), (0.58, h - 0.6), (0.56, h - 0.55), (0, h - 0.55)]), segments=80)
+        crown = shop.sweep(
+            lathe([(0, -0.55), (0.56, -0.55), (0.52, 0.1), (0.58, h - 0.6), (0.56, h - 0.55), (0, h - 0.55)]), segments=80
+        )
         crown = subtract(crown, [cylinder(0.5, 0.6, (0, 0, -0.55), segments=64)]).scale([0.92, 1.06, 1])
-        solids = [Solid(crown, "felt"), Solid(subtract(self._brim(shop, 0.55, outer, -0.55, 0.2, "felt"), [cylinder(0.5, 1, (0, 0, -0.55), segments=64)]), "felt")]
-        band = subtract(cylinder(0.575, 0.22, (0, 0, -0.4), segments=80), [cylinder(0.5, 1, segments=64)]).scale([0.92, 1.06, 1])
-        pleats = [subtract(cylinder(0.585, 0.022, (0, 0, z), segments=80), [cylinder(0.5, 1, segments=64)]).scale([0.92, 1.06, 1]) for z in (-0.5, -0.4, -0.3)]
-        bow = [hull(np.array([(0.52, s * 0.0, -0.36), (0.52, 0.0, -0.46), (0.56, s * 0.16, -0.31), (0.54, s * 0.16, -0.5), (0.6, s * 0.12, -0.4)])) for s in (1, -1)]
+        solids = [
+            Solid(crown, "felt"),
+            Solid(
+                subtract(self._brim(shop, 0.55, outer, -0.55, 0.2, "felt"), [cylinder(0.5, 1, (0, 0, -0.55), segments=64)]),
+                "felt",
+            ),
+        ]
+        band = subtract(cylinder(0.575, 0.22, (0, 0, -0.4), segments=80), [cylinder(0.5, 1, segments=64)]).scale(
+            [0.92, 1.06, 1]
+        )
+        pleats = [
+            subtract(cylinder(0.585, 0.022, (0, 0, z), segments=80), [cylinder(0.5, 1, segments=64)]).scale([0.92, 1.06, 1])
+            for z in (-0.5, -0.4, -0.3)
+        ]
+        bow = [
+            hull(
+                np.array(
+                    [
+                        (0.52, s * 0.0, -0.36),
+                        (0.52, 0.0, -0.46),
+                        (0.56, s * 0.16, -0.31),
+                        (0.54, s * 0.16, -0.5),
+                        (0.6, s * 0.12, -0.4),
+                    ]
+                )
+            )
+            for s in (1, -1)
+        ]
         solids += [Solid(b, "ribbon") for b in (band, *pleats, *bow)]
         if self.band:
             quill = curve([(0.5, 0.05, -0.4), (0.58, 0.15, 0.1), (0.5, 0.4, 0.55)], 16)
             solids.append(Solid(shop.sweep(tube(quill, 0.02)), "ribbon"))
-            barbs = [strut(quill[k], quill[k] + [0.03, s * 0.14, 0.14], 0.024, 6, 0.008) for k in range(3, 16) for s in (1, -0.6)]
+            barbs = [
+                strut(quill[k], quill[k] + [0.03, s * 0.14, 0.14], 0.024, 6, 0.008) for k in range(3, 16) for s in (1, -0.6)
+            ]
             solids += [Solid(b, "ribbon") for b in barbs]
         return solids
 
@@ -228,10 +399,29 @@ class Clothing(Family):
         rim = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         edge = np.stack([outer * np.cos(rim), outer * np.sin(rim), -0.39 - 0.12 * (0.3 + np.cos(rim) ** 2)], 1)
         band = subtract(cylinder(0.54, 0.16, (0, 0, -0.28), segments=80), [cylinder(0.46, 1, segments=64)])
-        solids = [Solid(crown, "straw"), Solid(brim, "straw"), Solid(shop.sweep(tube(edge, 0.028, True)), "straw"), Solid(band, "ribbon")]
+        solids = [
+            Solid(crown, "straw"),
+            Solid(brim, "straw"),
+            Solid(shop.sweep(tube(edge, 0.028, True)), "straw"),
+            Solid(band, "ribbon"),
+        ]
         for s in (1, -1):
-            loop = [hull(np.array([(0.5, 0.0, -0.26), (0.5, 0.0, -0.33), (0.56, s * 0.2, -0.2), (0.54, s * 0.2, -0.38), (0.62, s * 0.15, -0.29)]))]
-            tail = Manifold.batch_hull([box((0.03, 0.08, 0.03), (0.54, s * 0.03, -0.3)), box((0.03, 0.12, 0.03), (0.72, s * 0.16, -0.37))])
+            loop = [
+                hull(
+                    np.array(
+                        [
+                            (0.5, 0.0, -0.26),
+                            (0.5, 0.0, -0.33),
+                            (0.56, s * 0.2, -0.2),
+                            (0.54, s * 0.2, -0.38),
+                            (0.62, s * 0.15, -0.29),
+                        ]
+                    )
+                )
+            ]
+            tail = Manifold.batch_hull(
+                [box((0.03, 0.08, 0.03), (0.54, s * 0.03, -0.3)), box((0.03, 0.12, 0.03), (0.72, s * 0.16, -0.37))]
+            )
             solids += [Solid(b, "ribbon") for b in (*loop, tail)]
         return [*solids, Solid(Manifold.sphere(0.06, 16).translate([0.55, 0, -0.29]), "ribbon")]
 
@@ -265,8 +455,19 @@ class Clothing(Family):
             line = np.stack([0.6 * f * np.cos(a[2:-2]), -0.45 + long * f * np.sin(a[2:-2]), np.full(28, 0.085)], 1)
             solids.append(Solid(shop.sweep(tube(bent(line), 0.012), segments=8), "cloth"))
         ring = np.linspace(0, 2 * np.pi, 80, endpoint=False)
-        solids.append(Solid(shop.sweep(tube(np.stack([0.66 * np.cos(ring), 0.75 * np.sin(ring), 0 * ring + 0.03], 1), 0.035, True)), "cloth"))
-        badge = hull(np.concatenate([np.array([(0.17 * np.cos(t), -0.71 + y, 0.3 + 0.13 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 24)]) for y in (0.0, 0.2)]))
+        solids.append(
+            Solid(
+                shop.sweep(tube(np.stack([0.66 * np.cos(ring), 0.75 * np.sin(ring), 0 * ring + 0.03], 1), 0.035, True)), "cloth"
+            )
+        )
+        badge = hull(
+            np.concatenate(
+                [
+                    np.array([(0.17 * np.cos(t), -0.71 + y, 0.3 + 0.13 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 24)])
+                    for y in (0.0, 0.2)
+                ]
+            )
+        )
         return [*solids, Solid(badge, "cloth")]
 
     def _handbag(self, shop: Shop) -> list[Solid]:
@@ -275,7 +476,16 @@ class Clothing(Family):
         for z in np.linspace(-1, 1, 10):
             f = 1 - 0.1 * z - 0.06 * self.brim * z**2
             a = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-            rings.append(np.stack([w * f * np.sign(np.cos(a)) * np.abs(np.cos(a)) ** 0.55, (0.36 - 0.14 * (z + 1) / 2) * np.sign(np.sin(a)) * np.abs(np.sin(a)) ** 0.7, 0 * a - 0.3 + h * z], 1))
+            rings.append(
+                np.stack(
+                    [
+                        w * f * np.sign(np.cos(a)) * np.abs(np.cos(a)) ** 0.55,
+                        (0.36 - 0.14 * (z + 1) / 2) * np.sign(np.sin(a)) * np.abs(np.sin(a)) ** 0.7,
+                        0 * a - 0.3 + h * z,
+                    ],
+                    1,
+                )
+            )
         solids = [Solid(self._loft(rings), "bag")]
         front = shop.plate(1.2 * w, 1.3 * h, 0.1, "bag").translate([0, -0.25, -0.34])
         solids.append(Solid(front, "bag"))
@@ -284,12 +494,31 @@ class Clothing(Family):
         top = -0.3 + h
         for s in (1, -1):
             t = np.linspace(0, np.pi, 30)
-            handle = np.stack([0.42 * w * np.cos(t), s * (0.2 - 0.06 * np.sin(t)), top - 0.1 + (0.62 * np.sin(t) ** 0.8) * self.tall], 1)
+            handle = np.stack(
+                [0.42 * w * np.cos(t), s * (0.2 - 0.06 * np.sin(t)), top - 0.1 + (0.62 * np.sin(t) ** 0.8) * self.tall], 1
+            )
             solids.append(Solid(shop.sweep(tube(handle, 0.045)), "bag"))
             for x in (1, -1):
-                solids += [Solid(box((0.12, 0.06, 0.2), (x * 0.42 * w, s * 0.2, top - 0.14), 0.02), "bag"), Solid(cylinder(0.05, 0.08, (x * 0.42 * w, s * 0.225, top - 0.14), "y", 20), "buckles")]
+                solids += [
+                    Solid(box((0.12, 0.06, 0.2), (x * 0.42 * w, s * 0.2, top - 0.14), 0.02), "bag"),
+                    Solid(cylinder(0.05, 0.08, (x * 0.42 * w, s * 0.225, top - 0.14), "y", 20), "buckles"),
+                ]
         if self.band:
-            flap = hull(np.array([(x * k, y, z) for x in (1, -1) for k, y, z in ((0.3, -0.2, top + 0.03), (0.3, 0.1, top + 0.04), (0.3, -0.31, top - 0.3), (0.18, -0.32, top - 0.45), (0.3, -0.26, top - 0.3))]))
+            flap = hull(
+                np.array(
+                    [
+                        (x * k, y, z)
+                        for x in (1, -1)
+                        for k, y, z in (
+                            (0.3, -0.2, top + 0.03),
+                            (0.3, 0.1, top + 0.04),
+                            (0.3, -0.31, top - 0.3),
+                            (0.18, -0.32, top - 0.45),
+                            (0.3, -0.26, top - 0.3),
+                        )
+                    ]
+                )
+            )
             solids.append(Solid(flap, "bag"))
         clasp = [box((0.2, 0.1, 0.16), (0, -0.3, top - 0.36), 0.03), cylinder(0.05, 0.14, (0, -0.3, top - 0.36), "y", 24)]
         feet = [Manifold.sphere(0.06, 16).translate([x * 0.6 * w, y, -0.3 - h]) for x in (1, -1) for y in (0.2, -0.2)]
@@ -303,26 +532,71 @@ class Clothing(Family):
             rings = []
             for v in np.linspace(-1, 1, 9):
                 f = (1 - abs(v) ** 4) ** 0.3 * 0.25 + 0.75 if abs(v) < 1 else 0.75
-                rings.append(np.stack([at[0] + x * f * np.sign(np.cos(a)) * np.abs(np.cos(a)) ** 0.6, at[1] + y * f * np.sign(np.sin(a)) * np.abs(np.sin(a)) ** 0.6, 0 * a + at[2] + z * v], 1))
+                rings.append(
+                    np.stack(
+                        [
+                            at[0] + x * f * np.sign(np.cos(a)) * np.abs(np.cos(a)) ** 0.6,
+                            at[1] + y * f * np.sign(np.sin(a)) * np.abs(np.sin(a)) ** 0.6,
+                            0 * a + at[2] + z * v,
+                        ],
+                        1,
+                    )
+                )
             return self._loft(rings)
 
-        solids = [Solid(pillow(w, 0.33, h, (0, 0, 0)), "pack"), Solid(pillow(0.7 * w, 0.14, 0.36 * h, (0, -0.36, -0.45 * h)), "pack")]
+        solids = [
+            Solid(pillow(w, 0.33, h, (0, 0, 0)), "pack"),
+            Solid(pillow(0.7 * w, 0.14, 0.36 * h, (0, -0.36, -0.45 * h)), "pack"),
+        ]
         solids += [Solid(b, "pack") for b in mirrored([pillow(0.13, 0.2, 0.32 * h, (w + 0.05, 0.0, -0.5 * h))])]
-        flap = hull(np.array([(s * x, y, z) for s in (1, -1) for x, y, z in ((w, 0.3, h - 0.02), (w * 0.95, 0.3, h + 0.08), (w * 1.02, -0.38, h - 0.02), (w, -0.44, 0.42 * h), (w, -0.36, 0.42 * h), (0.8 * w, -0.34, h + 0.08))]))
+        flap = hull(
+            np.array(
+                [
+                    (s * x, y, z)
+                    for s in (1, -1)
+                    for x, y, z in (
+                        (w, 0.3, h - 0.02),
+                        (w * 0.95, 0.3, h + 0.08),
+                        (w * 1.02, -0.38, h - 0.02),
+                        (w, -0.44, 0.42 * h),
+                        (w, -0.36, 0.42 * h),
+                        (0.8 * w, -0.34, h + 0.08),
+                    )
+                ]
+            )
+        )
         solids.append(Solid(flap, "pack"))
-        roll = [cylinder(0.16, 2.3 * w, (0, 0.0, h + 0.2), "x", 40), *(cylinder(0.17, 0.03, (x * w, 0, h + 0.2), "x", 40) for x in (-1.12, 1.12))]
+        roll = [
+            cylinder(0.16, 2.3 * w, (0, 0.0, h + 0.2), "x", 40),
+            *(cylinder(0.17, 0.03, (x * w, 0, h + 0.2), "x", 40) for x in (-1.12, 1.12)),
+        ]
         solids += [Solid(r, "pack") for r in roll]
         for x in (-0.5, 0.5):
             ring = np.stack([0 * a + x * w, 0.18 * np.cos(a), h + 0.2 + 0.18 * np.sin(a)], 1)
             solids.append(Solid(shop.sweep(tube(ring, 0.03, True)), "straps"))
             solids.append(Solid(box((0.09, 0.06, 0.75 * h), (x * w, -0.47, 0.28 * h), 0.015), "straps"))
-            buckle = subtract(box((0.17, 0.07, 0.15), (x * w, -0.5, 0.18 * h), 0.015), [box((0.1, 0.3, 0.08), (x * w, -0.5, 0.18 * h))])
+            buckle = subtract(
+                box((0.17, 0.07, 0.15), (x * w, -0.5, 0.18 * h), 0.015), [box((0.1, 0.3, 0.08), (x * w, -0.5, 0.18 * h))]
+            )
             solids += [Solid(buckle, "buckles"), Solid(box((0.02, 0.06, 0.12), (x * w, -0.52, 0.18 * h)), "buckles")]
-            strap = curve([(x * w, 0.3, h - 0.1), (x * w * 1.1, 0.58, 0.4 * h), (x * w * 1.3, 0.5, -0.4 * h), (x * w * 1.5, 0.26, -h + 0.1)], 26)
+            strap = curve(
+                [
+                    (x * w, 0.3, h - 0.1),
+                    (x * w * 1.1, 0.58, 0.4 * h),
+                    (x * w * 1.3, 0.5, -0.4 * h),
+                    (x * w * 1.5, 0.26, -h + 0.1),
+                ],
+                26,
+            )
             bands = [box((0.13, 0.06, 0.05), p, 0.015) for p in strap]
             solids += [Solid(Manifold.batch_hull([p, q]), "straps") for p, q in pairwise(bands)]
         t = np.linspace(0, np.pi, 20)
         grab = np.stack([0.16 * np.cos(t), 0 * t + 0.3, h - 0.05 + 0.2 * np.sin(t)], 1)
         zips = np.stack([0.6 * w * np.cos(t), 0 * t - 0.47, -0.5 * h + 0.3 * h * np.sin(t)], 1)
         pleats = [box((0.02, 0.1, 0.5 * h), (x, -0.47, -0.5 * h), 0.005) for x in np.linspace(-0.4, 0.4, self.eyelets - 2) * w]
-        return [*solids, Solid(shop.sweep(tube(grab, 0.035)), "straps"), Solid(shop.sweep(tube(zips, 0.03)), "straps"), *(Solid(p, "pack") for p in pleats)]
+        return [
+            *solids,
+            Solid(shop.sweep(tube(grab, 0.035)), "straps"),
+            Solid(shop.sweep(tube(zips, 0.03)), "straps"),
+            *(Solid(p, "pack") for p in pleats),
+        ]

@@ -12,7 +12,6 @@ from versemill.detailverse.solids import Manifold, Shop, Solid, hull, strut, uni
 from versemill.detailverse.spines import Contour, circle, lathe, tube
 
 
-
 def oval(width: float, height: float) -> Contour:
     """An elliptic section."""
 
@@ -30,7 +29,10 @@ class Creature(Family):
 
     title: ClassVar[str] = "creatures"
     styles: ClassVar[tuple[str, ...]] = ("organic",)
-    renamed: ClassVar[dict[str, str]] = {"body": "scales, flanks, skin, head and arms or segments", "limbs": "skin, fins, arms or legs"}
+    renamed: ClassVar[dict[str, str]] = {
+        "body": "scales, flanks, skin, head and arms or segments",
+        "limbs": "skin, fins, arms or legs",
+    }
     slots: ClassVar[dict[str, Slot]] = {
         "scales": Slot(("scales",), "scaly skin", ornament=1.6),
         "flanks": Slot(("scales",), "fish skin", ornament=1.6),

@@ -35,7 +35,9 @@ class Figure(Family):
         "chair": Slot((), "wood"),
     }
 
-    kind: Literal["bust", "standing figure", "walking figure", "seated figure", "robed statue", "dancer"] = Field(default="bust", description="what it shows")
+    kind: Literal["bust", "standing figure", "walking figure", "seated figure", "robed statue", "dancer"] = Field(
+        default="bust", description="what it shows"
+    )
     hair: Literal["curls", "bun", "cropped", "long"] = Field(default="curls", description="hair")
     head: float = Field(default=1.0, ge=0.94, le=1.08, description="size of the head over the usual")
     pose: float = Field(default=0.5, ge=0.0, le=1.0, description="how far the arms are raised and the feet are apart")
@@ -67,7 +69,9 @@ class Figure(Family):
         }.get(self.kind, dressed)
 
     def build(self, shop: Shop) -> list[Solid]:
-        return {"bust": self._bust, "robed statue": self._robed, "dancer": self._dancer, "seated figure": self._seated}.get(self.kind, self._person)(shop)
+        return {"bust": self._bust, "robed statue": self._robed, "dancer": self._dancer, "seated figure": self._seated}.get(
+            self.kind, self._person
+        )(shop)
 
     def _head(self, shop: Shop, at: Floats, size: float, skin: str, hair: str, eyes: str) -> list[Solid]:
         """A head of half height `size`, its centre at `at`: skull, brow, nose, lips, ears, eyes and hair."""
@@ -82,14 +86,26 @@ class Figure(Family):
         clay.bone([p(0, 0.15, -0.4), p(0, 0.28, -1.35)], 0.36 * s, 0.4 * s)
         clay.bone([p(0, -0.7, 0.12), p(0, -0.92, -0.24)], 0.075 * s, 0.12 * s)
         clay.bone([p(-0.36, -0.6, 0.2), p(0, -0.7, 0.17), p(0.36, -0.6, 0.2)], 0.09 * s)
-        clay.bone([p(-0.17, -0.7, -0.5), p(0, -0.76, -0.48), p(0.17, -0.7, -0.5)], 0.06 * s).bone([p(-0.14, -0.68, -0.6), p(0, -0.73, -0.61), p(0.14, -0.68, -0.6)], 0.06 * s)
+        clay.bone([p(-0.17, -0.7, -0.5), p(0, -0.76, -0.48), p(0.17, -0.7, -0.5)], 0.06 * s).bone(
+            [p(-0.14, -0.68, -0.6), p(0, -0.73, -0.61), p(0.14, -0.68, -0.6)], 0.06 * s
+        )
         for side in (1, -1):
-            clay.egg(p(side * 0.68, 0.12, 0.0), (0.09 * s, 0.17 * s, 0.24 * s)).egg(p(side * 0.34, -0.5, -0.2), (0.17 * s, 0.14 * s, 0.14 * s))
+            clay.egg(p(side * 0.68, 0.12, 0.0), (0.09 * s, 0.17 * s, 0.24 * s)).egg(
+                p(side * 0.34, -0.5, -0.2), (0.17 * s, 0.14 * s, 0.14 * s)
+            )
             clay.egg(p(side * 0.11, -0.8, -0.27), (0.08 * s, 0.09 * s, 0.07 * s))
         solids = [Solid(clay.cast(shop), skin)]
         for side in (1, -1):
             solids.append(Solid(Manifold.sphere(0.13 * s, 20).translate(p(side * 0.27, -0.6, 0.02).tolist()), eyes))
-            lid = [strut(p(side * (0.27 + 0.14 * np.cos(t)), -0.68, 0.02 + 0.1 * np.sin(t)), p(side * (0.27 + 0.14 * np.cos(t + 0.5)), -0.68, 0.02 + 0.1 * np.sin(t + 0.5)), 0.045 * s, 6) for t in np.arange(0, 3.0, 0.5)]
+            lid = [
+                strut(
+                    p(side * (0.27 + 0.14 * np.cos(t)), -0.68, 0.02 + 0.1 * np.sin(t)),
+                    p(side * (0.27 + 0.14 * np.cos(t + 0.5)), -0.68, 0.02 + 0.1 * np.sin(t + 0.5)),
+                    0.045 * s,
+                    6,
+                )
+                for t in np.arange(0, 3.0, 0.5)
+            ]
             solids += [Solid(b, skin) for b in lid]
         return solids + self._hair(shop, p, s, hair)
 
@@ -113,7 +129,12 @@ class Figure(Family):
             for k in range(34):
                 a = np.pi * (k + 0.5) / 34 * 1.36 - 0.18 * np.pi
                 side, back = np.cos(a), np.sin(a)
-                path = [p(0.06 * side, -0.5 + 0.35 * max(back, 0), 1.05), p(0.5 * side, -0.2 + 0.8 * back, 0.86), p(0.76 * side, 0.1 + 0.9 * back, 0.3), p(0.78 * side, 0.16 + 0.92 * back, 0.1 - 0.5 * long)]
+                path = [
+                    p(0.06 * side, -0.5 + 0.35 * max(back, 0), 1.05),
+                    p(0.5 * side, -0.2 + 0.8 * back, 0.86),
+                    p(0.76 * side, 0.1 + 0.9 * back, 0.3),
+                    p(0.78 * side, 0.16 + 0.92 * back, 0.1 - 0.5 * long),
+                ]
                 if self.hair == "bun":
                     path[-1] = p(0.25 * side, 0.95, 0.2)
                 if self.hair == "long":
@@ -143,11 +164,35 @@ class Figure(Family):
             clay.egg((side * 0.46 * w, 0.06, -0.38), (0.19, 0.2, 0.2)).egg((side * 0.2 * w, -0.1, -0.48), (0.2, 0.13, 0.16))
             clay.bone([(0, -0.08, -0.19), (side * 0.36 * w, -0.03, -0.22)], 0.045)
         cut_off = [box((3, 3, 1), (0, 0, -1.16)), *(cylinder(0.4, 3, (s * 0.98 * w, 0, -0.75), "y", 48) for s in (1, -1))]
-        solids = [Solid(subtract(clay.cast(shop), cut_off), "statue"), *self._head(shop, at, size, "statue", "statue", "statue")]
+        solids = [
+            Solid(subtract(clay.cast(shop), cut_off), "statue"),
+            *self._head(shop, at, size, "statue", "statue", "statue"),
+        ]
         for k in range(5):
-            fall = curve([(-0.44 * w, 0.02, -0.16 - 0.05 * k), (-0.22 * w, -0.2 - 0.01 * k, -0.34 - 0.06 * k), (0.08, -0.24 - 0.01 * k, -0.46 - 0.045 * k), (0.36 * w, -0.16, -0.36 - 0.06 * k), (0.5 * w, 0.02, -0.22 - 0.06 * k)], 24)
+            fall = curve(
+                [
+                    (-0.44 * w, 0.02, -0.16 - 0.05 * k),
+                    (-0.22 * w, -0.2 - 0.01 * k, -0.34 - 0.06 * k),
+                    (0.08, -0.24 - 0.01 * k, -0.46 - 0.045 * k),
+                    (0.36 * w, -0.16, -0.36 - 0.06 * k),
+                    (0.5 * w, 0.02, -0.22 - 0.06 * k),
+                ],
+                24,
+            )
             solids.append(Solid(shop.sweep(tube(fall, 0.035 + 0.01 * np.sin(np.linspace(0, np.pi, 24)))), "statue"))
-        line = [(0, -1.05), (0.42, -1.05), (0.42, -0.98), (0.36, -0.94), (0.24, -0.88), (0.2, -0.8), (0.2, -0.76), (0.26, -0.72), (0.3, -0.66), (0.22, -0.6), (0, -0.6)]
+        line = [
+            (0, -1.05),
+            (0.42, -1.05),
+            (0.42, -0.98),
+            (0.36, -0.94),
+            (0.24, -0.88),
+            (0.2, -0.8),
+            (0.2, -0.76),
+            (0.26, -0.72),
+            (0.3, -0.66),
+            (0.22, -0.6),
+            (0, -0.6),
+        ]
         socle = shop.sweep(lathe(line, (1, 2)), "socle")
         return [*solids, Solid(socle, "socle"), Solid(box((0.98, 0.98, 0.14), (0, 0, -1.1), 0.03), "socle")]
 
@@ -158,7 +203,9 @@ class Figure(Family):
         way = way / np.linalg.norm(way)
         side = np.cross(way, [0.0, 1.0, 0.0])
         side = side / max(np.linalg.norm(side), 1e-6)
-        fingers = [strut(at + 0.03 * k * side, at + 0.1 * way + 0.032 * k * side, 0.018, 8, 0.013) for k in (-1, -0.33, 0.33, 1)]
+        fingers = [
+            strut(at + 0.03 * k * side, at + 0.1 * way + 0.032 * k * side, 0.018, 8, 0.013) for k in (-1, -0.33, 0.33, 1)
+        ]
         thumb = strut(at, at + 0.05 * way - 0.075 * side, 0.02, 8, 0.015)
         return [Solid(b, part) for b in (Manifold.sphere(0.052, 16).scale([1, 0.7, 1]).translate(at.tolist()), *fingers, thumb)]
 
@@ -177,13 +224,30 @@ class Figure(Family):
         collar = np.stack([0.095 * np.cos(a), lean + 0.015 + 0.09 * np.sin(a), hip + 0.6 + 0.02 * np.sin(a)], 1)
         buttons = [Manifold.sphere(0.015, 10).translate([0, lean * 0.4 - 0.128, hip + 0.15 + 0.085 * k]) for k in range(5)]
         buckle = box((0.06, 0.03, 0.045), (0, -0.135, hip), 0.008)
-        return [Solid(shop.sweep(tube(hem, 0.03, True)), "shoes"), Solid(shop.sweep(tube(collar, 0.03, True)), "shirt"), *(Solid(b, "eyes") for b in buttons), Solid(buckle, "eyes")]
+        return [
+            Solid(shop.sweep(tube(hem, 0.03, True)), "shoes"),
+            Solid(shop.sweep(tube(collar, 0.03, True)), "shirt"),
+            *(Solid(b, "eyes") for b in buttons),
+            Solid(buckle, "eyes"),
+        ]
 
     def _foot(self, ankle: Floats, turn: float = 0.0) -> list[Solid]:
-        shoe = Manifold.batch_hull([Manifold.sphere(0.062, 20).scale([1, 1.1, 0.9]), Manifold.sphere(0.055, 20).scale([1.05, 1.2, 0.62]).translate([0, -0.15, -0.02]), box((0.11, 0.26, 0.03), (0, -0.07, -0.05), 0.01)])
+        shoe = Manifold.batch_hull(
+            [
+                Manifold.sphere(0.062, 20).scale([1, 1.1, 0.9]),
+                Manifold.sphere(0.055, 20).scale([1.05, 1.2, 0.62]).translate([0, -0.15, -0.02]),
+                box((0.11, 0.26, 0.03), (0, -0.07, -0.05), 0.01),
+            ]
+        )
         sole = box((0.13, 0.33, 0.03), (0, -0.08, -0.06), 0.012)
-        laces = [strut((-0.035, -0.05 - 0.035 * k, 0.04 - 0.012 * k), (0.035, -0.05 - 0.035 * k, 0.04 - 0.012 * k), 0.011, 6) for k in range(3)]
-        return [Solid(b.rotate([0, 0, turn]).translate(ankle.tolist()), part) for b, part in ((shoe, "shoes"), (sole, "shoes"), *((x, "eyes") for x in laces))]
+        laces = [
+            strut((-0.035, -0.05 - 0.035 * k, 0.04 - 0.012 * k), (0.035, -0.05 - 0.035 * k, 0.04 - 0.012 * k), 0.011, 6)
+            for k in range(3)
+        ]
+        return [
+            Solid(b.rotate([0, 0, turn]).translate(ankle.tolist()), part)
+            for b, part in ((shoe, "shoes"), (sole, "shoes"), *((x, "eyes") for x in laces))
+        ]
 
     def _person(self, shop: Shop) -> list[Solid]:
         walking = self.kind == "walking figure"
@@ -195,7 +259,9 @@ class Figure(Family):
         solids: list[Solid] = []
         for side in (1, -1):
             step = side * stride
-            foot = np.array([side * (0.1 + (0.0 if walking else 0.07 * self.pose)) * w, -step, -0.98 + 0.04 * (walking and side < 0)])
+            foot = np.array(
+                [side * (0.1 + (0.0 if walking else 0.07 * self.pose)) * w, -step, -0.98 + 0.04 * (walking and side < 0)]
+            )
             knee = np.array([side * 0.1 * w, -0.55 * step - 0.05, -0.48])
             legs.bone([(side * 0.09 * w, 0, hip - 0.05), knee, foot + [0, 0, 0.07]], 0.115 * w, 0.085, 0.06)
             solids += self._foot(foot + [0, 0, 0.02], -8.0 * side)
@@ -209,9 +275,18 @@ class Figure(Family):
             solids += self._hand(hand + 0.12 * (hand - elbow), hand - elbow)
             cuff = [cylinder(0.066, 0.04, (0, 0, 0))]
             solids += [Solid(c.translate(foot.tolist()).translate([0, 0, 0.11]), "trousers") for c in cuff]
-        folds = [strut((s * (0.05 + 0.03 * k), -0.09, hip - 0.06 - 0.03 * k), (s * 0.15, -0.1, hip - 0.02 - 0.05 * k), 0.014, 6) for s in (1, -1) for k in range(3)]
+        folds = [
+            strut((s * (0.05 + 0.03 * k), -0.09, hip - 0.06 - 0.03 * k), (s * 0.15, -0.1, hip - 0.02 - 0.05 * k), 0.014, 6)
+            for s in (1, -1)
+            for k in range(3)
+        ]
         solids += [Solid(f, "trousers") for f in folds]
-        solids += [Solid(torso.cast(shop), "shirt"), Solid(legs.cast(shop), "trousers"), Solid(arms.cast(shop), "skin"), *self._clothes(shop, hip, neck[1])]
+        solids += [
+            Solid(torso.cast(shop), "shirt"),
+            Solid(legs.cast(shop), "trousers"),
+            Solid(arms.cast(shop), "skin"),
+            *self._clothes(shop, hip, neck[1]),
+        ]
         return solids + self._head(shop, neck + [0, -0.01, 0.3], 0.165, "skin", "hair", "eyes")
 
     def _seated(self, shop: Shop) -> list[Solid]:
@@ -231,9 +306,22 @@ class Figure(Family):
             torso.bone([shoulder, elbow], 0.08, 0.062)
             self._arm(arms, shoulder, elbow, hand, 0.055)
             solids += self._hand(hand, np.array([0, -1.0, -0.15]))
-        solids += [Solid(torso.cast(shop), "shirt"), Solid(legs.cast(shop), "trousers"), Solid(arms.cast(shop), "skin"), *self._clothes(shop, hip, neck[1])]
-        seat = [box((0.56, 0.46, 0.07), (0, 0.02, hip - 0.15), 0.02), box((0.5, 0.05, 0.08), (0, -0.16, hip - 0.2), 0.01), box((0.5, 0.05, 0.08), (0, 0.2, hip - 0.2), 0.01)]
-        posts = [strut((sx * 0.22, sy * 0.18 + 0.02, hip - 0.15), (sx * 0.27, sy * 0.22 + 0.02, -0.8), 0.035, 12, 0.026) for sx in (1, -1) for sy in (1, -1)]
+        solids += [
+            Solid(torso.cast(shop), "shirt"),
+            Solid(legs.cast(shop), "trousers"),
+            Solid(arms.cast(shop), "skin"),
+            *self._clothes(shop, hip, neck[1]),
+        ]
+        seat = [
+            box((0.56, 0.46, 0.07), (0, 0.02, hip - 0.15), 0.02),
+            box((0.5, 0.05, 0.08), (0, -0.16, hip - 0.2), 0.01),
+            box((0.5, 0.05, 0.08), (0, 0.2, hip - 0.2), 0.01),
+        ]
+        posts = [
+            strut((sx * 0.22, sy * 0.18 + 0.02, hip - 0.15), (sx * 0.27, sy * 0.22 + 0.02, -0.8), 0.035, 12, 0.026)
+            for sx in (1, -1)
+            for sy in (1, -1)
+        ]
         rails = [strut((-0.25, y, -0.58), (0.25, y, -0.58), 0.022, 10) for y in (-0.18, 0.22)]
         solids += [Solid(b, "chair") for b in (*seat, *posts, *rails)]
         return solids + self._head(shop, neck + [0, -0.01, 0.3], 0.165, "skin", "hair", "eyes")
@@ -243,7 +331,9 @@ class Figure(Family):
         z = np.linspace(low, high, 24)
         f = (high - z) / (high - low)
         r = narrow + (wide - narrow) * f**0.8
-        skirt = lathe([(0, low), (r[0] * 0.96, low), *zip(r, z, strict=True), (0, high)], None, lobed(self.folds, 0.13, sharp=True), 0.05)
+        skirt = lathe(
+            [(0, low), (r[0] * 0.96, low), *zip(r, z, strict=True), (0, high)], None, lobed(self.folds, 0.13, sharp=True), 0.05
+        )
         return Solid(shop.sweep(skirt, segments=6 * self.folds).scale([1, 0.82, 1]), part)
 
     def _robed(self, shop: Shop) -> list[Solid]:
@@ -261,18 +351,45 @@ class Figure(Family):
             solids += self._hand(hand, hand - elbow, "statue")
             for k in range(5):
                 x = side * (0.03 + 0.045 * k) * w
-                drop = curve([shoulder + [-side * 0.1 + 0.25 * x, -0.08, 0.03], (x, -0.155, hip + 0.35), (1.1 * x, -0.14, hip + 0.16)], 12)
+                drop = curve(
+                    [shoulder + [-side * 0.1 + 0.25 * x, -0.08, 0.03], (x, -0.155, hip + 0.35), (1.1 * x, -0.14, hip + 0.16)],
+                    12,
+                )
                 solids.append(Solid(shop.sweep(tube(drop, 0.026), segments=8), "statue"))
             for k in range(4):
-                fall = curve([elbow + [0, 0.02 * k, 0.0], elbow + [side * 0.02 * k, -0.06 + 0.05 * k, -0.25], elbow + [side * 0.015 * k, -0.04 + 0.06 * k, -0.5]], 10)
+                fall = curve(
+                    [
+                        elbow + [0, 0.02 * k, 0.0],
+                        elbow + [side * 0.02 * k, -0.06 + 0.05 * k, -0.25],
+                        elbow + [side * 0.015 * k, -0.04 + 0.06 * k, -0.5],
+                    ],
+                    10,
+                )
                 solids.append(Solid(shop.sweep(tube(fall, np.linspace(0.045, 0.03, 10)), segments=9), "statue"))
         for k in range(4):
-            sash = curve([(-0.2 * w, -0.02, hip + 0.5 - 0.03 * k), (-0.02, -0.18, hip + 0.33 - 0.045 * k), (0.19 * w, -0.1, hip + 0.12 - 0.04 * k), (0.26 * w, 0.05, hip - 0.05 - 0.05 * k)], 18)
+            sash = curve(
+                [
+                    (-0.2 * w, -0.02, hip + 0.5 - 0.03 * k),
+                    (-0.02, -0.18, hip + 0.33 - 0.045 * k),
+                    (0.19 * w, -0.1, hip + 0.12 - 0.04 * k),
+                    (0.26 * w, 0.05, hip - 0.05 - 0.05 * k),
+                ],
+                18,
+            )
             solids.append(Solid(shop.sweep(tube(sash, 0.03)), "statue"))
         a = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        solids.append(Solid(shop.sweep(tube(np.stack([0.19 * w * np.cos(a), 0.15 * np.sin(a), 0 * a + hip + 0.15], 1), 0.03, True)), "statue"))
+        solids.append(
+            Solid(
+                shop.sweep(tube(np.stack([0.19 * w * np.cos(a), 0.15 * np.sin(a), 0 * a + hip + 0.15], 1), 0.03, True)),
+                "statue",
+            )
+        )
         solids += [Solid(torso.cast(shop), "statue")]
-        solids += [Solid(b, "statue") for side in (1, -1) for b in (Manifold.sphere(0.075, 20).scale([1, 1.7, 0.7]).translate([side * 0.1, -0.24, -0.87]),)]
+        solids += [
+            Solid(b, "statue")
+            for side in (1, -1)
+            for b in (Manifold.sphere(0.075, 20).scale([1, 1.7, 0.7]).translate([side * 0.1, -0.24, -0.87]),)
+        ]
         steps = [(0.46, -0.98, 0.14), (0.4, -0.88, 0.06)]
         solids += [Solid(cylinder(r, t, (0, 0, z), segments=8), "base") for r, z, t in steps]
         return solids + self._head(shop, neck + [0, -0.01, 0.3], 0.165, "statue", "statue", "statue")
@@ -282,9 +399,21 @@ class Figure(Family):
         torso, neck = self._torso(shop, hip)
         solids: list[Solid] = []
         z = np.linspace(0, 1, 12)
-        frill = lathe([(0, hip - 0.03), *((0.15 * w + 0.42 * f, hip + 0.02 - 0.16 * f**1.5) for f in z), *((0.15 * w + 0.42 * f, hip + 0.06 - 0.15 * f**1.5) for f in z[::-1]), (0, hip + 0.08)], None, lobed(self.folds, 0.09, sharp=True))
+        frill = lathe(
+            [
+                (0, hip - 0.03),
+                *((0.15 * w + 0.42 * f, hip + 0.02 - 0.16 * f**1.5) for f in z),
+                *((0.15 * w + 0.42 * f, hip + 0.06 - 0.15 * f**1.5) for f in z[::-1]),
+                (0, hip + 0.08),
+            ],
+            None,
+            lobed(self.folds, 0.09, sharp=True),
+        )
         tutu = shop.sweep(frill, segments=6 * self.folds)
-        solids += [Solid(tutu.translate([0, 0, 0.045 * k]).rotate([0, 0, 9.0 * k]).scale([1 - 0.1 * k, 1 - 0.1 * k, 1]), "robe") for k in range(3)]
+        solids += [
+            Solid(tutu.translate([0, 0, 0.045 * k]).rotate([0, 0, 9.0 * k]).scale([1 - 0.1 * k, 1 - 0.1 * k, 1]), "robe")
+            for k in range(3)
+        ]
         limbs = Sculpture(0.05)
         limbs.bone([(0.07, 0, hip - 0.02), (0.05, -0.02, -0.42), (0.02, 0.0, -0.92)], 0.1, 0.075, 0.045)
         knee = np.array([-0.3, -0.16 - 0.1 * self.pose, -0.3])
@@ -299,7 +428,14 @@ class Figure(Family):
             solids += self._hand(hand, np.array([-side * 0.6, 0, 0.4]))
         solids += [Solid(limbs.cast(shop), "skin"), Solid(torso.cast(shop), "robe"), Solid(tip, "shoes"), Solid(toe, "shoes")]
         for t in np.arange(6):
-            ribbon = [strut((0.02 + 0.05 * np.cos(2.2 * t), 0.05 * np.sin(2.2 * t), -0.88 + 0.06 * t), (0.02 + 0.055 * np.cos(2.2 * t + 1.6), 0.055 * np.sin(2.2 * t + 1.6), -0.86 + 0.06 * t), 0.014, 6)]
+            ribbon = [
+                strut(
+                    (0.02 + 0.05 * np.cos(2.2 * t), 0.05 * np.sin(2.2 * t), -0.88 + 0.06 * t),
+                    (0.02 + 0.055 * np.cos(2.2 * t + 1.6), 0.055 * np.sin(2.2 * t + 1.6), -0.86 + 0.06 * t),
+                    0.014,
+                    6,
+                )
+            ]
             solids += [Solid(r, "shoes") for r in ribbon]
         base = cylinder(0.34, 0.07, (0.02, 0, -1.09), segments=48)
         solids += [Solid(base, "shoes"), Solid(cylinder(0.3, 0.05, (0.02, 0, -1.04), segments=48), "shoes")]

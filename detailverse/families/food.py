@@ -106,7 +106,9 @@ class Food(Family):
         solids = [Solid(low, "bread")]
         z = -0.36
         for k in range(min(self.layers, 2)):
-            patty = shop.sweep(lathe([(0, z), (0.78, z), (0.86, z + 0.07), (0.84, z + 0.16), (0.76, z + 0.2), (0, z + 0.2)]), segments=72)
+            patty = shop.sweep(
+                lathe([(0, z), (0.78, z), (0.86, z + 0.07), (0.84, z + 0.16), (0.76, z + 0.2), (0, z + 0.2)]), segments=72
+            )
             solids.append(Solid(self._rough(patty, seed + k, 0.09, 0.035), "meat"))
             slab = box((1.32, 1.32, 0.05), (0, 0, z + 0.22)).refine_to_length(0.1)
 
@@ -117,9 +119,14 @@ class Food(Family):
 
             solids.append(Solid(slab.warp_batch(droop).rotate([0, 0, 20.0 + 45 * k]), "cheese"))
             z += 0.24
-        slices = [cylinder(0.36, 0.2, (0.38 * np.cos(a), 0.38 * np.sin(a), z + 0.06), segments=40) for a in np.arange(4) * np.pi / 2 + 0.4]
+        slices = [
+            cylinder(0.36, 0.2, (0.38 * np.cos(a), 0.38 * np.sin(a), z + 0.06), segments=40)
+            for a in np.arange(4) * np.pi / 2 + 0.4
+        ]
         solids += [Solid(s, "tomato") for s in slices]
-        solids += [Solid(self._wavy(shop, 0.96, z + 0.1 + 0.035 * k, 0.03, self.count + 2 * k, 0.075, k), "salad") for k in range(2)]
+        solids += [
+            Solid(self._wavy(shop, 0.96, z + 0.1 + 0.035 * k, 0.03, self.count + 2 * k, 0.075, k), "salad") for k in range(2)
+        ]
         high = 0.42 * t + 0.12 * self.puff
         a = np.linspace(0, np.pi / 2, 18)
         dome = [(0.86 * np.cos(v) ** 0.8, z + 0.22 + high * np.sin(v)) for v in a[:-1]]
@@ -129,15 +136,28 @@ class Food(Family):
         for k in range(60):
             f, turn = np.sqrt((k + 0.5) / 60) * 0.82, 2.39996 * k
             v = np.arccos(np.clip(f, 0, 1) ** 1.25)
-            at = np.array([0.86 * np.cos(v) ** 0.8 * np.cos(turn), 0.86 * np.cos(v) ** 0.8 * np.sin(turn), z + 0.22 + high * np.sin(v)])
-            solids.append(Solid(move(grain, facing(at - [0, 0, z - 0.1], (np.cos(3 * turn), np.sin(3 * turn), 0)), at), "seeds"))
+            at = np.array(
+                [0.86 * np.cos(v) ** 0.8 * np.cos(turn), 0.86 * np.cos(v) ** 0.8 * np.sin(turn), z + 0.22 + high * np.sin(v)]
+            )
+            solids.append(
+                Solid(move(grain, facing(at - [0, 0, z - 0.1], (np.cos(3 * turn), np.sin(3 * turn), 0)), at), "seeds")
+            )
         return solids
 
     def _slice(self) -> Manifold:
         return box((3, 3, 6), (1.5, -1.5, 0)).rotate([0, 0, -20]) ^ box((3, 3, 6), (1.5, -1.5, 0)).rotate([0, 0, -55])
 
     def _plate(self, shop: Shop, z: float, r: float = 1.0) -> Solid:
-        line = [(0, z - 0.1), (0.5 * r, z - 0.1), (0.55 * r, z - 0.07), (0.8 * r, z - 0.04), (r, z + 0.04), (0.99 * r, z + 0.06), (0.78 * r, z), (0, z)]
+        line = [
+            (0, z - 0.1),
+            (0.5 * r, z - 0.1),
+            (0.55 * r, z - 0.07),
+            (0.8 * r, z - 0.04),
+            (r, z + 0.04),
+            (0.99 * r, z + 0.06),
+            (0.78 * r, z),
+            (0, z),
+        ]
         return Solid(shop.sweep(lathe(line), segments=80), "plate")
 
     def _cake(self, shop: Shop) -> list[Solid]:
@@ -150,15 +170,39 @@ class Food(Family):
             solids.append(Solid(cylinder(r - 0.03, h - 0.05, (0, 0, z + (h - 0.05) / 2), segments=72), "sponge"))
             solids.append(Solid(cylinder(r - 0.015, 0.07, (0, 0, z + h - 0.03), segments=72), "icing"))
         top = -0.6 + n * h
-        coat = subtract(cylinder(r + 0.02, top + 0.62, (0, 0, (top - 0.58) / 2), segments=80), [cylinder(r - 0.04, 4, segments=72)])
+        coat = subtract(
+            cylinder(r + 0.02, top + 0.62, (0, 0, (top - 0.58) / 2), segments=80), [cylinder(r - 0.04, 4, segments=72)]
+        )
         solids += [Solid(coat, "icing"), Solid(cylinder(r + 0.02, 0.06, (0, 0, top + 0.0), segments=80), "icing")]
-        swirl = shop.sweep(lathe([(0, 0), (0.1, 0), (0.12, 0.05), (0.07, 0.1), (0.075, 0.12), (0.03, 0.17), (0, 0.19)], None, lobed(6, 0.12, sharp=True), 0.4), segments=36)
+        swirl = shop.sweep(
+            lathe(
+                [(0, 0), (0.1, 0), (0.12, 0.05), (0.07, 0.1), (0.075, 0.12), (0.03, 0.17), (0, 0.19)],
+                None,
+                lobed(6, 0.12, sharp=True),
+                0.4,
+            ),
+            segments=36,
+        )
         for k in range(self.count):
             a = 2 * np.pi * (k + 0.5) / self.count
             spot = [0.62 * np.cos(a), 0.62 * np.sin(a), top + 0.02]
-            solids += [Solid(swirl.translate(spot), "icing"), Solid(Manifold.sphere(0.065, 20).translate([spot[0], spot[1], top + 0.22]), "cherries")]
-        beads = [Manifold.sphere(0.06, 16).translate([(r + 0.02) * np.cos(a), (r + 0.02) * np.sin(a), -0.58]) for a in np.linspace(0, 2 * np.pi, 40, endpoint=False)]
-        drip = [strut(((r + 0.02) * np.cos(a), (r + 0.02) * np.sin(a), top), ((r + 0.025) * np.cos(a), (r + 0.025) * np.sin(a), top - 0.1 - 0.1 * ((k * 7) % 5) / 5), 0.045, 12) for k, a in enumerate(np.linspace(0, 2 * np.pi, 26, endpoint=False))]
+            solids += [
+                Solid(swirl.translate(spot), "icing"),
+                Solid(Manifold.sphere(0.065, 20).translate([spot[0], spot[1], top + 0.22]), "cherries"),
+            ]
+        beads = [
+            Manifold.sphere(0.06, 16).translate([(r + 0.02) * np.cos(a), (r + 0.02) * np.sin(a), -0.58])
+            for a in np.linspace(0, 2 * np.pi, 40, endpoint=False)
+        ]
+        drip = [
+            strut(
+                ((r + 0.02) * np.cos(a), (r + 0.02) * np.sin(a), top),
+                ((r + 0.025) * np.cos(a), (r + 0.025) * np.sin(a), top - 0.1 - 0.1 * ((k * 7) % 5) / 5),
+                0.045,
+                12,
+            )
+            for k, a in enumerate(np.linspace(0, 2 * np.pi, 26, endpoint=False))
+        ]
         solids += [Solid(b, "icing") for b in beads] + [Solid(d, "cherries") for d in drip]
         if self.cut:
             wedge = self._slice()
@@ -195,14 +239,28 @@ class Food(Family):
         solids = [Solid(cone, "cone")]
         for turn in (1, -1):
             for k in range(12):
-                path = [(np.interp(z, [-1, 0.05], [0.045, 0.365]) * np.cos(turn * 2.2 * z + 0.5236 * k), np.interp(z, [-1, 0.05], [0.045, 0.365]) * np.sin(turn * 2.2 * z + 0.5236 * k), z) for z in np.linspace(-0.97, 0.04, 18)]
+                path = [
+                    (
+                        np.interp(z, [-1, 0.05], [0.045, 0.365]) * np.cos(turn * 2.2 * z + 0.5236 * k),
+                        np.interp(z, [-1, 0.05], [0.045, 0.365]) * np.sin(turn * 2.2 * z + 0.5236 * k),
+                        z,
+                    )
+                    for z in np.linspace(-0.97, 0.04, 18)
+                ]
                 solids.append(Solid(shop.sweep(tube(np.array(path), 0.014), segments=8), "cone"))
         rng = shop.rng("scoops")
-        spots = {1: [(0, 0, 0.38)], 2: [(0, 0, 0.36), (0, 0, 0.86)], 3: [(-0.21, 0, 0.36), (0.21, 0, 0.36), (0, 0, 0.78)]}[self.layers]
+        spots = {1: [(0, 0, 0.38)], 2: [(0, 0, 0.36), (0, 0, 0.86)], 3: [(-0.21, 0, 0.36), (0.21, 0, 0.36), (0, 0, 0.78)]}[
+            self.layers
+        ]
         for x, y, z in spots:
             ball = Manifold.sphere(0.4, 64)
             solids.append(Solid(self._rough(ball, int(rng.integers(1000)), 0.16, 0.035).translate([x, y, z]), "scoops"))
-            frill = [Manifold.sphere(0.075 + 0.03 * rng.random(), 16).translate([x + 0.38 * np.cos(a), y + 0.38 * np.sin(a), z - 0.14 + 0.04 * rng.random()]) for a in np.linspace(0, 2 * np.pi, 18, endpoint=False)]
+            frill = [
+                Manifold.sphere(0.075 + 0.03 * rng.random(), 16).translate(
+                    [x + 0.38 * np.cos(a), y + 0.38 * np.sin(a), z - 0.14 + 0.04 * rng.random()]
+                )
+                for a in np.linspace(0, 2 * np.pi, 18, endpoint=False)
+            ]
             solids += [Solid(f, "scoops") for f in frill]
         wafer = box((0.16, 0.05, 0.6), (0.14, 0.12, spots[-1][2] + 0.35), 0.01).rotate([0, 12, 0])
         return [*solids, Solid(wafer, "cone")]
@@ -210,7 +268,16 @@ class Food(Family):
     def _pie(self, shop: Shop) -> list[Solid]:
         dish = shop.sweep(lathe([(0, -0.4), (0.62, -0.4), (0.8, -0.06), (0, -0.06)]), segments=72)
         jam = cylinder(0.8, 0.08, (0, 0, -0.05), segments=72)
-        berries = [Manifold.sphere(0.07, 14).translate([0.74 * np.sqrt((k + 0.5) / 90) * np.cos(2.39996 * k), 0.74 * np.sqrt((k + 0.5) / 90) * np.sin(2.39996 * k), -0.02]) for k in range(90)]
+        berries = [
+            Manifold.sphere(0.07, 14).translate(
+                [
+                    0.74 * np.sqrt((k + 0.5) / 90) * np.cos(2.39996 * k),
+                    0.74 * np.sqrt((k + 0.5) / 90) * np.sin(2.39996 * k),
+                    -0.02,
+                ]
+            )
+            for k in range(90)
+        ]
         solids = [Solid(dish, "crust"), Solid(jam, "filling"), *(Solid(b, "filling") for b in berries)]
         strips = self.count // 2 + 3
         for turn in (0, 90):
@@ -222,7 +289,12 @@ class Food(Family):
                 solids += [Solid(Manifold.batch_hull([a, b]).rotate([0, 0, turn]), "crust") for a, b in pairwise(path[::2])]
         for k in range(4 * self.count):
             a = 2 * np.pi * k / (4 * self.count)
-            pinch = Manifold.sphere(0.075, 16).scale([1.3, 0.75, 0.9]).rotate([0, 0, float(np.degrees(a)) + 25]).translate([0.86 * np.cos(a), 0.86 * np.sin(a), 0.0])
+            pinch = (
+                Manifold.sphere(0.075, 16)
+                .scale([1.3, 0.75, 0.9])
+                .rotate([0, 0, float(np.degrees(a)) + 25])
+                .translate([0.86 * np.cos(a), 0.86 * np.sin(a), 0.0])
+            )
             solids.append(Solid(pinch, "crust"))
         if self.cut:
             wedge = self._slice()
@@ -230,7 +302,10 @@ class Food(Family):
         return [*solids, self._plate(shop, -0.38)]
 
     def _cupcake(self, shop: Shop) -> list[Solid]:
-        paper = shop.sweep(lathe([(0, -0.8), (0.44, -0.8), (0.64, -0.12), (0.6, -0.1), (0, -0.1)], None, lobed(22, 0.035, sharp=True)), segments=88)
+        paper = shop.sweep(
+            lathe([(0, -0.8), (0.44, -0.8), (0.64, -0.12), (0.6, -0.1), (0, -0.1)], None, lobed(22, 0.035, sharp=True)),
+            segments=88,
+        )
         solids = [Solid(paper, "paper")]
         high = (0.85 + 0.3 * self.puff) * self.tall
         turns = 3.5
@@ -238,9 +313,24 @@ class Food(Family):
         r = 0.5 * (1 - t) ** 0.85 + 0.02
         spiral = np.stack([r * np.cos(2 * np.pi * turns * t), r * np.sin(2 * np.pi * turns * t), -0.06 + high * t], 1)
         rope = tube(spiral, 0.24 * (1 - t) ** 0.6 + 0.03, contour=lobed(7, 0.14, sharp=True), twist=2.0)
-        solids += [Solid(shop.sweep(rope, segments=42), "icing"), Solid(shop.sweep(lathe([(0, -0.2), (0.6, -0.2), (0.62, -0.08), (0.4, 0.3 * high), (0.16, 0.7 * high), (0, 0.85 * high)]), segments=56), "icing")]
+        solids += [
+            Solid(shop.sweep(rope, segments=42), "icing"),
+            Solid(
+                shop.sweep(
+                    lathe([(0, -0.2), (0.6, -0.2), (0.62, -0.08), (0.4, 0.3 * high), (0.16, 0.7 * high), (0, 0.85 * high)]),
+                    segments=56,
+                ),
+                "icing",
+            ),
+        ]
         top = -0.06 + high + 0.06
-        solids += [Solid(Manifold.sphere(0.15, 32).translate([0, 0, top]), "cherries"), Solid(shop.sweep(tube(curve([(0, 0, top + 0.1), (0.04, 0, top + 0.25), (0.14, 0, top + 0.36)], 10), 0.018)), "cherries")]
+        solids += [
+            Solid(Manifold.sphere(0.15, 32).translate([0, 0, top]), "cherries"),
+            Solid(
+                shop.sweep(tube(curve([(0, 0, top + 0.1), (0.04, 0, top + 0.25), (0.14, 0, top + 0.36)], 10), 0.018)),
+                "cherries",
+            ),
+        ]
         return solids
 
     def _croissant(self, shop: Shop) -> list[Solid]:
@@ -254,9 +344,15 @@ class Food(Family):
             size = 0.33 * (1 - 0.8 * abs(0.5 * (s[k] + s[k + 1])) ** 1.5) * self.tall
             way = path[k + 1] - path[k]
             inward = 1.0 if s[k] < 0 else -1.0
-            fold = Manifold.cylinder(0.2, size * 0.84, size, 40, True) if inward > 0 else Manifold.cylinder(0.2, size, size * 0.84, 40, True)
+            fold = (
+                Manifold.cylinder(0.2, size * 0.84, size, 40, True)
+                if inward > 0
+                else Manifold.cylinder(0.2, size, size * 0.84, 40, True)
+            )
             solids.append(Solid(move(fold.scale([1, 1, 1.15]), facing(way), mid), "crust"))
-        solids += [Solid(strut(path[k], path[k + (1 if k == 0 else -1)] * 0.7 + path[k] * 0.3, 0.09, 16), "crust") for k in (0, -1)]
+        solids += [
+            Solid(strut(path[k], path[k + (1 if k == 0 else -1)] * 0.7 + path[k] * 0.3, 0.09, 16), "crust") for k in (0, -1)
+        ]
         solids.append(Solid(shop.sweep(tube(path, 0.1)), "crust"))
         return [Solid(s2.body.translate([0, 0.0, 0.2]), s2.part) for s2 in solids] + [self._plate(shop, -0.08, 1.12)]
 
@@ -268,8 +364,31 @@ class Food(Family):
         ribs = self.count + 2
         body = shop.sweep(lathe(profile, None, lobed(ribs, 0.1, sharp=True)), segments=12 * ribs)
         stem = curve([(0, 0, 0.3 * high), (0, 0, 0.85 * high), (0.06 + 0.1 * self.puff, 0, 1.25 * high)], 14)
-        solids = [Solid(body, "skin"), Solid(shop.sweep(tube(stem, np.r_[0.2, 0.16, np.linspace(0.11, 0.08, 11), 0.1], contour=lobed(5, 0.16, sharp=True)), segments=40), "stalk")]
+        solids = [
+            Solid(body, "skin"),
+            Solid(
+                shop.sweep(
+                    tube(stem, np.r_[0.2, 0.16, np.linspace(0.11, 0.08, 11), 0.1], contour=lobed(5, 0.16, sharp=True)),
+                    segments=40,
+                ),
+                "stalk",
+            ),
+        ]
         root = np.array([0, 0, 0.72 * high])
         tendril = np.linspace(0, 1, 60)
-        coil = np.stack([0.1 + 0.5 * tendril, -0.1 - 0.35 * tendril + 0.06 * np.cos(26 * tendril), root[2] + 0.25 * np.sin(2.4 * tendril) + 0.06 * np.sin(26 * tendril)], 1)
-        return [*solids, Solid(shop.sweep(tube(coil, 0.02)), "stalk"), *(Solid(strut((0, 0, 0.75 * high), (0.22 * np.cos(t), 0.22 * np.sin(t), 0.72 * high), 0.05, 10, 0.03), "stalk") for t in np.arange(5) * 1.2566)]
+        coil = np.stack(
+            [
+                0.1 + 0.5 * tendril,
+                -0.1 - 0.35 * tendril + 0.06 * np.cos(26 * tendril),
+                root[2] + 0.25 * np.sin(2.4 * tendril) + 0.06 * np.sin(26 * tendril),
+            ],
+            1,
+        )
+        return [
+            *solids,
+            Solid(shop.sweep(tube(coil, 0.02)), "stalk"),
+            *(
+                Solid(strut((0, 0, 0.75 * high), (0.22 * np.cos(t), 0.22 * np.sin(t), 0.72 * high), 0.05, 10, 0.03), "stalk")
+                for t in np.arange(5) * 1.2566
+            ),
+        ]

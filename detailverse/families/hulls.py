@@ -43,7 +43,9 @@ class Hull(Family):
         }[self.kind]
 
     def name(self) -> str:
-        return {"cruiser": "starship", "freighter": "space freighter", "station": "space station", "block": "engine block"}[self.kind]
+        return {"cruiser": "starship", "freighter": "space freighter", "station": "space station", "block": "engine block"}[
+            self.kind
+        ]
 
     def parts(self) -> tuple[str, ...]:
         return ("hull", "machinery", "engines", "turrets")

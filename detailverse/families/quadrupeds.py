@@ -114,7 +114,9 @@ class Quadruped(Family):
         up = b.neck[1] * (0.75 + 0.4 * self.raised) if self.kind != "elephant" else b.neck[1]
         poll = chest + np.array([0, -b.neck[0], up + 0.3 * girth])
         thick = {"giraffe": 0.1, "horse": 0.13, "stag": 0.1, "dog": 0.11}.get(self.kind, 0.17)
-        body.bone([chest + [0, -0.05, 0.1 * girth], (chest + poll) / 2 + [0, -0.02, 0.02], poll], 0.8 * girth, 1.2 * thick, thick)
+        body.bone(
+            [chest + [0, -0.05, 0.1 * girth], (chest + poll) / 2 + [0, -0.02, 0.02], poll], 0.8 * girth, 1.2 * thick, thick
+        )
         solids = self._head(shop, body if face == coat else Sculpture(0.06), b, poll, face)
         if self.kind not in ("horse", "lion"):
             self._tail(body, rump, b, girth)
@@ -126,7 +128,9 @@ class Quadruped(Family):
                 solids.append(Solid(shoe, "hooves"))
         return solids
 
-    def _legs(self, body: Sculpture, side: int, legs: float, wide: float, back: float, limb: float) -> list[tuple[Floats, float]]:
+    def _legs(
+        self, body: Sculpture, side: int, legs: float, wide: float, back: float, limb: float
+    ) -> list[tuple[Floats, float]]:
         """Two legs of one side; returns their feet and radii."""
         feet = []
         thin = 0.9 if self.kind == "elephant" else 0.55
@@ -163,7 +167,9 @@ class Quadruped(Family):
     def _head(self, shop: Shop, body: Sculpture, b: Build, poll: Floats, part: str) -> list[Solid]:
         """Skull, muzzle, ears, eyes and what grows on the head."""
         size = b.skull * self.head
-        drop = {"horse": -0.75, "stag": -0.6, "giraffe": -0.5, "cow": -0.45, "sheep": -0.45, "elephant": -0.4}.get(self.kind, -0.25)
+        drop = {"horse": -0.75, "stag": -0.6, "giraffe": -0.5, "cow": -0.45, "sheep": -0.45, "elephant": -0.4}.get(
+            self.kind, -0.25
+        )
         way = np.array([0, -1, drop]) / np.hypot(1, drop)
         brow, muzzle = poll + way * 0.35 * size, poll + way * 1.75 * size
         broad = {"elephant": 0.26, "lion": 0.2, "cow": 0.15, "dog": 0.125, "sheep": 0.12}.get(self.kind, 0.12) * self.head
@@ -183,11 +189,16 @@ class Quadruped(Family):
             solids.append(Solid(Manifold.sphere(0.038, 20).translate(eye.tolist()), "eyes"))
             solids.append(Solid(self._ear(b, brow, broad, side), part))
             solids += [Solid(h, "horns") for h in self._horn(shop, poll, broad, side)]
-            nostril = Manifold.sphere(0.02, 14).translate((muzzle + way * 0.55 * b.muzzle + [side * 0.36 * b.muzzle, 0, 0.2 * b.muzzle]).tolist())
+            nostril = Manifold.sphere(0.02, 14).translate(
+                (muzzle + way * 0.55 * b.muzzle + [side * 0.36 * b.muzzle, 0, 0.2 * b.muzzle]).tolist()
+            )
             if self.kind != "elephant":
                 solids.append(Solid(nostril, "eyes"))
             else:
-                tusk = curve([brow + [side * 0.15, -0.12, -0.2], brow + [side * 0.2, -0.35, -0.36], brow + [side * 0.17, -0.58, -0.26]], 10)
+                tusk = curve(
+                    [brow + [side * 0.15, -0.12, -0.2], brow + [side * 0.2, -0.35, -0.36], brow + [side * 0.17, -0.58, -0.26]],
+                    10,
+                )
                 solids.append(Solid(shop.sweep(tube(tusk, np.linspace(0.045, 0.012, 10))), "tusks"))
         return solids
 
@@ -196,9 +207,11 @@ class Quadruped(Family):
         if self.kind == "elephant":
             rim = [(-0.04, 0.1), (0.12, 0.26), (0.36, 0.24), (0.5, 0.02), (0.44, -0.26), (0.26, -0.46), (0.05, -0.3)]
             flap = [(side * x, 0.25 * x + y, z) for x, z in rim for y in (0.0, 0.03)]
-            return hull(np.array(flap) * [1, 1, 1.0] + root + [0, 0.02 , -0.02]).rotate([0, 0, 0])
+            return hull(np.array(flap) * [1, 1, 1.0] + root + [0, 0.02, -0.02]).rotate([0, 0, 0])
         hang = self.kind in ("dog", "cow", "sheep")
-        tip = root + np.array([side * (0.8 if hang else 0.35) * b.ear, 0.02, (-0.55 if self.kind == "dog" else -0.1 if hang else 0.95) * b.ear])
+        tip = root + np.array(
+            [side * (0.8 if hang else 0.35) * b.ear, 0.02, (-0.55 if self.kind == "dog" else -0.1 if hang else 0.95) * b.ear]
+        )
         middle = (root + tip) / 2 + [side * 0.03, -0.02, 0.02]
         return hull(np.concatenate([p + r * np.array([(1, 0, 0), (-1, 0, 0), (0, 0.4, 0), (0, -0.4, 0), (0, 0, 1), (0, 0, -1)])
                                     for p, r in ((root, 0.03), (middle, 0.055), (tip, 0.012))]))  # fmt: skip
@@ -211,10 +224,14 @@ class Quadruped(Family):
         if self.kind == "giraffe":
             return [strut(root, root + [side * 0.02, 0.03, 0.13], 0.022, 12, 0.034)]
         if self.kind == "stag":
-            beam = curve([root, root + [side * 0.18, 0.1, 0.2], root + [side * 0.34, 0.06, 0.45], root + [side * 0.3, -0.05, 0.72]], 16)
+            beam = curve(
+                [root, root + [side * 0.18, 0.1, 0.2], root + [side * 0.34, 0.06, 0.45], root + [side * 0.3, -0.05, 0.72]], 16
+            )
             bars = [shop.sweep(tube(beam, np.linspace(0.034, 0.012, 16)))]
             for k, at in enumerate(np.linspace(2, 13, self.points - 1).astype(int)):
-                bars.append(strut(beam[at], beam[at] + [side * (0.03 + 0.04 * (k % 2)), -0.2 + 0.02 * k, 0.16], 0.022, 10, 0.008))
+                bars.append(
+                    strut(beam[at], beam[at] + [side * (0.03 + 0.04 * (k % 2)), -0.2 + 0.02 * k, 0.16], 0.022, 10, 0.008)
+                )
             return bars
         return []
 
@@ -235,11 +252,28 @@ class Quadruped(Family):
             for k in range(14):
                 a = 2 * np.pi * k / 14
                 off = np.array([np.cos(a), 0.6 * np.sin(a), 0]) * 0.055
-                path = curve([root, root + off + [0, 0.16, -0.05], root + 1.3 * off + [0, 0.2, -0.4], root + 0.5 * off + [0, 0.16, -b.tail]], 10)
+                path = curve(
+                    [
+                        root,
+                        root + off + [0, 0.16, -0.05],
+                        root + 1.3 * off + [0, 0.2, -0.4],
+                        root + 0.5 * off + [0, 0.16, -b.tail],
+                    ],
+                    10,
+                )
                 solids.append(Solid(shop.sweep(tube(path, np.linspace(0.035, 0.014, 10)), segments=8), "mane"))
         if self.kind == "lion":
             centre = poll + np.array([0, 0.02, -0.06])
-            for ring, (r, long, back) in enumerate(((0.16, 0.1, -0.12), (0.21, 0.13, -0.06), (0.26, 0.16, 0.0), (0.3, 0.18, 0.07), (0.32, 0.18, 0.15), (0.3, 0.16, 0.23))):
+            for ring, (r, long, back) in enumerate(
+                (
+                    (0.16, 0.1, -0.12),
+                    (0.21, 0.13, -0.06),
+                    (0.26, 0.16, 0.0),
+                    (0.3, 0.18, 0.07),
+                    (0.32, 0.18, 0.15),
+                    (0.3, 0.16, 0.23),
+                )
+            ):
                 for k in range(22):
                     a = 2 * np.pi * (k + 0.5 * (ring % 2)) / 22
                     out = np.array([np.cos(a), 0, np.sin(a)])

@@ -32,7 +32,9 @@ class RoadVehicle(Family):
         "seats": Slot((), "leather"),
     }
 
-    kind: Literal["car", "van", "bus", "pickup", "lorry", "tractor", "vintage car"] = Field(default="car", description="what it is")
+    kind: Literal["car", "van", "bus", "pickup", "lorry", "tractor", "vintage car"] = Field(
+        default="car", description="what it is"
+    )
     long: float = Field(default=1.0, ge=0.94, le=1.08, description="half length over the usual")
     tall: float = Field(default=1.0, ge=0.92, le=1.1, description="height of the cabin over the usual")
     wheel: float = Field(default=1.0, ge=0.92, le=1.1, description="radius of the wheels over the usual")
@@ -71,7 +73,18 @@ class RoadVehicle(Family):
         hub = cylinder(0.15 * r, 0.3 * wide, (0, 0, 0.44 * wide), segments=24)
         bolts = [cylinder(0.03 * r, 0.1, (0.2 * r, 0, 0.42 * wide), segments=6)]
         disc = shop.sweep(lathe([(0, 0.1 * wide), (0.6 * r, 0.1 * wide), (0.6 * r, 0.34 * wide), (0, 0.34 * wide)]))
-        ring = shop.sweep(lathe([(0, 0.3 * wide), (0.66 * r, 0.3 * wide), (0.68 * r, 0.56 * wide), (0.58 * r, 0.56 * wide), (0.56 * r, 0.36 * wide), (0, 0.36 * wide)]))
+        ring = shop.sweep(
+            lathe(
+                [
+                    (0, 0.3 * wide),
+                    (0.66 * r, 0.3 * wide),
+                    (0.68 * r, 0.56 * wide),
+                    (0.58 * r, 0.56 * wide),
+                    (0.56 * r, 0.36 * wide),
+                    (0, 0.36 * wide),
+                ]
+            )
+        )
         wheel = union([disc, ring, hub, *around(spoke, self.spokes), *around(bolts[0], 5)])
         return tyre.rotate([0, 90, 0]), wheel.rotate([0, 90, 0])
 
@@ -90,23 +103,57 @@ class RoadVehicle(Family):
         s, t = self.slant, self.tall
         if self.kind == "van":
             top = 0.52 * t
-            shell = [(-1, -0.3), (1, -0.3), (1, top - 0.06), (0.95, top), (-0.45, top), (-0.55, top - 0.02), (-0.78, 0.12), (-0.97, 0.04), (-1, -0.05)]
+            shell = [
+                (-1, -0.3),
+                (1, -0.3),
+                (1, top - 0.06),
+                (0.95, top),
+                (-0.45, top),
+                (-0.55, top - 0.02),
+                (-0.78, 0.12),
+                (-0.97, 0.04),
+                (-1, -0.05),
+            ]
             glass = [[(-0.72, 0.14), (-0.4, 0.14), (-0.4, top - 0.12), (-0.56, top - 0.12)]]
             return shell, glass, 0.42, (-0.62, 0.62), 0.2
         if self.kind == "bus":
             top = 0.5 * t
-            shell = [(-1.2, -0.36), (1.2, -0.36), (1.2, top - 0.08), (1.14, top), (-1.12, top), (-1.18, top - 0.06), (-1.22, 0.0)]
+            shell = [
+                (-1.2, -0.36),
+                (1.2, -0.36),
+                (1.2, top - 0.08),
+                (1.14, top),
+                (-1.12, top),
+                (-1.18, top - 0.06),
+                (-1.22, 0.0),
+            ]
             count = self.bars
             span = np.linspace(-1.08, 1.1, count + 1)
-            glass = [[(a + 0.03, 0.02), (b - 0.03, 0.02), (b - 0.03, top - 0.14), (a + 0.03, top - 0.14)] for a, b in zip(span[:-1], span[1:], strict=True)]
+            glass = [
+                [(a + 0.03, 0.02), (b - 0.03, 0.02), (b - 0.03, top - 0.14), (a + 0.03, top - 0.14)]
+                for a, b in zip(span[:-1], span[1:], strict=True)
+            ]
             return shell, glass, 0.38, (-0.72, 0.72), 0.2
         if self.kind in ("pickup", "lorry"):
             top = (0.36 if self.kind == "pickup" else 0.5) * t
             back = 0.16 if self.kind == "pickup" else -0.3
             bonnet = 0.1 - 0.05 * s
             if self.kind == "pickup":
-                shell = [(-1.05, -0.28), (1.05, -0.28), (1.05, 0.06), (back + 0.04, 0.06), (back, top), (-0.26, top), (-0.45, bonnet), (-0.98, bonnet - 0.06), (-1.05, -0.02)]
-                glass = [[(-0.38, 0.1), (-0.12, 0.1), (-0.12, top - 0.06), (-0.24, top - 0.06)], [(-0.08, 0.1), (back - 0.02, 0.1), (back - 0.03, top - 0.06), (-0.08, top - 0.06)]]
+                shell = [
+                    (-1.05, -0.28),
+                    (1.05, -0.28),
+                    (1.05, 0.06),
+                    (back + 0.04, 0.06),
+                    (back, top),
+                    (-0.26, top),
+                    (-0.45, bonnet),
+                    (-0.98, bonnet - 0.06),
+                    (-1.05, -0.02),
+                ]
+                glass = [
+                    [(-0.38, 0.1), (-0.12, 0.1), (-0.12, top - 0.06), (-0.24, top - 0.06)],
+                    [(-0.08, 0.1), (back - 0.02, 0.1), (back - 0.03, top - 0.06), (-0.08, top - 0.06)],
+                ]
                 return shell, glass, 0.42, (-0.64, 0.62), 0.23
             shell = [(-1.1, -0.32), (back, -0.32), (back, top), (-0.84, top), (-0.98, 0.12), (-1.08, 0.06), (-1.1, -0.1)]
             glass = [[(-0.92, 0.12), (-0.62, 0.12), (-0.62, top - 0.1), (-0.82, top - 0.1)]]
@@ -114,7 +161,18 @@ class RoadVehicle(Family):
         top = 0.34 * t
         tail = 0.1 if s > 0.5 else 0.08
         boot = 0.62 if s > 0.5 else 0.86
-        shell = [(-1, -0.28), (1, -0.28), (1, -0.02), (0.97, tail), (boot, tail + 0.02), (0.34 + 0.2 * (s < 0.5), top), (-0.12, top), (-0.42, 0.1), (-0.9, 0.03), (-1, -0.06)]
+        shell = [
+            (-1, -0.28),
+            (1, -0.28),
+            (1, -0.02),
+            (0.97, tail),
+            (boot, tail + 0.02),
+            (0.34 + 0.2 * (s < 0.5), top),
+            (-0.12, top),
+            (-0.42, 0.1),
+            (-0.9, 0.03),
+            (-1, -0.06),
+        ]
         glass = [[(-0.32, 0.1), (0.06, 0.1), (0.06, top - 0.06), (-0.1, top - 0.06)],
                  [(0.1, 0.1), (boot - 0.14, 0.1), (0.32 + 0.2 * (s < 0.5), top - 0.06), (0.1, top - 0.06)]]  # fmt: skip
         return shell, glass, 0.42, (-0.62, 0.6), 0.2
@@ -153,7 +211,17 @@ class RoadVehicle(Family):
         solids += self._front(shell, half) + self._doors(glass, half)
         for y in axles if self.kind != "lorry" else axles[:1]:
             for x in (1, -1):
-                lip = shop.sweep(tube(np.array([(0.0, y + 1.24 * r * np.cos(a), axle + 1.24 * r * np.sin(a)) for a in np.linspace(0.15, np.pi - 0.15, 20)]), 0.022)).translate([x * half, 0, 0])
+                lip = shop.sweep(
+                    tube(
+                        np.array(
+                            [
+                                (0.0, y + 1.24 * r * np.cos(a), axle + 1.24 * r * np.sin(a))
+                                for a in np.linspace(0.15, np.pi - 0.15, 20)
+                            ]
+                        ),
+                        0.022,
+                    )
+                ).translate([x * half, 0, 0])
                 solids.append(Solid(lip, "body"))
         if self.kind == "lorry":
             solids += self._load(half)
@@ -189,14 +257,26 @@ class RoadVehicle(Family):
         height = -0.05 if self.kind != "lorry" else -0.02
         solids = []
         width = 0.5 * half
-        frame = subtract(box((2 * width, 0.06, 0.17), (0, nose, height - 0.06), 0.012), [box((2 * width - 0.05, 0.3, 0.12), (0, nose - 0.13, height - 0.06))])
+        frame = subtract(
+            box((2 * width, 0.06, 0.17), (0, nose, height - 0.06), 0.012),
+            [box((2 * width - 0.05, 0.3, 0.12), (0, nose - 0.13, height - 0.06))],
+        )
         bars = [box((0.018, 0.05, 0.13), (x, nose - 0.005, height - 0.06)) for x in np.linspace(-0.85, 0.85, self.bars) * width]
         solids += [Solid(b, "trim") for b in (frame, *bars)]
         for x in (1, -1):
             at = (x * 0.76 * half, nose + 0.01, height - 0.04)
             solids.append(Solid(cylinder(0.085, 0.09, at, "y", 32), "trim"))
-            solids.append(Solid(Manifold.sphere(0.066, 28).scale([1, 0.5, 1]).translate([at[0], nose - 0.03, at[2]]), "headlamps"))
-            solids.append(Solid(box((0.07, 0.05, 0.14), (x * 0.84 * half, tail, 0.0), 0.01) if self.kind != "lorry" else box((0.12, 0.05, 0.07), (x * 0.7 * half, nose + 0.02, low + 0.06), 0.01), "tail lamps"))
+            solids.append(
+                Solid(Manifold.sphere(0.066, 28).scale([1, 0.5, 1]).translate([at[0], nose - 0.03, at[2]]), "headlamps")
+            )
+            solids.append(
+                Solid(
+                    box((0.07, 0.05, 0.14), (x * 0.84 * half, tail, 0.0), 0.01)
+                    if self.kind != "lorry"
+                    else box((0.12, 0.05, 0.07), (x * 0.7 * half, nose + 0.02, low + 0.06), 0.01),
+                    "tail lamps",
+                )
+            )
         for y in (nose, tail) if self.kind != "lorry" else (nose,):
             solids.append(Solid(box((2 * half + 0.02, 0.12, 0.085), (0, y, low + 0.05), 0.025), "trim"))
             solids.append(Solid(box((0.26, 0.15, 0.07), (0, y, low + 0.06), 0.008), "headlamps"))
@@ -214,7 +294,10 @@ class RoadVehicle(Family):
 
     def _load(self, half: float) -> list[Solid]:
         """The bed of a lorry: planks, stakes and a frame below."""
-        solids = [Solid(box((2 * half, 1.32, 0.06), (0, 0.42, -0.1), 0.01), "bed"), Solid(box((0.36, 1.5, 0.22), (0, 0.3, -0.23)), "trim")]
+        solids = [
+            Solid(box((2 * half, 1.32, 0.06), (0, 0.42, -0.1), 0.01), "bed"),
+            Solid(box((0.36, 1.5, 0.22), (0, 0.3, -0.23)), "trim"),
+        ]
         for z in (0.0, 0.12, 0.24):
             solids += [Solid(b, "bed") for b in mirrored([box((0.04, 1.32, 0.09), (half - 0.02, 0.42, z - 0.02), 0.012)])]
             solids += [Solid(box((2 * half, 0.04, 0.09), (0, y, z - 0.02), 0.012), "bed") for y in (-0.22, 1.06)]
@@ -230,13 +313,23 @@ class RoadVehicle(Family):
         solids = [Solid(hood, "body"), *(Solid(g, "trim") for g in grille)]
         for x in (1, -1):
             a = np.linspace(0.2, np.pi - 0.1, 16)
-            guard = [strut((x * 0.34, 0.5 + 1.1 * big * np.cos(t), -0.46 + big + 1.1 * big * np.sin(t)), (x * 0.56, 0.5 + 1.1 * big * np.cos(t), -0.46 + big + 1.1 * big * np.sin(t)), 0.03, 8) for t in a]
+            guard = [
+                strut(
+                    (x * 0.34, 0.5 + 1.1 * big * np.cos(t), -0.46 + big + 1.1 * big * np.sin(t)),
+                    (x * 0.56, 0.5 + 1.1 * big * np.cos(t), -0.46 + big + 1.1 * big * np.sin(t)),
+                    0.03,
+                    8,
+                )
+                for t in a
+            ]
             solids += [Solid(Manifold.batch_hull([p, q]), "body") for p, q in zip(guard[:-1], guard[1:], strict=True)]
             solids.append(Solid(cylinder(0.07, 0.1, (x * 0.13, -0.92, 0.16), "y", 24), "headlamps"))
             for y in (0.12, 0.72):
                 solids.append(Solid(strut((x * 0.34, y, 0.1), (x * 0.3, y + 0.02, 0.95 * self.tall), 0.03, 10), "trim"))
             solids.append(Solid(box((0.3, 0.06, 0.1), (x * 0.25, 0.42, 0.0), 0.01), "body"))
-        solids += self._wheels(shop, 0.44, (0.5,), -0.46 + big - 0.12, big, 0.3) + self._wheels(shop, 0.34, (-0.68,), -0.58 + small, small, 0.16)
+        solids += self._wheels(shop, 0.44, (0.5,), -0.46 + big - 0.12, big, 0.3) + self._wheels(
+            shop, 0.34, (-0.68,), -0.58 + small, small, 0.16
+        )
         solids.append(Solid(box((0.14, 0.12, 0.34), (0, -0.68, -0.2)), "trim"))
         lugs = [box((0.3, 0.07, 0.07), (0, 0, 1.0 * big), 0.015).rotate([0, 0, 0])]
         for x in (1, -1):
@@ -248,20 +341,40 @@ class RoadVehicle(Family):
         seat = [box((0.3, 0.28, 0.08), (0, 0.5, 0.14), 0.03), box((0.3, 0.07, 0.34), (0, 0.65, 0.3), 0.03)]
         solids += [Solid(s, "seats") for s in seat]
         a = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-        ring = shop.sweep(tube(np.stack([0.13 * np.cos(a), 0.13 * np.sin(a), 0 * a], 1), 0.02, True)).rotate([35, 0, 0]).translate([0, 0.22, 0.36])
+        ring = (
+            shop.sweep(tube(np.stack([0.13 * np.cos(a), 0.13 * np.sin(a), 0 * a], 1), 0.02, True))
+            .rotate([35, 0, 0])
+            .translate([0, 0.22, 0.36])
+        )
         return [*solids, Solid(ring, "trim"), Solid(strut((0, 0.08, 0.1), (0, 0.22, 0.36), 0.02, 10), "trim"),
                 Solid(box((0.26, 0.02, 0.02), (0, 0.22, 0.36)).rotate([0, 0, 0]), "trim")]  # fmt: skip
 
     def _vintage(self, shop: Shop) -> list[Solid]:
         """Radiator, bonnet with louvres, flowing wings, spoked wheels, folded hood."""
         r = 0.29 * self.wheel
-        bonnet = Manifold.batch_hull([box((0.26, 0.04, 0.34), (0, -0.85, 0.0), 0.05), box((0.42, 0.04, 0.44), (0, -0.12, 0.02), 0.06)])
-        louvres = [subtract(box((1, 0.022, 0.18), (0, y, 0.0)), [box((0.28 + 0.2 * (y + 0.85), 3, 3))]) for y in np.linspace(-0.7, -0.2, 9)]
-        tub = subtract(outline_body([(-0.14, -0.22), (0.85, -0.22), (0.93, 0.2), (0.8, 0.26), (0.3, 0.2), (0.0, 0.2), (-0.14, 0.24)], 0.56), [box((0.46, 0.78, 0.6), (0, 0.36, 0.22), 0.05)])
+        bonnet = Manifold.batch_hull(
+            [box((0.26, 0.04, 0.34), (0, -0.85, 0.0), 0.05), box((0.42, 0.04, 0.44), (0, -0.12, 0.02), 0.06)]
+        )
+        louvres = [
+            subtract(box((1, 0.022, 0.18), (0, y, 0.0)), [box((0.28 + 0.2 * (y + 0.85), 3, 3))])
+            for y in np.linspace(-0.7, -0.2, 9)
+        ]
+        tub = subtract(
+            outline_body(
+                [(-0.14, -0.22), (0.85, -0.22), (0.93, 0.2), (0.8, 0.26), (0.3, 0.2), (0.0, 0.2), (-0.14, 0.24)], 0.56
+            ),
+            [box((0.46, 0.78, 0.6), (0, 0.36, 0.22), 0.05)],
+        )
         solids = [Solid(subtract(bonnet, louvres), "body"), Solid(tub, "body")]
         grille = subtract(box((0.34, 0.08, 0.44), (0, -0.88, 0.02), 0.03), [box((0.26, 0.1, 0.34), (0, -0.94, 0.0))])
-        solids += [Solid(grille, "trim"), *(Solid(box((0.016, 0.05, 0.36), (x, -0.89, 0.0)), "trim") for x in np.linspace(-0.12, 0.12, self.bars))]
-        solids += [Solid(Manifold.sphere(0.04, 20).translate([0, -0.88, 0.27]), "trim"), Solid(box((0.5, 1.5, 0.09), (0, 0.05, -0.24), 0.01), "body")]
+        solids += [
+            Solid(grille, "trim"),
+            *(Solid(box((0.016, 0.05, 0.36), (x, -0.89, 0.0)), "trim") for x in np.linspace(-0.12, 0.12, self.bars)),
+        ]
+        solids += [
+            Solid(Manifold.sphere(0.04, 20).translate([0, -0.88, 0.27]), "trim"),
+            Solid(box((0.5, 1.5, 0.09), (0, 0.05, -0.24), 0.01), "body"),
+        ]
         for x in (1, -1):
             fender = curve([(x * 0.44, -1.08, -0.18), (x * 0.44, -0.86, 0.06), (x * 0.44, -0.62, 0.08), (x * 0.44, -0.36, -0.14), (x * 0.44, -0.1, -0.28),
                             (x * 0.44, 0.3, -0.28), (x * 0.44, 0.52, -0.02), (x * 0.44, 0.74, 0.07), (x * 0.44, 0.98, -0.06), (x * 0.44, 1.06, -0.24)], 40)  # fmt: skip
@@ -272,21 +385,45 @@ class RoadVehicle(Family):
             solids.append(Solid(Manifold.sphere(0.08, 28).scale([1, 0.5, 1]).translate([x * 0.24, -0.99, 0.1]), "headlamps"))
             solids.append(Solid(strut((x * 0.24, -0.9, 0.1), (0, -0.84, 0.05), 0.025, 10), "trim"))
             solids.append(Solid(strut((x * 0.26, -0.12, 0.2), (x * 0.25, -0.06, 0.52 * self.tall), 0.018, 10), "trim"))
-        tyre = shop.sweep(tube(np.array([(0, r * 0.88 * np.cos(t), r * 0.88 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 48, endpoint=False)]), 0.13 * r, True))
+        tyre = shop.sweep(
+            tube(
+                np.array(
+                    [(0, r * 0.88 * np.cos(t), r * 0.88 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 48, endpoint=False)]
+                ),
+                0.13 * r,
+                True,
+            )
+        )
         spoke = strut((0, 0, 0.12 * r), (0, 0, 0.85 * r), 0.018, 8)
         hub = union([cylinder(0.14 * r, 0.16, (0, 0, 0), "x", 24), *around(spoke, 2 * self.spokes, "x")])
         for x in (1, -1):
             for y in (-0.74, 0.72):
-                solids += [Solid(tyre.translate([x * 0.46, y, -0.32]), "tyres"), Solid(hub.translate([x * 0.46, y, -0.32]), "wheels")]
+                solids += [
+                    Solid(tyre.translate([x * 0.46, y, -0.32]), "tyres"),
+                    Solid(hub.translate([x * 0.46, y, -0.32]), "wheels"),
+                ]
         solids += [Solid(cylinder(0.035, 0.9, (0, y, -0.32), "x", 12), "wheels") for y in (-0.74, 0.72)]
         solids += [Solid(box((0.08, 0.1, 0.16), (x, y, -0.27)), "wheels") for x in (0.12, -0.12) for y in (-0.74, 0.72)]
-        screen = subtract(box((0.54, 0.02, 0.32 * self.tall), (0, -0.08, 0.36 * self.tall), 0.005), [box((0.46, 0.2, 0.24 * self.tall), (0, -0.08, 0.37 * self.tall))])
+        screen = subtract(
+            box((0.54, 0.02, 0.32 * self.tall), (0, -0.08, 0.36 * self.tall), 0.005),
+            [box((0.46, 0.2, 0.24 * self.tall), (0, -0.08, 0.37 * self.tall))],
+        )
         solids += [Solid(screen, "trim"), Solid(box((0.5, 0.06, 0.2), (0, -0.1, 0.2)), "body")]
         for y in (0.22, 0.66):
-            solids += [Solid(box((0.46, 0.24, 0.12), (0, y - 0.08, 0.06), 0.04), "seats"), Solid(box((0.46, 0.09, 0.34), (0, y + 0.06, 0.16), 0.04), "seats")]
-        folds = [strut((-0.27, 0.86 + 0.05 * k, 0.28 + 0.035 * k), (0.27, 0.86 + 0.05 * k, 0.28 + 0.035 * k), 0.05, 12) for k in range(4)]
+            solids += [
+                Solid(box((0.46, 0.24, 0.12), (0, y - 0.08, 0.06), 0.04), "seats"),
+                Solid(box((0.46, 0.09, 0.34), (0, y + 0.06, 0.16), 0.04), "seats"),
+            ]
+        folds = [
+            strut((-0.27, 0.86 + 0.05 * k, 0.28 + 0.035 * k), (0.27, 0.86 + 0.05 * k, 0.28 + 0.035 * k), 0.05, 12)
+            for k in range(4)
+        ]
         a = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-        wheel = shop.sweep(tube(np.stack([0.1 * np.cos(a), 0.1 * np.sin(a), 0 * a], 1), 0.014, True)).rotate([60, 0, 0]).translate([0.12, 0.08, 0.3])
+        wheel = (
+            shop.sweep(tube(np.stack([0.1 * np.cos(a), 0.1 * np.sin(a), 0 * a], 1), 0.014, True))
+            .rotate([60, 0, 0])
+            .translate([0.12, 0.08, 0.3])
+        )
         return [*solids, *(Solid(f, "roof") for f in folds), Solid(wheel, "trim"), Solid(strut((0.12, -0.1, 0.18), (0.12, 0.08, 0.3), 0.016, 8), "trim"),
                 Solid(box((0.19, 0.016, 0.02), (0.12, 0.08, 0.3)), "trim")]  # fmt: skip
 

@@ -46,7 +46,9 @@ class Robot(Family):
         }[self.kind]
 
     def name(self) -> str:
-        return {"biped": "robot", "tracked": "tracked robot", "walker": "walking robot", "truck": "armoured truck"}.get(self.kind, self.kind)
+        return {"biped": "robot", "tracked": "tracked robot", "walker": "walking robot", "truck": "armoured truck"}.get(
+            self.kind, self.kind
+        )
 
     def parts(self) -> tuple[str, ...]:
         return ("body", "limbs", "lamps") if self.kind in ("biped", "walker") else ("body", "wheels", "limbs", "lamps")

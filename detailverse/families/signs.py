@@ -11,7 +11,9 @@ from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cut, cylinder, strut, subtract
 from versemill.detailverse.spines import curve, lathe, outline, tube
 
-Word = Literal["OPEN", "BAKERY", "CAFE", "BOOKS", "HOTEL", "STATION", "MUSEUM", "MARKET", "PARK", "HARBOUR", "LIBRARY", "SCHOOL"]
+Word = Literal[
+    "OPEN", "BAKERY", "CAFE", "BOOKS", "HOTEL", "STATION", "MUSEUM", "MARKET", "PARK", "HARBOUR", "LIBRARY", "SCHOOL"
+]
 Name = Literal["MILL LANE", "HIGH STREET", "OAK ROAD", "RIVER WALK", "CHURCH HILL", "KING STREET", "STATION ROAD", "ROSE COURT"]
 
 
@@ -35,7 +37,9 @@ class Sign(Family):
         "bolts": Slot((), "bare metal"),
     }
 
-    kind: Literal["street sign", "shop sign", "fingerpost", "stop sign", "gravestone", "number plaque"] = Field(default="street sign", description="what it is")
+    kind: Literal["street sign", "shop sign", "fingerpost", "stop sign", "gravestone", "number plaque"] = Field(
+        default="street sign", description="what it is"
+    )
     word: Word = Field(default="OPEN", description="what a shop sign or a fingerpost says")
     street: Name = Field(default="MILL LANE", description="what a street sign says")
     number: int = Field(default=7, ge=2, le=98, description="house number, or year on a gravestone beyond 1800")
@@ -92,8 +96,25 @@ class Sign(Family):
         return [cut(points, thick), cut(points, thick + 0.05, 0.0, [inner])]
 
     def _post(self, shop: Shop, r: float, low: float, high: float, x: float = 0.0, y: float = 0.0) -> list[Manifold]:
-        line = [(0, low), (1.9 * r, low), (1.9 * r, low + 0.06), (1.3 * r, low + 0.1), (1.2 * r, low + 0.2), (r, low + 0.22), (r, high - 0.08), (1.3 * r, high - 0.06), (1.3 * r, high - 0.02)]
-        cap = [(1.1 * r, high + 0.02), (0.5 * r, high + 0.03), (0.9 * r, high + 0.08), (0.6 * r, high + 0.15), (0.08 * r, high + 0.2), (0, high + 0.2)]
+        line = [
+            (0, low),
+            (1.9 * r, low),
+            (1.9 * r, low + 0.06),
+            (1.3 * r, low + 0.1),
+            (1.2 * r, low + 0.2),
+            (r, low + 0.22),
+            (r, high - 0.08),
+            (1.3 * r, high - 0.06),
+            (1.3 * r, high - 0.02),
+        ]
+        cap = [
+            (1.1 * r, high + 0.02),
+            (0.5 * r, high + 0.03),
+            (0.9 * r, high + 0.08),
+            (0.6 * r, high + 0.15),
+            (0.08 * r, high + 0.2),
+            (0, high + 0.2),
+        ]
         return [shop.sweep(lathe([*line, *cap]), segments=36).translate([x, y, 0])]
 
     def _street(self, shop: Shop) -> list[Solid]:
@@ -102,13 +123,18 @@ class Sign(Family):
         lift = 0.45
         solids = [Solid(p.translate([0, 0, lift]), "board") for p in plates]
         for turn in (0, 180):
-            text = write(self.street, 0.24 * self.size, 1.7 * w, 0.07, self.face).translate([0, -0.05, lift + (0.04 if self.form == "arched" else 0)])
+            text = write(self.street, 0.24 * self.size, 1.7 * w, 0.07, self.face).translate(
+                [0, -0.05, lift + (0.04 if self.form == "arched" else 0)]
+            )
             solids.append(Solid(text.rotate([0, 0, float(turn)]), "letters"))
         for s in (1, -1):
             x = s * 0.8 * w
             solids += [Solid(b, "post") for b in self._post(shop, 0.045, -0.95, lift + h + 0.1, x, 0.09)]
             for z in (lift + 0.15, lift - 0.15):
-                solids += [Solid(cylinder(0.03, 0.2, (x, 0.03, z), "y", 16), "bolts"), Solid(Manifold.sphere(0.034, 14).translate([x, -0.06, z]), "bolts")]
+                solids += [
+                    Solid(cylinder(0.03, 0.2, (x, 0.03, z), "y", 16), "bolts"),
+                    Solid(Manifold.sphere(0.034, 14).translate([x, -0.06, z]), "bolts"),
+                ]
             solids += [Solid(strut((x, 0.09, lift - 0.26), (x - s * 0.25, 0.05, lift - 0.2), 0.024, 8), "post")]
         return [*solids, Solid(cylinder(0.03, 1.6 * w, (0, 0.09, lift - 0.48), "x", 14), "post")]
 
@@ -120,15 +146,26 @@ class Sign(Family):
             line = box((1.1 * w, 0.09, 0.022), (0, -0.04, -0.3 - 0.62 * h), 0.005)
             solids += [Solid(b.rotate([0, 0, float(turn)]), "letters") for b in (text, line)]
         bar = 0.52
-        solids += [Solid(strut((-0.9, 0, bar), (0.95, 0, bar), 0.035, 14), "frame"), Solid(Manifold.sphere(0.07, 20).translate([0.97, 0, bar]), "frame")]
-        wall = [box((0.06, 0.24, 1.1), (-0.95, 0, 0.45), 0.02), *(Manifold.sphere(0.035, 14).translate([-0.91, y, z]) for y in (-0.07, 0.07) for z in (0.0, 0.9))]
+        solids += [
+            Solid(strut((-0.9, 0, bar), (0.95, 0, bar), 0.035, 14), "frame"),
+            Solid(Manifold.sphere(0.07, 20).translate([0.97, 0, bar]), "frame"),
+        ]
+        wall = [
+            box((0.06, 0.24, 1.1), (-0.95, 0, 0.45), 0.02),
+            *(Manifold.sphere(0.035, 14).translate([-0.91, y, z]) for y in (-0.07, 0.07) for z in (0.0, 0.9)),
+        ]
         solids += [Solid(b, "frame") for b in wall]
         for k in range(self.scrolls):
             t = np.linspace(0, 3.4 * np.pi, 60)
             r = 0.2 * np.exp(-0.13 * t) * (1 - 0.18 * k)
             centre = np.array([-0.62 + 0.42 * k, 0, bar + 0.24 - 0.03 * k])
-            path = np.stack([centre[0] + r * np.cos(t + np.pi / 2 + 2.5), 0 * t, centre[2] + r * np.sin(t + np.pi / 2 + 2.5)], 1)
-            solids += [Solid(shop.sweep(tube(path, 0.026)), "frame"), Solid(strut(path[0], (path[0][0], 0, bar), 0.026, 10), "frame")]
+            path = np.stack(
+                [centre[0] + r * np.cos(t + np.pi / 2 + 2.5), 0 * t, centre[2] + r * np.sin(t + np.pi / 2 + 2.5)], 1
+            )
+            solids += [
+                Solid(shop.sweep(tube(path, 0.026)), "frame"),
+                Solid(strut(path[0], (path[0][0], 0, bar), 0.026, 10), "frame"),
+            ]
         brace = curve([(-0.93, 0, 0.95), (-0.4, 0, 0.88), (0.3, 0, 0.72), (0.8, 0, bar)], 20)
         solids.append(Solid(shop.sweep(tube(brace, 0.028)), "frame"))
         for x in (-0.45 * w, 0.45 * w):
@@ -138,7 +175,12 @@ class Sign(Family):
                 z = foot + (bar - foot) * (k + 0.5) / links
                 a = np.linspace(0, 2 * np.pi, 20, endpoint=False)
                 ring = np.stack([0.032 * np.cos(a), 0 * a, 0.68 * (bar - foot) / links * np.sin(a)], 1)
-                solids.append(Solid(shop.sweep(tube(ring, 0.016, True), segments=8).rotate([0, 0, 90.0 * (k % 2)]).translate([x, 0, z]), "frame"))
+                solids.append(
+                    Solid(
+                        shop.sweep(tube(ring, 0.016, True), segments=8).rotate([0, 0, 90.0 * (k % 2)]).translate([x, 0, z]),
+                        "frame",
+                    )
+                )
         return solids
 
     def _finger(self, shop: Shop) -> list[Solid]:
@@ -172,15 +214,23 @@ class Sign(Family):
         lift = 0.42
         plate = cut(shape, 0.06).translate([0, 0, lift])
         rim = [cut(shape * f, 0.1, 0.0, [shape * g]).translate([0, 0.0, lift]) for f, g in ((0.96, 0.89),)]
-        text = write("STOP", 0.36 * self.size, 1.45 * r, 0.06, self.face if self.face != "serif" else "sans").translate([0, -0.04, lift])
+        text = write("STOP", 0.36 * self.size, 1.45 * r, 0.06, self.face if self.face != "serif" else "sans").translate(
+            [0, -0.04, lift]
+        )
         solids = [Solid(plate, "plate"), *(Solid(b, "border") for b in (*rim, text))]
         edge = np.c_[shape[:, 0], np.zeros(8), shape[:, 1] + lift]
         solids += [Solid(strut(p, q, 0.04, 8), "plate") for p, q in pairwise([*edge, edge[0]])]
         solids += [Solid(b, "bolts") for b in self._post(shop, 0.05, -1.0, lift + r - 0.1, 0.0, 0.09)]
         for z in (lift + 0.4 * r + 0.14, lift - 0.4 * r - 0.14):
-            solids += [Solid(Manifold.sphere(0.034, 16).scale([1, 0.7, 1]).translate([0, -0.035, z]), "bolts"), Solid(box((0.2, 0.1, 0.07), (0, 0.06, z), 0.012), "bolts")]
+            solids += [
+                Solid(Manifold.sphere(0.034, 16).scale([1, 0.7, 1]).translate([0, -0.035, z]), "bolts"),
+                Solid(box((0.2, 0.1, 0.07), (0, 0.06, z), 0.012), "bolts"),
+            ]
         holes = [cylinder(0.018, 0.3, (0, 0.09, z), "x", 8) for z in np.linspace(-0.7, -0.2, 8)]
-        return [Solid(subtract(s.body, holes) if s.part == "bolts" and k == len(solids) - 5 else s.body, s.part) for k, s in enumerate(solids)]
+        return [
+            Solid(subtract(s.body, holes) if s.part == "bolts" and k == len(solids) - 5 else s.body, s.part)
+            for k, s in enumerate(solids)
+        ]
 
     def _grave(self, shop: Shop) -> list[Solid]:
         w, h = 0.56 * self.size, 0.92
@@ -188,9 +238,33 @@ class Sign(Family):
             a = np.linspace(0, np.pi, 33)
             line = [(-w, -h), (w, -h), *((w * np.cos(t), 0.42 + w * 0.9 * np.sin(t)) for t in a)]
         elif self.form == "arched":
-            line = [(-w, -h), (w, -h), (w, 0.4), (0.62 * w, 0.55), (0.42 * w, 0.75), (0.0, 0.98), (-0.42 * w, 0.75), (-0.62 * w, 0.55), (-w, 0.4)]
+            line = [
+                (-w, -h),
+                (w, -h),
+                (w, 0.4),
+                (0.62 * w, 0.55),
+                (0.42 * w, 0.75),
+                (0.0, 0.98),
+                (-0.42 * w, 0.75),
+                (-0.62 * w, 0.55),
+                (-w, 0.4),
+            ]
         else:
-            line = [(-w, -h), (w, -h), (w, 0.3), (0.86 * w, 0.42), (0.62 * w, 0.42), (0.55 * w, 0.62), (0.3 * w, 0.85), (0.0, 0.92), (-0.3 * w, 0.85), (-0.55 * w, 0.62), (-0.62 * w, 0.42), (-0.86 * w, 0.42), (-w, 0.3)]
+            line = [
+                (-w, -h),
+                (w, -h),
+                (w, 0.3),
+                (0.86 * w, 0.42),
+                (0.62 * w, 0.42),
+                (0.55 * w, 0.62),
+                (0.3 * w, 0.85),
+                (0.0, 0.92),
+                (-0.3 * w, 0.85),
+                (-0.55 * w, 0.62),
+                (-0.62 * w, 0.42),
+                (-0.86 * w, 0.42),
+                (-w, 0.3),
+            ]
         points = np.array(line)
         inner = points * [0.86, 0.9] + [0, -0.01]
         stone = subtract(cut(points, 0.26, 0.03), [cut(inner, 0.1).translate([0, -0.16, 0])])
@@ -198,12 +272,24 @@ class Sign(Family):
         lines = [("REST", 0.15, 0.36), ("IN PEACE", 0.11, 0.16), (year, 0.17, -0.12)]
         solids = [Solid(stone, "stone")]
         for text, tall, z in lines:
-            solids.append(Solid(write(text, tall, 1.35 * w, 0.09, self.face if self.face != "mono" else "serif").translate([0, -0.1, z]), "stone"))
-        solids += [Solid(box(((1.1 - 0.2 * k) * w, 0.09, 0.02), (0, -0.1, -0.3 - 0.09 * k), 0.005), "stone") for k in range(self.scrolls + 1)]
+            solids.append(
+                Solid(
+                    write(text, tall, 1.35 * w, 0.09, self.face if self.face != "mono" else "serif").translate([0, -0.1, z]),
+                    "stone",
+                )
+            )
+        solids += [
+            Solid(box(((1.1 - 0.2 * k) * w, 0.09, 0.02), (0, -0.1, -0.3 - 0.09 * k), 0.005), "stone")
+            for k in range(self.scrolls + 1)
+        ]
         cross = [box((0.05, 0.09, 0.24), (0, -0.1, 0.62), 0.008), box((0.16, 0.09, 0.05), (0, -0.1, 0.66), 0.008)]
         steps = [box((2 * w + 0.24, 0.5, 0.14), (0, 0, -0.92), 0.025), box((2 * w + 0.1, 0.38, 0.12), (0, 0, -0.8), 0.02)]
         solids += [Solid(b, "stone") for b in (*(cross if self.form != "shaped" else []), *steps)]
-        turf = cut(outline([(-0.9, -0.62), (0, -0.75), (0.9, -0.6), (0.95, 0.2), (0.4, 0.42), (-0.5, 0.4), (-0.95, 0.1)], 40), 0.1).rotate([-90, 0, 0]).translate([0, 0, -1.0])
+        turf = (
+            cut(outline([(-0.9, -0.62), (0, -0.75), (0.9, -0.6), (0.95, 0.2), (0.4, 0.42), (-0.5, 0.4), (-0.95, 0.1)], 40), 0.1)
+            .rotate([-90, 0, 0])
+            .translate([0, 0, -1.0])
+        )
         rng = shop.rng("grass")
         blades = []
         for _ in range(90):
@@ -223,8 +309,18 @@ class Sign(Family):
         body = cut(shape, 0.12, 0.02)
         rims = [cut(shape * f, 0.2, 0.0, [shape * g]) for f, g in ((0.95, 0.88), (0.83, 0.81))]
         text = write(str(self.number), 0.72 * r, 1.2 * r, 0.12, self.face).translate([0, -0.08, 0])
-        solids = [Solid(body, "board"), *(Solid(b ^ box((4, 2, 4), (0, -1.0, 0)), "letters") for b in rims), Solid(text, "letters")]
-        foot = [box((0.9 * r, 0.5, 0.1), (0, 0.1, -0.78 * r - 0.02 if self.form == "plain" else shape[:, 1].min() - 0.02), 0.02)]
+        solids = [
+            Solid(body, "board"),
+            *(Solid(b ^ box((4, 2, 4), (0, -1.0, 0)), "letters") for b in rims),
+            Solid(text, "letters"),
+        ]
+        foot = [
+            box((0.9 * r, 0.5, 0.1), (0, 0.1, -0.78 * r - 0.02 if self.form == "plain" else shape[:, 1].min() - 0.02), 0.02)
+        ]
         bolts = [Manifold.sphere(0.05, 18).scale([1, 0.7, 1]).translate([s * 0.72 * r, -0.07, 0]) for s in (1, -1)]
         slots = [box((0.07, 0.05, 0.014), (s * 0.72 * r, -0.11, 0)) for s in (1, -1)]
-        return [*solids, *(Solid(f, "board") for f in foot), *(Solid(subtract(b, [t]), "bolts") for b, t in zip(bolts, slots, strict=True))]
+        return [
+            *solids,
+            *(Solid(f, "board") for f in foot),
+            *(Solid(subtract(b, [t]), "bolts") for b, t in zip(bolts, slots, strict=True)),
+        ]

@@ -45,7 +45,10 @@ def test_verbs_agree_with_their_subjects(drawn):
 
 
 def test_captions_say_nothing_of_textures_as_machines_call_them(drawn):
-    banned = re.compile(r"worked with|\bnoise\b|wallpaper|polka_dots|car paint|worn_paint|\bfelt felt\b|\borganic\b|\balien\b|living", re.IGNORECASE)
+    banned = re.compile(
+        r"worked with|\bnoise\b|wallpaper|polka_dots|car paint|worn_paint|\bfelt felt\b|\borganic\b|\balien\b|living",
+        re.IGNORECASE,
+    )
     for _, caption in drawn:
         for text in (caption.short, caption.plain, caption.detailed):
             assert not banned.search(text), text
@@ -88,14 +91,31 @@ def test_the_parts_that_captions_come_from_are_kept_with_the_asset():
 
 @pytest.mark.parametrize(
     ("words_", "wanted"),
-    [("oak", "an oak"), ("urn", "an urn"), ("unicycle", "a unicycle"), ("hour", "an hour"), ("European oak", "a European oak"), ("eight-legged", "an eight-legged")],
+    [
+        ("oak", "an oak"),
+        ("urn", "an urn"),
+        ("unicycle", "a unicycle"),
+        ("hour", "an hour"),
+        ("European oak", "a European oak"),
+        ("eight-legged", "an eight-legged"),
+    ],
 )
 def test_articles(words_, wanted):
     assert article(words_) == wanted
 
 
 @pytest.mark.parametrize(
-    ("name", "many"), [("legs", True), ("boss", False), ("lens", False), ("glass", False), ("feet", True), ("canvas", False), ("ball of yarn", False), ("joints and fittings", True)]
+    ("name", "many"),
+    [
+        ("legs", True),
+        ("boss", False),
+        ("lens", False),
+        ("glass", False),
+        ("feet", True),
+        ("canvas", False),
+        ("ball of yarn", False),
+        ("joints and fittings", True),
+    ],
 )
 def test_plurals(name, many):
     assert plural(name) is many

@@ -91,7 +91,11 @@ def test_what_is_decorated_keeps_plain_stretches():
 
 
 def test_a_substance_may_be_written_by_hand():
-    spec = Specification(category="vessel", parts={"body": {"material": "clay"}}, materials={"clay": {"material": "glazed clay", "shade": "teal"}})
+    spec = Specification(
+        category="vessel",
+        parts={"body": {"material": "clay"}},
+        materials={"clay": {"material": "glazed clay", "shade": "teal"}},
+    )
     recipe = spec.recipe("clay")
     assert recipe == spec.recipe("clay")
     assert procedural.build(recipe, 32).source == "procedural/plastic"
@@ -100,7 +104,11 @@ def test_a_substance_may_be_written_by_hand():
 
 @pytest.mark.parametrize(
     ("material", "message"),
-    [({"material": "mud"}, "unknown material 'mud'; known: .*oak"), ({"material": "oak", "shade": "ultraviolet"}, "unknown shade 'ultraviolet'"), ({}, "unknown material ''")],
+    [
+        ({"material": "mud"}, "unknown material 'mud'; known: .*oak"),
+        ({"material": "oak", "shade": "ultraviolet"}, "unknown shade 'ultraviolet'"),
+        ({}, "unknown material ''"),
+    ],
 )
 def test_an_unknown_substance_is_refused(material, message):
     with pytest.raises(ValidationError, match=message):
