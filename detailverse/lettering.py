@@ -1,4 +1,4 @@
-"""Letters as outlines: DejaVu Sans, which matplotlib ships under a free licence (Bitstream Vera, with public-domain changes)."""
+"""Letters as outlines, from DejaVu: fonts that may be shipped, and that matplotlib brings along."""
 
 import functools
 from pathlib import Path

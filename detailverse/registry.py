@@ -8,6 +8,7 @@ read them. Adding one is one class with one decorator, in any module of `familie
 import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
@@ -32,7 +33,7 @@ STYLES: dict[str, tuple[str, ...]] = {
     "alien": ("reaction_diffusion", "hex_grid", "voronoi", "glyphs", "panels", "ridges", "studs"),
     "plain": (),
 }
-"""Style -> the operators that it prefers; a surface takes them where its family allows them too. "plain" is what has no period."""
+"""Style -> the operators that it prefers, where its family allows them too; "plain" is what has no period."""
 
 
 class Operator(Config):
@@ -118,8 +119,12 @@ class Family(Config):
         return self.name()
 
     def build(self, shop: Shop) -> list[Solid]:
-        """The solids; they overlap where they are joined. Z is up, the front faces -Y, the size is about 2."""
-        raise NotImplementedError
+        """The solids; they overlap where they are joined. Z is up, the front faces -Y, the size is about 2.
+
+        Unless a family says otherwise, a method named after the member makes them: `_battle_axe` makes a 'battle axe'.
+        """
+        solids: list[Solid] = getattr(self, "_" + re.sub("[ -]", "_", str(getattr(self, "kind", ""))))(shop)
+        return solids
 
 
 _FAMILIES: dict[str, type[Family]] = {}

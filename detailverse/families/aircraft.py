@@ -5,12 +5,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.interpolate import PchipInterpolator
+from versemill.detailverse.airframes import fuselage, gear, jet_engine, propeller, tail_fin, wings
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union
 from versemill.detailverse.spines import lathe, tube
-
-Station = tuple[float, float, float, float]
 
 
 @family("aircraft")
@@ -62,78 +60,9 @@ class Aircraft(Family):
             "rocket": ("fuselage", "fins", "engines", "windows"),
         }[self.kind]
 
-    def build(self, shop: Shop) -> list[Solid]:
-        return {"airliner": self._airliner, "propeller plane": self._plane, "biplane": self._biplane, "helicopter": self._helicopter,
-                "fighter jet": self._jet, "rocket": self._rocket}[self.kind](shop)  # fmt: skip
-
-    def _body(self, shop: Shop, stations: list[Station]) -> Manifold:
-        """A fuselage through (y, z, half width, half height) stations, pointed at both ends."""
-        knots = np.array(stations)
-        y = np.linspace(knots[0, 0], knots[-1, 0], 60)
-        z, w, h = (PchipInterpolator(knots[:, 0], knots[:, k])(y) for k in (1, 2, 3))
-        a = np.linspace(0, 2 * np.pi, 56 if shop.fine else 36, endpoint=False)
-        rings = [np.stack([w[k] * np.cos(a), 0 * a + y[k], z[k] + h[k] * np.sin(a)], 1) for k in range(len(y))]
-        slices = [hull(np.concatenate(pair)) for pair in zip(rings[:-1], rings[1:], strict=True)]
-        return union(slices)
-
-    def _wing(
-        self, root: tuple[float, float, float], tip: tuple[float, float, float], chord: float, end: float, thick: float = 0.05
-    ) -> list[Manifold]:
-        """Both wings: an aerofoil from root to tip, with gaps before its flaps and ailerons."""
-        foil = np.array([(0, 0.0), (0.08, 0.5), (0.3, 0.9), (0.6, 0.7), (1.0, 0.06), (1.0, -0.06), (0.5, -0.3), (0.1, -0.35)])
-        rings = []
-        for place, c, t in ((root, chord, thick), (tip, end, 0.45 * thick)):
-            rings.append([(place[0], place[1] + c * (f - 0.3), place[2] + t * h) for f, h in foil])
-        wing = hull(np.array(rings[0] + rings[1]))
-        a, b = np.array(root), np.array(tip)
-        hinge = [(a + f * (b - a) + [0, 0.46 * (chord + f * (end - chord)), 0]) for f in (0.12, 0.92)]
-        slit = Manifold.batch_hull([box((0.012, 0.012, 0.03), p + [0, 0, 0.5 * thick]) for p in hinge])
-        cross = [
-            box((0.012, 0.26 * chord, 0.05), a + f * (b - a) + [0, 0.6 * (chord + f * (end - chord)), 0.5 * thick])
-            for f in (0.12, 0.52, 0.92)
-        ]
-        return mirrored([subtract(wing, [slit, *cross])])
-
-    def _fin(self, y: float, z: float, long: float, tall: float, lean: float, x: float = 0.0, out: float = 0.0) -> Manifold:
-        """An upright fin with a rudder."""
-        low = [(x, y, z), (x, y + long, z)]
-        high = [(x + out, y + lean, z + tall), (x + out, y + lean + 0.5 * long, z + tall)]
-        body = hull(
-            np.array(
-                [(px + s, py, pz) for px, py, pz in low + high for s in (0.022, -0.022)]
-                + [(x + 0.03, y + 0.4 * long, z), (x - 0.03, y + 0.4 * long, z)]
-            )
-        )
-        slit = strut((x, y + 0.72 * long, z + 0.05), (x + out, y + lean + 0.36 * long, z + tall), 0.008, 6)
-        return subtract(body, [slit.translate([s, 0, 0]) for s in (0.026, -0.026)])
-
-    def _propeller(self, shop: Shop, y: float, z: float, long: float) -> list[Solid]:
-        blade = hull(
-            np.array(
-                [
-                    (w * x, t, f * long)
-                    for f, w in ((0.08, 0.03), (0.45, 0.075), (0.9, 0.06), (1.0, 0.02))
-                    for x, t in ((1, 0.02), (-1, -0.02), (0.3, -0.02), (-0.3, 0.02))
-                ]
-            )
-        )
-        cone = shop.sweep(lathe([(0, -0.06), (0.09, -0.06), (0.085, 0.02), (0.05, 0.1), (0, 0.14)]), segments=32).rotate(
-            [90, 0, 0]
-        )
-        return [Solid(b.translate([0, y, z]), "propeller") for b in (*around(blade, self.blades, "y"), cone)]
-
-    def _gear(self, spots: list[tuple[float, float, float, float]], top: float) -> list[Solid]:
-        """Wheels on struts; each spot is (x, y, z, radius)."""
-        solids = []
-        for x, y, z, r in spots:
-            tyre = union([cylinder(r, 0.09, (x, y, z), "x", 32), cylinder(0.8 * r, 0.12, (x, y, z), "x", 32)])
-            solids += [Solid(tyre, "wheels"), Solid(cylinder(0.4 * r, 0.14, (x, y, z), "x", 20), "struts")]
-            solids.append(Solid(strut((x * 0.5, y, top), (x, y, z), 0.028, 10), "struts"))
-        return solids
-
     def _airliner(self, shop: Shop) -> list[Solid]:
         g = 0.15 * self.girth
-        body = self._body(
+        body = fuselage(
             shop,
             [
                 (-1.0, -0.04, 0.01, 0.01),
@@ -154,7 +83,7 @@ class Aircraft(Family):
         cockpit = [box((0.1, 0.1, 0.05), (x, -0.8, 0.1), 0.01).rotate([0, 0, 0]) for x in (-0.065, 0.065)]
         solids += [Solid(d, "windows") for d in (*dots, *cockpit)]
         tip = (0.98 * self.span, 0.05 + 0.55 * self.sweep, 0.1)
-        solids += [Solid(b, "wings") for b in self._wing((0.08, -0.05, -0.07), tip, 0.46, 0.13, 0.07)]
+        solids += [Solid(b, "wings") for b in wings((0.08, -0.05, -0.07), tip, 0.46, 0.13, 0.07)]
         solids += [
             Solid(b, "wings")
             for b in mirrored(
@@ -172,19 +101,9 @@ class Aircraft(Family):
                 ]
             )
         ]
-        solids += [Solid(b, "tail") for b in self._wing((0.02, 0.8, 0.09), (0.36, 0.95, 0.14), 0.24, 0.1, 0.035)]
-        solids.append(Solid(self._fin(0.62, 0.1, 0.34, 0.4, 0.26), "tail"))
-        pod = lathe(
-            [(0, -0.16), (0.045, -0.16), (0.078, -0.06), (0.088, 0.08), (0.084, 0.15), (0.072, 0.16), (0.066, 0.1), (0, 0.1)]
-        )
-        fan = union(
-            [
-                cylinder(0.07, 0.03, (0, 0, 0.1)),
-                cylinder(0.02, 0.12, (0, 0, 0.12), top=0.004),
-                *around(box((0.06, 0.02, 0.05), (0.035, 0, 0.11)).rotate([25, 0, 0]), 12),
-            ]
-        )
-        engine = union([shop.sweep(pod, segments=40), fan]).rotate([90, 0, 0])
+        solids += [Solid(b, "tail") for b in wings((0.02, 0.8, 0.09), (0.36, 0.95, 0.14), 0.24, 0.1, 0.035)]
+        solids.append(Solid(tail_fin(0.62, 0.1, 0.34, 0.4, 0.26), "tail"))
+        engine = jet_engine(shop)
         for f in (0.36, 0.62)[: max(1, self.blades // 2)]:
             at = np.array([0.08, -0.05, -0.07]) * (1 - f) + np.array(tip) * f
             pylon = [box((0.03, 0.22, 0.1), (at[0], at[1] - 0.1, at[2] - 0.04), 0.008)]
@@ -192,9 +111,9 @@ class Aircraft(Family):
             solids += [Solid(b, "wings") for b in mirrored(pylon)]
         return solids
 
-    def _plane(self, shop: Shop) -> list[Solid]:
+    def _propeller_plane(self, shop: Shop) -> list[Solid]:
         g = self.girth
-        body = self._body(
+        body = fuselage(
             shop,
             [
                 (-0.82, -0.02, 0.02, 0.02),
@@ -227,7 +146,7 @@ class Aircraft(Family):
         solids += [Solid(glass, "windows"), *(Solid(f ^ glass.scale([1.06, 1.02, 1.03]), "fuselage") for f in frames)]
         solids += [
             Solid(b, "wings")
-            for b in self._wing((0.0, -0.18, 0.33), (0.98 * self.span, -0.16 + 0.1 * self.sweep, 0.4), 0.34, 0.22, 0.055)
+            for b in wings((0.0, -0.18, 0.33), (0.98 * self.span, -0.16 + 0.1 * self.sweep, 0.4), 0.34, 0.22, 0.055)
         ]
         solids += [
             Solid(b, "struts")
@@ -238,17 +157,17 @@ class Aircraft(Family):
                 ]
             )
         ]
-        solids += [Solid(b, "tail") for b in self._wing((0.0, 0.78, 0.1), (0.36, 0.84, 0.1), 0.22, 0.15, 0.03)]
-        solids.append(Solid(self._fin(0.66, 0.1, 0.26, 0.3, 0.16), "tail"))
+        solids += [Solid(b, "tail") for b in wings((0.0, 0.78, 0.1), (0.36, 0.84, 0.1), 0.22, 0.15, 0.03)]
+        solids.append(Solid(tail_fin(0.66, 0.1, 0.26, 0.3, 0.16), "tail"))
         return (
             solids
-            + self._propeller(shop, -0.84, -0.02, 0.3)
-            + self._gear([(0.26, -0.3, -0.36, 0.1), (-0.26, -0.3, -0.36, 0.1), (0.0, -0.68, -0.34, 0.08)], -0.08)
+            + propeller(shop, self.blades, -0.84, -0.02, 0.3)
+            + gear([(0.26, -0.3, -0.36, 0.1), (-0.26, -0.3, -0.36, 0.1), (0.0, -0.68, -0.34, 0.08)], -0.08)
         )
 
     def _biplane(self, shop: Shop) -> list[Solid]:
         g = self.girth
-        body = self._body(
+        body = fuselage(
             shop,
             [
                 (-0.62, 0, 0.15 * g, 0.16 * g),
@@ -287,9 +206,7 @@ class Aircraft(Family):
         solids += [Solid(b, "engines") for b in nose]
         wide = 0.95 * self.span
         for z, back in ((0.4, -0.06), (-0.12, 0.04)):
-            solids += [
-                Solid(b, "wings") for b in self._wing((0.0, -0.2 + back, z), (wide, -0.2 + back, z + 0.03), 0.3, 0.28, 0.05)
-            ]
+            solids += [Solid(b, "wings") for b in wings((0.0, -0.2 + back, z), (wide, -0.2 + back, z + 0.03), 0.3, 0.28, 0.05)]
             ribs = [
                 box((0.014, 0.29, 0.055), (x, -0.145 + back, z + 0.01 + 0.03 * x)) for x in np.linspace(0.15, 0.92 * wide, 9)
             ]
@@ -302,17 +219,17 @@ class Aircraft(Family):
             strut((0.2, -0.2, 0.4), (0.72 * wide, -0.16, -0.1), 0.008, 6),
         ]
         solids += [Solid(b, "struts") for b in mirrored(wires)]
-        solids += [Solid(b, "tail") for b in self._wing((0.0, 0.78, 0.08), (0.32, 0.82, 0.08), 0.24, 0.16, 0.03)]
-        solids.append(Solid(self._fin(0.7, 0.06, 0.24, 0.26, 0.12), "tail"))
+        solids += [Solid(b, "tail") for b in wings((0.0, 0.78, 0.08), (0.32, 0.82, 0.08), 0.24, 0.16, 0.03)]
+        solids.append(Solid(tail_fin(0.7, 0.06, 0.24, 0.26, 0.12), "tail"))
         return (
             solids
-            + self._propeller(shop, -0.82, 0, 0.36)
-            + self._gear([(0.24, -0.42, -0.4, 0.12), (-0.24, -0.42, -0.4, 0.12), (0.0, 0.8, -0.06, 0.05)], -0.08)
+            + propeller(shop, self.blades, -0.82, 0, 0.36)
+            + gear([(0.24, -0.42, -0.4, 0.12), (-0.24, -0.42, -0.4, 0.12), (0.0, 0.8, -0.06, 0.05)], -0.08)
         )
 
     def _helicopter(self, shop: Shop) -> list[Solid]:
         g = self.girth
-        body = self._body(
+        body = fuselage(
             shop,
             [
                 (-0.72, -0.08, 0.03, 0.03),
@@ -328,7 +245,7 @@ class Aircraft(Family):
             box((1, 0.26, 0.3), (0, -0.1, -0.02)), [box((2, 0.244, 0.284), (0, -0.1, -0.02)), box((0.42 * g, 3, 3))]
         )
         solids = [Solid(subtract(body, [door]), "fuselage")]
-        ball = self._body(
+        ball = fuselage(
             shop,
             [
                 (-0.73, -0.07, 0.02, 0.02),
@@ -342,8 +259,13 @@ class Aircraft(Family):
         )
         windows = [box((0.5 * g, 0.16, 0.13), (0, y, 0.09), 0.02) for y in (-0.1, 0.1)]
         solids += [Solid(b, "windows") for b in (panes, *windows)]
-        deck = [box((0.24, 0.4, 0.13), (0, 0.02, 0.3), 0.04), cylinder(0.05, 0.24, (0, -0.02, 0.42), segments=20), cylinder(0.09, 0.06, (0, -0.02, 0.5), segments=24),
-                cylinder(0.05, 0.2, (0.1, 0.22, 0.3), "y", 20), cylinder(0.05, 0.2, (-0.1, 0.22, 0.3), "y", 20)]  # fmt: skip
+        deck = [
+            box((0.24, 0.4, 0.13), (0, 0.02, 0.3), 0.04),
+            cylinder(0.05, 0.24, (0, -0.02, 0.42), segments=20),
+            cylinder(0.09, 0.06, (0, -0.02, 0.5), segments=24),
+            cylinder(0.05, 0.2, (0.1, 0.22, 0.3), "y", 20),
+            cylinder(0.05, 0.2, (-0.1, 0.22, 0.3), "y", 20),
+        ]
         solids += [Solid(deck[0], "fuselage"), *(Solid(b, "rotor") for b in deck[1:])]
         blade = union(
             [box((0.9 * self.span, 0.08, 0.02), (0.5 * self.span, 0, 0), 0.008), box((0.16, 0.05, 0.05), (0.1, 0, 0), 0.01)]
@@ -356,9 +278,9 @@ class Aircraft(Family):
         solids += [Solid(b.translate([0, 1.08, 0.24]), "rotor") for b in around(small, 4, "x")]
         solids += [
             Solid(cylinder(0.03, 0.12, (0.05, 1.08, 0.24), "x", 16), "rotor"),
-            Solid(self._fin(0.98, 0.16, 0.18, 0.26, 0.12), "fuselage"),
+            Solid(tail_fin(0.98, 0.16, 0.18, 0.26, 0.12), "fuselage"),
         ]
-        solids += [Solid(b, "fuselage") for b in self._wing((0.0, 0.85, 0.18), (0.2, 0.88, 0.18), 0.14, 0.1, 0.03)]
+        solids += [Solid(b, "fuselage") for b in wings((0.0, 0.85, 0.18), (0.2, 0.88, 0.18), 0.14, 0.1, 0.03)]
         for x in (1, -1):
             skid = np.array(
                 [
@@ -370,9 +292,9 @@ class Aircraft(Family):
             solids += [Solid(strut((x * 0.26, y, -0.46), (x * 0.14, y, -0.18), 0.022, 10), "struts") for y in (-0.32, 0.16)]
         return solids
 
-    def _jet(self, shop: Shop) -> list[Solid]:
+    def _fighter_jet(self, shop: Shop) -> list[Solid]:
         g = self.girth
-        body = self._body(
+        body = fuselage(
             shop,
             [
                 (-1.0, -0.03, 0.008, 0.008),
@@ -383,7 +305,7 @@ class Aircraft(Family):
             ],
         )
         solids = [Solid(body, "fuselage")]
-        canopy = self._body(
+        canopy = fuselage(
             shop, [(-0.62, 0.07, 0.02, 0.02), (-0.45, 0.1, 0.07, 0.09), (-0.28, 0.11, 0.07, 0.08), (0.0, 0.1, 0.02, 0.02)]
         )
         bows = [box((0.3, 0.02, 0.3), (0, y, 0.16)) ^ canopy.scale([1.08, 1, 1.06]) for y in (-0.46, -0.26)]
@@ -404,10 +326,14 @@ class Aircraft(Family):
         )
         flap = [box((0.5, 0.012, 0.05), (0.35, 0.4, 0.02)).rotate([0, 0, 0]), box((0.012, 0.2, 0.05), (0.36, 0.46, 0.02))]
         solids += [Solid(b, "wings") for b in mirrored([subtract(wing, flap)])]
-        rail = [cylinder(0.022, 0.42, (0.72 * self.span, back + 0.06, 0), "y", 14), cylinder(0.03, 0.36, (0.42, 0.3, -0.08), "y", 16), cylinder(0.03, 0.1, (0.42, 0.07, -0.08), "y", 16, top=0.03),
-                box((0.02, 0.16, 0.08), (0.42, 0.3, -0.04))]  # fmt: skip
+        rail = [
+            cylinder(0.022, 0.42, (0.72 * self.span, back + 0.06, 0), "y", 14),
+            cylinder(0.03, 0.36, (0.42, 0.3, -0.08), "y", 16),
+            cylinder(0.03, 0.1, (0.42, 0.07, -0.08), "y", 16, top=0.03),
+            box((0.02, 0.16, 0.08), (0.42, 0.3, -0.04)),
+        ]
         solids += [Solid(b, "engines") for b in mirrored(rail)]
-        solids += [Solid(b, "tail") for b in mirrored([self._fin(0.45, 0.05, 0.32, 0.32, 0.24, 0.11 * g, 0.09)])]
+        solids += [Solid(b, "tail") for b in mirrored([tail_fin(0.45, 0.05, 0.32, 0.32, 0.24, 0.11 * g, 0.09)])]
         solids += [
             Solid(b, "tail")
             for b in mirrored(

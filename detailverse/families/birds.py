@@ -17,8 +17,13 @@ class Bird(Family):
 
     title: ClassVar[str] = "birds"
     styles: ClassVar[tuple[str, ...]] = ("plain",)
-    labels: ClassVar[dict[str, str]] = {"owl feathers": "feathers", "duck feathers": "feathers", "dark feathers": "feathers",
-                                        "pink feathers": "feathers", "belly": "breast"}  # fmt: skip
+    labels: ClassVar[dict[str, str]] = {
+        "owl feathers": "feathers",
+        "duck feathers": "feathers",
+        "dark feathers": "feathers",
+        "pink feathers": "feathers",
+        "belly": "breast",
+    }
     slots: ClassVar[dict[str, Slot]] = {
         "owl feathers": Slot((), "owl feathers"),
         "duck feathers": Slot((), "feathers"),
@@ -60,10 +65,6 @@ class Bird(Family):
             "flamingo": ("pink feathers", "beak", "feet", "eyes"),
             "cockerel": ("dark feathers", "wings", "tail", "comb", "beak", "feet", "eyes"),
         }[self.kind]
-
-    def build(self, shop: Shop) -> list[Solid]:
-        return {"owl": self._owl, "duck": self._duck, "penguin": self._penguin, "eagle": self._eagle, "flamingo": self._flamingo,
-                "cockerel": self._cockerel}[self.kind](shop)  # fmt: skip
 
     def _feather(self, long: float, wide: float, thick: float = 0.02) -> Manifold:
         """A feather along +Z from the origin, its upper side to +Y: two planes that meet along its shaft."""
@@ -133,9 +134,15 @@ class Bird(Family):
         for side in (1, -1):
             disc = cylinder(0.19 * self.head, 0.07, (side * 0.175 * self.head, -0.33, 0.5), "y", 40)
             solids.append(Solid(disc, "wings"))
-            rays = [strut((side * 0.175 * self.head, -0.365, 0.5),
-                          (side * 0.175 * self.head + 0.18 * np.cos(a), -0.35, 0.5 + 0.18 * np.sin(a)), 0.02, 6)
-                    for a in np.arange(18) * np.pi / 9]  # fmt: skip
+            rays = [
+                strut(
+                    (side * 0.175 * self.head, -0.365, 0.5),
+                    (side * 0.175 * self.head + 0.18 * np.cos(a), -0.35, 0.5 + 0.18 * np.sin(a)),
+                    0.02,
+                    6,
+                )
+                for a in np.arange(18) * np.pi / 9
+            ]
             solids += [Solid(r, "wings") for r in rays]
             solids.append(Solid(cylinder(0.1, 0.05, (side * 0.175 * self.head, -0.375, 0.5), "y", 32), "beak"))
             tuft = [
@@ -177,8 +184,22 @@ class Bird(Family):
         clay.egg(head, (0.19 * self.head, 0.25 * self.head, 0.19 * self.head))
         coat = "duck feathers"
         solids = [Solid(clay.cast(shop), coat)]
-        bill = hull(np.array([(s * x * 0.13 + turn, -0.8 - y * self.beak, 0.5 + z) for x, y, z in
-                              ((0.7, 0, 0.05), (0.7, 0, -0.03), (0.9, 0.2, 0.0), (1, 0.27, -0.02), (0.8, 0.3, -0.01), (0.3, 0, 0.09)) for s in (1, -1)]))  # fmt: skip
+        bill = hull(
+            np.array(
+                [
+                    (s * x * 0.13 + turn, -0.8 - y * self.beak, 0.5 + z)
+                    for x, y, z in (
+                        (0.7, 0, 0.05),
+                        (0.7, 0, -0.03),
+                        (0.9, 0.2, 0.0),
+                        (1, 0.27, -0.02),
+                        (0.8, 0.3, -0.01),
+                        (0.3, 0, 0.09),
+                    )
+                    for s in (1, -1)
+                ]
+            )
+        )
         solids.append(Solid(bill, "beak"))
         solids += self._coat(np.array([0, 0.1, -0.3]), np.array([0.42 * self.stout, 0.78, 0.36]), coat, -0.2, 0.1, 0.16)
         for side in (1, -1):
@@ -210,8 +231,14 @@ class Bird(Family):
         for side in (1, -1):
             lift = 0.16 + 0.16 * abs(self.turn)
             root, tip = np.array([side * 0.92 * w, 0.02, 0.22]), np.array([side * (w + lift), 0.06, -0.45])
-            flipper = hull(np.concatenate([p + r * np.array([(0.25, 0, 0), (-0.25, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 0.6), (0, 0, -0.6)])
-                                           for p, r in ((root, 0.13), ((root + tip) / 2, 0.16), (tip, 0.06))]))  # fmt: skip
+            flipper = hull(
+                np.concatenate(
+                    [
+                        p + r * np.array([(0.25, 0, 0), (-0.25, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 0.6), (0, 0, -0.6)])
+                        for p, r in ((root, 0.13), ((root + tip) / 2, 0.16), (tip, 0.06))
+                    ]
+                )
+            )
             solids.append(Solid(flipper, "dark feathers"))
             foot = [strut((side * 0.14, 0.0, -0.7), (side * 0.17 + dx, -0.38, -0.92), 0.08, 12, 0.04) for dx in (-0.1, 0, 0.1)]
             web = hull(
@@ -279,8 +306,11 @@ class Bird(Family):
             if self.turn > 0 and side > 0:
                 legs = [strut(hip, (0.1, -0.12, -0.4), 0.035, 12), strut((0.1, -0.12, -0.4), (0.02, 0.3, -0.42), 0.026, 12)]
             else:
-                legs = [strut(hip, (side * 0.07, 0.08, -0.52), 0.035, 12, 0.028), strut((side * 0.07, 0.08, -0.52), (side * 0.06, 0.02, -1.0), 0.026, 12),
-                        Manifold.sphere(0.045, 16).translate([side * 0.07, 0.08, -0.52])]  # fmt: skip
+                legs = [
+                    strut(hip, (side * 0.07, 0.08, -0.52), 0.035, 12, 0.028),
+                    strut((side * 0.07, 0.08, -0.52), (side * 0.06, 0.02, -1.0), 0.026, 12),
+                    Manifold.sphere(0.045, 16).translate([side * 0.07, 0.08, -0.52]),
+                ]
                 solids += self._claws(side * 0.06, 0.02, -0.99, 0.16)
             solids += [Solid(b, "feet") for b in legs]
         return solids + self._eyes(np.array([0, -0.5, 0.99]), 0.066 * self.head, 0, 0.01, 0.02)
@@ -309,12 +339,24 @@ class Bird(Family):
         for side in (1, -1):
             root, tip = np.array([side * 0.27, -0.2, 0.02]), np.array([side * 0.24, 0.42, -0.02])
             solids += [Solid(b, "wings") for b in self._wing(root, tip, np.array([side * 0.08, 0.4, -0.4]), "wings", 0.3)]
-            solids += [Solid(b, "feet") for b in (strut((side * 0.13, 0.0, -0.4), (side * 0.14, 0.02, -0.95), 0.04, 12),
-                                                   strut((side * 0.14, 0.06, -0.75), (side * 0.14, 0.16, -0.7), 0.025, 8, 0.008))]  # fmt: skip
+            solids += [
+                Solid(b, "feet")
+                for b in (
+                    strut((side * 0.13, 0.0, -0.4), (side * 0.14, 0.02, -0.95), 0.04, 12),
+                    strut((side * 0.14, 0.06, -0.75), (side * 0.14, 0.16, -0.7), 0.025, 8, 0.008),
+                )
+            ]
             solids += self._claws(side * 0.14, 0.02, -0.95, 0.18)
         for k in range(13):
             lean = (k - 6) / 6
-            path = curve([(0.05 * lean, 0.36, 0.05), (0.16 * lean, 0.6, 0.5 - 0.12 * abs(lean)), (0.24 * lean, 0.88, 0.6 - 0.3 * abs(lean)),
-                          (0.28 * lean, 1.05, 0.3 - 0.55 * abs(lean))], 14)  # fmt: skip
+            path = curve(
+                [
+                    (0.05 * lean, 0.36, 0.05),
+                    (0.16 * lean, 0.6, 0.5 - 0.12 * abs(lean)),
+                    (0.24 * lean, 0.88, 0.6 - 0.3 * abs(lean)),
+                    (0.28 * lean, 1.05, 0.3 - 0.55 * abs(lean)),
+                ],
+                14,
+            )
             solids.append(Solid(shop.sweep(tube(path, 0.055 * np.r_[0.6, np.ones(11), 0.7, 0.3])), "tail"))
         return solids + self._eyes(np.array([0, -0.46, 0.59]), 0.11 * self.head, -0.02, 0.02, 0.028)

@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+from versemill.detailverse.cycle_parts import Spot, basket, saddle
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cut, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, outline, tube
-
-Spot = tuple[float, float, float]
 
 
 @family("cycle")
@@ -60,10 +59,6 @@ class Cycle(Family):
             "kick scooter": ("frame", "tyres", "wheels", "grips"),
             "motorcycle": ("frame", "tyres", "wheels", "saddle", "grips", "engine", "lamp"),
         }[self.kind]
-
-    def build(self, shop: Shop) -> list[Solid]:
-        return {"bicycle": self._bicycle, "penny-farthing": self._penny, "tricycle": self._tricycle, "kick scooter": self._scooter,
-                "motorcycle": self._motorcycle}[self.kind](shop)  # fmt: skip
 
     def _pipes(self, shop: Shop, lines: list[list[Spot]], r: float, part: str = "frame") -> list[Solid]:
         return [Solid(strut(a, b, r * self.thick, 14 if shop.fine else 10), part) for line in lines for a, b in pairwise(line)]
@@ -118,8 +113,11 @@ class Cycle(Family):
     def _bars(self, shop: Shop, top: Spot, wide: float = 0.3) -> list[Solid]:
         """A handlebar across x with grips."""
         x, y, z = top
-        ends = {"straight": [(0.5, 0, 0), (1.0, 0.02, 0.0)], "swept": [(0.4, -0.03, 0.08), (0.8, 0.06, 0.1), (1.0, 0.22, 0.06)],
-                "dropped": [(0.7, -0.03, 0.02), (0.95, -0.18, 0.0), (1.0, -0.2, -0.14), (1.0, -0.04, -0.18)]}[self.bar]  # fmt: skip
+        ends = {
+            "straight": [(0.5, 0, 0), (1.0, 0.02, 0.0)],
+            "swept": [(0.4, -0.03, 0.08), (0.8, 0.06, 0.1), (1.0, 0.22, 0.06)],
+            "dropped": [(0.7, -0.03, 0.02), (0.95, -0.18, 0.0), (1.0, -0.2, -0.14), (1.0, -0.04, -0.18)],
+        }[self.bar]
         solids = []
         for side in (1, -1):
             path = curve([top, *((x + side * wide * px, y + py, z + pz) for px, py, pz in ends)], 18)
@@ -127,27 +125,6 @@ class Cycle(Family):
             for k in range(12, 17):
                 solids.append(Solid(strut(path[k], path[k + 1], 0.034, 10), "grips"))
         return solids
-
-    def _saddle(self, at: Spot, size: float = 1.0) -> list[Solid]:
-        plan = [
-            (-0.11, 0.14),
-            (-0.12, 0.06),
-            (-0.04, -0.08),
-            (-0.03, -0.2),
-            (0.0, -0.22),
-            (0.03, -0.2),
-            (0.04, -0.08),
-            (0.12, 0.06),
-            (0.11, 0.14),
-            (0.0, 0.17),
-        ]
-        top = hull(np.array([(x * size, y * size, z) for x, y in plan for z in (0.0, 0.05 + 0.05 * (y > 0.05))]))
-        springs = [cylinder(0.03, 0.02, (x, 0.08, -0.02 - 0.028 * k), segments=16) for x in (-0.06, 0.06) for k in range(3)]
-        rail = [strut((x, -0.12, -0.01), (x, 0.1, -0.05), 0.014, 8) for x in (-0.05, 0.05)]
-        return [
-            Solid(top.translate(at), "saddle"),
-            *(Solid(b.translate(at), "wheels") for b in (*springs, *rail, box((0.16, 0.05, 0.03), (0, 0.05, -0.05)))),
-        ]
 
     def _bicycle(self, shop: Shop) -> list[Solid]:
         r = 0.44 * self.wheel
@@ -176,10 +153,10 @@ class Cycle(Family):
             Solid(strut((0, -0.44, 0.6), (0, -0.5, 0.62), 0.02, 8), "frame"),
         ]
         if self.basket:
-            steering += self._basket(-0.66, 0.78)
+            steering += basket(-0.66, 0.78)
         solids += self._turned(steering, np.array(low), np.array(head) - np.array(low))
         post = self._pipes(shop, [[seat, (0.0, 0.37, 0.72)]], 0.026)
-        solids += [*post, *self._saddle((0.0, 0.37, 0.76))]
+        solids += [*post, *saddle((0.0, 0.37, 0.76))]
         ring = subtract(
             cylinder(0.13, 0.03, (0.07, *crank[1:]), "x", 48),
             [
@@ -216,30 +193,7 @@ class Cycle(Family):
             *self._pipes(shop, [[(0.05, 0.6, 0), (0, 0.6 + 1.1 * r * np.cos(0.5), 1.1 * r * np.sin(0.5))]], 0.012),
         ]
 
-    def _basket(self, y: float, z: float) -> list[Solid]:
-        """An open basket of rods."""
-        solids = []
-        for k in range(6):
-            w, d, h = 0.17 + 0.012 * k, 0.12 + 0.01 * k, z - 0.26 + 0.05 * k
-            corners = [(w, y - d, h), (-w, y - d, h), (-w, y + d, h), (w, y + d, h)]
-            solids += [Solid(strut(a, b, 0.018, 6), "basket") for a, b in pairwise([*corners, corners[0]])]
-        for f in np.linspace(-1, 1, 6):
-            for s in (1, -1):
-                solids.append(
-                    Solid(strut((0.17 * f, y + 0.12 * s, z - 0.26), (0.23 * f, y + 0.17 * s, z - 0.01), 0.014, 6), "basket")
-                )
-                solids.append(
-                    Solid(strut((0.17 * s, y + 0.12 * f, z - 0.26), (0.23 * s, y + 0.17 * f, z - 0.01), 0.014, 6), "basket")
-                )
-        floor = [strut((x, y - 0.12, z - 0.26), (x, y + 0.12, z - 0.26), 0.014, 6) for x in np.linspace(-0.15, 0.15, 6)]
-        return [
-            *solids,
-            *(Solid(b, "basket") for b in floor),
-            Solid(strut((0, y + 0.12, z - 0.02), (0, y + 0.28, z - 0.02), 0.02, 8), "frame"),
-            Solid(strut((0, y + 0.1, z - 0.25), (0, y + 0.2, z - 0.3), 0.02, 8), "frame"),
-        ]
-
-    def _penny(self, shop: Shop) -> list[Solid]:
+    def _penny_farthing(self, shop: Shop) -> list[Solid]:
         r = 0.72 * self.wheel
         big, small = (0.0, -0.28, 0.0), (0.0, 0.82, 0.24 - r)
         arc = np.array([(0.0, -0.28 + 1.12 * r * np.cos(t), 1.12 * r * np.sin(t)) for t in np.linspace(1.55, 0.12, 20)])
@@ -262,7 +216,7 @@ class Cycle(Family):
             Solid(box((0.1, 0.06, 0.06), (0, 0.8, 0.42 - r), 0.01), "frame"),
         ]
         solids += self._bars(shop, (0.0, -0.3, top + 0.15), 0.28)
-        solids += self._saddle((0.0, 0.02, top + 0.1))
+        solids += saddle((0.0, 0.02, top + 0.1))
         solids += self._pipes(shop, [[(0, 0.05, top + 0.06), tuple(arc[5])], [(0, 0.1, top + 0.06), tuple(arc[7])]], 0.016)
         for s in (1, -1):
             solids += [
@@ -289,7 +243,7 @@ class Cycle(Family):
         )
         solids += [Solid(box((0.26, 0.1, 0.07), (0, -0.5, 0.46), 0.02), "frame")]
         solids += self._bars(shop, (0.0, -0.4, 0.72), 0.36)
-        solids += self._saddle((0.0, 0.24, 0.4), 1.3) + self._pipes(shop, [[(0, 0.26, 0.08), (0, 0.27, 0.4)]], 0.04)
+        solids += saddle((0.0, 0.24, 0.4), 1.3) + self._pipes(shop, [[(0, 0.26, 0.08), (0, 0.27, 0.4)]], 0.04)
         for k in (1, -1):
             solids += [
                 Solid(strut((0.14 * k, -0.6, 0), (0.14 * k, -0.6 - 0.1 * k, 0.08 * k), 0.025, 10), "frame"),
@@ -306,7 +260,7 @@ class Cycle(Family):
             *(Solid(f, "grips") for f in fringe if self.bar == "swept"),
         ]
 
-    def _scooter(self, shop: Shop) -> list[Solid]:
+    def _kick_scooter(self, shop: Shop) -> list[Solid]:
         r = 0.15 * self.wheel
         solids = []
         for y in (-0.62, 0.62):

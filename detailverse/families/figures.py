@@ -1,10 +1,11 @@
-"""Human figures: busts on socles, standing, walking and seated people, robed statues, dancers; modelled, with hair and folds."""
+"""Human figures: busts, standing, walking and seated people, robed statues, dancers."""
 # ruff: noqa: D102 - the base class documents its methods
 
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+from versemill.detailverse.limbs import clothes, fingers, shoe, skirt
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.sculpture import Sculpture
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, strut, subtract
@@ -199,55 +200,12 @@ class Figure(Family):
     def _arm(self, clay: Sculpture, shoulder: Floats, elbow: Floats, hand: Floats, r: float = 0.065) -> None:
         clay.bone([shoulder, elbow, hand], 1.15 * r, 0.9 * r, 0.62 * r)
 
-    def _hand(self, at: Floats, way: Floats, part: str = "skin") -> list[Solid]:
-        way = way / np.linalg.norm(way)
-        side = np.cross(way, [0.0, 1.0, 0.0])
-        side = side / max(np.linalg.norm(side), 1e-6)
-        fingers = [
-            strut(at + 0.03 * k * side, at + 0.1 * way + 0.032 * k * side, 0.018, 8, 0.013) for k in (-1, -0.33, 0.33, 1)
-        ]
-        thumb = strut(at, at + 0.05 * way - 0.075 * side, 0.02, 8, 0.015)
-        return [Solid(b, part) for b in (Manifold.sphere(0.052, 16).scale([1, 0.7, 1]).translate(at.tolist()), *fingers, thumb)]
-
     def _torso(self, shop: Shop, hip: float, lean: float = 0.0) -> tuple[Sculpture, Floats]:
         w = self.breadth
         clay = Sculpture(0.07)
         clay.egg((0, lean * 0.5, hip + 0.36), (0.2 * w, 0.125, 0.26)).egg((0, lean * 0.2, hip + 0.12), (0.165 * w, 0.115, 0.16))
         clay.bone([(-0.19 * w, lean, hip + 0.52), (0.19 * w, lean, hip + 0.52)], 0.075)
         return clay, np.array([0, lean, hip + 0.55])
-
-    def _clothes(self, shop: Shop, hip: float, lean: float) -> list[Solid]:
-        """Collar, buttons, hem and belt of a shirt."""
-        w = self.breadth
-        a = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        hem = np.stack([0.185 * w * np.cos(a), 0.13 * np.sin(a), 0 * a + hip - 0.0], 1)
-        collar = np.stack([0.095 * np.cos(a), lean + 0.015 + 0.09 * np.sin(a), hip + 0.6 + 0.02 * np.sin(a)], 1)
-        buttons = [Manifold.sphere(0.015, 10).translate([0, lean * 0.4 - 0.128, hip + 0.15 + 0.085 * k]) for k in range(5)]
-        buckle = box((0.06, 0.03, 0.045), (0, -0.135, hip), 0.008)
-        return [
-            Solid(shop.sweep(tube(hem, 0.03, True)), "shoes"),
-            Solid(shop.sweep(tube(collar, 0.03, True)), "shirt"),
-            *(Solid(b, "eyes") for b in buttons),
-            Solid(buckle, "eyes"),
-        ]
-
-    def _foot(self, ankle: Floats, turn: float = 0.0) -> list[Solid]:
-        shoe = Manifold.batch_hull(
-            [
-                Manifold.sphere(0.062, 20).scale([1, 1.1, 0.9]),
-                Manifold.sphere(0.055, 20).scale([1.05, 1.2, 0.62]).translate([0, -0.15, -0.02]),
-                box((0.11, 0.26, 0.03), (0, -0.07, -0.05), 0.01),
-            ]
-        )
-        sole = box((0.13, 0.33, 0.03), (0, -0.08, -0.06), 0.012)
-        laces = [
-            strut((-0.035, -0.05 - 0.035 * k, 0.04 - 0.012 * k), (0.035, -0.05 - 0.035 * k, 0.04 - 0.012 * k), 0.011, 6)
-            for k in range(3)
-        ]
-        return [
-            Solid(b.rotate([0, 0, turn]).translate(ankle.tolist()), part)
-            for b, part in ((shoe, "shoes"), (sole, "shoes"), *((x, "eyes") for x in laces))
-        ]
 
     def _person(self, shop: Shop) -> list[Solid]:
         walking = self.kind == "walking figure"
@@ -264,7 +222,7 @@ class Figure(Family):
             )
             knee = np.array([side * 0.1 * w, -0.55 * step - 0.05, -0.48])
             legs.bone([(side * 0.09 * w, 0, hip - 0.05), knee, foot + [0, 0, 0.07]], 0.115 * w, 0.085, 0.06)
-            solids += self._foot(foot + [0, 0, 0.02], -8.0 * side)
+            solids += shoe(foot + [0, 0, 0.02], -8.0 * side)
             swing = -step * 0.9
             lift = self.pose if (side > 0 and not walking) else 0.0
             shoulder = neck + [side * 0.22 * w, 0, -0.03]
@@ -272,7 +230,7 @@ class Figure(Family):
             hand = elbow + [side * 0.05 * (1 - lift), -0.1 - 0.6 * swing, -0.23 + 0.5 * lift]
             torso.bone([shoulder, elbow], 0.08, 0.062)
             self._arm(arms, shoulder, elbow, hand, 0.055)
-            solids += self._hand(hand + 0.12 * (hand - elbow), hand - elbow)
+            solids += fingers(hand + 0.12 * (hand - elbow), hand - elbow)
             cuff = [cylinder(0.066, 0.04, (0, 0, 0))]
             solids += [Solid(c.translate(foot.tolist()).translate([0, 0, 0.11]), "trousers") for c in cuff]
         folds = [
@@ -285,7 +243,7 @@ class Figure(Family):
             Solid(torso.cast(shop), "shirt"),
             Solid(legs.cast(shop), "trousers"),
             Solid(arms.cast(shop), "skin"),
-            *self._clothes(shop, hip, neck[1]),
+            *clothes(shop, hip, neck[1], w),
         ]
         return solids + self._head(shop, neck + [0, -0.01, 0.3], 0.165, "skin", "hair", "eyes")
 
@@ -299,18 +257,18 @@ class Figure(Family):
             knee = np.array([side * (0.13 + 0.06 * self.pose) * w, -0.46, hip - 0.0])
             foot = np.array([side * (0.13 + 0.08 * self.pose) * w, -0.46 + 0.1 * side * self.pose, -0.74])
             legs.bone([(side * 0.1 * w, -0.02, hip - 0.02), knee, foot + [0, 0, 0.08]], 0.115 * w, 0.09, 0.06)
-            solids += self._foot(foot, -10.0 * side)
+            solids += shoe(foot, -10.0 * side)
             shoulder = neck + [side * 0.22 * w, 0, -0.03]
             elbow = shoulder + [side * 0.1, 0.0, -0.28]
             hand = knee + [-side * 0.02, 0.1, 0.11]
             torso.bone([shoulder, elbow], 0.08, 0.062)
             self._arm(arms, shoulder, elbow, hand, 0.055)
-            solids += self._hand(hand, np.array([0, -1.0, -0.15]))
+            solids += fingers(hand, np.array([0, -1.0, -0.15]))
         solids += [
             Solid(torso.cast(shop), "shirt"),
             Solid(legs.cast(shop), "trousers"),
             Solid(arms.cast(shop), "skin"),
-            *self._clothes(shop, hip, neck[1]),
+            *clothes(shop, hip, neck[1], w),
         ]
         seat = [
             box((0.56, 0.46, 0.07), (0, 0.02, hip - 0.15), 0.02),
@@ -326,21 +284,11 @@ class Figure(Family):
         solids += [Solid(b, "chair") for b in (*seat, *posts, *rails)]
         return solids + self._head(shop, neck + [0, -0.01, 0.3], 0.165, "skin", "hair", "eyes")
 
-    def _skirt(self, shop: Shop, low: float, high: float, wide: float, narrow: float, part: str) -> Solid:
-        """Deep folds from a waist to a hem."""
-        z = np.linspace(low, high, 24)
-        f = (high - z) / (high - low)
-        r = narrow + (wide - narrow) * f**0.8
-        skirt = lathe(
-            [(0, low), (r[0] * 0.96, low), *zip(r, z, strict=True), (0, high)], None, lobed(self.folds, 0.13, sharp=True), 0.05
-        )
-        return Solid(shop.sweep(skirt, segments=6 * self.folds).scale([1, 0.82, 1]), part)
-
     def _robed(self, shop: Shop) -> list[Solid]:
         w = self.breadth
         hip = 0.06
         torso, neck = self._torso(shop, hip)
-        solids = [self._skirt(shop, -0.88, hip + 0.16, 0.32 * w, 0.16 * w, "statue")]
+        solids = [Solid(skirt(shop, -0.88, hip + 0.16, 0.32 * w, 0.16 * w, self.folds), "statue")]
         for side in (1, -1):
             lift = self.pose if side > 0 else 0.15
             shoulder = neck + [side * 0.21 * w, 0, -0.03]
@@ -348,7 +296,7 @@ class Figure(Family):
             hand = elbow + [-side * 0.04, -0.22, -0.02 + 0.3 * lift]
             torso.bone([shoulder, elbow], 0.1, 0.09)
             self._arm(torso, shoulder, elbow, hand, 0.06)
-            solids += self._hand(hand, hand - elbow, "statue")
+            solids += fingers(hand, hand - elbow, "statue")
             for k in range(5):
                 x = side * (0.03 + 0.045 * k) * w
                 drop = curve(
@@ -425,7 +373,7 @@ class Figure(Family):
             elbow = shoulder + [side * 0.2, -0.05, 0.16 + 0.1 * self.pose]
             hand = np.array([side * (0.26 - 0.16 * self.pose), -0.08, neck[2] + 0.56 + 0.08 * self.pose])
             self._arm(limbs, shoulder, elbow, hand, 0.05)
-            solids += self._hand(hand, np.array([-side * 0.6, 0, 0.4]))
+            solids += fingers(hand, np.array([-side * 0.6, 0, 0.4]))
         solids += [Solid(limbs.cast(shop), "skin"), Solid(torso.cast(shop), "robe"), Solid(tip, "shoes"), Solid(toe, "shoes")]
         for t in np.arange(6):
             ribbon = [

@@ -75,10 +75,6 @@ class Food(Family):
             "pumpkin": ("skin", "stalk"),
         }[self.kind]
 
-    def build(self, shop: Shop) -> list[Solid]:
-        return {"burger": self._burger, "layer cake": self._cake, "doughnut": self._doughnut, "ice cream cone": self._cone, "pie": self._pie,
-                "cupcake": self._cupcake, "croissant": self._croissant, "pumpkin": self._pumpkin}[self.kind](shop)  # fmt: skip
-
     def _wavy(self, shop: Shop, r: float, z: float, thick: float, waves: int, lift: float, seed: int) -> Manifold:
         """A frilled disc: a leaf of lettuce."""
         disc = cylinder(r, thick, (0, 0, z), segments=160)
@@ -160,7 +156,7 @@ class Food(Family):
         ]
         return Solid(shop.sweep(lathe(line), segments=80), "plate")
 
-    def _cake(self, shop: Shop) -> list[Solid]:
+    def _layer_cake(self, shop: Shop) -> list[Solid]:
         n = self.layers + 1
         h = 0.28 * self.tall
         r = 0.76
@@ -234,7 +230,7 @@ class Food(Family):
             solids.append(Solid(move(grain, facing(side), at), "sprinkles"))
         return [Solid(s.body.rotate([28, 0, 0]), s.part) for s in solids]
 
-    def _cone(self, shop: Shop) -> list[Solid]:
+    def _ice_cream_cone(self, shop: Shop) -> list[Solid]:
         cone = shop.sweep(lathe([(0, -1.0), (0.04, -1.0), (0.36, 0.05), (0.42, 0.07), (0.42, 0.16), (0, 0.16)]), segments=64)
         solids = [Solid(cone, "cone")]
         for turn in (1, -1):

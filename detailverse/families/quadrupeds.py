@@ -54,8 +54,13 @@ class Quadruped(Family):
     grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("plain",)
     labels: ClassVar[dict[str, str]] = {
-        "horse coat": "coat", "dog coat": "coat", "deer coat": "coat", "cow coat": "coat", "lion coat": "coat", "giraffe coat": "coat",
-    }  # fmt: skip
+        "horse coat": "coat",
+        "dog coat": "coat",
+        "deer coat": "coat",
+        "cow coat": "coat",
+        "lion coat": "coat",
+        "giraffe coat": "coat",
+    }
     slots: ClassVar[dict[str, Slot]] = {
         "horse coat": Slot((), "horse coat"),
         "dog coat": Slot((), "dog coat"),
@@ -85,8 +90,12 @@ class Quadruped(Family):
 
     def noun(self) -> str:
         way = "walking" if self.stride > 0.55 else "standing"
-        extra = {"stag": f" with antlers of {self.points} points", "elephant": " with its trunk down" if self.raised < 0.5 else
-                 " with its trunk raised", "lion": " with a full mane", "cow": " with short horns"}.get(self.kind, "")  # fmt: skip
+        extra = {
+            "stag": f" with antlers of {self.points} points",
+            "elephant": " with its trunk down" if self.raised < 0.5 else " with its trunk raised",
+            "lion": " with a full mane",
+            "cow": " with short horns",
+        }.get(self.kind, "")
         return f"{way} {{}} {self.kind}{extra}"
 
     def parts(self) -> tuple[str, ...]:
@@ -138,8 +147,14 @@ class Quadruped(Family):
             swing = 0.22 * self.stride * side * (1 if fore else -1)
             x = side * 0.62 * wide
             bend = (0.03 if fore else 0.1) * (0.2 if self.kind == "elephant" else 1.0)
-            path = np.array([(x, y, back - 0.05), (x, y - bend + 0.3 * swing, 0.55 * legs),
-                             (x, y + bend + 0.6 * swing, 0.28 * legs), (x, y + swing, 0.06)])  # fmt: skip
+            path = np.array(
+                [
+                    (x, y, back - 0.05),
+                    (x, y - bend + 0.3 * swing, 0.55 * legs),
+                    (x, y + bend + 0.6 * swing, 0.28 * legs),
+                    (x, y + swing, 0.06),
+                ]
+            )
             body.bone(path, 1.9 * limb, 1.15 * limb, thin * limb, thin * limb * 1.05)
             if "hooves" not in self.parts():
                 body.egg(path[-1] + [0, -0.05, 0.0], (0.9 * limb, 1.35 * limb, 0.06))
@@ -177,8 +192,16 @@ class Quadruped(Family):
         if self.kind == "elephant":
             lift = self.raised - 0.5
             tip = poll + np.array([0, -0.62, -0.75 + 1.5 * max(lift, 0)])
-            trunk = curve([brow + [0, -0.1, -0.02], brow + [0, -0.3, -0.2], poll + [0, -0.52, -0.55 + 0.7 * max(lift, 0)], tip,
-                           tip + [0, -0.14, 0.1]], 14)  # fmt: skip
+            trunk = curve(
+                [
+                    brow + [0, -0.1, -0.02],
+                    brow + [0, -0.3, -0.2],
+                    poll + [0, -0.52, -0.55 + 0.7 * max(lift, 0)],
+                    tip,
+                    tip + [0, -0.14, 0.1],
+                ],
+                14,
+            )
             body.bone(trunk, *np.linspace(0.15, 0.06, 14))
         else:
             body.bone([brow, muzzle], 0.7 * broad, 0.62 * b.muzzle * self.head)
@@ -213,8 +236,14 @@ class Quadruped(Family):
             [side * (0.8 if hang else 0.35) * b.ear, 0.02, (-0.55 if self.kind == "dog" else -0.1 if hang else 0.95) * b.ear]
         )
         middle = (root + tip) / 2 + [side * 0.03, -0.02, 0.02]
-        return hull(np.concatenate([p + r * np.array([(1, 0, 0), (-1, 0, 0), (0, 0.4, 0), (0, -0.4, 0), (0, 0, 1), (0, 0, -1)])
-                                    for p, r in ((root, 0.03), (middle, 0.055), (tip, 0.012))]))  # fmt: skip
+        return hull(
+            np.concatenate(
+                [
+                    p + r * np.array([(1, 0, 0), (-1, 0, 0), (0, 0.4, 0), (0, -0.4, 0), (0, 0, 1), (0, 0, -1)])
+                    for p, r in ((root, 0.03), (middle, 0.055), (tip, 0.012))
+                ]
+            )
+        )
 
     def _horn(self, shop: Shop, poll: Floats, broad: float, side: int) -> list[Manifold]:
         root = poll + np.array([side * 0.5 * broad, -0.02, 0.6 * broad])
@@ -282,6 +311,8 @@ class Quadruped(Family):
                     solids.append(Solid(strut(root, end, 0.065, 8, 0.03), "mane"))
             path = curve([rump + [0, 0.24, 0.1], rump + [0, 0.45, -0.1], rump + [0, 0.5, -0.4], rump + [0, 0.66, -0.52]], 14)
             solids.append(Solid(shop.sweep(tube(path, np.linspace(0.045, 0.025, 14))), coat))
-            solids += [Solid(strut(path[-1], path[-1] + [x, 0.14, z], 0.035, 8, 0.01), "mane")
-                       for x, z in ((0, 0), (0.05, 0.02), (-0.05, 0.02), (0, 0.06), (0, -0.05))]  # fmt: skip
+            solids += [
+                Solid(strut(path[-1], path[-1] + [x, 0.14, z], 0.035, 8, 0.01), "mane")
+                for x, z in ((0, 0), (0.05, 0.02), (-0.05, 0.02), (0, 0.06), (0, -0.05))
+            ]
         return solids

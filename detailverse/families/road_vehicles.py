@@ -1,15 +1,15 @@
-"""Road vehicles: saloon cars, vans, buses, pickups, lorries, tractors, vintage cars; shells with doors, glass, lamps and wheels."""
+"""Road vehicles: cars, vans, buses, pickups, lorries, tractors, vintage cars."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+from versemill.detailverse.coachwork import Outline, side_view
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cut, cylinder, mirrored, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, outline, tube
-
-Outline = list[tuple[float, float]]
 
 
 @family("road vehicle")
@@ -98,88 +98,9 @@ class RoadVehicle(Family):
             solids.append(Solid(cylinder(0.05, 2 * x, (0, y, z), "x", 16), "wheels"))
         return solids
 
-    def _side(self) -> tuple[Outline, list[Outline], float, tuple[float, ...], float]:
-        """Side view (y, z) from the nose at -1, windows, half width, axles, wheel radius."""
-        s, t = self.slant, self.tall
-        if self.kind == "van":
-            top = 0.52 * t
-            shell = [
-                (-1, -0.3),
-                (1, -0.3),
-                (1, top - 0.06),
-                (0.95, top),
-                (-0.45, top),
-                (-0.55, top - 0.02),
-                (-0.78, 0.12),
-                (-0.97, 0.04),
-                (-1, -0.05),
-            ]
-            glass = [[(-0.72, 0.14), (-0.4, 0.14), (-0.4, top - 0.12), (-0.56, top - 0.12)]]
-            return shell, glass, 0.42, (-0.62, 0.62), 0.2
-        if self.kind == "bus":
-            top = 0.5 * t
-            shell = [
-                (-1.2, -0.36),
-                (1.2, -0.36),
-                (1.2, top - 0.08),
-                (1.14, top),
-                (-1.12, top),
-                (-1.18, top - 0.06),
-                (-1.22, 0.0),
-            ]
-            count = self.bars
-            span = np.linspace(-1.08, 1.1, count + 1)
-            glass = [
-                [(a + 0.03, 0.02), (b - 0.03, 0.02), (b - 0.03, top - 0.14), (a + 0.03, top - 0.14)]
-                for a, b in zip(span[:-1], span[1:], strict=True)
-            ]
-            return shell, glass, 0.38, (-0.72, 0.72), 0.2
-        if self.kind in ("pickup", "lorry"):
-            top = (0.36 if self.kind == "pickup" else 0.5) * t
-            back = 0.16 if self.kind == "pickup" else -0.3
-            bonnet = 0.1 - 0.05 * s
-            if self.kind == "pickup":
-                shell = [
-                    (-1.05, -0.28),
-                    (1.05, -0.28),
-                    (1.05, 0.06),
-                    (back + 0.04, 0.06),
-                    (back, top),
-                    (-0.26, top),
-                    (-0.45, bonnet),
-                    (-0.98, bonnet - 0.06),
-                    (-1.05, -0.02),
-                ]
-                glass = [
-                    [(-0.38, 0.1), (-0.12, 0.1), (-0.12, top - 0.06), (-0.24, top - 0.06)],
-                    [(-0.08, 0.1), (back - 0.02, 0.1), (back - 0.03, top - 0.06), (-0.08, top - 0.06)],
-                ]
-                return shell, glass, 0.42, (-0.64, 0.62), 0.23
-            shell = [(-1.1, -0.32), (back, -0.32), (back, top), (-0.84, top), (-0.98, 0.12), (-1.08, 0.06), (-1.1, -0.1)]
-            glass = [[(-0.92, 0.12), (-0.62, 0.12), (-0.62, top - 0.1), (-0.82, top - 0.1)]]
-            return shell, glass, 0.42, (-0.72, 0.34, 0.78), 0.24
-        top = 0.34 * t
-        tail = 0.1 if s > 0.5 else 0.08
-        boot = 0.62 if s > 0.5 else 0.86
-        shell = [
-            (-1, -0.28),
-            (1, -0.28),
-            (1, -0.02),
-            (0.97, tail),
-            (boot, tail + 0.02),
-            (0.34 + 0.2 * (s < 0.5), top),
-            (-0.12, top),
-            (-0.42, 0.1),
-            (-0.9, 0.03),
-            (-1, -0.06),
-        ]
-        glass = [[(-0.32, 0.1), (0.06, 0.1), (0.06, top - 0.06), (-0.1, top - 0.06)],
-                 [(0.1, 0.1), (boot - 0.14, 0.1), (0.32 + 0.2 * (s < 0.5), top - 0.06), (0.1, top - 0.06)]]  # fmt: skip
-        return shell, glass, 0.42, (-0.62, 0.6), 0.2
-
     def _closed(self, shop: Shop) -> list[Solid]:
         """A body cut to its side view, narrower above the belt, with wheel arches, doors, glass, grille, lamps and bumpers."""
-        shell, glass, half, axles, r = self._side()
+        shell, glass, half, axles, r = side_view(self.kind, self.slant, self.tall, self.bars)
         r *= self.wheel
         axle = -0.3 if self.kind in ("car", "van") else -0.34
 
@@ -322,7 +243,7 @@ class RoadVehicle(Family):
                 )
                 for t in a
             ]
-            solids += [Solid(Manifold.batch_hull([p, q]), "body") for p, q in zip(guard[:-1], guard[1:], strict=True)]
+            solids += [Solid(Manifold.batch_hull([p, q]), "body") for p, q in itertools.pairwise(guard)]
             solids.append(Solid(cylinder(0.07, 0.1, (x * 0.13, -0.92, 0.16), "y", 24), "headlamps"))
             for y in (0.12, 0.72):
                 solids.append(Solid(strut((x * 0.34, y, 0.1), (x * 0.3, y + 0.02, 0.95 * self.tall), 0.03, 10), "trim"))
@@ -346,8 +267,12 @@ class RoadVehicle(Family):
             .rotate([35, 0, 0])
             .translate([0, 0.22, 0.36])
         )
-        return [*solids, Solid(ring, "trim"), Solid(strut((0, 0.08, 0.1), (0, 0.22, 0.36), 0.02, 10), "trim"),
-                Solid(box((0.26, 0.02, 0.02), (0, 0.22, 0.36)).rotate([0, 0, 0]), "trim")]  # fmt: skip
+        return [
+            *solids,
+            Solid(ring, "trim"),
+            Solid(strut((0, 0.08, 0.1), (0, 0.22, 0.36), 0.02, 10), "trim"),
+            Solid(box((0.26, 0.02, 0.02), (0, 0.22, 0.36)).rotate([0, 0, 0]), "trim"),
+        ]
 
     def _vintage(self, shop: Shop) -> list[Solid]:
         """Radiator, bonnet with louvres, flowing wings, spoked wheels, folded hood."""
@@ -376,10 +301,23 @@ class RoadVehicle(Family):
             Solid(box((0.5, 1.5, 0.09), (0, 0.05, -0.24), 0.01), "body"),
         ]
         for x in (1, -1):
-            fender = curve([(x * 0.44, -1.08, -0.18), (x * 0.44, -0.86, 0.06), (x * 0.44, -0.62, 0.08), (x * 0.44, -0.36, -0.14), (x * 0.44, -0.1, -0.28),
-                            (x * 0.44, 0.3, -0.28), (x * 0.44, 0.52, -0.02), (x * 0.44, 0.74, 0.07), (x * 0.44, 0.98, -0.06), (x * 0.44, 1.06, -0.24)], 40)  # fmt: skip
+            fender = curve(
+                [
+                    (x * 0.44, -1.08, -0.18),
+                    (x * 0.44, -0.86, 0.06),
+                    (x * 0.44, -0.62, 0.08),
+                    (x * 0.44, -0.36, -0.14),
+                    (x * 0.44, -0.1, -0.28),
+                    (x * 0.44, 0.3, -0.28),
+                    (x * 0.44, 0.52, -0.02),
+                    (x * 0.44, 0.74, 0.07),
+                    (x * 0.44, 0.98, -0.06),
+                    (x * 0.44, 1.06, -0.24),
+                ],
+                40,
+            )
             slabs = [box((0.26, 0.05, 0.03), p, 0.008) for p in fender]
-            solids += [Solid(Manifold.batch_hull([p, q]), "body") for p, q in zip(slabs[:-1], slabs[1:], strict=True)]
+            solids += [Solid(Manifold.batch_hull([p, q]), "body") for p, q in itertools.pairwise(slabs)]
             solids.append(Solid(box((0.16, 0.9, 0.05), (x * 0.32, 0.1, -0.27)), "trim"))
             solids.append(Solid(cylinder(0.095, 0.14, (x * 0.24, -0.92, 0.1), "y", 32, top=0.06), "trim"))
             solids.append(Solid(Manifold.sphere(0.08, 28).scale([1, 0.5, 1]).translate([x * 0.24, -0.99, 0.1]), "headlamps"))
@@ -424,8 +362,13 @@ class RoadVehicle(Family):
             .rotate([60, 0, 0])
             .translate([0.12, 0.08, 0.3])
         )
-        return [*solids, *(Solid(f, "roof") for f in folds), Solid(wheel, "trim"), Solid(strut((0.12, -0.1, 0.18), (0.12, 0.08, 0.3), 0.016, 8), "trim"),
-                Solid(box((0.19, 0.016, 0.02), (0.12, 0.08, 0.3)), "trim")]  # fmt: skip
+        return [
+            *solids,
+            *(Solid(f, "roof") for f in folds),
+            Solid(wheel, "trim"),
+            Solid(strut((0.12, -0.1, 0.18), (0.12, 0.08, 0.3), 0.016, 8), "trim"),
+            Solid(box((0.19, 0.016, 0.02), (0.12, 0.08, 0.3)), "trim"),
+        ]
 
 
 def outline_body(side: Outline, wide: float) -> Manifold:

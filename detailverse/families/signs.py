@@ -71,10 +71,6 @@ class Sign(Family):
             "number plaque": ("board", "letters", "bolts"),
         }[self.kind]
 
-    def build(self, shop: Shop) -> list[Solid]:
-        return {"street sign": self._street, "shop sign": self._shop, "fingerpost": self._finger, "stop sign": self._stop, "gravestone": self._grave,
-                "number plaque": self._number}[self.kind](shop)  # fmt: skip
-
     def _board(self, w: float, h: float) -> list[tuple[float, float]]:
         """Outline of a board (w, h half sizes)."""
         if self.form == "arched":
@@ -117,7 +113,7 @@ class Sign(Family):
         ]
         return [shop.sweep(lathe([*line, *cap]), segments=36).translate([x, y, 0])]
 
-    def _street(self, shop: Shop) -> list[Solid]:
+    def _street_sign(self, shop: Shop) -> list[Solid]:
         w, h = 0.98 * self.size, 0.26 * self.size
         plates = self._plate(self._board(w, h), 0.07, 0.045)
         lift = 0.45
@@ -138,7 +134,7 @@ class Sign(Family):
             solids += [Solid(strut((x, 0.09, lift - 0.26), (x - s * 0.25, 0.05, lift - 0.2), 0.024, 8), "post")]
         return [*solids, Solid(cylinder(0.03, 1.6 * w, (0, 0.09, lift - 0.48), "x", 14), "post")]
 
-    def _shop(self, shop: Shop) -> list[Solid]:
+    def _shop_sign(self, shop: Shop) -> list[Solid]:
         w, h = 0.72 * self.size, 0.44 * self.size
         solids = [Solid(p.translate([0, 0, -0.3]), "board") for p in self._plate(self._board(w, h), 0.09, 0.06)]
         for turn in (0, 180):
@@ -183,7 +179,7 @@ class Sign(Family):
                 )
         return solids
 
-    def _finger(self, shop: Shop) -> list[Solid]:
+    def _fingerpost(self, shop: Shop) -> list[Solid]:
         words = [self.word, "MILL", "TOWN HALL"]
         solids = [Solid(b, "post") for b in self._post(shop, 0.07, -1.0, 0.95)]
         for k in range(self.scrolls):
@@ -207,7 +203,7 @@ class Sign(Family):
             blades.append(strut(foot, foot + [*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.12, 0.24)], 0.02, 6, 0.006))
         return [*solids, Solid(mound, "turf"), *(Solid(b, "turf") for b in blades)]
 
-    def _stop(self, shop: Shop) -> list[Solid]:
+    def _stop_sign(self, shop: Shop) -> list[Solid]:
         r = 0.58 * self.size
         a = np.pi / 8 + np.arange(8) * np.pi / 4
         shape = np.stack([r * np.cos(a), r * np.sin(a)], 1)
@@ -232,7 +228,7 @@ class Sign(Family):
             for k, s in enumerate(solids)
         ]
 
-    def _grave(self, shop: Shop) -> list[Solid]:
+    def _gravestone(self, shop: Shop) -> list[Solid]:
         w, h = 0.56 * self.size, 0.92
         if self.form == "plain":
             a = np.linspace(0, np.pi, 33)
@@ -298,7 +294,7 @@ class Sign(Family):
             blades.append(strut(foot, foot + [*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.1, 0.22)], 0.022, 6, 0.006))
         return [*solids, Solid(turf, "turf"), *(Solid(b, "turf") for b in blades)]
 
-    def _number(self, shop: Shop) -> list[Solid]:
+    def _number_plaque(self, shop: Shop) -> list[Solid]:
         r = 0.9 * self.size
         if self.form == "plain":
             a = np.linspace(0, 2 * np.pi, 72, endpoint=False)

@@ -1,13 +1,14 @@
-"""Hand tools: hammers, saws, spanners, anvils, spades, planes, screwdrivers, pliers, lanterns."""
+"""Hand tools: hammers, saws, spanners, anvils, spades, planes, screwdrivers."""
 # ruff: noqa: D102 - the base class documents its methods
 
+import itertools
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cut, cylinder, hull, strut, subtract, union
-from versemill.detailverse.spines import curve, lathe, outline, polygon, tube
+from versemill.detailverse.solids import Manifold, Shop, Solid, box, cut, cylinder, hull, strut, subtract, union
+from versemill.detailverse.spines import curve, lathe, outline, polygon
 
 
 @family("tool")
@@ -20,20 +21,18 @@ class Tool(Family):
         "head": Slot((), "tool steel"),
         "blade": Slot((), "tool steel"),
         "handle": Slot(("grooves", "knurling", "ribs"), "handle", ornament=0.6),
-        "body": Slot((), "tool paint"),
         "sole": Slot((), "tool wood"),
         "fittings": Slot((), "hilt"),
         "block": Slot((), "bark"),
-        "glass": Slot((), "lamp glass"),
     }
 
-    kind: Literal["hammer", "saw", "spanner", "anvil", "spade", "plane", "screwdriver", "lantern"] = Field(
+    kind: Literal["hammer", "saw", "spanner", "anvil", "spade", "plane", "screwdriver"] = Field(
         default="hammer", description="which tool"
     )
     long: float = Field(default=1.0, ge=0.88, le=1.12, description="length of the handle or blade over the usual")
     thick: float = Field(default=1.0, ge=0.85, le=1.2, description="thickness of the handle or head over the usual")
     form: float = Field(default=0.5, ge=0.0, le=1.0, description="curve of a claw, a back, a horn, an edge")
-    teeth: int = Field(default=22, ge=16, le=30, description="teeth of a saw, flutes of a grip, bars of a guard")
+    teeth: int = Field(default=22, ge=16, le=30, description="teeth of a saw, flutes of a grip")
     claw: bool = Field(default=True, description="a hammer has a claw, a spade a T-shaped grip, a spanner a ring")
 
     def noun(self) -> str:
@@ -45,7 +44,6 @@ class Tool(Family):
             "spade": "{} garden spade",
             "plane": "{} carpenter's plane",
             "screwdriver": "{} screwdriver",
-            "lantern": "{} oil lantern",
         }[self.kind]
 
     def parts(self) -> tuple[str, ...]:
@@ -56,12 +54,7 @@ class Tool(Family):
             "spade": ("blade", "handle"),
             "plane": ("sole", "blade", "fittings"),
             "screwdriver": ("handle", "blade"),
-            "lantern": ("body", "glass", "fittings"),
         }.get(self.kind, ("head", "handle"))
-
-    def build(self, shop: Shop) -> list[Solid]:
-        return {"hammer": self._hammer, "saw": self._saw, "spanner": self._spanner, "anvil": self._anvil, "spade": self._spade, "plane": self._plane,
-                "screwdriver": self._screwdriver, "lantern": self._lantern}[self.kind](shop)  # fmt: skip
 
     def _hammer(self, shop: Shop) -> list[Solid]:
         t = self.thick
@@ -83,7 +76,7 @@ class Tool(Family):
                     box((0.05, 0.07 + 0.0 * k, 0.12 - 0.006 * k), p + [0, side * (0.045 + 0.006 * k), 0], 0.012)
                     for k, p in enumerate(path)
                 ]
-                solids += [Solid(Manifold.batch_hull([a, b]), "head") for a, b in zip(slabs[:-1], slabs[1:], strict=True)]
+                solids += [Solid(Manifold.batch_hull([a, b]), "head") for a, b in itertools.pairwise(slabs)]
         else:
             peen = [
                 cylinder(0.08, 0.3, (-0.2, 0, top), "x", 32),
@@ -168,7 +161,7 @@ class Tool(Family):
             (0, 0.62),
         ]
         parts = []
-        for (r0, z0), (r1, z1) in zip(waist[1:-2], waist[2:-1], strict=True):
+        for (r0, z0), (r1, z1) in itertools.pairwise(waist):
             parts.append(
                 hull(
                     np.array(
@@ -367,69 +360,3 @@ class Tool(Family):
             )
         )
         return [Solid(subtract(grip, flutes), "handle"), *(Solid(b, "blade") for b in (*blade, tip))]
-
-    def _lantern(self, shop: Shop) -> list[Solid]:
-        t = self.thick
-        tank = shop.sweep(
-            lathe(
-                [
-                    (0, -0.85),
-                    (0.42 * t, -0.85),
-                    (0.45 * t, -0.8),
-                    (0.45 * t, -0.62),
-                    (0.4 * t, -0.54),
-                    (0.2 * t, -0.48),
-                    (0.18, -0.38),
-                    (0, -0.38),
-                ]
-            ),
-            segments=64,
-        )
-        globe = shop.sweep(
-            lathe([(0, -0.4), (0.17, -0.4), (0.27, -0.22), (0.29, -0.05), (0.24, 0.12), (0.16, 0.24), (0, 0.24)]), segments=56
-        )
-        hood = shop.sweep(
-            lathe(
-                [
-                    (0, 0.22),
-                    (0.24, 0.22),
-                    (0.26, 0.27),
-                    (0.2, 0.36),
-                    (0.13, 0.4),
-                    (0.13, 0.46),
-                    (0.28, 0.5),
-                    (0.26, 0.54),
-                    (0.1, 0.62),
-                    (0, 0.63),
-                ]
-            ),
-            segments=56,
-        )
-        slots = [box((1, 0.03, 0.035), (0, 0, 0.43)).rotate([0, 0, 22.5 * k]) for k in range(8)]
-        solids = [
-            Solid(tank, "body"),
-            Solid(globe, "glass"),
-            Solid(subtract(hood, [subtract(s, [cylinder(0.09, 2)]) for s in slots]), "body"),
-        ]
-        for s in (1, -1):
-            pipe = curve(
-                [(s * 0.36 * t, 0, -0.6), (s * 0.44, 0, -0.3), (s * 0.44, 0, 0.2), (s * 0.34, 0, 0.45), (s * 0.16, 0, 0.5)], 24
-            )
-            solids.append(Solid(shop.sweep(tube(pipe, 0.045)), "body"))
-        a = np.linspace(0.05, np.pi - 0.05, 30)
-        bail = np.stack([0.45 * np.cos(a), 0 * a, 0.25 + 0.78 * np.sin(a)], 1)
-        solids.append(Solid(shop.sweep(tube(bail, 0.016)), "fittings"))
-        solids += [Solid(cylinder(0.03, 0.2, (s * 0.44, 0, 0.27), "x", 14), "fittings") for s in (1, -1)]
-        count = 4 + self.teeth % 3
-        guard = [shop.sweep(tube(curve([(0.2, 0, -0.42), (0.33, 0, -0.08), (0.24, 0, 0.25)], 12), 0.014), segments=8)]
-        solids += [Solid(b, "fittings") for b in around(guard[0], count)]
-        ring = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-        solids += [
-            Solid(shop.sweep(tube(np.stack([r * np.cos(ring), r * np.sin(ring), 0 * ring + z], 1), 0.014, True)), "fittings")
-            for r, z in ((0.315, -0.16), (0.305, 0.04))
-        ]
-        solids += [
-            Solid(cylinder(0.07, 0.06, (0.28, -0.2, -0.54), segments=24), "fittings"),
-            Solid(cylinder(0.05, 0.1, (0, -0.22, -0.4), "y", 20), "fittings"),
-        ]
-        return solids
