@@ -79,6 +79,7 @@ def jet_engine(shop: Shop) -> Manifold:
 
 
 def propeller(shop: Shop, blades: int, y: float, z: float, long: float) -> list[Solid]:
+    """A propeller with its spinner, turning about y."""
     blade = hull(
         np.array(
             [
@@ -90,3 +91,11 @@ def propeller(shop: Shop, blades: int, y: float, z: float, long: float) -> list[
     )
     cone = shop.sweep(lathe([(0, -0.06), (0.09, -0.06), (0.085, 0.02), (0.05, 0.1), (0, 0.14)]), segments=32).rotate([90, 0, 0])
     return [Solid(b.translate([0, y, z]), "propeller") for b in (*around(blade, blades, "y"), cone)]
+
+
+def radial_engine(y: float, girth: float) -> list[Manifold]:
+    """Seven finned cylinders round a crankcase, the shaft along y."""
+    fins = (cylinder(0.06, 0.014, (0, 0, 0.11 * girth + 0.025 * k), segments=16) for k in range(5))
+    pot = union([cylinder(0.045, 0.14, (0, 0, 0.16 * girth), segments=16), *fins])
+    case = [cylinder(0.15 * girth, 0.12, (0, 0.02, 0), "y", 40), cylinder(0.06, 0.14, (0, -0.06, 0), "y", 24)]
+    return [body.translate([0, y, 0]) for body in (*around(pot, 7, "y"), *case)]

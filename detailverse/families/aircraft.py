@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from versemill.detailverse.airframes import fuselage, gear, jet_engine, propeller, tail_fin, wings
+from versemill.detailverse.airframes import fuselage, gear, jet_engine, propeller, radial_engine, tail_fin, wings
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union
 from versemill.detailverse.spines import lathe, tube
@@ -195,15 +195,7 @@ class Aircraft(Family):
                     "struts",
                 )
             )
-        nose = [cylinder(0.15 * g, 0.12, (0, -0.64, 0), "y", 40), cylinder(0.06, 0.14, (0, -0.72, 0), "y", 24)]
-        pot = union(
-            [
-                cylinder(0.045, 0.14, (0, 0, 0.16 * g), segments=16),
-                *(cylinder(0.06, 0.014, (0, 0, 0.11 * g + 0.025 * k), segments=16) for k in range(5)),
-            ]
-        )
-        solids += [Solid(b.translate([0, -0.66, 0]), "engines") for b in around(pot, 7, "y")]
-        solids += [Solid(b, "engines") for b in nose]
+        solids += [Solid(body, "engines") for body in radial_engine(-0.66, g)]
         wide = 0.95 * self.span
         for z, back in ((0.4, -0.06), (-0.12, 0.04)):
             solids += [Solid(b, "wings") for b in wings((0.0, -0.2 + back, z), (wide, -0.2 + back, z + 0.03), 0.3, 0.28, 0.05)]
