@@ -32,6 +32,7 @@ class Jewellery(Family):
     title: ClassVar[str] = "knots, chains and jewellery"
     grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("ornate", "classical", "alien", "industrial")
+    renamed: ClassVar[dict[str, str]] = {"cord": "links"}
     slots: ClassVar[dict[str, Slot]] = {
         "cord": Slot(CORD, "precious"),
         "links": Slot((), "precious"),
