@@ -32,6 +32,7 @@ class Creature(Family):
     renamed: ClassVar[dict[str, str]] = {
         "body": "scales, flanks, skin, head and arms or segments",
         "limbs": "skin, fins, arms or legs",
+        "shell": "wing cases",
     }
     slots: ClassVar[dict[str, Slot]] = {
         "scales": Slot(("scales",), "scaly skin", ornament=1.6),
