@@ -108,6 +108,12 @@ def _detailverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[d
 
     shares = entry["categories"] or dict.fromkeys(registry.families(), 1.0)
     yield against("family", shares, Counter(record["specification"]["category"] for record in records), "assets kept")
+    if "wild" in entry:  # A recipe that names no substance was drawn from all textures and colours.
+        drawn = Counter(
+            "any" if any("material" not in recipe for recipe in record["specification"]["materials"].values()) else "its own"
+            for record in records
+        )
+        yield against("colours and patterns", {"its own": 1 - entry["wild"], "any": entry["wild"]}, drawn, "assets kept")
 
 
 DRAWS: dict[str, Callable[[Mapping[str, Any], Sequence[Row]], Iterable[dict[str, Any] | None]]] = {
