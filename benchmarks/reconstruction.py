@@ -4,6 +4,7 @@ import importlib.util
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 # As the command line does: OpenMP's waiting threads sleep instead of spinning, or their spinning is counted as work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -14,21 +15,22 @@ from pyarrow import fs as pafs
 from versemill.mill.pipeline import config as pipelines
 from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.plan import Plan
-from versemill.reconstruction import train
-from versemill.reconstruction.data import Scenes
+from versemill.reconstruction import GAUSSIANS, TRIPLANE
 from versemill.reconstruction.methods import Answer, predict
-from versemill.reconstruction.metrics import psnr
-from versemill.reconstruction.presets import PRESETS
-from versemill.reconstruction.runs import load_model
-from versemill.reconstruction.splat import WIDEN, Gaussians, composite, invert, project, render
+from versemill.training.images import psnr
+from versemill.training.loop import train
+from versemill.training.runs import load
+from versemill.training.scenes import Scenes
+from versemill.training.splats import WIDEN, Gaussians, composite, invert, project
+from versemill.training.splatting import render
 
 from benchmarks.common import Benchmark, Table, measure
 from versemill import shards
 from versemill.camera import intrinsics, look_at
 from versemill.curated import Rejected
 
-TRAINED = {"micro": 100, "tiny": 30, "micro-triplane": 20}
-"""Preset -> steps that are timed, the reading of the shards in the first epoch included."""
+TRAINED = ((GAUSSIANS, "micro", 100), (GAUSSIANS, "tiny", 30), (TRIPLANE, "micro", 20))
+"""Family, preset, steps that are timed, the reading of the shards in the first epoch included."""
 HEART_STEPS = 1500
 """Steps in which one asset is learned by heart."""
 BY_HEART = {
@@ -43,7 +45,7 @@ def splatting(quick: bool) -> Benchmark:
     figures: dict[str, float] = {}
     cost = Table("splatting with gradients, 1 object x 2 views, CPU ms", ["size, Gaussians", "kernels", "reference", "ratio"])
     for name in ("micro", "tiny"):
-        preset = PRESETS[name]
+        preset = GAUSSIANS.presets[name]
         count = preset.input_views * (preset.size // preset.stride) ** 2
         spent = {backend: _splat(preset.size, count, backend, 1 if quick else 5) for backend in ("warp", "torch")}
         ratio = spent["torch"] / spent["warp"]
@@ -59,16 +61,20 @@ def training(quick: bool) -> Benchmark:
     table = Table("training", ["preset", "parameters", "steps", "CPU s per step", "s per step", "waiting for data"])
     with tempfile.TemporaryDirectory() as folder:
         dataset = _dataset(Path(folder) / "data", 4 if quick else 16)
-        for name, full in TRAINED.items():
+        for family, name, full in TRAINED:
             steps = 3 if quick else full
-            preset = PRESETS[name].model_copy(update={"steps": steps, "save_every": steps})
+            label = f"{family.name} {name}"
+            preset = family.presets[name].model_copy(update={"steps": steps, "save_every": steps})
             with measure() as span:
-                summary = train(dataset, preset, Path(folder) / name, device="cpu")
+                summary = train(family, dataset, preset, Path(folder) / label, device="cpu")
             table.rows.append(
-                [name, summary["parameters"], steps, span.cpu / steps, summary["seconds"] / steps,
+                [label, summary["parameters"], steps, span.cpu / steps, summary["seconds"] / steps,
                  f"{100 * summary['wait_share']:.1f} %"]
             )  # fmt: skip
-            figures |= {f"step_{name}_cpu_s": span.cpu / steps, f"wait_{name}": summary["wait_share"]}
+            figures |= {
+                f"step_{family.name}_{name}_cpu_s": span.cpu / steps,
+                f"wait_{family.name}_{name}": summary["wait_share"],
+            }
     return Benchmark([table], figures)
 
 
@@ -76,17 +82,18 @@ def overfit(quick: bool) -> Benchmark:
     """One milled asset learned by heart: five views at 64 pixels by a small network."""
     figures: dict[str, float] = {}
     steps = 20 if quick else HEART_STEPS
-    preset = PRESETS["micro"].model_copy(update={**BY_HEART, "steps": steps, "save_every": steps})
+    preset = GAUSSIANS.presets["micro"].model_copy(update={**BY_HEART, "steps": steps, "save_every": steps})
     count = preset.input_views
     with tempfile.TemporaryDirectory() as folder:
         dataset = _dataset(Path(folder) / "data", 1, views=5)
         with measure() as span:
-            train(dataset, preset, Path(folder) / "run", device="cpu")
-        model, _ = load_model(Path(folder) / "run", torch.device("cpu"))
+            train(GAUSSIANS, dataset, preset, Path(folder) / "run", device="cpu")
+        network, _ = load(GAUSSIANS, Path(folder) / "run", torch.device("cpu"))
         scene = Scenes(dataset, ("train",), preset.size, keep=False)[0]
+    model: Any = network
     with torch.no_grad():
-        found = predict(model, scene, list(range(count)), torch.device("cpu"))
-        image = Answer.of(model.draw(found, scene.c2w[None], scene.K[None], preset.size)).image
+        predicted = predict(model, scene, list(range(count)), torch.device("cpu"))
+        image = Answer.of(model.draw(predicted, scene.c2w[None], scene.K[None], preset.size)).image
     quality = psnr(image, scene.over_white)
     error = (image - scene.over_white).square() * scene.alpha
     inside = float(-10 * torch.log10(error.sum() / (3 * scene.alpha.sum())))
@@ -146,8 +153,8 @@ def _exactness(figures: dict[str, float]) -> Table:
     inputs, (c2w, K) = _scene(48, 600)
     images, slopes = {}, {}
     for backend in ("warp", "torch"):
-        found = render(Gaussians(*inputs), c2w, K, (48, 48), backend)
-        picture = torch.cat([found.rgb, found.alpha], 2)
+        rendered = render(Gaussians(*inputs), c2w, K, (48, 48), backend)
+        picture = torch.cat([rendered.rgb, rendered.alpha], 2)
         slopes[backend] = torch.autograd.grad(picture.square().sum(), inputs)
         images[backend] = picture.detach()
     pairs = zip(slopes["warp"], slopes["torch"], strict=True)

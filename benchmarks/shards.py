@@ -198,7 +198,7 @@ def _simulate(folder: Path, shards: int, per_shard: int = 64) -> None:
 def _look(what: str, folder: Path) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and peak MB of `versemill status` or `versemill verify --quick`, whole program."""
     program = (
-        "import sys; from pathlib import Path; from mill.cli import app; app(standalone_mode=False); "
+        "import sys; from pathlib import Path; from versemill.mill.cli import app; app(standalone_mode=False); "
         "sys.stderr.write(Path('/proc/self/status').read_text())"
     )
     with measure() as span:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+from versemill.curation.visibility import escapes
 
 from versemill.asset import Asset
-from versemill.mesh import components, directed_edges, face_areas, face_cross, topology
+from versemill.mesh import component_volumes, components, directed_edges, face_areas, face_cross, facing_normals, topology
 from versemill.queries import MeshQuery
 
 Ints = NDArray[np.integer[Any]]
@@ -31,7 +32,8 @@ def clean(asset: Asset, merge_distance: float, min_part: float, device: str = "c
 
     Returns:
         the asset, and counts by repair: "degenerate_faces", "duplicate_faces", "merged_vertices", "split_vertices",
-        "flipped_faces", "non_orientable_parts", "tiny_parts", "unreferenced_vertices".
+        "flipped_faces", "non_orientable_parts", "tiny_parts", "unreferenced_vertices", and where there are any,
+        "turned_normals": faces whose shading normals contradicted their winding.
     """
     counts: dict[str, int] = {}
     if not topology(asset.faces).watertight:
@@ -50,6 +52,7 @@ def clean(asset: Asset, merge_distance: float, min_part: float, device: str = "c
     asset = _tiny_parts(asset, min_part, counts)
     if len(asset.faces):
         asset = _flip(asset, inward(asset.vertices, asset.faces, device), counts)
+        asset = _facing(asset, counts)
     return _unreferenced(asset, counts), counts
 
 
@@ -236,9 +239,7 @@ def inward(vertices: NDArray[np.float32], faces: Ints, device: str = "cpu") -> N
     count = int(label.max()) + 1
     closed = closed_components(faces, label)
     wrong = np.zeros(count, bool)
-    corners = vertices.astype(np.float64)[faces]
-    six = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
-    volumes = np.bincount(label, weights=six, minlength=count)
+    volumes = component_volumes(vertices, faces, label)
     wrong[closed] = volumes[closed] < 0
     if closed.all() and count > 1 and wrong.any() and volumes.sum() > 0:
         wrong &= ~enclosed(vertices, faces, label, wrong)
@@ -273,44 +274,6 @@ def _back_sees_more(
     return score > 0
 
 
-def escapes(
-    vertices: NDArray[np.float32],
-    faces: Ints,
-    points: NDArray[np.float64],
-    normals: NDArray[np.float64],
-    rays: int,
-    device: str,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rays that leave the asset from either side of surface points.
-
-    Returns:
-        front (N, rays) and back (N, rays), int64, 1 where the ray to that side meets nothing.
-    """
-    toward = hemisphere(normals, rays)
-    query = MeshQuery(vertices, faces, device)
-    sides = []
-    for sign in (1.0, -1.0):
-        start = np.broadcast_to((points + sign * 1e-4 * normals)[:, None], toward.shape)
-        hits = query.ray_cast(start.reshape(-1, 3), sign * toward.reshape(-1, 3))
-        sides.append((hits.faces < 0).reshape(len(points), rays).astype(np.int64))
-    return sides[0], sides[1]
-
-
-def hemisphere(normals: NDArray[np.float64], rays: int) -> NDArray[np.float64]:
-    """(N, rays, 3) even directions, each on the side that its normal (N, 3) points to."""
-    directions = fibonacci(rays)
-    along = np.einsum("nk,rk->nr", normals, directions)
-    return np.where(along >= 0, 1.0, -1.0)[..., None] * directions
-
-
-def fibonacci(count: int) -> NDArray[np.float64]:
-    """(count, 3) directions spread evenly over the sphere."""
-    i = np.arange(count) + 0.5
-    z, turn = 1 - 2 * i / count, np.pi * (1 + 5**0.5) * i
-    r = np.sqrt(1 - z * z)
-    return np.stack([r * np.cos(turn), r * np.sin(turn), z], 1)
-
-
 def _flip(asset: Asset, flip: NDArray[np.bool_], counts: dict[str, int]) -> Asset:
     """Reverses faces with their corner attributes; authored normals follow their face."""
     counts["flipped_faces"] = counts.get("flipped_faces", 0) + int(flip.sum())
@@ -322,6 +285,16 @@ def _flip(asset: Asset, flip: NDArray[np.bool_], counts: dict[str, int]) -> Asse
     if normals is not None:
         normals = normals[rows, order] * np.where(flip, -1, 1).astype(np.float32)[:, None, None]
     return dataclasses.replace(asset, faces=asset.faces[rows, order], uvs=asset.uvs[rows, order], normals=normals)
+
+
+def _facing(asset: Asset, counts: dict[str, int]) -> Asset:
+    """Makes authored normals agree with the winding, which by now is right."""
+    if asset.normals is None:
+        return asset
+    normals, turned = facing_normals(asset.vertices, asset.faces, asset.normals)
+    if turned:
+        counts["turned_normals"] = turned
+    return dataclasses.replace(asset, normals=normals)
 
 
 def _tiny_parts(asset: Asset, minimum: float, counts: dict[str, int]) -> Asset:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
-from versemill.curation.clean import escapes
+from versemill.curation.visibility import escapes
 
 from versemill import seeds
 from versemill.asset import Asset

@@ -8,12 +8,13 @@ from typing import Any
 import manifold3d
 import numpy as np
 from numpy.typing import NDArray
-from versemill.curation.clean import closed_components, escapes, hemisphere
+from versemill.curation.clean import closed_components
 from versemill.curation.config import CurationConfig
+from versemill.curation.visibility import escapes, hemisphere
 from versemill.curation.volumes import shell_surface, winding_surface
 
 from versemill.curated import Rejected
-from versemill.mesh import components, face_areas, face_normals, sample_surface, topology, volume
+from versemill.mesh import component_volumes, components, face_areas, face_normals, sample_surface, topology, volume
 from versemill.queries import MeshQuery
 
 Vertices = NDArray[np.float32]
@@ -125,9 +126,7 @@ def as_is(source: Source, config: CurationConfig) -> Surface:
 
 def _outward(vertices: Vertices, faces: Faces, label: NDArray[np.int32]) -> Surface:
     """Closed components of negative volume turned around."""
-    corners = vertices.astype(np.float64)[faces]
-    six = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
-    negative = np.bincount(label, weights=six) < 0
+    negative = component_volumes(vertices, faces, label) < 0
     return vertices, np.where(negative[label][:, None], faces[:, [0, 2, 1]], faces)
 
 
@@ -197,9 +196,7 @@ def _union(vertices: Vertices, faces: Faces, label: NDArray[np.int32]) -> Surfac
         raise Unsuitable("the union is empty")
     # Cavities between the bodies can't be seen; they go like enclosed bodies do.
     label = components(faces)
-    corners = vertices.astype(np.float64)[faces]
-    six = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
-    return _compact(vertices, faces[(np.bincount(label, weights=six) > 0)[label]])
+    return _compact(vertices, faces[(component_volumes(vertices, faces, label) > 0)[label]])
 
 
 def cap(vertices: Vertices, faces: Faces) -> Surface:

@@ -12,7 +12,7 @@ from versemill.asset import Asset
 from versemill.config import digest
 from versemill.errors import AssetError
 from versemill.materials import Material, procedural
-from versemill.mesh import components, face_cross
+from versemill.mesh import component_volumes, components, face_cross
 from versemill.queries import MeshQuery
 
 TEXTURE_SPAN = 1.0
@@ -199,8 +199,7 @@ def arrays(body: Manifold, originals: list[int]) -> tuple[NDArray[np.float32], N
     runs = (starts[1:] - starts[:-1]) // 3
     parts = np.repeat([owner[int(i)] for i in mesh.run_original_id], runs).astype(np.int32)
     label = components(faces)
-    corners = vertices.astype(np.float64)[faces]
-    volumes = np.bincount(label, np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))
+    volumes = component_volumes(vertices, faces, label)
     kept = (volumes > CRUMB * volumes.sum())[label]
     used, renumbered = np.unique(faces[kept], return_inverse=True)
     return vertices[used], renumbered.reshape(-1, 3).astype(np.int32), parts[kept]

@@ -49,27 +49,3 @@ def extract(field: Field, half: tuple[float, float, float], step: float, lipschi
         raise AssetError("empty", f"the field is nowhere negative at a spacing of {step:.3g}")
     vertices, faces, _, _ = marching_cubes(values, 0.0)
     return solid((vertices - 1) * step + offset, faces.astype(np.int64))
-
-
-def smooth_union(distances: list[Floats], blend: float) -> Floats:
-    """A union of distances whose seams are rounded over about `blend`."""
-    total = distances[0]
-    for other in distances[1:]:
-        h = np.clip(0.5 + 0.5 * (other - total) / blend, 0, 1)
-        total = other * (1 - h) + total * h - blend * h * (1 - h)
-    return total
-
-
-def capsule(points: Floats, a: tuple[float, float, float], b: tuple[float, float, float], ra: float, rb: float) -> Floats:
-    """Distance to a bar from a to b whose radius runs from ra to rb (approximate where they differ)."""
-    start, along = np.asarray(a), np.asarray(b) - np.asarray(a)
-    h = np.clip((points - start) @ along / max(float(along @ along), 1e-12), 0, 1)
-    return np.linalg.norm(points - start - h[:, None] * along, axis=1) - (ra + (rb - ra) * h)
-
-
-def ellipsoid(points: Floats, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Floats:
-    """An ellipsoid's distance, first order."""
-    q = (points - np.asarray(centre)) / np.asarray(radii)
-    k0 = np.linalg.norm(q, axis=1)
-    k1 = np.linalg.norm(q / np.asarray(radii), axis=1)
-    return k0 * (k0 - 1) / np.maximum(k1, 1e-9)

@@ -9,6 +9,5 @@ STRIP = (*BORDERS, "fluting", "grooves", "knurling", "ribs", "studs")
 WALL = ("arcade", "bricks", "panels", "planks", "studs", "cracks", "hex_grid", "rivets", "glyphs")
 ROOF = ("scales", "ribs", "hex_grid", "bricks", "planks")
 ARMOUR = ("panels", "rivets", "hex_grid", "grooves", "glyphs", "knurling", "studs")
-SKIN = ("scales", "voronoi", "pebbles", "ridges", "reaction_diffusion", "hex_grid", "studs")
 RELIEF = ("arcade", "basket_weave", "bricks", "cracks", "fluting", "glyphs", "hammering", "hex_grid", "knurling", "panels",
           "quilting", "reaction_diffusion", "scales", "studs", "voronoi")  # fmt: skip

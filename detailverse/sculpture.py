@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
-from versemill.detailverse.fields import Floats, capsule, ellipsoid, extract
+from versemill.detailverse.fields import Floats, extract
 from versemill.detailverse.solids import Manifold, Shop
-
-Point = tuple[float, float, float]
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Sculpture:
         points = np.asarray(path, np.float64)
         thick = radii if len(radii) == len(points) else (radii[0],) * len(points)
         for k in range(len(points) - 1):
-            a, b = tuple(points[k]), tuple(points[k + 1])
+            a, b = points[k], points[k + 1]
             self._forms.append(lambda p, a=a, b=b, ra=thick[k], rb=thick[k + 1]: capsule(p, a, b, ra, rb))  # type: ignore[misc]
             for point, r in ((points[k], thick[k]), (points[k + 1], thick[k + 1])):
                 self._grow(point, r)
@@ -39,11 +37,11 @@ class Sculpture:
 
     def egg(self, center: ArrayLike, radii: ArrayLike, lean: float = 0.0) -> "Sculpture":
         """An ellipsoid, leant by `lean` degrees about x (forwards, to -Y, where positive)."""
-        c, r = np.asarray(center, np.float64), tuple(float(v) for v in np.asarray(radii, np.float64))
+        c, r = np.asarray(center, np.float64), np.asarray(radii, np.float64)
         turn = np.radians(lean)
         rotation = np.array([[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]])
-        self._forms.append(lambda p: ellipsoid((p - c) @ rotation, (0.0, 0.0, 0.0), r))
-        self._grow(c, max(r))
+        self._forms.append(lambda p: ellipsoid((p - c) @ rotation, r))
+        self._grow(c, float(r.max()))
         return self
 
     def both(self, make: Callable[[int], object]) -> "Sculpture":
@@ -72,3 +70,17 @@ class Sculpture:
         step = max(2.0 * shop.edge, 0.015) if shop.fine else 0.026
         body = extract(lambda p: self(p + middle), (float(half[0]), float(half[1]), float(half[2])), step, 1.3)
         return body.translate(middle.tolist())
+
+
+def capsule(points: Floats, start: Floats, end: Floats, ra: float, rb: float) -> Floats:
+    """Distances (N,) to a bar whose radius runs from ra to rb (approximate where they differ)."""
+    along = end - start
+    h = np.clip((points - start) @ along / max(float(along @ along), 1e-12), 0, 1)
+    return np.linalg.norm(points - start - h[:, None] * along, axis=1) - (ra + (rb - ra) * h)
+
+
+def ellipsoid(points: Floats, radii: Floats) -> Floats:
+    """Distances (N,) to an ellipsoid at the origin, first order."""
+    scaled = points / radii
+    near = np.linalg.norm(scaled, axis=1)
+    return near * (near - 1) / np.maximum(np.linalg.norm(scaled / radii, axis=1), 1e-9)

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
-from versemill.reconstruction.geometry import pool, rays
-from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.splat import Gaussians, Rendering, render
+from versemill.reconstruction.presets import GaussiansRecipe, PosedRecipe
+from versemill.training.baselines import RADIUS
+from versemill.training.geometry import pool, rays
+from versemill.training.recipe import mixed_precision
+from versemill.training.splats import Gaussians, Rendering
+from versemill.training.splatting import render
 
-RADIUS = math.sqrt(3.0)
-"""The world box [-1, 1]^3 lies in this sphere; Gaussians are placed along their pixel's ray through it."""
 OUTPUTS = 12
 """Raw numbers per Gaussian: distance, colour 3, scale 3, rotation 4, opacity."""
 
@@ -44,25 +45,25 @@ class Block(nn.Module):
 class Trunk(nn.Module):
     """What every LRM shares: posed images to patch tokens, a transformer over them, and a linear head per token."""
 
-    def __init__(self, preset: Preset, outputs: int) -> None:
+    def __init__(self, recipe: PosedRecipe, outputs: int) -> None:
         super().__init__()
-        if preset.size % preset.patch or preset.width % preset.heads:
+        if recipe.size % recipe.patch or recipe.width % recipe.heads:
             raise ValueError(
-                f"size {preset.size} must be a multiple of patch {preset.patch}, width {preset.width} of heads {preset.heads}"
+                f"size {recipe.size} must be a multiple of patch {recipe.patch}, width {recipe.width} of heads {recipe.heads}"
             )
-        self.preset = preset
-        channels = 9 + preset.masked + 6 * preset.octaves
-        self.patchify = nn.Linear(channels * preset.patch**2, preset.width, bias=False)
-        self.norm_in = nn.LayerNorm(preset.width, bias=False)
-        self.blocks = nn.ModuleList(Block(preset.width, preset.heads) for _ in range(preset.layers))
-        self.norm_out = nn.LayerNorm(preset.width, bias=False)
-        self.head = nn.Linear(preset.width, outputs, bias=False)
+        self.recipe = recipe
+        channels = 9 + recipe.masked + 6 * recipe.octaves
+        self.patchify = nn.Linear(channels * recipe.patch**2, recipe.width, bias=False)
+        self.norm_in = nn.LayerNorm(recipe.width, bias=False)
+        self.blocks = nn.ModuleList(Block(recipe.width, recipe.heads) for _ in range(recipe.layers))
+        self.norm_out = nn.LayerNorm(recipe.width, bias=False)
+        self.head = nn.Linear(recipe.width, outputs, bias=False)
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
                 # Residual branches start small, so that depth does not raise the variance of the stream.
-                shrink = math.sqrt(2 * preset.layers) if name.endswith(("out.weight", "mlp.2.weight")) else 1.0
+                shrink = math.sqrt(2 * recipe.layers) if name.endswith(("out.weight", "mlp.2.weight")) else 1.0
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5 / shrink)
-        nn.init.normal_(self.head.weight, std=0.1 * preset.width**-0.5)
+        nn.init.normal_(self.head.weight, std=0.1 * recipe.width**-0.5)
 
     def predict(
         self, images: Tensor, alpha: Tensor, origins: Tensor, directions: Tensor, extra: Tensor | None = None
@@ -70,22 +71,22 @@ class Trunk(nn.Module):
         """Head outputs (B, T, outputs) of all image tokens, ordered by view, row, column, then of the `extra` tokens.
 
         Args:
-            images: (B, V, 3, S, S) sRGB in [0, 1] over white. alpha: (B, V, 1, S, S), seen if the preset is `masked`.
+            images: (B, V, 3, S, S) sRGB in [0, 1] over white. alpha: (B, V, 1, S, S), seen if the recipe is `masked`.
             origins, directions: (B, V, 3, S, S) rays of the pixels. extra: (N, width) learned tokens beside the patches.
         """
-        preset = self.preset
+        recipe = self.recipe
         moments = torch.cross(origins, directions, dim=2)
-        parts = [images * 2 - 1, directions, moments] + ([alpha * 2 - 1] if preset.masked else [])
-        parts += ray_waves(directions, moments, preset.octaves)
+        parts = [images * 2 - 1, directions, moments] + ([alpha * 2 - 1] if recipe.masked else [])
+        parts += ray_waves(directions, moments, recipe.octaves)
         pixels = torch.cat(parts, 2)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision(preset, images.device)):
-            tokens = self.patchify(_to_patches(pixels, preset.patch))
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision(recipe, images.device)):
+            tokens = self.patchify(_to_patches(pixels, recipe.patch))
             if extra is not None:
                 tokens = torch.cat([tokens, extra.to(tokens.dtype).expand(len(tokens), -1, -1)], 1)
             tokens = self.norm_in(tokens)
             for block in self.blocks:
                 tokens = (
-                    checkpoint(block, tokens, use_reentrant=False) if preset.checkpointing and self.training else block(tokens)
+                    checkpoint(block, tokens, use_reentrant=False) if recipe.checkpointing and self.training else block(tokens)
                 )
             return self.head(self.norm_out(tokens)).float()
 
@@ -93,33 +94,39 @@ class Trunk(nn.Module):
 class LRM(Trunk):
     """Large reconstruction model: images (B, V, 3, S, S) with cameras to V * (S / stride)^2 Gaussians per object."""
 
-    def __init__(self, preset: Preset) -> None:
-        if preset.patch % preset.stride:
-            raise ValueError(f"patch {preset.patch} must be a multiple of stride {preset.stride}")
-        super().__init__(preset, OUTPUTS * (preset.patch // preset.stride) ** 2)
+    recipe: GaussiansRecipe
+
+    def __init__(self, recipe: GaussiansRecipe) -> None:
+        if recipe.patch % recipe.stride:
+            raise ValueError(f"patch {recipe.patch} must be a multiple of stride {recipe.stride}")
+        super().__init__(recipe, OUTPUTS * (recipe.patch // recipe.stride) ** 2)
 
     def forward(self, images: Tensor, alpha: Tensor, c2w: Tensor, K: Tensor) -> tuple[Gaussians, Tensor]:
         """Predicts B sets of G = V * (S / stride)^2 Gaussians in the world frame, and their depth in their own view.
 
         Args:
-            images: (B, V, 3, S, S) sRGB in [0, 1] over white. alpha: (B, V, 1, S, S), used if the preset is `masked`.
+            images: (B, V, 3, S, S) sRGB in [0, 1] over white. alpha: (B, V, 1, S, S), used if the recipe is `masked`.
             c2w: (B, V, 4, 4), OpenCV axes. K: (B, V, 3, 3) for S x S pixels.
 
         Returns:
             the Gaussians, ordered by view, row, column, and their centres' planar depth (B, V, 1, S / stride, S / stride).
         """
-        origins, directions = rays(c2w, K, self.preset.size)
+        origins, directions = rays(c2w, K, self.recipe.size)
         raw = self.predict(images, alpha, origins, directions)
-        maps = _from_patches(raw, images.shape[1], self.preset)
+        maps = _from_patches(raw, images.shape[1], self.recipe)
         gaussians, depth = self._gaussians(maps, images, origins, directions, c2w, K)
-        if not self.preset.masked:
+        if not self.recipe.masked:
             return gaussians, depth
-        covered = pool(alpha, self.preset.stride).flatten(1)
+        covered = pool(alpha, self.recipe.stride).flatten(1)
         return replace(gaussians, opacities=gaussians.opacities * covered), depth
 
     def draw(self, gaussians: Gaussians, c2w: Tensor, K: Tensor, size: int) -> Rendering:
         """The Gaussians of B objects seen by cameras (B, V): `splat.render` at size x size pixels."""
         return render(gaussians, c2w, K, (size, size))
+
+    def splats(self, gaussians: Gaussians) -> Gaussians:
+        """What is written for viewers of splats."""
+        return gaussians
 
     def _gaussians(
         self, raw: Tensor, images: Tensor, origins: Tensor, directions: Tensor, c2w: Tensor, K: Tensor
@@ -129,7 +136,7 @@ class LRM(Trunk):
         Distances lie between the ray's two crossings of the sphere of `RADIUS`, scales are relative to the pixel's
         footprint there, colours are corrections of the pixel's own: a fresh network already shows its inputs, roughly.
         """
-        stride = self.preset.stride
+        stride = self.recipe.stride
         colors, origins, directions = (pool(t, stride) for t in (images, origins, directions))
         directions = F.normalize(directions, dim=2)
         distance, color, scale, quat, opacity = raw.split([1, 3, 3, 4, 1], 2)
@@ -140,7 +147,7 @@ class LRM(Trunk):
         forward = (directions * c2w[:, :, :3, 2, None, None]).sum(2, keepdim=True)
         depth = along * forward
         footprint = stride * depth / K[:, :, 0, 0, None, None, None]
-        scales = torch.exp((torch.log(0.6 * footprint) + scale.clamp(-6, 6)).clamp_max(self.preset.scale_clip))
+        scales = torch.exp((torch.log(0.6 * footprint) + scale.clamp(-6, 6)).clamp_max(self.recipe.scale_clip))
         quat = quat + torch.tensor([1.0, 0.0, 0.0, 0.0], device=raw.device)[:, None, None]
         colors = torch.sigmoid(torch.logit(colors.clamp(0.02, 0.98)) + color)
         flat = [t.permute(0, 1, 3, 4, 2).flatten(1, 3) for t in (origins + along * directions, quat, scales, opacity, colors)]
@@ -159,15 +166,6 @@ def ray_waves(directions: Tensor, moments: Tensor, octaves: int) -> list[Tensor]
     return [wave(angle) for angle in angles for wave in (torch.sin, torch.cos)]
 
 
-def mixed_precision(preset: Preset, device: torch.device) -> bool:
-    """Whether the transformer runs in bfloat16: as the preset says, or, if it leaves it open, where the hardware has it."""
-    if preset.amp != "auto":
-        return preset.amp == "bfloat16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
-
-
 def _to_patches(pixels: Tensor, patch: int) -> Tensor:
     """(B, V, C, S, S) to tokens (B, V * (S / patch)^2, C * patch^2)."""
     b, v, c, s, _ = pixels.shape
@@ -175,8 +173,8 @@ def _to_patches(pixels: Tensor, patch: int) -> Tensor:
     return pixels.reshape(b, v, c, n, patch, n, patch).permute(0, 1, 3, 5, 2, 4, 6).reshape(b, v * n * n, c * patch * patch)
 
 
-def _from_patches(raw: Tensor, views: int, preset: Preset) -> Tensor:
+def _from_patches(raw: Tensor, views: int, recipe: GaussiansRecipe) -> Tensor:
     """Head outputs (B, T, 12 * side^2) to maps (B, V, 12, S / stride, S / stride)."""
-    n, side = preset.size // preset.patch, preset.patch // preset.stride
+    n, side = recipe.size // recipe.patch, recipe.patch // recipe.stride
     maps = raw.reshape(len(raw), views, n, n, OUTPUTS, side, side).permute(0, 1, 4, 2, 5, 3, 6)
     return maps.reshape(len(raw), views, OUTPUTS, n * side, n * side)

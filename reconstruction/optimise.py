@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from versemill.reconstruction import baselines
-from versemill.reconstruction.data import Scene, spread
-from versemill.reconstruction.geometry import unproject
-from versemill.reconstruction.splat import Gaussians, render
+from versemill.training import baselines
+from versemill.training.geometry import unproject
+from versemill.training.scenes import Scene, spread
+from versemill.training.splats import Gaussians
+from versemill.training.splatting import render
 
 from versemill import seeds
 

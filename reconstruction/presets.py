@@ -1,120 +1,92 @@
-"""Presets: model and training sizes as data. Each says its hardware, its time and what it should reach."""
+"""Presets of the models of posed pictures: sizes as data. Each says its hardware, its time and what it should reach."""
 
-from typing import Literal
+from typing import Any
 
 from pydantic import Field
+from versemill.training.family import Needs
+from versemill.training.recipe import Recipe, table
 
-from versemill.config import Config
-from versemill.errors import ConfigError
 
+class PosedRecipe(Recipe):
+    """What the models of posed pictures share: a transformer over image patches, and a loss on rendered views."""
 
-class Preset(Config):
-    """One recipe. What is named after a paper setting keeps the paper's value in the preset `paper`."""
-
-    name: str = Field(description="name in `PRESETS`")
-    hardware: str = Field(description="what it is meant to run on")
-    time: str = Field(description="wall-clock time there, training and evaluation")
-    expected: str = Field(description="the metric it should reach, and on what")
-
-    family: Literal["gaussians", "triplane", "monocular"] = Field(
-        default="gaussians",
-        description="what is predicted: pixel-aligned 3D Gaussians (GS-LRM), a triplane field (NeRF-LRM), or the normals and "
-        "depth of each picture by itself",
-    )
     size: int = Field(description="image side in pixels that the model sees and renders", ge=16, le=1024)
-    patch: int = Field(description="side of a token's patch in pixels; monocular: of a cell of the finest level", ge=2, le=32)
-    stride: int = Field(default=1, description="pixels per Gaussian along a side; the paper has one per pixel", ge=1, le=4)
-    plane: int = Field(default=32, description="triplane: cells along a plane's side", ge=8, le=512)
-    plane_channels: int = Field(default=16, description="triplane: feature channels of a plane", ge=4, le=256)
-    samples: int = Field(default=48, description="triplane: points per ray", ge=8, le=512)
-    width: int = Field(description="channels of a token; monocular: of the finest level, a multiple of 8", ge=16, le=4096)
-    layers: int = Field(description="transformer blocks; monocular: levels of the U-Net", ge=1, le=64)
-    heads: int = Field(description="attention heads; monocular has none", ge=1, le=64)
-
+    patch: int = Field(description="side of a token's patch in pixels", ge=2, le=32)
+    width: int = Field(description="channels of a token", ge=16, le=4096)
+    layers: int = Field(description="transformer blocks", ge=1, le=64)
+    heads: int = Field(description="attention heads", ge=1, le=64)
     octaves: int = Field(
         default=4,
         description="frequencies of sines of each ray's position that the model also sees; 0: as in GS-LRM",
         ge=0,
         le=8,
     )
-
-    steps: int = Field(description="optimiser steps", ge=1)
-    batch: int = Field(description="objects per step and process", ge=1)
-    input_views: int = Field(default=4, description="views the model sees; monocular: one by one", ge=1, le=32)
-    target_views: int = Field(
-        default=4, description="views the loss looks at, drawn from all; monocular: none of them", ge=1, le=64
-    )
-    lr: float = Field(default=4e-4, description="peak learning rate of AdamW, after a linear warm-up, then a cosine to 0", gt=0)
-    warmup: int = Field(default=100, description="steps of warm-up", ge=0)
-    weight_decay: float = Field(default=0.05, description="of matrices; biases and norms have none", ge=0)
-    clip: float = Field(default=1.0, description="gradient norm is clipped to this", gt=0)
-    ema: float = Field(default=0.999, description="decay of the averaged weights that evaluation uses", ge=0, lt=1)
-    perceptual: float = Field(default=0.2, description="weight of the perceptual loss (LRM-Zero 0.2, GS-LRM 0.5)", ge=0)
-    mask: float = Field(default=0.2, description="weight of the squared error of coverage", ge=0)
-    depth: float = Field(
-        default=0.05,
-        description="weight of the smooth L1 error of the Gaussians' depth (MegaSynth's geometry loss); monocular: plain L1",
-        ge=0,
-    )
-    normal: float = Field(
-        default=0.0,
-        description="weight of 1 - cosine between the pass `normal` and the depth map's normals; monocular: and what it says",
-        ge=0,
-    )
     masked: bool = Field(
         default=True,
         description="the model also sees coverage, and background pixels get no Gaussian; GS-LRM has to infer it from white",
     )
-    scale_clip: float = Field(default=-1.6, description="largest log scale of a Gaussian (stability study)", le=0)
+    input_views: int = Field(default=4, description="views the model sees", ge=1, le=32)
+    target_views: int = Field(default=4, description="views the loss looks at, drawn from all", ge=1, le=64)
+    perceptual: float = Field(default=0.2, description="weight of the perceptual loss (LRM-Zero 0.2, GS-LRM 0.5)", ge=0)
+    mask: float = Field(default=0.2, description="weight of the squared error of coverage", ge=0)
+    depth: float = Field(default=0.05, description="weight of the smooth L1 error of depth (MegaSynth's geometry loss)", ge=0)
+    normal: float = Field(
+        default=0.0, description="weight of 1 - cosine between the pass `normal` and the depth map's normals", ge=0
+    )
     max_angle: float = Field(
         default=180.0,
         description="targets further than this from every input, in degrees, are not drawn (stability study: 40)",
         gt=0,
     )
-    divergence: float = Field(
-        default=2.0,
-        description="training stops when the median gradient norm of 100 steps exceeds this (paper: 2-5 precedes)",
-        gt=0,
-    )
     augment: bool = Field(default=True, description="turn scenes about Z and permute colour channels, for small datasets")
-    amp: Literal["auto", "off", "bfloat16"] = Field(
-        default="auto", description="mixed precision of the transformer; auto: bfloat16 where the hardware has it"
-    )
     checkpointing: bool = Field(default=False, description="recompute blocks in the backward pass to save memory")
-    workers: int = Field(default=0, description="loader processes; 0 holds the scaled dataset in memory", ge=0)
-    save_every: int = Field(default=200, description="steps between checkpoints", ge=1)
 
     @property
     def reads_normals(self) -> bool:
         """Whether training needs the pass `normal`."""
-        return self.normal > 0 or self.family == "monocular"
+        return self.normal > 0
 
 
-_ALL = (
-    Preset(
-        name="monocular",
-        hardware="2 CPU cores",
-        time="2 minutes",
-        expected="normals 4.7 degrees better than facing the camera on DetailVerse (37.6), trained on 160 Zeroverse assets",
-        family="monocular",
-        size=64,
-        patch=2,
-        width=32,
-        layers=3,
-        heads=1,
-        steps=500,
-        batch=16,
-        input_views=2,
-        target_views=1,
-        lr=2e-3,
-        warmup=50,
-        weight_decay=0.01,
-        ema=0.99,
-        depth=1.0,
-        normal=1.0,
-        divergence=5.0,
-    ),
-    Preset(
+class GaussiansRecipe(PosedRecipe):
+    """Pixel-aligned 3D Gaussians (GS-LRM)."""
+
+    stride: int = Field(default=1, description="pixels per Gaussian along a side; the paper has one per pixel", ge=1, le=4)
+    scale_clip: float = Field(default=-1.6, description="largest log scale of a Gaussian (stability study)", le=0)
+
+
+class TriplaneRecipe(PosedRecipe):
+    """A triplane radiance field (NeRF-LRM)."""
+
+    plane: int = Field(default=32, description="cells along a plane's side", ge=8, le=512)
+    plane_channels: int = Field(default=16, description="feature channels of a plane", ge=4, le=256)
+    samples: int = Field(default=48, description="points per ray", ge=8, le=512)
+
+    @property
+    def stride(self) -> int:
+        """Pixels per ray along a side."""
+        return 1
+
+
+def needs(recipe: PosedRecipe) -> Needs:
+    """What training and judging ask of a pipeline."""
+    passes = ("rgb", "depth", *(("normal",) if recipe.reads_normals else ()))
+    return Needs(passes=passes, resolution=recipe.size, views=recipe.input_views + 1)
+
+
+SHARED_ONCE = {
+    "stride", "plane", "plane_channels", "samples", "heads", "octaves", "target_views", "perceptual", "mask", "masked",
+    "scale_clip", "max_angle", "checkpointing",
+}  # fmt: skip
+"""Fields that presets of version 0.1 had in every family, used or not."""
+
+
+def upgrade(recipe: type[Recipe]) -> Any:
+    """(settings of a preset) -> the same without the fields that version 0.1 gave to every family."""
+    return lambda settings: {k: v for k, v in settings.items() if k in recipe.model_fields or k not in SHARED_ONCE}
+
+
+GAUSSIANS = table(
+    GaussiansRecipe(
         name="micro",
         hardware="2 CPU cores",
         time="3 minutes",
@@ -131,7 +103,7 @@ _ALL = (
         lr=1e-3,
         ema=0.99,
     ),
-    Preset(
+    GaussiansRecipe(
         name="tiny",
         hardware="2 CPU cores",
         time="15 minutes at most",
@@ -148,28 +120,7 @@ _ALL = (
         lr=1e-3,
         ema=0.995,
     ),
-    Preset(
-        name="micro-triplane",
-        hardware="2 CPU cores",
-        time="6 minutes",
-        expected="not measured yet; the paper's NeRF-LRM stays 1.5 dB below its Gaussians on GSO",
-        family="triplane",
-        size=32,
-        patch=4,
-        plane=24,
-        plane_channels=12,
-        samples=32,
-        width=128,
-        layers=4,
-        heads=4,
-        steps=1000,
-        batch=4,
-        target_views=2,
-        lr=1e-3,
-        ema=0.99,
-        divergence=5.0,
-    ),
-    Preset(
+    GaussiansRecipe(
         name="small",
         hardware="one GPU of 24 GB",
         time="1 hour",
@@ -188,32 +139,7 @@ _ALL = (
         workers=8,
         save_every=1000,
     ),
-    Preset(
-        name="small-triplane",
-        hardware="one GPU of 24 GB",
-        time="1 hour",
-        expected="not measured yet",
-        family="triplane",
-        size=64,
-        patch=8,
-        plane=48,
-        plane_channels=32,
-        samples=96,
-        width=512,
-        layers=10,
-        heads=8,
-        steps=20_000,
-        batch=8,
-        target_views=2,
-        ema=0.999,
-        warmup=1000,
-        amp="bfloat16",
-        augment=False,
-        workers=8,
-        save_every=1000,
-        divergence=5.0,
-    ),
-    Preset(
+    GaussiansRecipe(
         name="base",
         hardware="8 GPUs of 80 GB",
         time="1 day",
@@ -232,7 +158,7 @@ _ALL = (
         workers=8,
         save_every=2000,
     ),
-    Preset(
+    GaussiansRecipe(
         name="paper",
         hardware="64 A100",
         time="3 days",
@@ -258,23 +184,49 @@ _ALL = (
     ),
 )
 
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
-"""Name -> preset, from the smallest to the paper's."""
-
-
-def get(preset: str | Preset) -> Preset:
-    """The named preset; a `Preset` passes through.
-
-    Raises:
-        ConfigError: no such preset.
-    """
-    if isinstance(preset, Preset):
-        return preset
-    if preset not in PRESETS:
-        raise ConfigError(f"no preset '{preset}'; there are {', '.join(PRESETS)}")
-    return PRESETS[preset]
-
-
-def no_pictures(preset: Preset) -> ConfigError:
-    """The refusal of a preset whose model draws no pictures, where it would be judged by them."""
-    return ConfigError(f"preset {preset.name} predicts depth and normals of one picture; `versemill ablate` judges it")
+TRIPLANE = table(
+    TriplaneRecipe(
+        name="micro",
+        hardware="2 CPU cores",
+        time="6 minutes",
+        expected="not measured yet; the paper's NeRF-LRM stays 1.5 dB below its Gaussians on GSO",
+        size=32,
+        patch=4,
+        plane=24,
+        plane_channels=12,
+        samples=32,
+        width=128,
+        layers=4,
+        heads=4,
+        steps=1000,
+        batch=4,
+        target_views=2,
+        lr=1e-3,
+        ema=0.99,
+        divergence=5.0,
+    ),
+    TriplaneRecipe(
+        name="small",
+        hardware="one GPU of 24 GB",
+        time="1 hour",
+        expected="not measured yet",
+        size=64,
+        patch=8,
+        plane=48,
+        plane_channels=32,
+        samples=96,
+        width=512,
+        layers=10,
+        heads=8,
+        steps=20_000,
+        batch=8,
+        target_views=2,
+        ema=0.999,
+        warmup=1000,
+        amp="bfloat16",
+        augment=False,
+        workers=8,
+        save_every=1000,
+        divergence=5.0,
+    ),
+)

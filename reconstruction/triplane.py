@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
-from versemill.reconstruction.geometry import rays
 from versemill.reconstruction.model import Trunk
-from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.splat import Rendering
+from versemill.reconstruction.presets import TriplaneRecipe
+from versemill.training.geometry import rays
+from versemill.training.splats import Rendering
 
 TOKEN = 4
 """Side of a plane token's patch, in cells of its plane."""
@@ -36,38 +36,44 @@ class Triplane:
 class TriplaneLRM(Trunk):
     """Large reconstruction model: images (B, V, 3, S, S) with cameras to one `Triplane` per object."""
 
-    def __init__(self, preset: Preset) -> None:
-        if preset.plane % TOKEN:
-            raise ValueError(f"plane {preset.plane} must be a multiple of {TOKEN}")
-        channels, hidden = preset.plane_channels, 2 * preset.plane_channels
-        super().__init__(preset, channels * TOKEN**2)
-        self.queries = nn.Parameter(torch.randn(3 * (preset.plane // TOKEN) ** 2, preset.width))
+    recipe: TriplaneRecipe
+
+    def __init__(self, recipe: TriplaneRecipe) -> None:
+        if recipe.plane % TOKEN:
+            raise ValueError(f"plane {recipe.plane} must be a multiple of {TOKEN}")
+        channels, hidden = recipe.plane_channels, 2 * recipe.plane_channels
+        super().__init__(recipe, channels * TOKEN**2)
+        self.queries = nn.Parameter(torch.randn(3 * (recipe.plane // TOKEN) ** 2, recipe.width))
         self.field = nn.Sequential(
             nn.Linear(3 * channels, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 4)
         )
-        nn.init.normal_(self.head.weight, std=preset.width**-0.5)
+        nn.init.normal_(self.head.weight, std=recipe.width**-0.5)
 
     def forward(self, images: Tensor, alpha: Tensor, c2w: Tensor, K: Tensor) -> tuple[Triplane, None]:
         """Predicts B triplanes; see `LRM.forward` for the arguments. A field has no depth of its own: None."""
-        origins, directions = rays(c2w, K, self.preset.size)
+        origins, directions = rays(c2w, K, self.recipe.size)
         raw = self.predict(images, alpha, origins, directions, self.queries)[:, -len(self.queries) :]
-        n = self.preset.plane // TOKEN
+        n = self.recipe.plane // TOKEN
         maps = raw.reshape(len(raw), 3, n, n, -1, TOKEN, TOKEN).permute(0, 1, 4, 2, 5, 3, 6)
         return Triplane(maps.reshape(len(raw), 3, -1, n * TOKEN, n * TOKEN)), None
+
+    def splats(self, triplane: Triplane) -> None:
+        """A field has none."""
+        return
 
     def draw(self, triplane: Triplane, c2w: Tensor, K: Tensor, size: int) -> Rendering:
         """Volume rendering of B fields by cameras (B, V) at size x size pixels.
 
-        Each ray takes `preset.samples` points evenly within the world box, at the middle of their intervals: no draw.
+        Each ray takes `recipe.samples` points evenly within the world box, at the middle of their intervals: no draw.
         """
         origins, directions = rays(c2w, K, size)
         forward = (directions * c2w[..., :3, 2, None, None]).sum(2)  # planar z per unit of ray
         flat = [t.permute(0, 1, 3, 4, 2).flatten(1, 3) for t in (origins, directions)]
         near, far = box_crossing(*flat)
-        step = (far - near) / self.preset.samples
-        middles = torch.arange(self.preset.samples, device=near.device) + 0.5
+        step = (far - near) / self.recipe.samples
+        middles = torch.arange(self.recipe.samples, device=near.device) + 0.5
         along = near[..., None] + step[..., None] * middles  # (B, R, samples)
-        chunk = max(1, CHUNK // (len(near) * self.preset.samples))
+        chunk = max(1, CHUNK // (len(near) * self.recipe.samples))
         parts = []
         for rows in torch.arange(near.shape[1], device=near.device).split(chunk):
             points = flat[0][:, rows, None] + along[:, rows, :, None] * flat[1][:, rows, None]

@@ -1,12 +1,13 @@
 """The Cycles engine from our side: a Blender process behind a pipe, restarted when it dies, hangs or has served long."""
 
 import atexit
+import dataclasses
 import json
 import os
 import select
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from versemill.render.config import CyclesConfig, RenderConfig
 from versemill.render.lighting import Lighting
-from versemill.render.scene import encode_srgb
 
-from versemill import mesh
 from versemill.asset import Asset
 from versemill.camera import Camera, to_opengl
-from versemill.errors import AssetError, MissingDependencyError
+from versemill.colour import encode_srgb
+from versemill.errors import AssetError, ConfigError, MissingDependencyError
+from versemill.materials.material import SLOTS
 from versemill.views import PASSES
 
 WORKER = Path(__file__).with_name("cycles_worker.py")
@@ -149,7 +150,7 @@ def _render_light(
         if error.reason != "cycles_failed":
             del _running[config.cycles]
         raise
-    return _passes(arrays, set(config.passes)), {"device": f"cycles {reply['device']}", "blender": reply["version"]}
+    return _passes(arrays, config.passes), {"device": f"cycles {reply['device']}", "blender": reply["version"]}
 
 
 @atexit.register
@@ -166,14 +167,17 @@ def _job(asset: Asset, cameras: Sequence[Camera], lighting: Lighting, config: Re
     specs = []
     for m in asset.materials:
         slots = []
-        for image in (m.base_color_texture, m.metallic_roughness_texture, m.normal_texture):
-            slots.append(-1 if image is None else len(textures))
+        for slot in SLOTS:
+            image, sampler = m.texture(slot), m.sampler(slot)
+            slots.append(None if image is None else {"image": len(textures), **dataclasses.asdict(sampler)})
             textures += [] if image is None else [image]
         specs.append(
             {
                 "base_color": m.base_color,
                 "metallic": m.metallic,
                 "roughness": m.roughness,
+                "emissive": m.emissive,
+                "unlit": m.unlit,
                 "alpha_mode": m.alpha_mode,
                 "alpha_cutoff": m.alpha_cutoff,
                 "textures": slots,
@@ -191,12 +195,11 @@ def _job(asset: Asset, cameras: Sequence[Camera], lighting: Lighting, config: Re
         "colour": "rgb" in config.passes,
         "geometry": bool(set(config.passes) - {"rgb"}),
     }
-    normals = asset.normals if asset.normals is not None else mesh.corner_normals(asset.vertices, asset.faces)
     arrays = {
         "vertices": asset.vertices,
         "faces": asset.faces,
         "uvs": asset.uvs,
-        "normals": normals,
+        "normals": asset.shading_normals(),
         "material_ids": asset.material_ids,
         "part_ids": asset.part_ids,
         "environment": lighting.environment,
@@ -209,29 +212,31 @@ def _job(asset: Asset, cameras: Sequence[Camera], lighting: Lighting, config: Re
     return arrays | {f"texture_{k}": image for k, image in enumerate(textures)}
 
 
-def _passes(arrays: dict[str, NDArray[Any]], wanted: set[str]) -> dict[str, NDArray[Any]]:
+def _passes(arrays: dict[str, NDArray[Any]], names: Collection[str]) -> dict[str, NDArray[Any]]:
     """Cycles' float passes as ours: background zeroed, colours coded, alpha straight."""
-    found: dict[str, NDArray[Any]] = {}
+    made: dict[str, NDArray[Any]] = {}
     if "Combined" in arrays:
         combined = arrays["Combined"].astype(np.float64)
         alpha = np.round(np.clip(combined[..., 3:], 0, 1) * 255)
         straight = combined[..., :3] / np.maximum(combined[..., 3:], 1e-6)
         code = np.round(encode_srgb(np.clip(straight, 0, 1)) * 255) * (alpha > 0)
-        found["rgb"] = np.concatenate([code, alpha], -1).astype(np.uint8)
+        made["rgb"] = np.concatenate([code, alpha], -1).astype(np.uint8)
     if "hit" in arrays:
         mask = arrays["hit"] > 0.5
         inside = mask[..., None]
-        found["mask"] = mask
-        found["depth"] = np.where(mask, arrays["Depth"][..., 0], 0).astype(np.float32)
-        found["position"] = np.where(inside, arrays["position"][..., :3], 0).astype(np.float32)
+        made["mask"] = mask
+        made["depth"] = np.where(mask, arrays["Depth"][..., 0], 0).astype(np.float32)
+        made["position"] = np.where(inside, arrays["position"][..., :3], 0).astype(np.float32)
         for name in ("normal", "geometric_normal"):
             vector = arrays[name][..., :3]
             length = np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-12)
-            found[name] = np.where(inside, vector / length, 0).astype(np.float32)
+            made[name] = np.where(inside, vector / length, 0).astype(np.float32)
         colour = encode_srgb(np.clip(arrays["albedo"][..., :3].astype(np.float64), 0, 1))
-        found["albedo"] = np.where(inside, np.round(colour * 255), 0).astype(np.uint8)
+        made["albedo"] = np.where(inside, np.round(colour * 255), 0).astype(np.uint8)
         pair = np.clip(arrays["metallic_roughness"][..., :2], 0, 1)
-        found["metallic_roughness"] = np.where(inside, np.round(pair * 255), 0).astype(np.uint8)
+        made["metallic_roughness"] = np.where(inside, np.round(pair * 255), 0).astype(np.uint8)
         for k, name in enumerate(("part", "material")):
-            found[name] = np.where(mask, np.round(arrays["ids"][..., k]), -1).astype(np.int32)
-    return {name: found[name] for name in PASSES if name in wanted}
+            made[name] = np.where(mask, np.round(arrays["ids"][..., k]), -1).astype(np.int32)
+    if missing := [name for name in names if name not in made]:
+        raise ConfigError(f"the engine cycles does not make the pass '{missing[0]}'; take engine=warp, or leave it out")
+    return {name: made[name] for name in PASSES if name in names}

@@ -10,7 +10,7 @@ from versemill.render import cameras as _cameras
 from versemill.render import lighting as _lighting
 from versemill.render.config import RenderConfig
 from versemill.render.kernels.film import Film, develop, smooth, steady
-from versemill.render.kernels.geometry import TILE, Sight, cover, properties, trace
+from versemill.render.kernels.geometry import TILE, GBuffer, cover, properties, trace
 from versemill.render.kernels.shading import shading
 from versemill.render.lighting import Lighting
 from versemill.render.scene import pack, pack_light, pack_views, split_sum_table
@@ -62,15 +62,15 @@ def render(asset: Asset, config: RenderConfig) -> Views:
         raise AssetError("clipped", f"the asset leaves {len(clipped)} of {len(cameras)} images, the first is view {clipped[0]}")
     lights = _lighting.draw_all(config.lighting, asset.seed, asset.index)
     seed = int(seeds.stream(asset.seed, asset.index, "render/samples").integers(2**32))
+    filled = filled_by_engine(config.passes)
     if config.engine == "cycles":
         from versemill.render.cycles import render_cycles
 
-        passes, used = render_cycles(asset, cameras, lights, config, seed)
+        passes, used = render_cycles(asset, cameras, lights, config.model_copy(update={"passes": filled}), seed)
     else:
         used = {"device": _device.resolve(config.device)}
-        passes = render_passes(
-            asset, cameras, lights, config.passes, config.quality, config.spp, config.denoise, seed, used["device"]
-        )
+        passes = render_passes(asset, cameras, lights, filled, config.quality, config.spp, config.denoise, seed, used["device"])
+    passes = with_derived(passes, config.passes, cameras * len(lights))
     _refuse_blank(passes)
     info = {
         "engine": config.engine,
@@ -86,6 +86,25 @@ def render(asset: Asset, config: RenderConfig) -> Views:
         info["lightings"] = [light.info for light in lights]
     number = np.repeat(np.arange(len(lights), dtype=np.int32), len(cameras))
     return Views(cameras * len(lights), passes, info, ("clipped",) if clipped else (), number)
+
+
+def filled_by_engine(passes: Sequence[str]) -> tuple[str, ...]:
+    """The passes that an engine fills so that `passes` can be had: those among them, and what the derived ones need."""
+    names = [name for given in passes for name in (PASSES[given].needs if PASSES[given].derived else (given,))]
+    return tuple(dict.fromkeys(names))
+
+
+def with_derived(filled: dict[str, NDArray[Any]], passes: Sequence[str], cameras: Sequence[Camera]) -> dict[str, NDArray[Any]]:
+    """`passes` in the order of `PASSES`, the derived ones computed from what an engine filled."""
+    c2w = np.stack([camera.c2w for camera in cameras])
+    result = {}
+    for name in (name for name in PASSES if name in passes):
+        derived = PASSES[name].derived
+        if derived is None:
+            result[name] = filled[name]
+        else:
+            result[name] = derived({need: filled[need] for need in PASSES[name].needs}, c2w).astype(PASSES[name].dtype)
+    return result
 
 
 def render_views(
@@ -140,47 +159,53 @@ def render_passes(
         device=device,
     )
 
-    wanted = set(passes)
-    found = {name: np.empty((count, *_tail(name)), kind.dtype) for name, kind in PASSES.items() if name in wanted - {"rgb"}}
-    colours = np.empty((len(lights), count if "rgb" in wanted else 0, 4), np.uint8)
-    lit = [pack_light(light, device) for light in lights] if "rgb" in wanted else []
+    names = set(passes)
+    images = {name: np.empty((count, *_tail(name)), PASSES[name].dtype) for name in names - {"rgb"}}
+    colours = np.empty((len(lights), count if "rgb" in names else 0, 4), np.uint8)
+    lit = [pack_light(light, device) for light in lights] if "rgb" in names else []
     size = (width, height)
     drawn = [samples, 1 << (samples - 1).bit_length(), quality == "fine", seed]
     chunk = width * height * max(1, CHUNK["cpu" if device == "cpu" else "cuda"] // (width * height))
     for first in range(0, count, chunk):
         part = slice(first, min(first + chunk, count))
         number = part.stop - first
-        sight = new_sight(number, device)
-        wp.launch(trace, number, [packed.scene, views, tiles, first, *size, sight], device=device)
-        more = {name: wp.zeros(number, dtype=t, device=device) if name in wanted else None for name, t in EXTRA.items()}
-        if wanted & set(EXTRA):
-            wp.launch(properties, number, [packed.scene, views, first, *size, sight, *more.values()], device=device)
-        made: dict[str, Any] = {"normal": sight.normal, "depth": sight.depth, "position": sight.position, **more}
-        for name in wanted & set(made):
-            found[name][part] = made[name].numpy()
-        if wanted & {"mask", "part", "material"}:
-            face = sight.face.numpy()
-            for name, ids in (("part", asset.part_ids), ("material", asset.material_ids)):
-                if name in wanted:
-                    found[name][part] = np.where(face >= 0, ids[np.maximum(face, 0)], np.int32(-1))
-            if "mask" in wanted:
-                found["mask"][part] = face >= 0
+        gbuffer = new_gbuffer(number, device)
+        wp.launch(trace, number, [packed.scene, views, tiles, first, *size, gbuffer], device=device)
+        more = {name: wp.zeros(number, dtype=t, device=device) if name in names else None for name, t in EXTRA.items()}
+        if names & set(EXTRA):
+            wp.launch(properties, number, [packed.scene, views, first, *size, gbuffer, *more.values()], device=device)
+        made = _made(asset, gbuffer, more, names)
+        for name, image in images.items():
+            image[part] = made[name]
         for k, light in enumerate(lit):
             film = new_film(number, device)
-            inputs = [packed.scene, light, split_sum_table(device), views, tiles, sight, first, *size, *drawn, film]
+            inputs = [packed.scene, light, split_sum_table(device), views, tiles, gbuffer, first, *size, *drawn, film]
             wp.launch(shading, number, inputs, device=device)
             colours[k, part] = developed(film, number, size, SMOOTHING[quality] if denoise else 0.0, device)
     if len(lights) > 1:
-        found = {name: np.concatenate([array] * len(lights)) for name, array in found.items()}
-    if "rgb" in wanted:
-        found["rgb"] = colours.reshape(-1, 4)
+        images = {name: np.concatenate([array] * len(lights)) for name, array in images.items()}
+    if "rgb" in names:
+        images["rgb"] = colours.reshape(-1, 4)
     shape = (len(cameras) * len(lights), height, width)
-    return {name: found[name].reshape(*shape, *_tail(name)) for name in PASSES if name in wanted}
+    return {name: images[name].reshape(*shape, *_tail(name)) for name in PASSES if name in names}
 
 
 def _tail(name: str) -> tuple[int, ...]:
     """The channel axis of a pass, if it has one."""
     return (PASSES[name].channels,) if PASSES[name].channels else ()
+
+
+def _made(asset: Asset, gbuffer: Any, more: dict[str, Any], names: set[str]) -> dict[str, NDArray[Any]]:
+    """The passes, but for colour, of the pixels of one launch: (count[, channels])."""
+    arrays = {"normal": gbuffer.normal, "depth": gbuffer.depth, "position": gbuffer.position, **more}
+    made: dict[str, NDArray[Any]] = {name: array.numpy() for name, array in arrays.items() if name in names}
+    if names & {"mask", "part", "material"}:
+        face = gbuffer.face.numpy()
+        made["mask"] = face >= 0
+        for name, ids in (("part", asset.part_ids), ("material", asset.material_ids)):
+            if name in names:
+                made[name] = np.where(made["mask"], ids[np.maximum(face, 0)], np.int32(-1))
+    return made
 
 
 def developed(film: Any, count: int, size: tuple[int, int], strength: float, device: str) -> NDArray[np.uint8]:
@@ -198,12 +223,12 @@ def developed(film: Any, count: int, size: tuple[int, int], strength: float, dev
     return array
 
 
-def new_sight(count: int, device: str) -> Any:
+def new_gbuffer(count: int, device: str) -> Any:
     """What `count` pixel centres see: nothing yet."""
-    sight = Sight()
+    gbuffer = GBuffer()
     for name, dtype in (("face", wp.int32), ("depth", float), ("weights", wp.vec2), ("normal", wp.vec3), ("position", wp.vec3)):
-        setattr(sight, name, wp.zeros(count, dtype=dtype, device=device))
-    return sight
+        setattr(gbuffer, name, wp.zeros(count, dtype=dtype, device=device))
+    return gbuffer
 
 
 def new_film(count: int, device: str) -> Any:
@@ -217,9 +242,9 @@ def new_film(count: int, device: str) -> Any:
 
 def _refuse_blank(passes: dict[str, NDArray[Any]]) -> None:
     """Catches views that no pixel centre fills, or whose whole colour image is one value."""
-    for name, empty in (("mask", False), ("depth", 0.0), ("part", -1), ("material", -1)):
+    for name in ("mask", "depth", "part", "material"):
         if name in passes:
-            blank = np.flatnonzero((passes[name] == empty).all((1, 2)))
+            blank = np.flatnonzero(~PASSES[name].covered(passes[name]).any((1, 2)))
             if len(blank):
                 raise AssetError("blank_view", f"view {blank[0]} of {len(passes[name])} shows nothing of the asset")
             break

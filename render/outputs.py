@@ -1,6 +1,7 @@
 """Views as files for people and other programs: PNG, OpenEXR or NPZ beside a JSON of cameras, and turntables."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from versemill.asset import Asset
 from versemill.errors import ConfigError
-from versemill.views import PASSES, Views
+from versemill.views import PASSES, Kind, Views
 
 Format = Literal["png", "exr", "npz"]
 CONVENTION = (
@@ -19,16 +20,14 @@ CONVENTION = (
     "are world-space unit vectors, both 0 in the background. The asset fits [-1, 1]^3: source position = center + scale * "
     "position, after the source's up axis was turned to Z."
 )
-CODINGS = {
-    "normal": "normal = code / 127.5 - 1 where not all channels are 0",
-    "geometric_normal": "normal = code / 127.5 - 1 where not all channels are 0",
-    "depth": "depth = code * depth_step, 16 bit, 0 is background",
-    "mask": "255 where the pixel's centre meets the asset",
-    "metallic_roughness": "metallic in red, roughness in green",
-    "part": "id + 1, 16 bit, 0 is background",
-    "material": "id + 1, 16 bit, 0 is background",
+CODINGS: dict[Kind, str] = {
+    "direction": "{name} = code / 127.5 - 1 where not all channels are 0",
+    "distance": "{name} = code * {name}_step, 16 bit, 0 is background",
+    "coverage": "255 where the pixel's centre meets the asset",
+    "level": "{name}: its channels from red on, the others are 0",
+    "id": "id + 1, 16 bit, 0 is background",
 }
-"""How PNG files hold what is not a colour."""
+"""How PNG files hold what is not a colour. Positions have no coding."""
 TURNTABLES = (".gif", ".webp", ".png")
 
 
@@ -43,12 +42,12 @@ def write_views(asset: Asset, views: Views, folder: Path, kind: Format = "png") 
         ConfigError: PNG can't hold a pass that was asked for.
     """
     floats = [name for name in views.passes if PASSES[name].dtype == "float32"]
-    if kind == "png" and "position" in floats:
-        raise ConfigError("PNG can't hold positions; write exr or npz, or unproject the depth")
+    if kind == "png":
+        check_png(views.passes)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     frames: list[dict[str, Any]] = []
-    step = float(views.passes["depth"].max()) / 65535 if "depth" in views.passes else 0.0
+    steps = {n: float(array.max()) / 65535 for n, array in views.passes.items() if PASSES[n].kind == "distance"}
     assert views.lighting is not None
     for k, camera in enumerate(views.cameras):
         files: dict[str, str] = {}
@@ -59,7 +58,7 @@ def write_views(asset: Asset, views: Views, folder: Path, kind: Format = "png") 
             if suffix == "exr":
                 write_exr(path, array[k], "XYZ" if array[k].ndim == 3 else "Y")
             else:
-                Image.fromarray(picture(name, array[k], step)).save(path)
+                Image.fromarray(picture(name, array[k], steps.get(name, 0.0))).save(path)
             files[name] = f"{name}/{path.name}"
             written.append(path)
         frames.append(
@@ -76,26 +75,42 @@ def write_views(asset: Asset, views: Views, folder: Path, kind: Format = "png") 
         np.savez_compressed(written[-1], **views.passes)  # type: ignore[arg-type]
     about: dict[str, Any] = {"convention": CONVENTION, "width": views.cameras[0].width, "height": views.cameras[0].height}
     if kind == "png":
-        about["codings"] = {name: coding for name, coding in CODINGS.items() if name in views.passes}
-        about |= {"depth_step": step} if "depth" in views.passes else {}
+        kinds = {name: PASSES[name].kind for name in views.passes}
+        about["codings"] = {name: CODINGS[each].format(name=name) for name, each in kinds.items() if each in CODINGS}
+        about |= {f"{name}_step": step for name, step in steps.items()}
     about |= {"center": list(asset.center), "scale": asset.scale, "tags": list(views.tags), "info": views.info}
     written.append(folder / "cameras.json")
     written[-1].write_text(json.dumps(about | {"frames": frames}, indent=1) + "\n")
     return written
 
 
-def picture(name: str, image: NDArray[Any], depth_step: float) -> NDArray[Any]:
-    """One view of a pass as the values of a PNG: (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16, coded as in `CODINGS`."""
-    if name in ("normal", "geometric_normal"):
+def check_png(passes: Iterable[str]) -> None:
+    """Refuses passes that PNG has no coding for.
+
+    Raises:
+        ConfigError: a position is among them.
+    """
+    if held := [name for name in passes if PASSES[name].kind == "position"]:
+        raise ConfigError(f"PNG can't hold the pass '{held[0]}'; write exr or npz (--format), or unproject the depth")
+
+
+def picture(name: str, image: NDArray[Any], step: float) -> NDArray[Any]:
+    """One view of a pass as the values of a PNG: (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16, coded as in `CODINGS`.
+
+    Args:
+        step: of the codes of a distance.
+    """
+    kind = PASSES[name].kind
+    if kind == "direction":
         return np.where((image != 0).any(-1, keepdims=True), np.round((image + 1) * 127.5), 0).astype(np.uint8)
-    if name == "depth":
-        return np.round(image / max(depth_step, 1e-12)).astype(np.uint16)
-    if name in ("part", "material"):
+    if kind == "distance":
+        return np.round(image / max(step, 1e-12)).astype(np.uint16)
+    if kind == "id":
         return np.minimum(image + 1, 65535).astype(np.uint16)
-    if name == "mask":
+    if kind == "coverage":
         return image.astype(np.uint8) * np.uint8(255)
-    if name == "metallic_roughness":
-        return np.concatenate([image, np.zeros_like(image[..., :1])], -1)
+    if kind == "level" and image.ndim == 3:
+        return np.concatenate([image, np.zeros((*image.shape[:2], 3 - image.shape[2]), image.dtype)], -1)
     return image
 
 

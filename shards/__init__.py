@@ -1,7 +1,8 @@
 """The row schema, and how shards are written, read, checked and exported."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import lazy_loader
 from versemill.shards.cache import DiskCache
 from versemill.shards.card import card
 from versemill.shards.checks import Problem, verify_shard
@@ -38,10 +39,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Loads torch only for those who read with it: the workers of a run never do."""
-    if name == "ShardDataset":
-        from versemill.shards.dataset import ShardDataset
-
-        return ShardDataset
-    raise AttributeError(f"module 'shards' has no attribute '{name}'")
+# Torch is loaded only for those who read with it: the workers of a run never do.
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs={"dataset": ["ShardDataset"]})

@@ -7,6 +7,7 @@ from typing import Any
 from versemill.shards.schema import COLUMNS, SCHEMA_VERSION
 
 from versemill import CONVENTION_VERSION, __version__
+from versemill.markdown import table
 
 
 def card(
@@ -90,8 +91,7 @@ def _size(rows: int) -> str:
 def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     if not rows:
         return f"{columns[0].capitalize()}: none.\n"
-    lines = [columns, tuple("---" for _ in columns), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+    return table(columns, rows) + "\n"
 
 
 def _statistics(statistics: Mapping[str, Mapping[str, float]]) -> str:

@@ -1,5 +1,6 @@
 """A folder of shards: which files there are, and which rows they hold."""
 
+import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,24 @@ from versemill.shards.storage import join, list_files, open_storage
 
 from versemill.errors import ConfigError, ShardError
 from versemill.seeds import SPLITS
+
+
+def shard_name(number: int) -> str:
+    """The name, without a suffix, of a shard's own files: "shard-000012"."""
+    return f"shard-{number:06d}"
+
+
+def shard_number(path: str) -> int:
+    """The number of the shard that a file belongs to, by its name; what follows the first dot does not matter.
+
+    Raises:
+        ValueError: it has no such name.
+    """
+    name = posixpath.basename(path).partition(".")[0]
+    number = name.removeprefix("shard-")
+    if number == name or not number.isdecimal():
+        raise ValueError(f"'{path}' is not named like a shard, {shard_name(0)}")
+    return int(number)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from pyarrow import fs as pafs
 from versemill.shards.codecs import encode_colour
 from versemill.shards.config import ShardsConfig
 from versemill.shards.rows import decode_cameras, decode_pass, read_rows
-from versemill.shards.schema import IMAGES, SCHEMA, SCHEMA_VERSION
+from versemill.shards.schema import SCHEMA, SCHEMA_VERSION
 from versemill.shards.writing import Sealed, seal
 
 from versemill.covisibility import covisibility
 from versemill.errors import ShardError
+from versemill.views import passes_of
 
 
 def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConfig | None = None) -> Sealed:
@@ -31,10 +32,10 @@ def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConf
     rows = (pa.Table.from_pylist([migrate_row(row, config)], schema=SCHEMA) for row in read_rows(fs, path))
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
-            found = file.schema_arrow.metadata or {}
+            metadata = file.schema_arrow.metadata or {}
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"shard '{path}' can't be read ({error}); remake it") from error
-    kept = {key.decode(): value.decode() for key, value in found.items() if key != b"versemill.schema_version"}
+    kept = {key.decode(): value.decode() for key, value in metadata.items() if key != b"versemill.schema_version"}
     return seal(fs, other, rows, kept, config)
 
 
@@ -44,7 +45,7 @@ def migrate_row(row: dict[str, Any], config: ShardsConfig) -> dict[str, Any]:
     if row["views"] is None:
         return row
     views = dict(row["views"])
-    for name in IMAGES:
+    for name in passes_of("colour"):
         if views[name] is not None:
             images = [np.moveaxis(decode_pass(name, [cell])[0], 0, -1) for cell in views[name]]
             views[name] = [encode_colour(i, config.image_codec, config.image_effort, config.zstd_level) for i in images]

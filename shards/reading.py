@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from versemill.shards.codecs import decode_array, decode_colour, dequantise
 from versemill.shards.lending import Sample
 from versemill.shards.rows import check_columns, decode_pass, decode_table
-from versemill.shards.schema import IMAGES, QUANTISED
 
 from versemill import seeds
 from versemill.camera import OPENGL
 from versemill.errors import ConfigError
 from versemill.fields import FIELD_ARRAYS
-from versemill.views import PASSES
+from versemill.views import PASSES, passes_of
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Selection:
         if self.normal_frame not in ("world", "camera") or self.pose not in ("opencv", "opengl"):
             raise ConfigError(f"normals are in 'world' or 'camera', poses 'opencv' or 'opengl', "
                               f"not '{self.normal_frame}' and '{self.pose}'")  # fmt: skip
-        if self.resolution is not None and {"part", "material"} & set(self.passes):
-            raise ConfigError("ids can't be averaged: read 'part' and 'material' at full resolution")
+        if self.resolution is not None and (ids := set(passes_of("id")) & set(self.passes)):
+            raise ConfigError(f"ids can't be averaged: read {', '.join(sorted(ids))} at full resolution")
 
     def columns(self) -> list[str]:
         """The leaves to read."""
@@ -67,9 +66,9 @@ class Selection:
                 "views.lighting",
             ]
             names += ["views.covisibility"] if self.covisibility else []
-            wanted = dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ())))
-            for name in wanted:
-                names += [f"views.{name}"] + ([f"views.{name}_range"] if name in QUANTISED else [])
+            needed = dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ())))
+            for name in needed:
+                names += [f"views.{name}"] + ([f"views.{name}_range"] if PASSES[name].quantised else [])
         names += [f"fields.{name}" for name in self.fields]
         return names + (["mesh.watertight_vertices", "mesh.watertight_faces"] if self.mesh else [])
 
@@ -108,17 +107,17 @@ class Selection:
         images: dict[str, torch.Tensor] = {}
         names = dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ())))
         area = len(picked) * views["height"] * views["width"]
-        floats = sample.floats(area * sum(PASSES[n].channels or 1 for n in names if n in QUANTISED or n in IMAGES))
+        floats = sample.floats(area * sum(PASSES[name].channels or 1 for name in names if _is_float(name)))
         for name in names:
             if views[name] is None:
                 raise ConfigError(f"the row has no pass '{name}'; render it, or leave it out of `passes`")
-            ranges = [views[f"{name}_range"][i] for i in picked] if name in QUANTISED else None
+            ranges = [views[f"{name}_range"][i] for i in picked] if PASSES[name].quantised else None
             shape = (len(picked), PASSES[name].channels or 1, views["height"], views["width"])
             images[name], floats = _decoded(name, [views[name][i] for i in picked], ranges, shape, floats)
         if self.normal_frame == "camera":
             frame = c2w @ OPENGL if self.pose == "opengl" else c2w
             rotation = torch.from_numpy(np.ascontiguousarray(frame[:, :3, :3].transpose(0, 2, 1))).float()
-            for name in {"normal", "geometric_normal"} & set(images):
+            for name in set(passes_of("direction")) & set(images):
                 images[name] = torch.einsum("vij,vjhw->vihw", rotation, images[name])
         if self.crop is not None:
             images, K = _crop(images, K, self.crop, rng)
@@ -172,6 +171,11 @@ class _Scratch(threading.local):
 _SCRATCH = _Scratch()
 
 
+def _is_float(name: str) -> bool:
+    """Whether a pass is decoded to float32: colours and what is stored as codes."""
+    return PASSES[name].quantised or PASSES[name].kind == "colour"
+
+
 def _decoded(
     name: str,
     cells: Sequence[Any],
@@ -184,7 +188,7 @@ def _decoded(
     What becomes float32 is decoded view by view into `floats`, whose rest is returned beside it: no view leaves the
     processor's cache on the way.
     """
-    if name not in QUANTISED and name not in IMAGES:
+    if not _is_float(name):
         return torch.from_numpy(decode_pass(name, cells)).reshape(shape), floats
     size = math.prod(shape)
     images = floats[:size].view(shape)
@@ -264,9 +268,9 @@ def _composited(
 def _averaged(image: torch.Tensor, coverage: torch.Tensor, resolution: int, name: str) -> torch.Tensor:
     """Mean over the foreground; a target pixel is foreground when at least half of it is. Normals are unit again."""
     foreground = coverage >= 0.5
-    if name == "mask":
+    if PASSES[name].kind == "coverage":
         return foreground
     mean = _area(image, resolution) / coverage.clamp(min=1e-6)
-    if name in ("normal", "geometric_normal"):
+    if PASSES[name].kind == "direction":
         mean = F.normalize(mean, dim=1)
     return torch.where(foreground, mean, 0.0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyarrow import fs as pafs
 from versemill.shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
 from versemill.shards.config import ShardsConfig
-from versemill.shards.schema import COLUMNS, IMAGES, QUANTISED, SCHEMA, SCHEMA_VERSION, completed, refusal
+from versemill.shards.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, completed, refusal
 
 from versemill import CONVENTION_VERSION
 from versemill.camera import Camera
@@ -21,9 +21,7 @@ from versemill.curated import Curated
 from versemill.errors import AssetError, ShardError
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.gltf import to_glb
-from versemill.views import PASSES, Views
-
-NORMALS = ("normal", "geometric_normal")
+from versemill.views import PASSES, Pass, Views
 
 
 def row_id(seed: int, index: int) -> str:
@@ -131,9 +129,10 @@ def _encode_views(views: Views, config: ShardsConfig) -> dict[str, Any]:
     }
     for name, images in views.passes.items():
         _finite(name, images)
-        if name in QUANTISED:
-            group[name], group[f"{name}_range"] = _encode_quantised(name, images, config)
-        elif name in IMAGES:
+        kind = PASSES[name]
+        if kind.quantised:
+            group[name], group[f"{name}_range"] = _encode_quantised(kind, images, config)
+        elif kind.kind == "colour":
             group[name] = [encode_colour(image, config.image_codec, config.image_effort, config.zstd_level) for image in images]
         else:
             group[name] = [encode_array(_planar(image), _filter(name), config.zstd_level) for image in images]
@@ -151,12 +150,12 @@ def _planar(image: NDArray[Any]) -> NDArray[Any]:
     return np.moveaxis(image, -1, 0) if image.ndim == 3 else image
 
 
-def _encode_quantised(name: str, images: NDArray[Any], config: ShardsConfig) -> tuple[list[bytes], list[list[float]]]:
+def _encode_quantised(kind: Pass, images: NDArray[Any], config: ShardsConfig) -> tuple[list[bytes], list[list[float]]]:
     cells, ranges = [], []
     for image in images:
         planar = _planar(image)
         foreground = planar != 0 if planar.ndim == 2 else (planar != 0).any(0)
-        low, high = (-1.0, 1.0) if name in NORMALS else _span(planar, foreground)
+        low, high = kind.span or _span(planar, foreground)
         cells.append(encode_array(quantise(planar, foreground, low, high), "delta", config.zstd_level))
         ranges.append([low, high])
     return cells, ranges
@@ -176,10 +175,11 @@ def decode_pass(name: str, cells: Sequence[bytes], ranges: Sequence[Sequence[flo
     Returns:
         The pass's own dtype (`versemill.views.PASSES`), background as there.
     """
-    if name in IMAGES:
-        return np.stack([_channels(decode_colour(cell), PASSES[name].channels) for cell in cells])
+    kind = PASSES[name]
+    if kind.kind == "colour":
+        return np.stack([_channels(decode_colour(cell), kind.channels) for cell in cells])
     arrays = (decode_array(cell) for cell in cells)
-    if name in QUANTISED:
+    if kind.quantised:
         assert ranges is not None
         return np.stack([dequantise(codes, low, high) for codes, (low, high) in zip(arrays, ranges, strict=True)])
     return np.stack(list(arrays))

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from versemill.fields import FIELD_ARRAYS
+from versemill.markdown import table
 from versemill.views import PASSES
 
 SCHEMA_VERSION = 2
@@ -17,12 +18,6 @@ SCHEMA_VERSION = 2
 
 READABLE = (1, 2)
 """Versions that every reader takes. Version 1 knew no colour filter; its cells say what they are, its rows lack columns."""
-
-QUANTISED = ("normal", "depth", "geometric_normal", "position")
-"""Passes stored as uint16 codes with a range per view; the others are stored as they are."""
-
-IMAGES = ("rgb", "albedo")
-"""Passes stored as colour cells."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +86,12 @@ MESH = {
     "watertight_faces": _array("m, 3", "int32", "", "", "its triangles, counter-clockwise from outside"),
 }
 
-_DTYPES = {name: "uint16" if name in QUANTISED else kind.dtype for name, kind in PASSES.items()}
-_FRAMES = {"normal": "world", "geometric_normal": "world", "position": "world", "depth": "camera z"}
-_UNITS = {"depth": "world units", "position": "world units", "rgb": "sRGB", "albedo": "sRGB"}
-
 
 def _pass(name: str) -> Column:
     kind = PASSES[name]
     shape = "V: H, W" + (f", {kind.channels}" if kind.channels else "")
-    meaning = kind.meaning + ("; codes 1..65535 span the range, 0 is background" if name in QUANTISED else "")
-    return Column(pa.list_(pa.binary()), f"({shape})", _DTYPES[name], _FRAMES.get(name, ""), _UNITS.get(name, ""), meaning)
+    meaning = kind.meaning + ("; codes 1..65535 span the range, 0 is background" if kind.quantised else "")
+    return Column(pa.list_(pa.binary()), f"({shape})", kind.stored, kind.frame, kind.unit, meaning)
 
 
 VIEWS = {
@@ -116,8 +107,9 @@ VIEWS = {
     "tags": Column(pa.list_(pa.string()), "(n)", "string", "", "", "findings of the renderer, sorted"),
     "info": _text("JSON: engine, device, preset, lighting and every drawn value"),
     **{
-        f"{name}_range": _number("f8", f"values of codes 1 and 65535 of `{name}`", _FRAMES[name], _UNITS.get(name, ""), "V, 2")
-        for name in QUANTISED
+        f"{name}_range": _number("f8", f"values of codes 1 and 65535 of `{name}`", kind.frame, kind.unit, "V, 2")
+        for name, kind in PASSES.items()
+        if kind.quantised
     },
     **{name: _pass(name) for name in PASSES},
 }  # fmt: skip
@@ -175,11 +167,11 @@ def refusal(metadata: Mapping[bytes, bytes] | None) -> str | None:
     return f"schema version {text}, this versemill reads {', '.join(map(str, READABLE))}; {way}"
 
 
-def misfits(found: pa.Schema) -> list[str]:
+def misfits(stored: pa.Schema) -> list[str]:
     """Groups that a file lacks, and leaves of another type. A leaf that is missing (older) or unknown (newer) is no misfit."""
-    wrong = [group for group in COLUMNS if group not in found.names or not pa.types.is_struct(found.field(group).type)]
+    wrong = [group for group in COLUMNS if group not in stored.names or not pa.types.is_struct(stored.field(group).type)]
     for group in (group for group in COLUMNS if group not in wrong):
-        for leaf in found.field(group).type:
+        for leaf in stored.field(group).type:
             if leaf.name in COLUMNS[group] and not leaf.type.equals(COLUMNS[group][leaf.name].type):
                 wrong.append(f"{group}.{leaf.name}")
     return wrong
@@ -221,17 +213,12 @@ def is_blob(path: str) -> bool:
 
 def describe() -> str:
     """Markdown tables of every leaf, as in docs/shards.md."""
+    head = ("column", "type", "shape", "dtype", "frame", "unit", "meaning")
     parts = []
     for group, columns in COLUMNS.items():
-        lines = [
-            f"### `{group}`",
-            "",
-            "| column | type | shape | dtype | frame | unit | meaning |",
-            "|---|---|---|---|---|---|---|",
+        rows = [
+            (f"`{name}`", str(c.type).replace("element: ", ""), c.shape, c.dtype, c.frame, c.unit, c.meaning)
+            for name, c in columns.items()
         ]
-        for name, c in columns.items():
-            kind = str(c.type).replace("element: ", "")
-            cells = (f"`{name}`", kind, c.shape, c.dtype, c.frame, c.unit, c.meaning)
-            lines.append("| " + " | ".join(cells) + " |")
-        parts.append("\n".join(lines))
+        parts.append(f"### `{group}`\n\n{table(head, rows)}")
     return "\n\n".join(parts) + "\n"

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs as pafs
@@ -173,8 +173,3 @@ def sha256(fs: pafs.FileSystem, path: str) -> str:
         while block := stream.read(BLOCK):
             h.update(block)
     return h.hexdigest()
-
-
-def open_input(fs: pafs.FileSystem, path: str) -> BinaryIO:
-    """A random-access file for reading. Raises FileNotFoundError."""
-    return fs.open_input_file(path)

@@ -1,4 +1,7 @@
 """The packages of the house: root folders of the repository, imported as `versemill.NAME`. The only list of them."""
 
-PACKAGES = ("zeroverse", "detailverse", "render", "shards", "training", "curation", "reconstruction", "generation", "mill")
-"""From the lowest floor to the highest; `versemill` itself is the ground under them. `setup.py` reads this file."""
+DATA = ("zeroverse", "detailverse", "render", "shards", "curation")
+"""Those whose code decides the bytes of a dataset; the fingerprint covers them."""
+
+PACKAGES = (*DATA, "training", "reconstruction", "generation", "mill")
+"""All. `versemill` itself is the ground under them. `setup.py` reads this file."""

@@ -26,7 +26,7 @@ SIDES: tuple[Side, ...] = get_args(Side)
 @cache
 def presets() -> dict[str, dict[str, Any]]:
     """Name -> the fields it sets; `extends` is resolved and the `source` line left out. See docs/zeroverse.md."""
-    raw: dict[str, dict[str, Any]] = yaml.safe_load((files("zeroverse") / "presets.yaml").read_text())
+    raw: dict[str, dict[str, Any]] = yaml.safe_load((files("versemill.zeroverse") / "presets.yaml").read_text())
 
     def resolve(name: str) -> dict[str, Any]:
         own = dict(raw[name])

@@ -11,6 +11,7 @@ from versemill.asset import Asset
 from versemill.errors import ConfigError
 from versemill.gltf import to_glb
 from versemill.materials.material import Material
+from versemill.ply import to_ply
 
 Encoding = Literal["png", "jpeg"]
 
@@ -37,7 +38,7 @@ def write_mesh(asset: Asset, path: Path, textures: Encoding = "png") -> None:
     elif suffix == ".obj":
         _write_obj(asset, path, textures)
     elif suffix == ".ply":
-        path.write_bytes(_ply(asset))
+        path.write_bytes(to_ply(asset.vertices, asset.faces, {"part": asset.part_ids, "material": asset.material_ids}))
     else:
         raise ConfigError(f"can't write a mesh to '{path}': the name must end in .glb, .obj or .ply")
 
@@ -45,7 +46,7 @@ def write_mesh(asset: Asset, path: Path, textures: Encoding = "png") -> None:
 def _write_obj(asset: Asset, path: Path, textures: Encoding) -> None:
     lines = [f"mtllib {path.stem}.mtl"]
     lines += [f"v {x:.9g} {z:.9g} {-y:.9g}" for x, y, z in asset.vertices.tolist()]
-    uvs, corner = np.unique(asset.uvs.reshape(-1, 2), axis=0, return_inverse=True)
+    uvs, corner = np.unique(asset.uv_set(0).reshape(-1, 2), axis=0, return_inverse=True)
     corner = corner.reshape(-1, 3) + 1
     lines += [f"vt {u:.9g} {v:.9g}" for u, v in uvs.tolist()]
     order = np.lexsort((asset.material_ids, asset.part_ids))
@@ -97,14 +98,3 @@ def _material_name(material: Material, number: int) -> str:
 
 def _word(name: str) -> str:
     return "_".join(name.split()) or "unnamed"
-
-
-def _ply(asset: Asset) -> bytes:
-    head = ["ply", "format binary_little_endian 1.0"]
-    head += [f"element vertex {len(asset.vertices)}", *(f"property float {axis}" for axis in "xyz")]
-    head += [f"element face {len(asset.faces)}", "property list uchar int vertex_indices"]
-    head += ["property int part", "property int material", "end_header"]
-    records = np.empty(len(asset.faces), np.dtype([("n", "u1"), ("v", "<i4", (3,)), ("part", "<i4"), ("material", "<i4")]))
-    records["n"], records["v"] = 3, asset.faces
-    records["part"], records["material"] = asset.part_ids, asset.material_ids
-    return ("\n".join(head) + "\n").encode() + asset.vertices.astype("<f4").tobytes() + records.tobytes()

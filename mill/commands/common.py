@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,15 @@ RunOverrides = Annotated[
 ]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or head:6379.")]
 
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder that the files, their links' ends, and the textures that they name must lie in.",
+        show_default="each file's own folder",
+    ),
+]
+
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Every asset, every retry, and what Ray and the workers have to say.")
 ]
@@ -33,6 +43,19 @@ Verbose = Annotated[
 def print_json(value: Any) -> None:
     """Writes JSON for machines: sorted keys, nothing else on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, default=str) + "\n")
+
+
+def distinct(files: Sequence[Path]) -> None:
+    """Refuses files whose results would have one name.
+
+    Raises:
+        ConfigError: two have the same stem.
+    """
+    seen: dict[str, Path] = {}
+    for file in files:
+        if file.stem in seen:
+            raise ConfigError(f"'{seen[file.stem]}' and '{file}' would both be written as {file.stem}; give them apart")
+        seen[file.stem] = file
 
 
 def holding_shards(directory: str | Path) -> None:
@@ -47,3 +70,10 @@ def holding_shards(directory: str | Path) -> None:
         find_shards(directory)
     except ShardError as error:
         raise ConfigError(str(error)) from error
+
+
+def uri_of(directory: Path) -> str:
+    """The folder or URI as typed: pathlib would halve the slashes of s3://."""
+    text = str(directory)
+    scheme, colon, rest = text.partition(":/")
+    return f"{scheme}://{rest.lstrip('/')}" if colon and scheme.isalnum() else text

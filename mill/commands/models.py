@@ -1,8 +1,8 @@
-"""Commands on models: train, evaluate, validate, ablate."""
+"""Commands on models: train, evaluate, validate, ablate. What families and presets there are stands in one table."""
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 from versemill.mill.commands.common import AsJson, Dataset, err, holding_shards, out, print_json
+from versemill.mill.pipeline import config, models
 from versemill.mill.pipeline.sources import MESH_SUFFIXES
 from versemill.mill.run.progress import steps
 
@@ -20,27 +21,51 @@ from versemill.errors import ConfigError
 # made training twenty times slower; on an idle one it gains little.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-MODELS = ("reconstruction",)
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Lpips = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder with vgg16.pth and lpips_vgg.pth; nothing is downloaded.")
 ]
+PresetSettings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the preset; repeatable.")
+]
+Judging = Annotated[
+    list[str] | None,
+    typer.Option("--judge", metavar="KEY=VALUE", help="How the network is judged, such as views=8; repeatable."),
+]
+
+
+def _presets(context: typer.Context, value: bool) -> None:
+    """`--presets`: every family's presets as a table."""
+    if not value:
+        return
+    table = Table("family", "preset", "hardware", "time", "expected", title="Families of models and their presets")
+    for name in models.FAMILIES:
+        family = models.FAMILIES.find(name)
+        out.print(f"[bold]{name}[/]: {family.summary}", highlight=False)
+        for recipe in family.presets.values():
+            mark = " (default)" if recipe.name == family.default else ""
+            table.add_row(name, recipe.name + mark, recipe.hardware, recipe.time, recipe.expected)
+    out.print(table)
+    raise typer.Exit
 
 
 def train(
-    model: Annotated[str, typer.Argument(metavar="reconstruction", help="Which model.", show_default=False)],
+    family: Annotated[
+        str, typer.Argument(metavar="FAMILY", help=f"{', '.join(models.FAMILIES)}, or package.module:NAME.", show_default=False)
+    ],
     directory: Dataset,
     run_dir: Annotated[Path, typer.Option("--out", metavar="RUN", help="Where checkpoints go.", show_default=False)],
     preset: Annotated[
-        str,
-        typer.Option(
-            help="monocular, micro, tiny, micro-triplane, small, small-triplane, base, paper: sizes, hardware and time."
-        ),
-    ] = "micro",
+        str | None, typer.Option(help="Size, hardware and time; --presets shows all.", show_default="the family's default")
+    ] = None,
+    overrides: PresetSettings = None,
     seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
     device: Device = "auto",
     lpips: Lpips = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write RUN/tensorboard.")] = False,
+    presets: Annotated[
+        bool, typer.Option("--presets", is_eager=True, callback=_presets, help="Show families and presets, and exit.")
+    ] = False,
 ) -> None:
     """Train a bundled model on a dataset's train split; the same command resumes from the last checkpoint.
 
@@ -48,19 +73,21 @@ def train(
 
     Examples:
 
-    versemill train reconstruction out/quickstart --preset micro --out out/run
+    versemill train --presets
 
-    torchrun --nproc-per-node 8 -m versemill train reconstruction out/big --preset base --out out/run
+    versemill train gaussians out/quickstart --preset micro --out out/run
+
+    torchrun --nproc-per-node 8 -m versemill train gaussians out/big --preset base --out out/run
     """
-    from versemill import reconstruction
+    from versemill import training
 
-    if model not in MODELS:
-        raise ConfigError(f"unknown model '{model}'; the models are: {', '.join(MODELS)}")
+    chosen = models.FAMILIES.find(family)
+    recipe = chosen.preset(preset)
+    if overrides:
+        recipe = config.settings(f"preset {recipe.name}", type(recipe), overrides, recipe.model_dump())
     holding_shards(directory)
-    with steps(f"training {preset}") as progress:
-        summary = reconstruction.train(
-            directory, preset, run_dir, seed=seed, device=device, progress=progress, lpips=lpips, tensorboard=tensorboard
-        )
+    with steps(f"training {recipe.name}") as progress:
+        summary = training.train(chosen, directory, recipe, run_dir, seed, device, progress, lpips, tensorboard)
     if os.environ.get("RANK", "0") == "0":
         print_json(summary)
 
@@ -72,46 +99,50 @@ def evaluate(
     ],
     dataset: Annotated[Path | None, typer.Option(metavar="DIR", help="With meshes: the dataset trained on.")] = None,
     split: Annotated[list[str] | None, typer.Option(help="train, val, test; repeatable.", show_default="val test")] = None,
-    views: Annotated[int, typer.Option(help="Input views: 4 or 8.")] = 4,
+    judge: Judging = None,
     device: Device = "auto",
     objects: Annotated[int | None, typer.Option(min=1, help="Of a dataset, at most so many.", show_default="all")] = None,
     directory: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where pictures go.", show_default="RUN/evaluation")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out the per-scene optimum and the exported meshes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes seconds per object.")] = False,
     lpips: Lpips = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a trained model on held-out assets or on meshes, beside the mean image, the nearest view and the visual hull.
+    """Score a trained model on held-out assets or on meshes, beside itself untrained and its baselines.
 
-    Meshes are seen by the paper's cameras; one without materials gets a procedural one. The folder --out then holds the
-    figures of all objects, and the pictures, splats and meshes of the first dozen.
+    The run says which family it is of. Meshes are seen by the paper's cameras; one without materials gets a procedural one.
+    The folder --out then holds the figures of all objects, and what the family shows: pictures, splats, meshes.
 
     Examples:
 
     versemill evaluate out/run out/quickstart --split test
 
-    versemill evaluate out/run chair.glb bunny.obj --dataset out/quickstart --views 8
+    versemill evaluate out/run chair.glb bunny.obj --dataset out/quickstart --judge views=8
     """
-    from versemill import reconstruction
+    from versemill.training.runs import describe
 
-    options: dict[str, Any] = {"device": device, "full": not quick, "lpips": lpips, "out": directory}
+    from versemill import training
+
     if missing := [target for target in targets if not target.exists()]:
         raise ConfigError(f"'{missing[0]}' is neither a dataset nor a mesh file: it does not exist")
+    family = models.FAMILIES.find(describe(run_dir)["family"])
+    options: dict[str, Any] = {"judging": _judging(family, judge), "device": device, "full": not quick, "lpips": lpips}
     with steps("evaluating") as progress:
-        options["progress"] = progress
+        options |= {"out": directory, "progress": progress}
         if len(targets) == 1 and _is_dataset(targets[0]):
-            found = reconstruction.evaluate(run_dir, targets[0], split or ("val", "test"), views, objects=objects, **options)
+            result = training.evaluate(family, run_dir, targets[0], split or ("val", "test"), objects=objects, **options)
         elif dataset is None:
-            raise ConfigError("meshes are judged beside the mean image of the training data; name it: --dataset DIR")
+            raise ConfigError("meshes are judged beside baselines of the training data; name it: --dataset DIR")
         else:
-            found = reconstruction.evaluate_assets(run_dir, _meshes(targets), dataset, views, **options)
+            result = training.evaluate_assets(family, run_dir, _meshes(targets), dataset, **options)
     if as_json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(result))
         return
-    page = Path(found.table)
+    page = Path(result.table)
     out.print(Markdown(page.read_text()))
-    out.print(f"table: {page}\npicture: {found.grid}", soft_wrap=True)
+    files = "".join(f"\n{kind}: {paths[0] if len(paths) == 1 else len(paths)}" for kind, paths in result.files.items() if paths)
+    out.print(f"table: {page}{files}", soft_wrap=True, markup=False)
 
 
 def validate(
@@ -124,7 +155,7 @@ def validate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The gate: train the dataset's validation preset, compare with the baselines and the dataset's past. Exit code 1: failed.
+    """The gate: train what the dataset's section `validate` names, compare with baselines and past. Exit code 1: failed.
 
     Examples:
 
@@ -146,26 +177,28 @@ def validate(
 def ablate(
     name: Annotated[str, typer.Argument(help="Which ablation; `list` shows all.", show_default=False)],
     directory: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = None,
+    family: Annotated[str | None, typer.Option(help="The family that is trained.", show_default="the ablation's")] = None,
     preset: Annotated[
-        str, typer.Option(help="The model that is trained: micro, monocular, or any other of `train`.")
-    ] = "micro",
+        str | None, typer.Option(help="Its preset; `train --presets` shows all.", show_default="the ablation's")
+    ] = None,
     train_steps: Annotated[
         int | None, typer.Option("--steps", help="Steps of each training.", show_default="the preset's")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Training seeds per arm; under 3 nothing is tested.")] = 3,
     assets: Annotated[int, typer.Option(help="Assets that each arm mills to train on.")] = 200,
     test_assets: Annotated[int, typer.Option(help="Assets of each test set.")] = 40,
-    views: Annotated[int, typer.Option(help="Input views when judged, 4 or 8; monocular needs none.")] = 4,
+    judge: Judging = None,
+    overrides: PresetSettings = None,
     meshes: Annotated[
         list[Path] | None, typer.Option(metavar="PATH", help="Also judge on meshes: a file or folder. Repeatable.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Ablations of your own, as mill/ablations.yaml.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Ablations of your own, as mill/proof/ablations.yaml.")] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Does a setting of the data matter? Mills arms that differ in it alone, trains on each, and says what can be said.
+    """Test whether one setting of the data, the model or the sampler matters: matched arms, several seeds, intervals.
 
-    All arms share seeds, objects and budget. The same command goes on where it was; more --seeds add to what there is.
+    All arms share seeds, objects and budget. The same command resumes; more --seeds add to what there is.
 
     Examples:
 
@@ -176,29 +209,28 @@ def ablate(
     from versemill.mill.proof import ablation
 
     if name == "list":
-        table = Table("name", "question", "arms")
+        table = Table("name", "family", "question", "arms")
         for key, body in ablation.known(file)[2].items():
-            table.add_row(key, body.question, ", ".join(body.arms))
+            table.add_row(key, body.family, body.question, ", ".join(body.arms))
         out.print(table)
         return
     if directory is None:
         raise ConfigError("name a folder for the ablation: --out DIR")
-    budget = ablation.budget(preset=preset, steps=train_steps, seeds=seeds, assets=assets, test_assets=test_assets, views=views)
-    found = ablation.ablate(
-        name,
-        directory,
-        budget,
-        file,
-        _meshes(meshes or []),
-        device,
-        say=lambda line: err.print(line, soft_wrap=True),
-        steps=steps,
-    )
+    budget = ablation.budget(
+        family=family, preset=preset, steps=train_steps, seeds=seeds, assets=assets, test_assets=test_assets,
+        judging=config.assignments(judge or []), train=config.assignments(overrides or []),
+    )  # fmt: skip
+    say: Callable[[str], None] = lambda line: err.print(line, soft_wrap=True, markup=False)  # noqa: E731
+    result = ablation.ablate(name, directory, budget, file, _meshes(meshes or []), device, say=say, steps=steps)
     if as_json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(result))
         return
-    out.print(Markdown(Path(found.files[0]).read_text()))
-    out.print(f"table: {found.files[0]}\nplot: {found.files[1]}")
+    out.print(Markdown(Path(result.files[0]).read_text()))
+    out.print(f"table: {result.files[0]}\nplot: {result.files[1]}")
+
+
+def _judging(family: Any, settings: Sequence[str] | None) -> Any:
+    return models.judging(family, config.assignments(settings or []))
 
 
 def _is_dataset(path: Path) -> bool:
@@ -217,8 +249,8 @@ def _meshes(targets: Sequence[Path]) -> list[tuple[str, Asset]]:
     for target in targets:
         if not target.exists():
             raise ConfigError(f"'{target}' does not exist: name a mesh file or a folder of them")
-        found = sorted(p for p in target.rglob("*") if p.suffix.lower() in MESH_SUFFIXES) if target.is_dir() else [target]
-        if not found:
+        inside = sorted(p for p in target.rglob("*") if p.suffix.lower() in MESH_SUFFIXES) if target.is_dir() else [target]
+        if not inside:
             raise ConfigError(f"'{target}' holds neither shards nor meshes ({', '.join(sorted(MESH_SUFFIXES))})")
-        files += found
+        files += inside
     return [(path.name, load(path).normalized()) for path in files]

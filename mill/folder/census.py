@@ -5,12 +5,12 @@ DIR/census.json is derived and may be deleted: whatever a ledger file of another
 
 import contextlib
 import json
-import posixpath
 from typing import Any
 
 from pyarrow import fs as pafs
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import storage
+from versemill.shards.folder import shard_number
 
 from versemill.config import digest
 
@@ -60,7 +60,7 @@ def _files(dataset: Dataset, folder: str) -> list[Any]:
 def _stamps(dataset: Dataset) -> dict[int, list[int]]:
     """Shard -> size and date of its ledger file. Timings are written before it, so it stands for both."""
     files = sorted(_files(dataset, "ledger"), key=lambda info: info.base_name)
-    return {int(posixpath.splitext(i.base_name)[0].removeprefix("shard-")): [i.size, i.mtime_ns or 0] for i in files}
+    return {shard_number(i.base_name): [i.size, i.mtime_ns or 0] for i in files}
 
 
 def _facts(dataset: Dataset, shard: int) -> Facts:

@@ -35,6 +35,7 @@ from typing import Any, TextIO
 from pyarrow import fs as pafs
 from versemill.mill.pipeline.config import AFTERWARDS, Pipeline
 from versemill.shards import storage
+from versemill.shards.folder import shard_name, shard_number
 from versemill.shards.schema import SCHEMA_VERSION
 
 from versemill import CONVENTION_VERSION, __version__
@@ -152,20 +153,19 @@ class Dataset:
 
     def shard_file(self, shard: int) -> str:
         """Path of a shard, relative to the dataset."""
-        return f"shards/shard-{shard:06d}.parquet"
+        return f"shards/{shard_name(shard)}.parquet"
 
     def ledger_file(self, shard: int) -> str:
         """Path of a shard's ledger entry, relative to the dataset."""
-        return f"ledger/shard-{shard:06d}.json"
+        return f"ledger/{shard_name(shard)}.json"
 
     def timings_file(self, shard: int) -> str:
         """Path of a shard's timings, relative to the dataset."""
-        return f"timings/shard-{shard:06d}.json"
+        return f"timings/{shard_name(shard)}.json"
 
     def sealed(self) -> list[int]:
         """Shards with a ledger entry, rising."""
-        names = (posixpath.basename(p) for p in storage.list_files(self.fs, self.path("ledger"), ".json"))
-        return [int(name[6:-5]) for name in names]
+        return [shard_number(path) for path in storage.list_files(self.fs, self.path("ledger"), ".json")]
 
     def read(self, name: str) -> Any:
         """A JSON file of the dataset, or None where it is missing or not JSON."""

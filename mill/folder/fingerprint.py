@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from versemill import __version__, device
+from versemill.packages import DATA
 from versemill.packages import PACKAGES as HOUSE
 
 PACKAGES = (
@@ -29,36 +30,31 @@ PACKAGES = (
 
 CODE = (
     "versemill",
-    *(f"versemill.{name}" for name in ("zeroverse", "detailverse", "curation", "render", "shards")),
+    *(f"versemill.{name}" for name in DATA),
     *(f"versemill.mill.pipeline.{name}" for name in ("stages", "sources", "plan")),
 )
 """Our own packages and modules that do: a checkout that was edited makes other rows under the same version."""
 
 
-def fingerprint(render_device: str = "auto", sources: Iterable[str] = ()) -> dict[str, Any]:
+def fingerprint(render_device: str = "auto", outside: tuple[str, ...] = ()) -> dict[str, Any]:
     """JSON-able; two shards with equal config, seed and fingerprint have equal bytes.
 
     Args:
         render_device: a device name as in the config; recorded as what it stands for here.
-        sources: registered names or `package.module:NAME` of the sources; the code of the latter counts too.
+        outside: modules of other packages whose code counts too (`pipeline.outside`).
 
     Raises:
         MissingDependencyError: the device is not here.
     """
-    return {**machine(own_modules(sources)), "device": device_facts(render_device)}
-
-
-def own_modules(sources: Iterable[str]) -> tuple[str, ...]:
-    """The modules of those sources that are named `package.module:NAME`, sorted."""
-    return tuple(sorted({name.partition(":")[0] for name in sources if ":" in name}))
+    return {**machine(outside), "device": device_facts(render_device)}
 
 
 @cache
-def machine(own: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fingerprint without the render device; `own` are modules of sources that are not ours."""
+def machine(outside: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fingerprint without the render device; `outside` are modules of other packages."""
     return {
         "versemill": __version__,
-        "code": code((*CODE, *own)),
+        "code": code((*CODE, *outside)),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "packages": {package: _version(package) for package in PACKAGES},
         "system": f"{platform.system()} {platform.machine()} {' '.join(platform.libc_ver())}".strip(),
@@ -77,14 +73,14 @@ def device_facts(render_device: str) -> dict[str, Any]:
         return {"name": "cpu"}
     import warp as wp
 
-    found = wp.get_device(name)
-    return {"name": found.name, "arch": int(found.arch), "driver": list(wp.get_cuda_driver_version())}
+    gpu = wp.get_device(name)
+    return {"name": gpu.name, "arch": int(gpu.arch), "driver": list(wp.get_cuda_driver_version())}
 
 
 @cache
 def code(modules: tuple[str, ...] = CODE) -> str:
     """12 hex digits of the SHA-256 of the modules' Python and YAML files, as they are installed."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in modules:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
@@ -92,8 +88,8 @@ def code(modules: tuple[str, ...] = CODE) -> str:
         origin = Path(spec.origin)
         files = [path for path in _code_files(name, origin) if path.suffix in (".py", ".yaml")]
         for file in sorted(files):
-            found.update(f"{name}/{file.relative_to(origin.parent).as_posix()}\0".encode() + file.read_bytes())
-    return found.hexdigest()[:12]
+            digest.update(f"{name}/{file.relative_to(origin.parent).as_posix()}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _code_files(name: str, origin: Path) -> Iterable[Path]:

@@ -4,7 +4,6 @@ A file holds `pipelines: {NAME: {description, extends, run, sources, curate, ren
 `extends` merges deeply onto another pipeline; `--set a.b=value` merges onto that. Unknown keys are refused.
 """
 
-import difflib
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 from versemill.curation.config import CurationConfig, FieldsConfig
 from versemill.mill.pipeline import sources as _sources
-from versemill.reconstruction.config import ValidateConfig
+from versemill.mill.pipeline.models import ValidateConfig
 from versemill.render.config import RenderConfig
 from versemill.shards.config import ShardsConfig
 
 from versemill import CONVENTION_VERSION
-from versemill.config import Config, digest
+from versemill.config import Config, digest, nearest
 from versemill.errors import ConfigError
 
 
@@ -177,16 +176,28 @@ def pipelines(file: str | Path | None = None) -> list[tuple[str, str]]:
     return [(name, str((body or {}).get("description", ""))) for name, body in _read(file).items()]
 
 
-def settings(name: str, model: type[Any], overrides: Sequence[str] = ()) -> Any:
-    """One stage's own config, with "key=value" overrides: what a command on single assets takes.
+def settings(name: str, model: type[Any], overrides: Sequence[str] = (), given: Mapping[str, Any] | None = None) -> Any:
+    """One model of settings, with "key=value" overrides: what a command on single assets or presets takes.
+
+    Args:
+        given: values that the overrides change; the model's defaults by default.
 
     Raises:
         ConfigError: an unknown key or an invalid value.
     """
+    return checked(name, model, _merge(dict(given or {}), assignments(overrides)))
+
+
+def assignments(overrides: Sequence[str]) -> dict[str, Any]:
+    """Nested values of "a.b=value" texts, the value in YAML; later ones win.
+
+    Raises:
+        ConfigError: a text of another form, or a value that is not YAML.
+    """
     merged: dict[str, Any] = {}
     for text in overrides:
         merged = _merge(merged, _override(text))
-    return checked(name, model, merged)
+    return merged
 
 
 def checked(name: str, model: type[Any], content: Any) -> Any:
@@ -310,7 +321,7 @@ def _entries(prefix: str, content: Any) -> dict[str, SourceEntry]:
             raise ConfigError(f"{prefix}: {path} must be a mapping, got {body!r}")
         own = {k: v for k, v in body.items() if k in ("source", "share")}
         entry = _section(prefix, path, SourceEntry, {"source": str(key), **own})
-        kind = _sources.find(entry.source)
+        kind = _sources.SOURCES.find(entry.source)
         rest = {k: v for k, v in body.items() if k not in own}
         config = _section(prefix, path, kind.config, rest, extra=("source", "share"))
         if entry.share > 0:
@@ -365,12 +376,3 @@ def _keys(model: Any, loc: Sequence[int | str]) -> list[str]:
             arguments = [a for a in arguments if typing.get_args(a) or (isinstance(a, type) and issubclass(a, BaseModel))]
         model = arguments[0] if arguments else None
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
-def nearest(word: str, known: typing.Iterable[str], prefix: str = "") -> str:
-    """ "; did you mean 'x'?", or the known words where none is near, or nothing where there are none."""
-    words = list(known)
-    found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    if found:
-        return f"; did you mean '{prefix}{found[0]}'?"
-    return f"; valid: {', '.join(words)}" if words else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.mill.pipeline import sources, stages
+from versemill.mill.pipeline import outside, sources, stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.stages import Order, Recipe
 
@@ -47,12 +47,17 @@ class Plan:
         files = {name: sources.record(config, known.get(name)) for name, config in folders.items()}
         items: dict[str, list[str] | None] = {}
         for name, entry in pipeline.sources.items():
-            supply = sources.find(entry.source).items
+            supply = sources.SOURCES.find(entry.source).items
             items[name] = None if supply is None else supply(entry.config)
         assets = _count(pipeline, items)
         shares = {name: entry.share for name, entry in pipeline.sources.items()}
         assigned = sources.assign(shares, pipeline.run.seed, assets)
         return cls(pipeline, assets, files, items, assigned, sources.ordinals(assigned))
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Modules of other packages whose code decides the rows."""
+        return outside.modules(self.pipeline)
 
     def order(self, index: int) -> Order:
         """The order for one asset."""
@@ -80,11 +85,11 @@ class Plan:
 
 
 def _count(pipeline: Pipeline, items: Mapping[str, list[str] | None]) -> int:
-    wanted, supplies = pipeline.run.assets, list(items.values())
+    assets, supplies = pipeline.run.assets, list(items.values())
     if len(supplies) == 1 and (only := supplies[0]) is not None:
-        if wanted is not None and wanted > len(only):
-            raise ConfigError(f"{wanted} assets asked for, but source '{next(iter(items))}' has {len(only)} files")
-        return wanted or len(only)
-    if wanted is None:
+        if assets is not None and assets > len(only):
+            raise ConfigError(f"{assets} assets asked for, but source '{next(iter(items))}' has {len(only)} files")
+        return assets or len(only)
+    if assets is None:
         raise ConfigError(f"how many assets? pipeline '{pipeline.name}' doesn't say: --assets N or --set run.assets=N")
-    return wanted
+    return assets

@@ -1,12 +1,14 @@
-"""Where assets come from: the registered sources, and which source makes which index.
+"""Where assets come from: the table of sources, and which source makes which index.
 
-To add a source, write a package with a config model and a `generate(config, seed, index) -> Asset`, and
-register it in `SOURCES`; a pipeline may also name one of its own as `package.module:NAME`, a `Source`.
+To add a source, write a package with a config model and a `generate(config, seed, index) -> Asset`, make a `Source` of them
+here, and name it in `SOURCES`. An installed package adds its own (`versemill.plugins`); a pipeline may also name one as
+`package.module:NAME`. Everything else (preview, report, shipping, fingerprint, docs) reads the table.
 """
 
 import hashlib
-import importlib
-from collections.abc import Callable, Mapping
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,22 @@ from numpy.typing import NDArray
 from pydantic import Field
 from versemill.curation.config import LoadLimits
 from versemill.curation.ingest import SUFFIXES
+from versemill.curation.opening import is_inside
+from versemill.detailverse.config import DetailverseConfig
+from versemill.mill.pipeline import shares
+from versemill.mill.pipeline.shares import Shares
+from versemill.zeroverse.config import ZeroverseConfig
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.errors import ConfigError
+from versemill.plugins import Table
 
 MESH_SUFFIXES = frozenset(SUFFIXES)
-COMPANION_SUFFIXES = frozenset({".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff"})
+COMPANION_SUFFIXES = frozenset(
+    {".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff", ".gif", ".dds", ".ktx2", ".exr"}
+)
 """Files that a mesh may refer to; a change of one changes what the mesh is."""
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -31,7 +41,10 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 class FilesConfig(Config):
-    """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths."""
+    """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths.
+
+    Links are followed as long as they end inside the folder, and whatever a mesh names must lie in it too.
+    """
 
     path: str = Field(default="", description="folder of mesh files; relative to the working directory")
     limits: LoadLimits = Field(default=LoadLimits(), description="what a file may ask of this machine")
@@ -50,20 +63,25 @@ class Source:
         config: the pydantic model of its settings.
         generate: (config, seed, index, item) -> Asset; `item` is this source's entry of `items`, else None.
         items: (config) -> its finite supply, in order; None where the supply is endless.
+        description: one line for the command line and the docs.
+        shares: (its part of the resolved configuration, provenance of its assets) -> what the configuration gives shares
+            to and what was drawn, for the report; None where nothing is drawn by shares.
     """
 
     config: type[Config]
     generate: Callable[[Any, int, int, str | None], Asset]
     items: Callable[[Any], list[str]] | None = None
+    description: str = ""
+    shares: Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Iterable[Shares]] | None = None
 
 
-def _zeroverse(config: Any, seed: int, index: int, _: str | None) -> Asset:
+def _zeroverse(config: ZeroverseConfig, seed: int, index: int, _: str | None) -> Asset:
     from versemill import zeroverse
 
     return zeroverse.generate(config, seed, index)
 
 
-def _detailverse(config: Any, seed: int, index: int, _: str | None) -> Asset:
+def _detailverse(config: DetailverseConfig, seed: int, index: int, _: str | None) -> Asset:
     from versemill import detailverse
 
     return detailverse.generate(config, seed, index)
@@ -75,7 +93,7 @@ def _file(config: FilesConfig, seed: int, index: int, item: str | None) -> Asset
     from versemill import curation
 
     assert item is not None
-    asset = curation.load(config.root / item, config.limits)
+    asset = curation.load(config.root / item, config.limits, config.root)
     provenance = {**asset.provenance, "file": item}
     return dataclasses.replace(asset, seed=seed, index=index, source="files", provenance=provenance)
 
@@ -86,10 +104,10 @@ def mesh_files(config: FilesConfig) -> list[str]:
     Raises:
         ConfigError: there is no such folder, or no mesh in it.
     """
-    found = [name for name in _files(config) if Path(name).suffix.lower() in MESH_SUFFIXES]
-    if not found:
+    meshes = [name for name in _files(config) if Path(name).suffix.lower() in MESH_SUFFIXES]
+    if not meshes:
         raise ConfigError(f"no mesh file in '{config.path}' ({', '.join(sorted(MESH_SUFFIXES))})")
-    return found
+    return meshes
 
 
 def _files(config: FilesConfig) -> list[str]:
@@ -97,66 +115,82 @@ def _files(config: FilesConfig) -> list[str]:
         raise ConfigError("source 'files' needs its folder: --set sources.files.path=DIR")
     root = config.root
     if not root.is_dir():
-        raise ConfigError(f"source 'files' needs a folder, and '{root}' is none")
-    wanted = MESH_SUFFIXES | COMPANION_SUFFIXES
-    names = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in wanted and path.is_file())
-    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
+        raise ConfigError(f"source 'files' needs a folder, and '{root}' is not a directory")
+    suffixes = MESH_SUFFIXES | COMPANION_SUFFIXES
+    names = (path.relative_to(root) for path in _walk(root) if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(name.as_posix() for name in names)
 
 
-def _registry() -> dict[str, Source]:
-    from versemill.detailverse.config import DetailverseConfig
-    from versemill.zeroverse.config import ZeroverseConfig
-
-    return {
-        "zeroverse": Source(ZeroverseConfig, _zeroverse),
-        "detailverse": Source(DetailverseConfig, _detailverse),
-        "files": Source(FilesConfig, _file, mesh_files),
-    }
-
-
-SOURCES: dict[str, Source] = _registry()
-
-
-def find(name: str) -> Source:
-    """The source of that name, or the `Source` object at `package.module:NAME`.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if name in SOURCES:
-        return SOURCES[name]
-    module, _, attribute = name.partition(":")
-    if attribute:
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(f"can't load source '{name}': {error}") from error
-        if isinstance(found, Source):
-            return found
-        raise ConfigError(f"source '{name}' is a {type(found).__name__}, not a mill.pipeline.sources.Source")
-    raise ConfigError(f"unknown source '{name}'; known: {', '.join(SOURCES)}, or package.module:NAME")
+def _walk(root: Path) -> Iterator[Path]:
+    """Files below a folder, but for hidden ones. A folder is walked once: by its own name, else by that of a link to it. Links
+    to folders outside are not followed."""
+    top = Path(os.path.realpath(root))
+    seen: set[str] = set()
+    folders, linked = [root], deque[Path]()
+    while folders or linked:
+        folder = folders.pop() if folders else linked.popleft()
+        real = os.path.realpath(folder)
+        if real in seen or not Path(real).is_relative_to(top):
+            continue
+        seen.add(real)
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir():
+                yield folder / entry.name
+            elif entry.is_symlink():
+                linked.append(folder / entry.name)
+            else:
+                folders.append(folder / entry.name)
 
 
-def assign(shares: Mapping[str, float], seed: int, count: int) -> NDArray[np.int32]:
-    """Which source makes each of the first `count` indices, as positions in `shares`.
+ZEROVERSE = Source(
+    ZeroverseConfig,
+    _zeroverse,
+    description="compositions of textured primitives with booleans, height fields and wireframes",
+    shares=shares.zeroverse,
+)
+DETAILVERSE = Source(
+    DetailverseConfig,
+    _detailverse,
+    description="objects of described families with rich surface detail",
+    shares=shares.detailverse,
+)
+FILES = Source(FilesConfig, _file, mesh_files, description="a folder of your own meshes")
+
+SOURCES = Table(
+    "source",
+    "sources",
+    Source,
+    {
+        "zeroverse": f"{__name__}:ZEROVERSE",
+        "detailverse": f"{__name__}:DETAILVERSE",
+        "files": f"{__name__}:FILES",
+    },
+)
+"""All sources by name."""
+
+
+def assign(weights: Mapping[str, float], seed: int, count: int) -> NDArray[np.int32]:
+    """Which source makes each of the first `count` indices, as positions in `weights`.
 
     A golden-ratio sequence, offset by the seed: after any number of assets, each source has made its share
     to within a few. An index keeps its source however many assets follow.
 
     Args:
-        shares: name -> weight, not negative, at least one positive; they need not sum to 1.
+        weights: name -> share, not negative, at least one positive; they need not sum to 1.
 
     Returns:
         (count,) int32.
     """
-    weights = np.array(list(shares.values()), np.float64)
-    edges = np.cumsum(weights / weights.sum())
+    values = np.array(list(weights.values()), np.float64)
+    edges = np.cumsum(values / values.sum())
     start = seeds.key(seed, 0, "mill/sources") & (2**64 - 1)
     with np.errstate(over="ignore"):
         turns = np.arange(count, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(start)
     where = (turns >> np.uint64(11)) * 2.0**-53
-    found = np.searchsorted(edges, where, side="right")
-    return np.minimum(found, int(np.flatnonzero(weights).max())).astype(np.int32)
+    chosen = np.searchsorted(edges, where, side="right")
+    return np.minimum(chosen, int(np.flatnonzero(values).max())).astype(np.int32)
 
 
 def ordinals(assigned: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -185,6 +219,8 @@ def record(config: FilesConfig, known: Mapping[str, Any] | None = None) -> dict[
             result[name] = dict(old)
             continue
         try:
+            if not is_inside(path, [config.root]):
+                raise OSError
             with path.open("rb") as handle:
                 sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
         except OSError:

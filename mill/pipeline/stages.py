@@ -143,7 +143,7 @@ def _make(recipe: Recipe, order: Order, clock: Clock) -> pa.Table | Rejected:
         return Rejected("source", "exhausted", f"source '{order.entry}' has no more files for its share of the mix")
     name, config = recipe.sources[order.entry]
     with clock("source"):
-        asset = sources.find(name).generate(config, recipe.seed, order.index, order.item)
+        asset = sources.SOURCES.find(name).generate(config, recipe.seed, order.index, order.item)
     with clock("curate"):
         curated = curation.curate(asset, recipe.curate)
     if isinstance(curated, Rejected):

@@ -25,10 +25,8 @@ def check(pipeline: Pipeline, dataset: Dataset) -> None:
         raise ConfigError(f"run.then needs a local folder, and '{dataset.uri}' is none; leave it out: --set run.then=[]")
     if "export" not in pipeline.run.then:
         return
-    known = exports.formats()
     for name in pipeline.export.formats:
-        if name not in known:
-            raise ConfigError(f"export.formats: unknown format '{name}'; there are {', '.join(known)}")
+        exports.FORMATS.find(name)
 
 
 def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tuple[bool, str]]:
@@ -55,10 +53,8 @@ def _export(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> tuple[b
     said = []
     for name in pipeline.export.formats:
         target = dataset.path("exports", name)
-        found = exports.export(
-            dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {})
-        )
-        said.append(f"{found.assets} assets in {target}")
+        done = exports.export(dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {}))
+        said.append(f"{done.assets} assets in {target}")
     return True, f"exported {'; '.join(said)}"
 
 

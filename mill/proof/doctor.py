@@ -1,5 +1,6 @@
 """`versemill doctor`: tries every engine, device and library for real and says the line that fixes what is missing."""
 
+import functools
 import importlib.metadata
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from versemill.mill.pipeline.models import FAMILIES
 
 import versemill
 from versemill.errors import VersemillError
@@ -42,7 +44,7 @@ def examine() -> Iterator[Finding]:
         ("render: warp, cuda", _render_cuda, NEEDS_DRIVER),
         ("render: cycles", _cycles, "make blender"),
         ("meshlab worker", _meshlab, "pip install 'versemill[meshlab]' and apt-get install libgl1 libopengl0"),
-        ("torch", _torch, "make setup"),
+        *((f"model: {name}", functools.partial(_model, name), "make setup") for name in FAMILIES),
         ("ray", _ray, "make setup"),
     ]
     for name, check, fix in checks:
@@ -144,10 +146,10 @@ def _meshlab() -> Finding:
     return Finding("meshlab worker", state, f"decimated {len(ball.faces)} faces to {len(faces)} in its own program")
 
 
-def _torch() -> Finding:
-    from versemill import reconstruction
+def _model(name: str) -> Finding:
+    from versemill.training.loop import try_step
 
-    return Finding("torch", "ok", reconstruction.try_step("auto"))
+    return Finding(f"model: {name}", "ok", try_step(FAMILIES.find(name), "auto"))
 
 
 def _ray() -> Finding:

@@ -2,11 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
+from versemill.mill.pipeline.shares import Tally
+from versemill.mill.pipeline.sources import SOURCES
+
+from versemill.errors import ConfigError
 
 BINS = 24
 GROUPS = {
@@ -18,7 +22,6 @@ GROUPS = {
 """Group of a metric -> its heading; others follow under their own name."""
 
 Row = Mapping[str, Any]
-Tally = Mapping[str, float]
 
 
 def against(name: str, configured: Tally, drawn: Tally, what: str, note: str = "") -> dict[str, Any] | None:
@@ -42,12 +45,12 @@ def against(name: str, configured: Tally, drawn: Tally, what: str, note: str = "
     likely = expected > 0
     chi2 = float(((count - expected)[likely] ** 2 / expected[likely]).sum()) if not count[~likely].any() else float("inf")
     df = int(likely.sum()) - 1
-    told = df > 0 and expected[likely].min() >= 5
+    testable = df > 0 and expected[likely].min() >= 5
     rows: list[dict[str, Any]] = [
         {"label": label.replace("_", " "), "configured": float(s), "drawn": float(c / total), "count": int(c)}
         for label, s, c in zip(labels, share, count, strict=True)
     ]
-    p = float(chdtrc(df, chi2)) if told else None
+    p = float(chdtrc(df, chi2)) if testable else None
     largest = max(max(row["configured"], row["drawn"]) for row in rows)
     facts = {"name": name, "what": what, "note": note, "total": int(total)}
     return {**facts, "rows": rows, "most": largest, "chi2": chi2, "df": df, "p": p}
@@ -64,63 +67,26 @@ def comparisons(config: Mapping[str, Any], tried: Tally, rows: Sequence[Row]) ->
     shares = {name: entry["share"] for name, entry in entries.items()}
     splits = Counter(row["meta"]["split"] for row in rows)
     sequence = "a quasi-random sequence keeps the mix within a few assets of its shares, closer than chance would"
-    found = [
+    compared = [
         {**mix, "p": None} if (mix := against("sources", shares, tried, "assets tried", sequence)) else None,
         against("split", dict(zip(("train", "val", "test"), config["shards"]["splits"], strict=True)), splits, "assets kept"),
     ]
     for name, entry in entries.items():
         alone = sum(other["source"] == entry["source"] for other in entries.values()) == 1
-        if entry["source"] in DRAWS and alone:
-            plans = [json.loads(row["meta"]["provenance"]) for row in rows if row["meta"]["source"] == entry["source"]]
-            found += [each and {**each, "name": f"{name}: {each['name']}"} for each in DRAWS[entry["source"]](entry, plans)]
-    return [each for each in found if each]
+        configured = _shares(entry["source"])
+        if configured and alone:
+            drawn = [json.loads(row["meta"]["provenance"]) for row in rows if row["meta"]["source"] == entry["source"]]
+            compared += [
+                against(f"{name}: {each.name}", each.configured, each.drawn, each.what) for each in configured(entry, drawn)
+            ]
+    return [each for each in compared if each]
 
 
-def _zeroverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[dict[str, Any] | None]:
-    plans = [record["plan"] for record in records if "primitives" in record["plan"]]  # rooms have ranges, not shares
-    primitives = [primitive for plan in plans for primitive in plan["primitives"]]
-    yield against("primitives in an asset", {str(k + 1): w for k, w in enumerate(entry["count_weights"])},
-                  Counter(str(len(plan["primitives"])) for plan in plans), "assets kept")  # fmt: skip
-    yield against("type of primitive", entry["primitives"], Counter(p["kind"] for p in primitives), "primitives")
-    boolean, wireframe = entry["boolean"], entry["wireframe"]
-    if entry["disjoint"]:
-        words = Counter("boolean" if plan["boolean"] else "wireframe" if plan["wireframe"] else "neither" for plan in plans)
-        shares = {"boolean": boolean, "wireframe": wireframe, "neither": max(1 - boolean - wireframe, 0.0)}
-        yield against("augmentation", shares, words, "assets kept")
-    else:
-        for word, share in (("boolean", boolean), ("wireframe", wireframe)):
-            yield against(word, {"yes": share, "no": 1 - share}, Counter("yes" if plan[word] else "no" for plan in plans),
-                          "assets kept")  # fmt: skip
-    if entry["texture_per"] == "surface":  # then a primitive has as many materials as surfaces
-        able = [primitive for primitive in primitives if primitive["kind"] != "torus"]
-        displaced, surfaces = (sum(len(primitive[key]) for primitive in able) for key in ("heights", "materials"))
-        yield against("height field", {"displaced": entry["height_field"], "smooth": 1 - entry["height_field"]},
-                      {"displaced": displaced, "smooth": surfaces - displaced}, "surfaces")  # fmt: skip
-    cutters = Counter(attempt["kind"] for plan in plans if plan["boolean"] for attempt in plan["boolean"]["attempts"])
-    yield against("cutter of a boolean", entry["cutters"], cutters, "attempts")
-    yield against(
-        "type of wireframe", entry["wires"], Counter(p["wireframe"]["kind"] for p in plans if p["wireframe"]), "assets kept"
-    )
-
-
-def _detailverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[dict[str, Any] | None]:
-    from versemill.detailverse import registry
-
-    shares = entry["categories"] or dict.fromkeys(registry.families(), 1.0)
-    yield against("family", shares, Counter(record["specification"]["category"] for record in records), "assets kept")
-    if "wild" in entry:  # A recipe that names no substance was drawn from all textures and colours.
-        drawn = Counter(
-            "any" if any("material" not in recipe for recipe in record["specification"]["materials"].values()) else "its own"
-            for record in records
-        )
-        yield against("colours and patterns", {"its own": 1 - entry["wild"], "any": entry["wild"]}, drawn, "assets kept")
-
-
-DRAWS: dict[str, Callable[[Mapping[str, Any], Sequence[Row]], Iterable[dict[str, Any] | None]]] = {
-    "zeroverse": _zeroverse,
-    "detailverse": _detailverse,
-}
-"""Source -> its comparisons, from its part of the configuration and the histories of its rows."""
+def _shares(source: str) -> Any:
+    try:
+        return SOURCES.find(source).shares
+    except ConfigError:  # the package of a plug-in is not installed here; the rest of the page needs no source
+        return None
 
 
 def histograms(rows: Sequence[Row]) -> list[dict[str, Any]]:

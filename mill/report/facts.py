@@ -14,6 +14,8 @@ from versemill.mill.report import distributions, gallery, rejected
 from versemill.mill.report.status import status
 from versemill.mill.run.progress import duration
 from versemill.shards import read_rows
+from versemill.training.family import Metric
+from versemill.training.tables import heading
 
 SAMPLED_SHARDS = 100
 """Shards whose rows are counted for the distributions and whose timings are ranked."""
@@ -26,12 +28,6 @@ FAILURES, RUNS, FILES = 50, 10, 200
 
 COLUMNS = ("meta.index", "meta.source", "meta.split", "meta.licences", "meta.metrics", "meta.provenance",
            "meta.depth_to_surface", "mesh.face_count")  # fmt: skip
-
-MEASURES = {
-    "psnr": "PSNR, dB", "ssim": "SSIM", "lpips": "LPIPS", "mask_iou": "mask IoU", "depth_error": "depth error",
-    "normal_error": "normal error, °",
-}  # fmt: skip
-"""What an evaluation holds, and how the page calls it."""
 
 CONFIG_CHARACTERS = 60_000
 GRID_BYTES = 300_000
@@ -144,24 +140,25 @@ def _validation(dataset: Dataset) -> dict[str, Any] | None:
         return None
     evaluation = content["metrics"].get("evaluation", {})
     summary = evaluation.get("summary", {})
-    names = [name for name in MEASURES if any(name in metrics for metrics in summary.values())]
-    table = [{"method": method, "cells": [_cell(metrics.get(name)) for name in names]} for method, metrics in summary.items()]
-    grid = _grid(Path(dataset.root) / "validation", evaluation.get("grid")) if dataset.local else None
+    metrics = [Metric(**each) for each in evaluation.get("metrics", ())]
+    table = [{"method": method, "cells": [_cell(m, means) for m in metrics]} for method, means in summary.items()]
+    pictures = evaluation.get("files", {}).get("grid", [])
+    grid = _grid(Path(dataset.root) / "validation", pictures[0]) if pictures and dataset.local else None
     return {
         "passed": content["passed"],
         "sentence": content["sentence"],
-        "names": [MEASURES[name] for name in names],
-        "table": table,
+        "names": [heading(metric) for metric in metrics],
+        "table": table if metrics else [],
         "grid": grid,
     }
 
 
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+def _cell(metric: Metric, means: dict[str, float]) -> str:
+    return metric.text(means[metric.key]) if metric.key in means else ""
 
 
-def _grid(folder: Path, name: str | None) -> str | None:
-    places = [folder / name, folder / "evaluation" / name, Path(name)] if name else []
+def _grid(folder: Path, name: str) -> str | None:
+    places = [folder / name, folder / "evaluation" / Path(name).name, Path(name)]
     path = next((p for p in places if p.is_file()), None)
     if path is None:
         return None

@@ -15,7 +15,6 @@ from versemill.mill.report import geometry
 from versemill.mill.report.preview import colour
 from versemill.shards import read_rows
 from versemill.shards.rows import decode_pass
-from versemill.shards.schema import QUANTISED
 
 from versemill import gltf
 from versemill.errors import AssetError
@@ -121,7 +120,7 @@ def pictures(views: dict[str, Any]) -> dict[str, Any] | None:
     width, height = (max(16, round(views[side] * scale / 16) * 16) for side in ("width", "height"))
     sheet = Image.new("RGBA", (width * len(shown), height * len(names)))
     for r, name in enumerate(names):
-        ranges = [views[f"{name}_range"][k] for k in shown] if name in QUANTISED else None
+        ranges = [views[f"{name}_range"][k] for k in shown] if PASSES[name].quantised else None
         planar = decode_pass(name, [views[name][k] for k in shown], ranges)
         images = transparent(name, np.moveaxis(planar, 1, -1) if PASSES[name].channels else planar)
         for c, image in enumerate(images):
@@ -134,10 +133,8 @@ def transparent(name: str, images: Array) -> Array:
     """A pass (N, H, W[, C]) as (N, H, W, 4) uint8: as `mill.report.preview.colour` shows it, without its paper."""
     if name == "rgb":
         return images
-    covered = images != 0 if images.ndim == 3 else (images != 0).any(-1)
-    if name in ("part", "material"):
-        covered = images >= 0
-    return np.concatenate([colour(name, images), np.where(covered, 255, 0).astype(np.uint8)[..., None]], -1)
+    alpha = np.where(PASSES[name].covered(images), 255, 0).astype(np.uint8)
+    return np.concatenate([colour(name, images), alpha[..., None]], -1)
 
 
 def webp(image: Image.Image, limit: int) -> str:

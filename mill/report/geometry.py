@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from versemill.asset import Asset
+from versemill.colour import encode_srgb
 from versemill.materials.material import Material
 from versemill.mesh import corner_normals, face_areas
 
@@ -59,7 +60,7 @@ def encoded(asset: Asset, triangles: int) -> dict[str, Any]:
     kept, corners = thin(asset.vertices, asset.faces, triangles)
     layers, of_material = textures(asset, kept)
     count = len(kept)
-    uv, origin, step = _quantised_uvs(asset.uvs[kept])
+    uv, origin, step = _quantised_uvs(asset.uv_set(0)[kept])
     columns = (
         np.round((corners.reshape(-1, 3) + 1) / 2 * STEPS).clip(0, STEPS),
         octahedral(asset.normals[kept].reshape(-1, 3)),
@@ -160,7 +161,7 @@ def _square(material: Material, side: int) -> Array:
     plain = np.full((1, 1, 4), 255, np.uint8)
     small = Image.fromarray(plain if texture is None else texture).resize((side, side), Image.Resampling.BOX)
     factor = np.asarray(material.base_color, np.float64)
-    factor[:3] = np.where(factor[:3] <= 0.0031308, 12.92 * factor[:3], 1.055 * factor[:3].clip(0) ** (1 / 2.4) - 0.055)
+    factor[:3] = encode_srgb(factor[:3])
     colour = (np.asarray(small) * factor + 0.5).clip(0, 255).astype(np.uint8)
     if material.alpha_mode == "opaque":
         colour[..., 3] = 255

@@ -1,6 +1,6 @@
 """Contact sheets: one asset with its passes, or a grid of many. For eyes, not for training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from versemill.mill.pipeline import config, sources
+from versemill.mill.pipeline.sources import Source
 from versemill.render import RenderConfig, render
 
 from versemill import curation, gltf
 from versemill.asset import Asset
 from versemill.errors import ConfigError
-from versemill.views import Views
+from versemill.views import PASSES, Views
 
 Picture = NDArray[np.uint8]
 INK, PAPER = (40, 44, 52), (250, 250, 248)
@@ -29,16 +30,17 @@ def write(
     resolution: int,
     glb: Path | None,
     overrides: Sequence[str],
+    root: Path | None = None,
 ) -> None:
     """Makes assets of a source and writes their contact sheet, and the first asset as GLB if asked.
 
     Args:
-        source: "zeroverse", "detailverse" or a mesh file.
+        source: a name in `mill.pipeline.sources.SOURCES`, `package.module:NAME`, or a mesh file.
         count: 1 shows all passes of one asset from four sides; more shows a grid, one picture each.
-        overrides: "key=value" of the source's own configuration.
+        overrides: "key=value" of the source's own configuration. root: see `curation.load`.
 
     Raises:
-        ConfigError: no such source or file, an invalid setting, an output that can't be written.
+        ConfigError: no such source, item or file, an invalid setting, an output that can't be written.
         AssetError: a file that can't be read as a mesh.
     """
     for path in (picture, glb):
@@ -46,16 +48,14 @@ def write(
             raise ConfigError(f"can't write {path}: there is no folder {path.resolve().parent}")
     if Image.registered_extensions().get(picture.suffix.lower()) not in Image.SAVE:
         raise ConfigError(f"can't write {picture}: no image format ends in '{picture.suffix}'; take .png, .jpg or .webp")
-    if source in ("zeroverse", "detailverse"):
-        kind = sources.find(source)
-        settings = config.settings(source, kind.config, overrides)
-        assets = (kind.generate(settings, seed, index + k, None).normalized() for k in range(count))
+    if source in sources.SOURCES or ":" in source:
+        assets = _generated(sources.SOURCES.find(source), source, overrides, seed, range(index, index + count))
     elif overrides or count > 1:
-        raise ConfigError(f"--set and --count are for generated assets; '{source}' is one file")
+        raise ConfigError(f"--set and --count are for sources; '{source}' is one file")
     elif not Path(source).is_file():
-        raise ConfigError(f"'{source}' is neither zeroverse, detailverse nor a mesh file")
+        raise ConfigError(f"'{source}' is neither a source ({', '.join(sources.SOURCES)}) nor a mesh file")
     else:
-        assets = (curation.load(path).normalized() for path in (Path(source),))
+        assets = iter([curation.load(Path(source), root=root).normalized()])
     first = next(assets)
     if count == 1:
         sheet = passes_sheet(first, render(first, _render_config(resolution, 4)))
@@ -66,6 +66,14 @@ def write(
     Image.fromarray(sheet).save(picture)
     if glb is not None:
         glb.write_bytes(gltf.to_glb(first))
+
+
+def _generated(source: Source, name: str, overrides: Sequence[str], seed: int, indices: range) -> Iterator[Asset]:
+    settings = config.settings(name, source.config, overrides)
+    items = None if source.items is None else source.items(settings)
+    if items is not None and indices.stop > len(items):
+        raise ConfigError(f"source '{name}' has {len(items)} items; index {indices.stop - 1} asked for")
+    return (source.generate(settings, seed, i, None if items is None else items[i]).normalized() for i in indices)
 
 
 def _render_config(resolution: int, views: int) -> RenderConfig:
@@ -81,27 +89,29 @@ def colour(name: str, images: NDArray[Any]) -> Picture:
 
     Normals show as (n + 1) / 2, depth from near (light) to far (dark), ids in fixed distinct colours.
     """
-    if name == "rgb":
+    kind = PASSES[name]
+    covered = np.ones(images.shape, bool) if kind.kind == "coverage" else kind.covered(images)
+    if kind.channels == 4:
         alpha = images[..., 3:].astype(np.float32) / 255
         return (images[..., :3] * alpha + np.array(PAPER) * (1 - alpha) + 0.5).astype(np.uint8)
-    if name in ("normal", "geometric_normal", "position"):
-        shown, covered = (images + 1) * 127.5, (images != 0).any(-1)
-    elif name == "depth":
-        covered = images > 0
+    if kind.kind in ("direction", "position"):
+        shown = (images + 1) * 127.5
+    elif kind.kind == "distance":
         near, far = (images[covered].min(), images[covered].max()) if covered.any() else (0.0, 1.0)
-        shown = np.repeat((230 - 190 * (images - near) / max(far - near, 1e-9))[..., None], 3, -1)
-    elif name == "mask":
-        covered = np.ones(images.shape, bool)
-        shown = np.repeat(np.where(images, 40, 235)[..., None], 3, -1)
-    elif name in ("part", "material"):
-        covered = images >= 0
+        shown = _grey(230 - 190 * (images - near) / max(far - near, 1e-9))
+    elif kind.kind == "coverage":
+        shown = _grey(np.where(images, 40, 235))
+    elif kind.kind == "id":
         shown = np.stack([80 + (images * k) % 160 for k in (97, 57, 151)], -1)
-    elif name == "metallic_roughness":
-        covered = (images != 0).any(-1)
-        shown = np.concatenate([images, np.zeros_like(images[..., :1])], -1)
+    elif kind.channels:
+        shown = np.concatenate([images, np.zeros((*images.shape[:3], 3 - kind.channels), images.dtype)], -1)
     else:
-        shown, covered = images, (images != 0).any(-1)
+        shown = _grey(images)
     return np.where(covered[..., None], np.clip(shown, 0, 255), PAPER).astype(np.uint8)
+
+
+def _grey(values: NDArray[Any]) -> NDArray[Any]:
+    return np.repeat(values[..., None], 3, -1)
 
 
 def grid(rows: Sequence[Sequence[Picture]], labels: Sequence[str] = (), title: str = "") -> Picture:

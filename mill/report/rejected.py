@@ -50,7 +50,7 @@ def pictures(directory: str, indices: Sequence[int]) -> dict[int, str]:
 
 def draw(directory: str, indices: Sequence[int]) -> None:
     """Prints "index data-URI" for each asset that can be made and has something to see."""
-    from versemill.mill.pipeline.sources import find
+    from versemill.mill.pipeline.sources import SOURCES
     from versemill.mill.upkeep.maintenance import pipeline_of
     from versemill.render import RenderConfig, render
 
@@ -64,7 +64,7 @@ def draw(directory: str, indices: Sequence[int]) -> None:
         order = plan.order(index)
         entry = plan.pipeline.sources[order.entry]
         try:
-            made = find(entry.source).generate(entry.config, plan.pipeline.run.seed, index, order.item)
+            made = SOURCES.find(entry.source).generate(entry.config, plan.pipeline.run.seed, index, order.item)
             image = render(made.normalized(), config).passes["rgb"][0]
         except AssetError:
             continue

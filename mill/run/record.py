@@ -4,9 +4,13 @@ import datetime
 import os
 import platform
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from versemill.mill.folder import disk
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.run.progress import Tally
@@ -14,10 +18,7 @@ from versemill.shards import storage
 
 from versemill import __version__
 
-METRICS = "metrics.prom"
-
-Metric = tuple[str, str, str, list[tuple[dict[str, Any], float]]]
-"""Name, type, help, and (labels, value) of each sample."""
+METRICS_FILE = "metrics.prom"
 
 
 class Record:
@@ -69,7 +70,7 @@ class Record:
         }
         self._dataset.write(f"runs/{self._number:06d}-{self._run}.json", facts)
         text = exposition(self._dataset, facts)
-        storage.write_bytes(self._dataset.fs, self._dataset.path(METRICS), text.encode())
+        storage.write_bytes(self._dataset.fs, self._dataset.path(METRICS_FILE), text.encode())
 
 
 def exposition(dataset: Dataset, run: dict[str, Any] | None) -> str:
@@ -78,59 +79,75 @@ def exposition(dataset: Dataset, run: dict[str, Any] | None) -> str:
     Args:
         run: the run's record; None where there was none.
     """
+    registry = CollectorRegistry()
+    registry.register(_Families([*_of_dataset(dataset), *(_of_run(run) if run and "fates" in run else ())]))
+    return generate_latest(registry).decode()
+
+
+class _Families(Collector):
+    """Figures that others have counted, as prometheus_client collects them."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        """All of them."""
+        return self._families
+
+
+def _family(name: str, kind: str, text: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> Metric:
+    """One metric, `kind` "gauge" or "counter", and the (labels, value) of each sample."""
+    family = Metric(f"versemill_{name}", text, kind)
+    for labels, value in samples:
+        family.add_sample(f"versemill_{name}" + ("_total" if kind == "counter" else ""), dict(labels), value)
+    return family
+
+
+def _of_dataset(dataset: Dataset) -> list[Metric]:
     info = dataset.info
-    about = {"pipeline": info["pipeline"], "seed": info["seed"], "digest": info["digest"][:12], "version": __version__}
-    metrics: list[Metric] = [
-        ("dataset_info", "gauge", "What the dataset is.", [(about, 1)]),
-        ("dataset_assets", "gauge", "Assets that the dataset has when it is complete.", [({}, dataset.assets)]),
-        ("dataset_shards", "gauge", "Shards that the dataset has when it is complete.", [({}, dataset.shards)]),
+    about = {"pipeline": info["pipeline"], "seed": str(info["seed"]), "digest": info["digest"][:12], "version": __version__}
+    return [
+        _family("dataset_info", "gauge", "What the dataset is.", [(about, 1)]),
+        _family("dataset_assets", "gauge", "Assets that the dataset has when it is complete.", [({}, dataset.assets)]),
+        _family("dataset_shards", "gauge", "Shards that the dataset has when it is complete.", [({}, dataset.shards)]),
     ]
-    metrics += _of_run(run) if run and "fates" in run else []
-    lines = []
-    for name, kind, text, samples in metrics:
-        lines += [f"# HELP versemill_{name} {text}", f"# TYPE versemill_{name} {kind}"]
-        for labels, value in samples:
-            inner = ",".join(f'{key}="{_escaped(str(label))}"' for key, label in labels.items())
-            lines.append(f"versemill_{name}{{{inner}}} {value}" if inner else f"versemill_{name} {value}")
-    return "\n".join(lines) + "\n"
 
 
-def _of_run(run: dict[str, Any]) -> list[Metric]:
+def _of_run(run: Mapping[str, Any]) -> list[Metric]:
     active = run["state"] == "running"
     rate = run["made"] / run["wall"] if run["wall"] else 0.0
     reasons = {key: [_split(reason, number) for reason, number in run[key].items()] for key in ("rejections", "failures")}
     stages = [[({"stage": name}, sums[k]) for name, sums in run["stages"].items()] for k in range(3)]
     fates = [({"source": s, "fate": fate}, n) for s, each in run["fates"].items() for fate, n in each.items()]
-    found: list[Metric] = [
-        ("dataset_shards_sealed", "gauge", "Shards that are complete.", [({}, run["shards_sealed"])]),
-        ("run_active", "gauge", "1 while the latest run goes on.", [({}, int(active))]),
-        ("run_seconds", "gauge", "How long the latest run has been going on, or took.", [({}, run["wall"])]),
-        ("run_cores", "gauge", "CPU cores that the run uses.", [({}, run["cores"])]),
-        ("run_busy_ratio", "gauge", "Share of the cores' time that workers used.", [({}, run["busy"])]),
-        ("run_tasks_in_flight", "gauge", "Ray tasks that are waiting or running.", [({}, run["in_flight"])]),
-        ("run_assets_left", "gauge", "Assets that are still to be made.", [({}, run["left"])]),
-        ("run_assets_per_second", "gauge", "Mean rate of the run.", [({}, round(rate, 6))]),
-        ("run_assets_total", "counter", "Assets that the run finished, by source and what became of them.", fates),
-        ("run_rejections_total", "counter", "Assets that were rejected, by reason.", reasons["rejections"]),
-        ("run_failures_total", "counter", "Assets that failed, by reason.", reasons["failures"]),
-        ("run_retries_total", "counter", "Tries of assets that were repeated.", [({}, run["retries"])]),
-        ("run_cpu_seconds_total", "counter", "CPU time of all workers.", [({}, run["cpu"])]),
-        ("run_stage_assets_total", "counter", "Assets that entered a stage.", stages[0]),
-        ("run_stage_cpu_seconds_total", "counter", "CPU time of a stage.", stages[1]),
-        ("run_stage_seconds_total", "counter", "Wall time of a stage, summed over its assets.", stages[2]),
-        ("run_row_bytes_total", "counter", "Bytes of the rows that were made.", [({}, run["row_bytes"])]),
+    families = [
+        _family("dataset_shards_sealed", "gauge", "Shards that are complete.", [({}, run["shards_sealed"])]),
+        _family("run_active", "gauge", "1 while the latest run goes on.", [({}, int(active))]),
+        _family("run_seconds", "gauge", "How long the latest run has been going on, or took.", [({}, run["wall"])]),
+        _family("run_cores", "gauge", "CPU cores that the run uses.", [({}, run["cores"])]),
+        _family("run_busy_ratio", "gauge", "Share of the cores' time that workers used.", [({}, run["busy"])]),
+        _family("run_tasks_in_flight", "gauge", "Ray tasks that are waiting or running.", [({}, run["in_flight"])]),
+        _family("run_assets_left", "gauge", "Assets that are still to be made.", [({}, run["left"])]),
+        _family("run_assets_per_second", "gauge", "Mean rate of the run.", [({}, round(rate, 6))]),
+        _family("run_assets", "counter", "Assets that the run finished, by source and what became of them.", fates),
+        _family("run_rejections", "counter", "Assets that were rejected, by reason.", reasons["rejections"]),
+        _family("run_failures", "counter", "Assets that failed, by reason.", reasons["failures"]),
+        _family("run_retries", "counter", "Tries of assets that were repeated.", [({}, run["retries"])]),
+        _family("run_cpu_seconds", "counter", "CPU time of all workers.", [({}, run["cpu"])]),
+        _family("run_stage_assets", "counter", "Assets that entered a stage.", stages[0]),
+        _family("run_stage_cpu_seconds", "counter", "CPU time of a stage.", stages[1]),
+        _family("run_stage_seconds", "counter", "Wall time of a stage, summed over its assets.", stages[2]),
+        _family("run_row_bytes", "counter", "Bytes of the rows that were made.", [({}, run["row_bytes"])]),
     ]
     if active and rate:
-        found.append(("run_eta_seconds", "gauge", "Seconds until the run is done.", [({}, round(run["left"] / rate, 1))]))
+        left = round(run["left"] / rate, 1)
+        families.append(_family("run_eta_seconds", "gauge", "Seconds until the run is done.", [({}, left)]))
     if run["disk_free"] is not None:
-        found.append(("disk_free_bytes", "gauge", "Free bytes of the dataset's file system.", [({}, run["disk_free"])]))
-    return found
+        families.append(
+            _family("disk_free_bytes", "gauge", "Free bytes of the dataset's file system.", [({}, run["disk_free"])])
+        )
+    return families
 
 
-def _split(reason: str, number: int) -> tuple[dict[str, Any], float]:
+def _split(reason: str, number: int) -> tuple[dict[str, str], float]:
     stage, _, why = reason.partition(": ")
     return {"stage": stage, "reason": why}, number
-
-
-def _escaped(label: str) -> str:
-    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

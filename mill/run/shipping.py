@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from versemill.mill.folder.fingerprint import own_modules
+from versemill.mill.pipeline import outside
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.run.cluster import WORKER_ENVIRONMENT
 
@@ -25,13 +25,13 @@ def environment(pipeline: Pipeline) -> dict[str, Any]:
         ConfigError: a source's module can't be found, or is not in a package (only whole packages can be sent).
     """
     given = dict(pipeline.run.runtime_env)
-    found: dict[str, Any] = {**given, "env_vars": {**WORKER_ENVIRONMENT, **given.get("env_vars", {})}}
+    sent: dict[str, Any] = {**given, "env_vars": {**WORKER_ENVIRONMENT, **given.get("env_vars", {})}}
     if pipeline.run.ship:
-        own = own_modules(entry.source for entry in pipeline.sources.values())
-        roots = dict.fromkeys(name.partition(".")[0] for name in own if name.partition(".")[0] != "versemill")
-        found["py_modules"] = [*given.get("py_modules", []), house(), *(_folder(name) for name in roots)]
-        found.setdefault("excludes", ["__pycache__"])
-    return found
+        roots = dict.fromkeys(module.partition(".")[0] for module in outside.modules(pipeline))
+        folders = [house(), *(_folder(name) for name in roots), *outside.metadata_folders(pipeline)]
+        sent["py_modules"] = [*given.get("py_modules", []), *folders]
+        sent.setdefault("excludes", ["__pycache__"])
+    return sent
 
 
 def house() -> str:

@@ -22,6 +22,7 @@ from versemill.curation.duplicates import NEAR, SIZE, VERSION, descriptor, find_
 from versemill.mill.folder.dataset import Dataset, locked
 from versemill.shards import read_rows, storage
 from versemill.shards.duplicates import write_duplicates
+from versemill.shards.folder import shard_name
 from versemill.shards.rows import decode_table
 
 from versemill.errors import ConfigError
@@ -102,7 +103,7 @@ def dedup(
 
 
 def _file(shard: int) -> str:
-    return f"duplicates/shard-{shard:06d}.parquet"
+    return f"duplicates/{shard_name(shard)}.parquet"
 
 
 def _stamp(dataset: Dataset, shard: int) -> bytes:

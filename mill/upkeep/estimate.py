@@ -19,6 +19,7 @@ from versemill.mill.pipeline.plan import Plan
 from versemill.mill.pipeline.stages import STAGES
 from versemill.mill.run import cluster, driver
 from versemill.mill.run.progress import duration
+from versemill.shards.folder import shard_name
 
 from versemill.errors import ConfigError
 
@@ -86,8 +87,8 @@ def estimate(pipeline: Pipeline, sample: int = 16, like: str | Path | None = Non
             "count": shards,
             "assets_per_shard": per_shard,
             "last": plan.assets - (shards - 1) * per_shard,
-            "first_file": "shards/shard-000000.parquet",
-            "last_file": f"shards/shard-{shards - 1:06d}.parquet",
+            "first_file": f"shards/{shard_name(0)}.parquet",
+            "last_file": f"shards/{shard_name(shards - 1)}.parquet",
         },
         "sample": {"assets": len(found.rows), "origin": found.origin},
         "core_seconds": {stage: round(float(each.mean()), 4) for stage, each in found.cpu.items()},

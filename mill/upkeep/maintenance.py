@@ -4,7 +4,6 @@ Each of these opens shards again (their ledger entries go, which makes them unfi
 The dataset's own dataset.json says how its assets are made; nothing has to be repeated.
 """
 
-import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from versemill.mill.run.worker import Maker
 from versemill.mill.upkeep.verify import Problem, verify
 from versemill.shards import storage
 from versemill.shards.compare import compare_shards
+from versemill.shards.folder import shard_name, shard_number
 from versemill.shards.schema import SCHEMA
 from versemill.shards.writing import write_row
 
@@ -131,7 +131,7 @@ def repair(
             _set_aside(dataset, shard)
     summary = regenerate(directory, faulty, maker=maker, **options)
     files = storage.list_files(dataset.fs, dataset.path("replaced"))
-    shards = sorted({int(posixpath.basename(path).partition(".")[0].removeprefix("shard-")) for path in files})
+    shards = sorted({shard_number(path) for path in files})
     remade = tuple(_judge(dataset, shard) for shard in shards)
     dataset.remove_folder("replaced")
     return Repair(summary, remade)
@@ -140,21 +140,21 @@ def repair(
 def _set_aside(dataset: Dataset, shard: int) -> None:
     dataset.fs.create_dir(dataset.path("replaced"))
     if (entry := dataset.read(dataset.ledger_file(shard))) is not None:
-        dataset.write(f"replaced/shard-{shard:06d}.json", entry)
+        dataset.write(f"replaced/{shard_name(shard)}.json", entry)
     if storage.exists(dataset.fs, path := dataset.path(dataset.shard_file(shard))):
-        dataset.fs.move(path, dataset.path(f"replaced/shard-{shard:06d}.parquet"))
+        dataset.fs.move(path, dataset.path(f"replaced/{shard_name(shard)}.parquet"))
 
 
 def _judge(dataset: Dataset, shard: int) -> Remade:
     new = dataset.read(dataset.ledger_file(shard))
-    old = dataset.read(f"replaced/shard-{shard:06d}.json") or {}
+    old = dataset.read(f"replaced/{shard_name(shard)}.json") or {}
     if new["sha256"] == old.get("sha256"):
         return Remade(shard, "equal", f"the bytes are those of the ledger's SHA-256 {new['sha256'][:12]}")
     known = old.get("sha256", "nothing")[:12]
     changed = differences(old["fingerprint"], new["fingerprint"]) if "fingerprint" in old else ["no fingerprint was recorded"]
     why = f"the SHA-256 is {new['sha256'][:12]}, the ledger held {known}; "
     why += f"another fingerprint ({changed[0]})" if changed else "the fingerprint is the same"
-    before, now = dataset.path(f"replaced/shard-{shard:06d}.parquet"), dataset.path(new["file"])
+    before, now = dataset.path(f"replaced/{shard_name(shard)}.parquet"), dataset.path(new["file"])
     if not changed:
         return Remade(shard, "differs", why)
     try:
@@ -201,7 +201,7 @@ def debug(directory: str | Path, index: int, maker: Maker = stages.make) -> Made
         raise ConfigError(f"index {index} is not in this dataset; it has 0..{dataset.assets - 1}")
     pipeline = pipeline_of(dataset)
     plan = Plan.of(pipeline, dataset.info["files"])
-    made_with = digest(fingerprint(pipeline.render.device, (entry.source for entry in pipeline.sources.values())))
+    made_with = digest(fingerprint(pipeline.render.device, plan.outside))
     return maker(plan.recipe(dataset.info["digest"], made_with), plan.order(index), lambda stage: None)
 
 

@@ -1,13 +1,11 @@
 """Exports: a dataset in the files that other people's training code reads.
 
-A format is one module of this package that calls `register`. Shards are exported one by one, in parallel; a shard
-that is done leaves a marker in OUT/.export, so an export that was stopped goes on where it was.
+A format is a `Format` in a module of this package, named in `FORMATS`. Shards are exported one by one, in parallel; a
+shard that is done leaves a marker in OUT/.export, so an export that was stopped goes on where it was.
 """
 
 import hashlib
-import importlib
 import json
-import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from versemill.shards.rows import read_rows
 from versemill.shards.storage import open_storage
 
 from versemill.errors import ConfigError
+from versemill.plugins import Table
 
 Entry = dict[str, Any]
 """What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able."""
@@ -31,28 +30,24 @@ class Format:
     """One way out.
 
     Attributes:
-        name: as typed on the command line.
         summary: one line: who reads it, axes, units, sign.
         columns: groups or leaves that it reads.
         write: (items of one shard, output folder, shard name) -> one entry per asset.
         finish: (output folder, all entries in order): index files; called once, after all shards.
     """
 
-    name: str
     summary: str
     columns: tuple[str, ...]
     write: Callable[[Iterator[Item], Path, str], list[Entry]]
     finish: Callable[[Path, list[Entry]], None] | None = None
 
 
-_FORMATS: dict[str, Format] = {}
-
-
-def register(format: Format) -> None:
-    """Makes a format known under its name."""
-    if format.name in _FORMATS:
-        raise ValueError(f"export format '{format.name}' is registered twice")
-    _FORMATS[format.name] = format
+_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "trellis",
+            "webdataset", "zero123")  # fmt: skip
+_OWN = {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}
+_OWN |= {name: f"{__name__}.shapes:{name.upper()}" for name in ("craftsman", "dora", "hunyuan", "triposg")}
+FORMATS = Table("exporter", "exporters", Format, dict(sorted(_OWN.items())))
+"""All formats by name; an installed package adds its own (`versemill.plugins`)."""
 
 
 def per_asset(write: Callable[[Item, Path], Entry]) -> Callable[[Iterator[Item], Path, str], list[Entry]]:
@@ -62,13 +57,6 @@ def per_asset(write: Callable[[Item, Path], Entry]) -> Callable[[Iterator[Item],
         return [{"id": item.id, "split": item.row["meta"]["split"], **write(item, out)} for item in items]
 
     return write_shard
-
-
-def formats() -> dict[str, Format]:
-    """All formats by name, sorted."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return dict(sorted(_FORMATS.items()))
 
 
 @dataclass(frozen=True)
@@ -96,13 +84,12 @@ def export(
         progress: called with (shards done, shards in all).
 
     Raises:
-        ConfigError: unknown format or split; `out` holds another export; or the data lacks what the format needs.
+        ConfigError: unknown format or split; a format can't be loaded;
+            `out` holds another export; or the data lacks what the format needs.
         ShardError: a shard is missing or damaged.
     """
     check_split(split)
-    known = formats()
-    if format not in known:
-        raise ConfigError(f"unknown export format '{format}'; there are {', '.join(known)}")
+    finish = FORMATS.find(format).finish
     target = Path(out).absolute()
     _, paths = find_shards(directory)
     name = json.dumps({"format": format, "split": split})
@@ -117,7 +104,6 @@ def export(
         written += fresh
         if progress:
             progress(number, len(jobs))
-    finish = known[format].finish
     if finish:
         finish(target, done)
     return Exported(len(done), written)
@@ -140,14 +126,12 @@ def _export_shard(directory: str, path: str, format: str, split: str | None, out
     marker = Path(out) / ".export" / f"{stem}.json"
     if marker.exists() and (record := json.loads(marker.read_text()))["source"] == source:
         return record["entries"], False
-    known = formats()[format]
-    columns = ["meta", *(c for c in known.columns if c != "meta")]
+    chosen = FORMATS.find(format)
+    columns = ["meta", *(c for c in chosen.columns if c != "meta")]
     rows = (row for row in read_rows(fs, path, columns) if split in (None, row["meta"]["split"]))
-    entries = known.write((Item(row) for row in rows), Path(out), stem)
-    temporary = marker.with_suffix(".tmp")
-    save(temporary, text({"source": source, "entries": entries}))
-    temporary.replace(marker)
+    entries = chosen.write((Item(row) for row in rows), Path(out), stem)
+    save(marker, text({"source": source, "entries": entries}))
     return entries, True
 
 
-__all__ = ["Exported", "Format", "export", "formats", "per_asset", "register"]
+__all__ = ["FORMATS", "Exported", "Format", "export", "per_asset"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, png, rgba, save, text
 
 
@@ -39,10 +39,10 @@ def write(item: Item, out: Path) -> Entry:
     for k, camera in enumerate(item.cameras):
         name = f"images/{item.id}-{k:03d}.png"
         save(out / name, png(rgba(item.views["rgb"][k])))
-        found = [_annotation(parts[k] == part, int(part)) for part in np.unique(parts[k]) if part >= 0]
+        annotations = [_annotation(parts[k] == part, int(part)) for part in np.unique(parts[k]) if part >= 0]
         image = {"file_name": name, "width": camera.width, "height": camera.height, "cam_K": camera.K.reshape(-1).tolist(),
                  "cam2world": camera.c2w.tolist()}  # fmt: skip
-        views.append({"image": image, "annotations": found})
+        views.append({"image": image, "annotations": annotations})
     return {"views": views}
 
 
@@ -61,12 +61,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
                                               "annotations": annotations}))  # fmt: skip
 
 
-register(
-    Format(
-        name="coco",
-        summary="COCO: RGBA images, part masks as run lengths, cameras beside (OpenCV, Z up)",
-        columns=("views",),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="COCO: RGBA images, part masks as run lengths, cameras beside (OpenCV, Z up)",
+    columns=("views",),
+    write=per_asset(write),
+    finish=finish,
 )

@@ -6,7 +6,7 @@ Everything stays in this project's own conventions: Z up, OpenCV camera to world
 from pathlib import Path
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, npy, npz, png, rgba, save, text
 from versemill.shards.rows import decode_table
 
@@ -34,18 +34,15 @@ def write(item: Item, out: Path) -> Entry:
                 place = folder / name / f"{k:03d}"
                 if name == "rgb":
                     save(place.with_suffix(".png"), png(image))
-                elif name == "mask":
+                elif PASSES[name].kind == "coverage":
                     save(place.with_suffix(".png"), png(image.astype(np.uint8) * 255))
                 else:
                     save(place.with_suffix(".npy"), npy(np.ascontiguousarray(image)))
     return {}
 
 
-register(
-    Format(
-        name="folders",
-        summary="plain folders: GLB, PNG, NPY, JSON in this project's own conventions",
-        columns=("mesh", "views", "fields"),
-        write=per_asset(write),
-    )
+FORMAT = Format(
+    summary="plain folders: GLB, PNG, NPY, JSON in this project's own conventions",
+    columns=("mesh", "views", "fields"),
+    write=per_asset(write),
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, c2w_opengl, rgba, save
 
 from versemill.camera import Camera
@@ -64,11 +64,8 @@ def _hdf5(frame: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
-register(
-    Format(
-        name="hdf5",
-        summary="HDF5 as BlenderProc writes it: a file per view; c2w, normals in camera axes, OpenGL, Z up, world units",
-        columns=("views",),
-        write=per_asset(write),
-    )
+FORMAT = Format(
+    summary="HDF5 as BlenderProc writes it: a file per view; c2w, normals in camera axes, OpenGL, Z up, world units",
+    columns=("views",),
+    write=per_asset(write),
 )

@@ -6,13 +6,17 @@ world, `K` (V, 9) pixels, `mesh` (GLB). Row groups hold at most 8 rows. Files ar
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from versemill.shards.codecs import encode_colour, is_image_file
-from versemill.shards.export import Entry, Format, register
+from versemill.shards.export import Entry, Format
 from versemill.shards.export.item import Item, rgba, save
+
+from versemill.files import written_aside
+from versemill.markdown import table
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -66,20 +70,20 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
         writers[split].write_table(pa.Table.from_pylist(waiting[split], schema=SCHEMA))
         waiting[split] = []
 
-    for item in items:
-        split = item.row["meta"]["split"]
-        if split not in writers:
-            writers[split] = pq.ParquetWriter(out / "data" / f".{split}-{shard}.tmp", SCHEMA, use_dictionary=False)
-            waiting[split] = []
-        waiting[split].append(_row(item))
-        if len(waiting[split]) == ROWS:
-            flush(split)
-        entries.append({"id": item.id, "split": split})
-    for split, writer in writers.items():
-        if waiting[split]:
-            flush(split)
-        writer.close()
-        (out / "data" / f".{split}-{shard}.tmp").replace(out / "data" / f"{split}-{shard}.parquet")
+    with ExitStack() as stack:
+        for item in items:
+            split = item.row["meta"]["split"]
+            if split not in writers:
+                aside = stack.enter_context(written_aside(out / "data" / f"{split}-{shard}.parquet"))
+                writers[split] = stack.enter_context(pq.ParquetWriter(aside, SCHEMA, use_dictionary=False))
+                waiting[split] = []
+            waiting[split].append(_row(item))
+            if len(waiting[split]) == ROWS:
+                flush(split)
+            entries.append({"id": item.id, "split": split})
+        for split in writers:
+            if waiting[split]:
+                flush(split)
     return entries
 
 
@@ -90,26 +94,22 @@ def finish(out: Path, entries: list[Entry]) -> None:
     lines = ["---", "tags: [3d, multi-view, synthetic, versemill]", "configs:", "- config_name: default", "  data_files:",
              *files, "---", "", "# Posed images and meshes", "",
              "One row is one asset: `images` (RGBA), `c2w` (V, 16; camera to world, OpenCV axes, Z up), `K` (V, 9;",
-             "pixels), `mesh` (GLB).", "", "| split | rows |", "|---|---|",
-             *(f"| {s} | {n} |" for s, n in counts.items()), ""]  # fmt: skip
+             "pixels), `mesh` (GLB).", "", table(("split", "rows"), counts.items()), ""]  # fmt: skip
     save(out / "README.md", "\n".join(lines).encode())
 
 
-register(
-    Format(
-        name="huggingface",
-        summary="Hugging Face datasets: Parquet with decoded image lists and a README; c2w, OpenCV, Z up, world units",
-        columns=(
-            "views.count",
-            "views.width",
-            "views.height",
-            "views.c2w",
-            "views.K",
-            "views.orthographic",
-            "views.rgb",
-            "mesh.glb",
-        ),
-        write=write,
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="Hugging Face datasets: Parquet with decoded image lists and a README; c2w, OpenCV, Z up, world units",
+    columns=(
+        "views.count",
+        "views.width",
+        "views.height",
+        "views.c2w",
+        "views.K",
+        "views.orthographic",
+        "views.rgb",
+        "mesh.glb",
+    ),
+    write=write,
+    finish=finish,
 )

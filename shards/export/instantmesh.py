@@ -8,7 +8,7 @@ Its reader takes 32 views, assumes a field of view of 50 degrees, and reads dept
 from pathlib import Path
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, angle_x, listing, npz, png, rgba, save, text, w2c_opengl
 
 from versemill.errors import ConfigError
@@ -47,12 +47,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "valid_paths.json", text({"good_objs": listing(entries)}))
 
 
-register(
-    Format(
-        name="instantmesh",
-        summary="InstantMesh: RGBA, 8-bit normals and depth, w2c; OpenGL, Z up, world units; 32 views at 50 degrees",
-        columns=("views",),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="InstantMesh: RGBA, 8-bit normals and depth, w2c; OpenGL, Z up, world units; 32 views at 50 degrees",
+    columns=("views",),
+    write=per_asset(write),
+    finish=finish,
 )

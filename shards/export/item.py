@@ -16,6 +16,7 @@ from versemill.shards.rows import decode_cameras, decode_fields, decode_mesh, de
 from versemill.camera import Camera, invert_pose, to_opengl
 from versemill.errors import ConfigError
 from versemill.fields import Fields
+from versemill.files import written_aside
 
 Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """World (Z up) to glTF's axes (Y up): (x, y, z) -> (x, z, -y)."""
@@ -132,9 +133,10 @@ def text(value: Any) -> bytes:
 
 
 def save(path: Path, data: bytes) -> None:
-    """Writes a file and the folders above it."""
+    """Writes a file, whole or not at all, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    with written_aside(path) as aside:
+        aside.write_bytes(data)
 
 
 def npy(array: NDArray[Any]) -> bytes:
@@ -149,19 +151,6 @@ def npz(arrays: dict[str, NDArray[Any]]) -> bytes:
     out = io.BytesIO()
     np.savez(out, allow_pickle=False, **arrays)
     return out.getvalue()
-
-
-def ply(vertices: NDArray[np.floating], faces: NDArray[np.integer] | None = None) -> bytes:
-    """Binary little-endian PLY of points, or of a triangle mesh."""
-    head = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}",
-            "property float x", "property float y", "property float z"]  # fmt: skip
-    body = vertices.astype("<f4").tobytes()
-    if faces is not None:
-        head += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
-        records = np.empty(len(faces), np.dtype([("n", "u1"), ("v", "<i4", (3,))]))
-        records["n"], records["v"] = 3, faces
-        body += records.tobytes()
-    return ("\n".join([*head, "end_header"]) + "\n").encode() + body
 
 
 def obj(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> bytes:

@@ -6,7 +6,7 @@ template: it raises until its reader edits it, and it scales by the first camera
 
 from pathlib import Path
 
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, listing, png, rgba, save
 
 
@@ -23,12 +23,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "list.txt", "".join(f"{name}\n" for name in listing(entries)).encode())
 
 
-register(
-    Format(
-        name="lgm",
-        summary="LGM's provider template: RGBA and c2w; OpenCV camera axes, Z up, world units",
-        columns=("views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic", "views.rgb"),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="LGM's provider template: RGBA and c2w; OpenCV camera axes, Z up, world units",
+    columns=("views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic", "views.rgb"),
+    write=per_asset(write),
+    finish=finish,
 )

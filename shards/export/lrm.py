@@ -7,7 +7,7 @@ pixels both apart and as `fxfycxcy`, `file_path` relative to the JSON, and `imag
 
 from pathlib import Path
 
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, opaque, png, rgba, save, text
 
 
@@ -40,12 +40,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "data_list.txt", "".join(f"{name}\n" for _, name in names).encode())
 
 
-register(
-    Format(
-        name="lrm",
-        summary="LRM-Zero, MegaSynth, Long-LRM, LVSM: opencv_cameras.json; w2c, OpenCV, Z up; RGB over white",
-        columns=("views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic", "views.rgb"),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="LRM-Zero, MegaSynth, Long-LRM, LVSM: opencv_cameras.json; w2c, OpenCV, Z up; RGB over white",
+    columns=("views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic", "views.rgb"),
+    write=per_asset(write),
+    finish=finish,
 )

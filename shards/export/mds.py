@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from versemill.shards.export import Entry, Format, register
+from versemill.shards.export import Entry, Format
 from versemill.shards.export.item import Item, npy, png, rgba, save, text
 
 from versemill.config import canonical_json
@@ -50,18 +50,17 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
         name = f"{shard}.{len(parts):03d}.mds"
         info = _info(columns)
         data = _file(waiting, info)
-        save(out / f".{name}.tmp", data)
-        (out / f".{name}.tmp").replace(out / name)
+        save(out / name, data)
         parts.append({**info, "raw_data": {"basename": name, "bytes": len(data), "hashes": {}},
                       "samples": len(waiting), "version": 2, "zip_data": None})  # fmt: skip
         waiting.clear()
 
     for item in items:
         sample = _sample(item)
-        found = {name: encoding for name, (encoding, _) in sample.items()}
-        if columns and found != columns:
+        encodings = {name: encoding for name, (encoding, _) in sample.items()}
+        if columns and encodings != columns:
             raise ConfigError(f"MDS needs the same columns in every sample, but asset {item.id} has other views or passes")
-        columns = found
+        columns = encodings
         data = [data for _, data in sample.values()]
         encoded = struct.pack(f"<{len(data)}I", *map(len, data)) + b"".join(data)
         if waiting and sum(map(len, waiting)) + len(encoded) > SIZE_LIMIT:
@@ -93,12 +92,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "index.json", text({"shards": parts, "version": 2}))
 
 
-register(
-    Format(
-        name="mds",
-        summary="mosaicml-streaming: MDS shards; c2w, OpenCV, Z up, world units",
-        columns=("views", "mesh.glb"),
-        write=write,
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="mosaicml-streaming: MDS shards; c2w, OpenCV, Z up, world units",
+    columns=("views", "mesh.glb"),
+    write=write,
+    finish=finish,
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, angle_x, c2w_opengl, png, rgba, save, text
 
 from versemill.camera import Camera
@@ -63,11 +63,8 @@ def write(item: Item, out: Path) -> Entry:
     return {"synthetic": bool(shared and centred)}
 
 
-register(
-    Format(
-        name="nerf",
-        summary="nerfstudio, instant-ngp, NeRF-synthetic: transforms.json; c2w, OpenGL, Z up; depth in 16-bit mm",
-        columns=("views",),
-        write=per_asset(write),
-    )
+FORMAT = Format(
+    summary="nerfstudio, instant-ngp, NeRF-synthetic: transforms.json; c2w, OpenGL, Z up; depth in 16-bit mm",
+    columns=("views",),
+    write=per_asset(write),
 )

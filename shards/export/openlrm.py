@@ -7,7 +7,7 @@ lists ids.
 from pathlib import Path
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, c2w_opengl, npy, png, rgba, save, text
 
 
@@ -27,12 +27,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
         save(out / f"{split}.json", text([entry["id"] for entry in entries if entry["split"] == split]))
 
 
-register(
-    Format(
-        name="openlrm",
-        summary="OpenLRM: RGBA, c2w 3x4, one K; OpenGL, Z up, world units",
-        columns=("views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic", "views.rgb"),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="OpenLRM: RGBA, c2w 3x4, one K; OpenGL, Z up, world units",
+    columns=("views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic", "views.rgb"),
+    write=per_asset(write),
+    finish=finish,
 )

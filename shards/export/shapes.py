@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.shards.export import Entry, Format, per_asset, register
-from versemill.shards.export.item import Item, angle_x, c2w_opengl, npz, obj, ply, png, rgba, save, text, y_up
+from versemill.shards.export import Entry, Format, per_asset
+from versemill.shards.export.item import Item, angle_x, c2w_opengl, npz, obj, png, rgba, save, text, y_up
+
+from versemill.ply import to_ply
 
 Points = NDArray[np.float32]
 
@@ -71,7 +73,7 @@ def write_hunyuan(item: Item, out: Path) -> Entry:
         frames.append({"file_path": f"{k:03d}.png", "camera_angle_x": angle_x(camera),
                        "transform_matrix": c2w_opengl(camera).tolist()})  # fmt: skip
     save(renders / "transforms.json", text({"frames": frames}))
-    save(renders / "mesh.ply", ply(vertices, faces))
+    save(renders / "mesh.ply", to_ply(vertices, faces))
     return {}
 
 
@@ -110,12 +112,19 @@ def finish_splits(out: Path, entries: list[Entry]) -> None:
         save(out / f"{split}.json", text([entry["id"] for entry in entries if entry["split"] == split]))
 
 
-for name, summary, columns, write in (
-    ("triposg", "TripoSG: surface points and normals; Y up, [-1, 1]^3", ("fields",), write_triposg),
-    ("hunyuan", "Hunyuan3D-2.1: geo_data and render_cond; Y up, [-1, 1]^3, SDF positive inside; 24 views",
-     ("fields", "mesh", "views"), write_hunyuan),
-    ("dora", "Dora: surface and SDF points; Y up, [-1, 1]^3, SDF positive inside", ("fields",), write_dora),
-    ("craftsman", "CraftsMan, Step1X-3D: surface and SDF points; Y up, [-1, 1]^3, SDF positive inside", ("fields",),
-     write_craftsman),
-):  # fmt: skip
-    register(Format(name=name, summary=summary, columns=columns, write=per_asset(write), finish=finish_splits))
+TRIPOSG = Format("TripoSG: surface points and normals; Y up, [-1, 1]^3", ("fields",), per_asset(write_triposg), finish_splits)
+HUNYUAN = Format(
+    "Hunyuan3D-2.1: geo_data and render_cond; Y up, [-1, 1]^3, SDF positive inside; 24 views",
+    ("fields", "mesh", "views"),
+    per_asset(write_hunyuan),
+    finish_splits,
+)
+DORA = Format(
+    "Dora: surface and SDF points; Y up, [-1, 1]^3, SDF positive inside", ("fields",), per_asset(write_dora), finish_splits
+)
+CRAFTSMAN = Format(
+    "CraftsMan, Step1X-3D: surface and SDF points; Y up, [-1, 1]^3, SDF positive inside",
+    ("fields",),
+    per_asset(write_craftsman),
+    finish_splits,
+)

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset, register
-from versemill.shards.export.item import Item, angle_x, c2w_opengl, ply, png, rgba, save, text
+from versemill.shards.export import Entry, Format, per_asset
+from versemill.shards.export.item import Item, angle_x, c2w_opengl, png, rgba, save, text
+
+from versemill.ply import to_ply
 
 SCALE = 0.5
 GRID = 64
@@ -52,9 +54,9 @@ def write(item: Item, out: Path) -> Entry:
     }
     save(out / "renders" / sha / "transforms.json", text(top))
     save(out / "renders_cond" / sha / "transforms.json", text(top))
-    save(out / "renders" / sha / "mesh.ply", ply(vertices * SCALE, faces))
+    save(out / "renders" / sha / "mesh.ply", to_ply(vertices * SCALE, faces))
     voxels = item.fields.voxels
-    save(out / "voxels" / f"{sha}.ply", ply((voxels.astype(np.float64) + 0.5) / GRID - 0.5))
+    save(out / "voxels" / f"{sha}.ply", to_ply((voxels.astype(np.float64) + 0.5) / GRID - 0.5))
     save(out / "raw" / f"{item.id}.glb", item.row["mesh"]["glb"])
     return {
         "sha256": sha,
@@ -78,12 +80,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "metadata.csv", table.getvalue().encode())
 
 
-register(
-    Format(
-        name="trellis",
-        summary="TRELLIS: metadata.csv, renders, renders_cond, voxels; c2w, OpenGL, Z up, cube of side 1",
-        columns=("views", "mesh", "fields"),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="TRELLIS: metadata.csv, renders, renders_cond, voxels; c2w, OpenGL, Z up, cube of side 1",
+    columns=("views", "mesh", "fields"),
+    write=per_asset(write),
+    finish=finish,
 )

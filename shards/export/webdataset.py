@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from versemill.shards.export import Entry, Format, register
+from versemill.shards.export import Entry, Format
 from versemill.shards.export.item import Item, npy, npz, png, rgba, save, text
 from versemill.shards.rows import decode_table
 
 from versemill.fields import FIELD_ARRAYS
+from versemill.files import written_aside
 
 
 def members(item: Item) -> Iterator[tuple[str, bytes]]:
@@ -42,16 +43,14 @@ def members(item: Item) -> Iterator[tuple[str, bytes]]:
 def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
     """Writes `{shard}.tar`, renamed when it is whole."""
     path = out / f"{shard}.tar"
-    temporary = out / f".{shard}.tar.tmp"
     entries: list[Entry] = []
-    with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with written_aside(path) as aside, tarfile.open(aside, "w", format=tarfile.USTAR_FORMAT) as tar:
         for item in items:
             for name, data in members(item):
                 info = tarfile.TarInfo(f"{item.id}.{name}")
                 info.size, info.mode = len(data), 0o444
                 tar.addfile(info, io.BytesIO(data))
             entries.append({"id": item.id, "split": item.row["meta"]["split"], "tar": path.name})
-    temporary.replace(path)
     return entries
 
 
@@ -60,12 +59,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "shards.txt", "".join(f"{name}\n" for name in dict.fromkeys(e["tar"] for e in entries)).encode())
 
 
-register(
-    Format(
-        name="webdataset",
-        summary="webdataset: tars with PNG, NPY, JSON; c2w, OpenCV, Z up, world units",
-        columns=("mesh", "views", "fields"),
-        write=write,
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="webdataset: tars with PNG, NPY, JSON; c2w, OpenCV, Z up, world units",
+    columns=("mesh", "views", "fields"),
+    write=write,
+    finish=finish,
 )

@@ -5,7 +5,7 @@ Its objects fill the cube [-0.5, 0.5]^3, so that positions are halved. It reads 
 
 from pathlib import Path
 
-from versemill.shards.export import Entry, Format, per_asset, register
+from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, listing, npy, png, rgba, save, text, w2c_opengl
 
 SCALE = 0.5
@@ -26,12 +26,9 @@ def finish(out: Path, entries: list[Entry]) -> None:
     save(out / "valid_paths.json", text(listing(entries)))
 
 
-register(
-    Format(
-        name="zero123",
-        summary="Zero-1-to-3: RGBA and w2c 3x4; OpenGL, Z up, cube of side 1; at least 12 views",
-        columns=("views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic", "views.rgb"),
-        write=per_asset(write),
-        finish=finish,
-    )
+FORMAT = Format(
+    summary="Zero-1-to-3: RGBA and w2c 3x4; OpenGL, Z up, cube of side 1; at least 12 views",
+    columns=("views.width", "views.height", "views.count", "views.c2w", "views.K", "views.orthographic", "views.rgb"),
+    write=per_asset(write),
+    finish=finish,
 )

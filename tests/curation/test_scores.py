@@ -114,5 +114,5 @@ def test_weights_that_are_missing_or_broken_are_said(of_trimesh, tmp_path):
 def test_curation_without_models_does_not_load_torch():
     import subprocess
 
-    code = "import curation, sys; assert 'torch' not in sys.modules"
+    code = "import versemill.curation, sys; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -47,7 +47,7 @@ def made(folder: Path, name: str) -> Curated | Rejected:
     recipe = yaml.safe_load(RECIPE)["pipelines"]["generated"]
     files = sources.FilesConfig(path=str(folder), limits=LoadLimits(**recipe["sources"]["files"]["limits"]))
     assert name in sources.mesh_files(files)
-    asset = sources.find("files").generate(files, 0, 0, name)
+    asset = sources.SOURCES.find("files").generate(files, 0, 0, name)
     return curate(asset, CurationConfig(**recipe["curate"], resolution=64))
 
 

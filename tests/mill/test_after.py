@@ -57,7 +57,7 @@ def test_an_export_lies_in_the_dataset(two_workers, trivial, tmp_path):
 
 
 def test_what_could_not_be_done_is_refused_before(trivial, tmp_path):
-    with pytest.raises(ConfigError, match="unknown format 'usdz'; there are"):
+    with pytest.raises(ConfigError, match="unknown exporter 'usdz'; known: coco"):
         after.check(trivial(overrides=["run.then=[export]", "export.formats=[usdz]"]), Dataset.at(tmp_path))
     with pytest.raises(ConfigError, match="needs a local folder"):
         after.check(trivial(overrides=["run.then=[report]"]), Dataset.at("memory://a"))

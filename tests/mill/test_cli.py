@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 from versemill.mill import cli
-from versemill.mill.commands.datasets import _numbers, _place
+from versemill.mill.commands.common import uri_of
+from versemill.mill.commands.run import shard_numbers
 from versemill.mill.folder.dataset import Dataset, locked
 
 from versemill import __version__
@@ -61,7 +62,7 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["curate", "x.obj", "--out", f"{__file__}/x"], "test_cli.py/x"),
         (["specs", "--build", "nowhere.yaml", "--glb", "x.glb"], "nowhere.yaml"),
         (["train", "gan", "nowhere", "--out", "x"], "gan"),
-        (["train", "reconstruction", "nowhere", "--out", "x"], "no shards in 'nowhere'"),
+        (["train", "gaussians", "nowhere", "--out", "x"], "no shards in 'nowhere'"),
         (["export", "nowhere", "--format", "nerf", "--to", "x"], "no shards in 'nowhere'"),
         (["evaluate", "nowhere", "nowhere"], "nowhere"),
     ],
@@ -136,10 +137,10 @@ def test_help_names_every_command_with_an_example() -> None:
 
 
 def test_list_as_json_holds_the_named_pipelines() -> None:
-    found = json.loads(CliRunner().invoke(cli.app, ["list", "--json"]).output)
-    names = [entry["name"] for entry in found]
+    listed = json.loads(CliRunner().invoke(cli.app, ["list", "--json"]).output)
+    names = [entry["name"] for entry in listed]
     assert {"quickstart", "zeroverse-paper", "detailverse", "mixed", "files"} <= set(names)
-    assert all(entry["description"] for entry in found)
+    assert all(entry["description"] for entry in listed)
 
 
 def test_preview_writes_a_sheet_and_a_glb(tmp_path: Path) -> None:
@@ -152,12 +153,16 @@ def test_preview_writes_a_sheet_and_a_glb(tmp_path: Path) -> None:
     assert pixels.std() > 10
     again = CliRunner().invoke(cli.app, ["preview", str(glb), "--out", str(tmp_path / "again.png"), "--resolution", "64"])
     assert again.exit_code == 0, again.output
+    folder = ["preview", "files", "--set", f"path={tmp_path}", "--out", str(tmp_path / "files.png"), "--resolution", "32"]
+    assert CliRunner().invoke(cli.app, folder).exit_code == 0
+    beyond = CliRunner().invoke(cli.app, [*folder, "--index", "1"])
+    assert "source 'files' has 1 items; index 1 asked for" in str(beyond.exception)
 
 
 def test_shard_numbers_and_places() -> None:
-    assert _numbers("3,7-9") == [3, 7, 8, 9]
+    assert shard_numbers("3,7-9") == [3, 7, 8, 9]
     for bad in ("3,x", "9-3", "", "-1"):
         with pytest.raises(ConfigError, match=f"3,7-9, got '{bad}'"):
-            _numbers(bad)
-    assert _place(Path("s3://bucket/key")) == "s3://bucket/key"
-    assert _place(Path("out/x")) == "out/x"
+            shard_numbers(bad)
+    assert uri_of(Path("s3://bucket/key")) == "s3://bucket/key"
+    assert uri_of(Path("out/x")) == "out/x"

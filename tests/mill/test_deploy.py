@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -23,6 +22,8 @@ from versemill.mill.cli import app
 from versemill.mill.pipeline import config
 from versemill.mill.report.status import status
 from versemill.mill.upkeep.verify import verify
+
+from versemill.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -58,8 +59,8 @@ def commands(path):
     if path.suffix == ".md":
         text = "\n".join(re.findall(r"```(?:\w*)\n(.*?)```", text, re.S) + re.findall(r"`(versemill [^`\n]+)`", text))
     text = text.replace("\\\n", " ")
-    found = re.findall(r"(?:^|[\s'\"`(])(versemill (?:--\w+|[a-z]+ ?)[^\n'`;)]*)", text, re.M)
-    lines = [re.split(r"\s(?:>|2>|\||&&|#)", line)[0] for line in found]
+    quoted = re.findall(r"(?:^|[\s'\"`(])(versemill (?:--\w+|[a-z]+ ?)[^\n'`;)]*)", text, re.M)
+    lines = [re.split(r"\s(?:>|2>|\||&&|#)", line)[0] for line in quoted]
     return [shlex.split(line) for line in lines if line.split()[1] in known() or line.split()[1].startswith("--")]
 
 
@@ -111,19 +112,18 @@ def test_the_dockerfile_passes_hadolint_and_copies_what_the_wheel_holds():
     done = subprocess.run([tool("hadolint"), DEPLOY / "Dockerfile"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     text = (DEPLOY / "Dockerfile").read_text()
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     copied = {source for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.M) for source in line.split()}
-    assert set(packages) <= copied
+    assert {"versemill", "setup.py", "pyproject.toml", "pipelines.yaml", *PACKAGES} <= copied
     allowed = set(re.findall(r"^!(\S+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.M))
     assert copied == allowed
     assert all((ROOT / source).exists() for source in copied)
 
 
 def tool(name):
-    found = BIN / name
-    if not found.exists() and not shutil.which(name):
+    program = BIN / name
+    if not program.exists() and not shutil.which(name):
         pytest.skip(f"no {name} here: pip install versemill[test]")
-    return str(found if found.exists() else shutil.which(name))
+    return str(program if program.exists() else shutil.which(name))
 
 
 def test_the_cronjob_is_valid_kubernetes():

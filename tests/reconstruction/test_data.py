@@ -5,42 +5,47 @@ from pathlib import Path
 
 import pytest
 import torch
-from versemill.reconstruction.data import Batches, Scenes, angles, scene, spread
-from versemill.reconstruction.presets import Preset
+from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training.scenes import Scenes, angles, scene, spread
 
 from versemill.errors import ConfigError
 
 
-def test_a_batch_is_a_pure_function_of_seed_and_step(balls, toy_preset: Preset) -> None:
-    first, second, other = Batches(balls, toy_preset, 3), Batches(balls, toy_preset, 3), Batches(balls, toy_preset, 4)
+def test_a_batch_is_a_pure_function_of_seed_and_step(balls, toy_preset: GaussiansRecipe) -> None:
+    first, second, other = (
+        GAUSSIANS.batches(balls, toy_preset, 3, 0, 1),
+        GAUSSIANS.batches(balls, toy_preset, 3, 0, 1),
+        GAUSSIANS.batches(balls, toy_preset, 4, 0, 1),
+    )
     second[0]  # asking for other steps before changes nothing
     a, b = first[5], second[5]
     assert all(torch.equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
     assert not torch.equal(a.c2w, other[5].c2w)
 
 
-def test_an_epoch_takes_every_scene_once(balls, toy_preset: Preset) -> None:
-    batches = Batches(balls, toy_preset, 0)
+def test_an_epoch_takes_every_scene_once(balls, toy_preset: GaussiansRecipe) -> None:
+    batches = GAUSSIANS.batches(balls, toy_preset, 0, 0, 1)
     for epoch in range(3):
-        assert sorted(batches._object(epoch * len(balls) + k) for k in range(len(balls))) == list(range(len(balls)))
+        assert sorted(batches._item(epoch * len(balls) + k) for k in range(len(balls))) == list(range(len(balls)))
 
 
-def test_targets_hold_novel_views_and_an_input(balls, toy_preset: Preset) -> None:
-    batch = Batches(balls, toy_preset.model_copy(update={"augment": False}), 0)[0]
+def test_targets_hold_novel_views_and_an_input(balls, toy_preset: GaussiansRecipe) -> None:
+    batch = GAUSSIANS.batches(balls, toy_preset.model_copy(update={"augment": False}), 0, 0, 1)[0]
     for k in range(toy_preset.batch):
         known = [any(torch.equal(t, i) for i in batch.c2w[k]) for t in batch.target_c2w[k]]
         assert sum(known) == 1
 
 
-def test_the_view_angle_threshold_holds(balls, toy_preset: Preset) -> None:
-    batch = Batches(balls, toy_preset.model_copy(update={"max_angle": 40.0, "augment": False}), 0)[1]
+def test_the_view_angle_threshold_holds(balls, toy_preset: GaussiansRecipe) -> None:
+    batch = GAUSSIANS.batches(balls, toy_preset.model_copy(update={"max_angle": 40.0, "augment": False}), 0, 0, 1)[1]
     for k in range(toy_preset.batch):
         assert angles(batch.target_c2w[k], batch.c2w[k]).min(1).values.max() <= 40.0
 
 
-def test_augmentation_turns_all_cameras_as_one_and_keeps_pixels(balls, toy_preset: Preset) -> None:
-    plain = Batches(balls, toy_preset.model_copy(update={"augment": False}), 0)[0]
-    turned = Batches(balls, toy_preset, 0)[0]
+def test_augmentation_turns_all_cameras_as_one_and_keeps_pixels(balls, toy_preset: GaussiansRecipe) -> None:
+    plain = GAUSSIANS.batches(balls, toy_preset.model_copy(update={"augment": False}), 0, 0, 1)[0]
+    turned = GAUSSIANS.batches(balls, toy_preset, 0, 0, 1)[0]
     between = turned.c2w[0, 0] @ torch.linalg.inv(plain.c2w[0, 0])
     torch.testing.assert_close(between @ plain.c2w[0], turned.c2w[0], atol=1e-5, rtol=0)
     torch.testing.assert_close(between[2], torch.tensor([0.0, 0.0, 1.0, 0.0]), atol=1e-5, rtol=0)

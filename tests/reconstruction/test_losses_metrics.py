@@ -1,13 +1,13 @@
 """Losses are zero at the truth; metrics agree with independent implementations."""
 
-import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
-from versemill.reconstruction import metrics
-from versemill.reconstruction.losses import FILTERS, Geometry, Loss, RandomFeatureLoss
-from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.splat import Rendering
+from versemill.reconstruction.losses import Geometry, Loss
+from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training import images as metrics
+from versemill.training.perceptual import FILTERS, RandomFeatureLoss
+from versemill.training.splats import Rendering
 
 
 def pictures(seed: int, *shape: int) -> torch.Tensor:
@@ -20,7 +20,7 @@ def geometry(guess: torch.Tensor, depth: torch.Tensor, cover: torch.Tensor) -> G
     return Geometry(guess, depth, torch.zeros(*depth.shape[:2], 3, *depth.shape[3:]), cover, poses, K)
 
 
-def test_the_loss_is_zero_at_the_truth_and_only_there(toy_preset: Preset) -> None:
+def test_the_loss_is_zero_at_the_truth_and_only_there(toy_preset: GaussiansRecipe) -> None:
     rgb, alpha = pictures(0, 2, 3, 3, 16, 16) * 0.5, torch.ones(2, 3, 1, 16, 16)
     depth = 1 + pictures(1, 2, 3, 1, 8, 8)
     loss = Loss(toy_preset)
@@ -42,7 +42,7 @@ def test_the_loss_is_zero_at_the_truth_and_only_there(toy_preset: Preset) -> Non
         assert total > 0
 
 
-def test_depth_is_judged_only_where_it_is_known(toy_preset: Preset) -> None:
+def test_depth_is_judged_only_where_it_is_known(toy_preset: GaussiansRecipe) -> None:
     rgb, alpha = pictures(0, 1, 1, 3, 16, 16), torch.ones(1, 1, 1, 16, 16)
     depth, cover = torch.ones(1, 1, 1, 8, 8), torch.ones(1, 1, 1, 8, 8)
     depth[..., :4], cover[..., 4:6] = 0, 0.5
@@ -51,7 +51,7 @@ def test_depth_is_judged_only_where_it_is_known(toy_preset: Preset) -> None:
     assert Loss(toy_preset)(Rendering(rgb, alpha, alpha), rgb, alpha, geometry(guess, depth, cover))[1]["depth"] == 0
 
 
-def test_the_normal_term_rewards_the_true_surface(toy_preset: Preset, make_ball) -> None:
+def test_the_normal_term_rewards_the_true_surface(toy_preset: GaussiansRecipe, make_ball) -> None:
     ball = make_ball(2, 48, 3)
     loss = Loss(toy_preset.model_copy(update={"normal": 1.0}))
     rendering = Rendering(ball.rgb[None], ball.alpha[None], ball.depth[None])
@@ -97,11 +97,3 @@ def test_iou_and_masked_means() -> None:
     assert float(metrics.iou(a, b)) == pytest.approx(1 / 3)
     assert float(metrics.masked_mean(torch.arange(16.0).reshape(4, 4), a)) == pytest.approx(3.5)
     assert metrics.masked_mean(torch.ones(4, 4), torch.zeros(4, 4, dtype=torch.bool)).isnan()
-
-
-def test_an_interval_needs_twenty_objects_and_covers_the_mean() -> None:
-    values = np.random.default_rng(0).normal(5.0, 1.0, 40).tolist()
-    assert metrics.interval(values[:19]) is None
-    low, high = metrics.interval(values)
-    assert low < np.mean(values) < high
-    assert high - low == pytest.approx(2 * 1.96 * np.std(values) / 40**0.5, rel=0.2)

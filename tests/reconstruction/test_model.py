@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction import model as lrm
-from versemill.reconstruction.presets import PRESETS, Preset, get
-from versemill.reconstruction.splat import invert, project
+from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.training.splats import invert, project
 
 from versemill.camera import Camera
 from versemill.errors import ConfigError
@@ -24,7 +25,7 @@ def test_rays_are_those_of_the_camera(balls) -> None:
     np.testing.assert_allclose(origins[0, 1].permute(1, 2, 0), expected_origins, atol=1e-6)
 
 
-def test_patches_keep_pixels_in_place(toy_preset: Preset) -> None:
+def test_patches_keep_pixels_in_place(toy_preset: GaussiansRecipe) -> None:
     """Per-patch outputs that name their own cell come back at that cell."""
     n, side = toy_preset.size // toy_preset.patch, toy_preset.patch // toy_preset.stride
     cells = torch.arange(2 * n * n * side * side, dtype=torch.float32).reshape(1, 2, n, side, n, side)
@@ -36,7 +37,7 @@ def test_patches_keep_pixels_in_place(toy_preset: Preset) -> None:
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_every_gaussian_projects_onto_its_own_pixel(balls, toy_preset: Preset, stride: int) -> None:
+def test_every_gaussian_projects_onto_its_own_pixel(balls, toy_preset: GaussiansRecipe, stride: int) -> None:
     preset = toy_preset.model_copy(update={"stride": stride})
     torch.manual_seed(0)
     gaussians, depth = lrm.LRM(preset)(*inputs_of(balls[0], 3))
@@ -52,7 +53,7 @@ def test_every_gaussian_projects_onto_its_own_pixel(balls, toy_preset: Preset, s
         torch.testing.assert_close(splats.features[view, own, 3], depth[0, view].flatten(), atol=1e-4, rtol=0)
 
 
-def test_gaussians_stay_in_the_sphere_around_the_world_box(balls, toy_preset: Preset) -> None:
+def test_gaussians_stay_in_the_sphere_around_the_world_box(balls, toy_preset: GaussiansRecipe) -> None:
     torch.manual_seed(1)
     net = lrm.LRM(toy_preset)
     with torch.no_grad():
@@ -64,7 +65,7 @@ def test_gaussians_stay_in_the_sphere_around_the_world_box(balls, toy_preset: Pr
     assert all(torch.isfinite(getattr(gaussians, n)).all() for n in ("means", "quats", "scales", "opacities", "colors"))
 
 
-def test_background_pixels_get_no_gaussian_unless_the_preset_has_no_masks(balls, toy_preset: Preset) -> None:
+def test_background_pixels_get_no_gaussian_unless_the_preset_has_no_masks(balls, toy_preset: GaussiansRecipe) -> None:
     torch.manual_seed(0)
     empty = lrm.pool(balls[0].alpha[None, :3], 2).flatten() == 0
     assert empty.any()
@@ -74,7 +75,7 @@ def test_background_pixels_get_no_gaussian_unless_the_preset_has_no_masks(balls,
     assert unmasked.opacities[0][empty].all()
 
 
-def test_the_order_of_input_views_only_reorders_the_gaussians(balls, toy_preset: Preset) -> None:
+def test_the_order_of_input_views_only_reorders_the_gaussians(balls, toy_preset: GaussiansRecipe) -> None:
     torch.manual_seed(0)
     net = lrm.LRM(toy_preset)
     parts = inputs_of(balls[2], 3)
@@ -97,13 +98,13 @@ def test_a_rays_waves_are_those_of_its_point_nearest_to_the_origin(balls) -> Non
     assert lrm.ray_waves(directions, origins, 0) == []
 
 
-def test_mixed_precision_is_what_the_preset_says_or_what_the_hardware_has(toy_preset: Preset) -> None:
+def test_mixed_precision_is_what_the_preset_says_or_what_the_hardware_has(toy_preset: GaussiansRecipe) -> None:
     cpu = torch.device("cpu")
     for name, expected in (("off", {False}), ("bfloat16", {True}), ("auto", {False, True})):
         assert lrm.mixed_precision(toy_preset.model_copy(update={"amp": name}), cpu) in expected
 
 
-def test_bfloat16_stays_close_to_float32(balls, toy_preset: Preset) -> None:
+def test_bfloat16_stays_close_to_float32(balls, toy_preset: GaussiansRecipe) -> None:
     found = []
     for amp in ("off", "bfloat16"):
         torch.manual_seed(0)
@@ -113,7 +114,7 @@ def test_bfloat16_stays_close_to_float32(balls, toy_preset: Preset) -> None:
     torch.testing.assert_close(found[0].means, found[1].means, atol=0.02, rtol=0)
 
 
-def test_checkpointing_changes_memory_not_gradients(balls, toy_preset: Preset) -> None:
+def test_checkpointing_changes_memory_not_gradients(balls, toy_preset: GaussiansRecipe) -> None:
     grads = []
     for checkpointing in (False, True):
         torch.manual_seed(0)
@@ -124,17 +125,18 @@ def test_checkpointing_changes_memory_not_gradients(balls, toy_preset: Preset) -
 
 
 def test_presets_build_and_are_found_by_name() -> None:
-    assert [n for n in PRESETS if PRESETS[n].family == "gaussians"] == ["micro", "tiny", "small", "base", "paper"]
+    assert list(GAUSSIANS.presets) == ["micro", "tiny", "small", "base", "paper"]
+    assert GAUSSIANS.preset(None).name == "micro"
     with pytest.raises(ConfigError, match=r"'huge'.*micro, tiny"):
-        get("huge")
+        GAUSSIANS.preset("huge")
 
 
-def test_sizes_that_do_not_divide_are_refused(toy_preset: Preset) -> None:
+def test_sizes_that_do_not_divide_are_refused(toy_preset: GaussiansRecipe) -> None:
     with pytest.raises(ValueError, match="multiple of patch 5"):
         lrm.LRM(toy_preset.model_copy(update={"patch": 5, "stride": 1}))
 
 
 def test_the_paper_preset_has_the_papers_size() -> None:
     with torch.device("meta"):
-        count = sum(p.numel() for p in lrm.LRM(PRESETS["paper"]).parameters())
+        count = sum(p.numel() for p in lrm.LRM(GAUSSIANS.presets["paper"]).parameters())
     assert 290e6 < count < 320e6

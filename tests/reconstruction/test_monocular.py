@@ -6,14 +6,21 @@ from pathlib import Path
 import pytest
 import torch
 from torch.nn import functional as F
-from versemill.mill.pipeline import config as pipelines
-from versemill.reconstruction import ValidateConfig, evaluate, train
-from versemill.reconstruction.data import Batch, Batches, Scene, Scenes
-from versemill.reconstruction.judging import FACING, NORMAL_ERROR, baseline_scores, metric_of, normal_error, score
-from versemill.reconstruction.monocular import Monocular, MonocularObjective, surface
-from versemill.reconstruction.presets import Preset
-from versemill.reconstruction.runs import CHECKPOINT, METRICS, load, load_model
-from versemill.reconstruction.training import fit
+from versemill.reconstruction import MONOCULAR
+from versemill.reconstruction.monocular import (
+    FACING,
+    Monocular,
+    MonocularObjective,
+    MonocularRecipe,
+    Pictures,
+    normal_error,
+    surface,
+)
+from versemill.training import evaluate, train
+from versemill.training.family import MODEL, UNTRAINED
+from versemill.training.loop import fit
+from versemill.training.runs import CHECKPOINT, RECORDS, load
+from versemill.training.scenes import Scene, Scenes
 
 from versemill.errors import ConfigError
 
@@ -21,16 +28,14 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def preset(toy_preset: Preset) -> Preset:
-    return toy_preset.model_copy(
-        update={
-            "name": "toy", "family": "monocular", "patch": 2, "width": 16, "layers": 2, "input_views": 2, "target_views": 1,
-            "normal": 1.0, "depth": 1.0, "divergence": 100.0,
-        }
+def preset() -> MonocularRecipe:
+    return MonocularRecipe(
+        name="toy", hardware="any", time="seconds", expected="nothing", size=16, patch=2, width=16, layers=2, steps=6, batch=2,
+        input_views=2, warmup=2, save_every=3, amp="off", divergence=100.0,
     )  # fmt: skip
 
 
-def network(preset: Preset, seed: int = 0) -> Monocular:
+def network(preset: MonocularRecipe, seed: int = 0) -> Monocular:
     """One whose answers depend on the picture; a fresh one's don't."""
     torch.manual_seed(seed)
     found = Monocular(preset)
@@ -60,15 +65,15 @@ def test_the_truth_of_a_ball_is_that_of_geometry_in_the_cameras_frame(balls) -> 
     assert (normal[:, 1, 11, 8] > 0.3).all()
 
 
-def test_turning_the_world_leaves_what_a_picture_shows(balls, preset: Preset) -> None:
-    plain, turned = (Batches(balls, preset.model_copy(update={"augment": on}), 0)[1] for on in (False, True))
+def test_turning_the_world_leaves_what_a_picture_shows(balls, preset: MonocularRecipe) -> None:
+    plain, turned = (MONOCULAR.batches(balls, preset.model_copy(update={"augment": on}), 0, 0, 1)[1] for on in (False, True))
     assert not torch.allclose(plain.normal, turned.normal, atol=0.1)
     for a, b in zip(*(surface(*(t.flatten(0, 1) for t in (x.normal, x.depth, x.c2w))) for x in (plain, turned)), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
 
-def test_the_loss_is_one_of_pictures_whatever_their_order(balls, preset: Preset) -> None:
-    batch: Batch = Batches(balls, preset, 0)[0]
+def test_the_loss_is_one_of_pictures_whatever_their_order(balls, preset: MonocularRecipe) -> None:
+    batch: Pictures = MONOCULAR.batches(balls, preset, 0, 0, 1)[0]
     seen = ("images", "alpha", "normal", "depth", "c2w")
     loss = MonocularObjective(network(preset.model_copy(update={"depth": 0.5})))
     total, terms = loss(batch)
@@ -78,8 +83,8 @@ def test_the_loss_is_one_of_pictures_whatever_their_order(balls, preset: Preset)
     assert abs(loss(replace(batch, c2w=batch.c2w.flip(1)))[0] - total) > 0.01  # another camera's frame is another truth
 
 
-def test_the_perfect_answer_has_no_loss_and_no_error(balls, preset: Preset) -> None:
-    batch = Batches(balls, preset, 0)[0]
+def test_the_perfect_answer_has_no_loss_and_no_error(balls, preset: MonocularRecipe) -> None:
+    batch = MONOCULAR.batches(balls, preset, 0, 0, 1)[0]
     loss = MonocularObjective(network(preset))
     normal, depth, _ = surface(*(t.flatten(0, 1) for t in (batch.normal, batch.depth, batch.c2w)))
     loss.model.forward = lambda images, alpha: (normal, depth)
@@ -88,21 +93,20 @@ def test_the_perfect_answer_has_no_loss_and_no_error(balls, preset: Preset) -> N
     assert normal_error(-truth_of(balls[0])[0], balls[0]) > 179.9
 
 
-def test_an_untrained_network_is_its_baseline(balls, preset: Preset) -> None:
-    assert metric_of(preset) == NORMAL_ERROR
-    cases = [(scene, [0]) for scene in balls]
+def test_an_untrained_network_is_its_baseline(balls, preset: MonocularRecipe) -> None:
     fresh = Monocular(preset)
     normal, depth = fresh(balls[0].over_white, balls[0].alpha)
     assert normal.shape == (8, 3, 16, 16)
     assert depth.shape == (8, 1, 16, 16)
     assert normal.dtype == depth.dtype == torch.float32
-    (name, value), *others = baseline_scores(NORMAL_ERROR, cases, balls[0].rgb[0]).items()
-    assert (name, others) == (FACING, [])
-    assert value == pytest.approx(sum(score(fresh, cases, CPU)) / len(cases))
-    assert 20 < value < 60
+    judging = MONOCULAR.judging()
+    ((name, values),) = MONOCULAR.baselines(balls, balls, judging).items()
+    assert name == FACING
+    assert values["normal_error"] == pytest.approx(MONOCULAR.score(fresh, balls, judging, CPU)["normal_error"])
+    assert 20 < sum(values["normal_error"]) / len(balls) < 60
 
 
-def test_mixed_precision_answers_nearly_the_same(balls, preset: Preset) -> None:
+def test_mixed_precision_answers_nearly_the_same(balls, preset: MonocularRecipe) -> None:
     answers = [
         network(preset.model_copy(update={"amp": amp}))(balls[0].over_white, balls[0].alpha) for amp in ("off", "bfloat16")
     ]
@@ -111,7 +115,7 @@ def test_mixed_precision_answers_nearly_the_same(balls, preset: Preset) -> None:
         torch.testing.assert_close(exact, rough, atol=0.1, rtol=0)
 
 
-def test_a_stopped_training_goes_on_to_the_same_losses_and_weights(balls, preset: Preset, tmp_path: Path) -> None:
+def test_a_stopped_training_goes_on_to_the_same_losses_and_weights(balls, preset: MonocularRecipe, tmp_path: Path) -> None:
     class StopError(Exception):
         pass
 
@@ -119,40 +123,44 @@ def test_a_stopped_training_goes_on_to_the_same_losses_and_weights(balls, preset
         if done == 5:  # past the checkpoint of step 3
             raise StopError
 
-    fit(balls, preset, tmp_path / "whole", 0, "cpu")
+    fit(MONOCULAR, balls, preset, tmp_path / "whole", 0, "cpu")
     with pytest.raises(StopError):
-        fit(balls, preset, tmp_path / "broken", 0, "cpu", stop)
-    fit(balls, preset, tmp_path / "broken", 0, "cpu")
-    assert (tmp_path / "broken" / METRICS).read_bytes() == (tmp_path / "whole" / METRICS).read_bytes()
+        fit(MONOCULAR, balls, preset, tmp_path / "broken", 0, "cpu", stop)
+    fit(MONOCULAR, balls, preset, tmp_path / "broken", 0, "cpu")
+    assert (tmp_path / "broken" / RECORDS).read_bytes() == (tmp_path / "whole" / RECORDS).read_bytes()
     saved = [torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("broken", "whole")]
     torch.testing.assert_close(*saved, rtol=0, atol=0)
 
 
 def test_a_rendered_box_is_learned_by_heart(
-    box_dataset: Path, preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    box_dataset: Path, preset: MonocularRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Six views whose faces are known by their colours alone."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # so little work that threads would only wait for each other
     recipe = {"size": 32, "steps": 300, "warmup": 10, "lr": 5e-3, "batch": 1, "input_views": 6, "ema": 0.9, "save_every": 300}
     scene = Scenes(box_dataset, ("train",), 32, keep=True, normals=True)[0]
-    fit([scene], preset.model_copy(update={**recipe, "augment": False}), tmp_path, 0, "cpu")
-    assert baseline_scores(NORMAL_ERROR, [(scene, [0])], scene.rgb[0])[FACING] > 30
-    assert score(load(tmp_path, CPU), [(scene, [0])], CPU)[0] < 6
+    fit(MONOCULAR, [scene], preset.model_copy(update={**recipe, "augment": False}), tmp_path, 0, "cpu")
+    judging = MONOCULAR.judging()
+    assert MONOCULAR.baselines([scene], [scene], judging)[FACING]["normal_error"][0] > 30
+    network, _ = load(MONOCULAR, tmp_path, CPU)
+    assert MONOCULAR.score(network, [scene], judging, CPU)["normal_error"][0] < 6
 
 
-def test_it_trains_on_shards_and_what_judges_pictures_refuses_it(box_dataset: Path, preset: Preset, tmp_path: Path) -> None:
-    train(box_dataset, preset.model_copy(update={"steps": 1}), tmp_path, device="cpu")
-    with pytest.raises(ConfigError, match="preset toy predicts depth and normals of one picture; `versemill ablate` judges it"):
-        evaluate(tmp_path, box_dataset)
-    with pytest.raises(ConfigError, match="ablate"):
-        load_model(tmp_path, CPU)
-    with pytest.raises(ConfigError, match="preset monocular predicts"):
-        ValidateConfig(preset="monocular")
-    with pytest.raises(ConfigError, match="preset monocular predicts"):
-        pipelines.load("base", overrides=["validate.preset=monocular"])
+def test_it_trains_on_shards_and_is_judged_beside_facing_the_camera(
+    box_dataset: Path, preset: MonocularRecipe, tmp_path: Path
+) -> None:
+    train(MONOCULAR, box_dataset, preset.model_copy(update={"steps": 1}), tmp_path, device="cpu")
+    result = evaluate(MONOCULAR, tmp_path, box_dataset, device="cpu")
+    assert list(result.summary) == [MODEL, UNTRAINED, FACING]
+    # A fresh network says that everything faces the camera.
+    assert result.summary[UNTRAINED]["normal_error"] == pytest.approx(result.summary[FACING]["normal_error"])
+    gain = result.summary[FACING]["normal_error"] - result.summary[MODEL]["normal_error"]
+    assert result.gains[FACING][0] == pytest.approx(gain)  # of an error, the lower is the better
+    with pytest.raises(ConfigError, match="does not train with LPIPS"):
+        train(MONOCULAR, box_dataset, preset, tmp_path / "other", device="cpu", lpips=tmp_path)
 
 
-def test_sizes_that_do_not_divide_are_refused(preset: Preset) -> None:
+def test_sizes_that_do_not_divide_are_refused(preset: MonocularRecipe) -> None:
     with pytest.raises(ValueError, match="multiple of patch 2 times 2 per layer"):
         Monocular(preset.model_copy(update={"size": 20}))
     with pytest.raises(ValueError, match="width 20 of 8"):

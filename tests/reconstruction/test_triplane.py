@@ -4,18 +4,25 @@ from pathlib import Path
 
 import pytest
 import torch
-from versemill.reconstruction.geometry import rays
-from versemill.reconstruction.metrics import psnr
-from versemill.reconstruction.presets import PRESETS, Preset
-from versemill.reconstruction.runs import build, load_model
-from versemill.reconstruction.training import fit
+from versemill.reconstruction import GAUSSIANS, MONOCULAR, TRIPLANE
+from versemill.reconstruction.presets import GaussiansRecipe, TriplaneRecipe
 from versemill.reconstruction.triplane import AXES, Triplane, TriplaneLRM, box_crossing
+from versemill.training.geometry import rays
+from versemill.training.images import psnr
+from versemill.training.loop import fit
+from versemill.training.runs import load
 
 
 @pytest.fixture
-def field(toy_preset: Preset) -> TriplaneLRM:
+def preset(toy_preset: GaussiansRecipe) -> TriplaneRecipe:
+    own = toy_preset.model_dump(exclude={"stride", "scale_clip"})
+    return TriplaneRecipe(**own, plane=16, plane_channels=4, samples=64)
+
+
+@pytest.fixture
+def field(preset: TriplaneRecipe) -> TriplaneLRM:
     torch.manual_seed(0)
-    return TriplaneLRM(toy_preset.model_copy(update={"family": "triplane", "plane": 16, "plane_channels": 4, "samples": 64}))
+    return TriplaneLRM(preset)
 
 
 def test_rays_enter_and_leave_the_box() -> None:
@@ -69,29 +76,29 @@ def test_chunks_change_nothing(field: TriplaneLRM, balls, monkeypatch: pytest.Mo
 
 
 def test_every_family_builds() -> None:
-    assert {preset.family for preset in PRESETS.values()} == {"gaussians", "triplane", "monocular"}
     with torch.device("meta"):
-        for preset in PRESETS.values():
-            assert type(build(preset.model_copy(update={"layers": 1}))).__name__.startswith(("LRM", "Triplane", "Monocular"))
+        for family in (GAUSSIANS, TRIPLANE, MONOCULAR):
+            for each in family.presets.values():
+                assert family.network(each.model_copy(update={"layers": 1})).recipe.name == each.name
 
 
-def test_sizes_that_do_not_divide_are_refused(toy_preset: Preset) -> None:
+def test_sizes_that_do_not_divide_are_refused(preset: TriplaneRecipe) -> None:
     with pytest.raises(ValueError, match="plane 18 must be a multiple of 4"):
-        TriplaneLRM(toy_preset.model_copy(update={"plane": 18}))
+        TriplaneLRM(preset.model_copy(update={"plane": 18}))
 
 
 @pytest.mark.slow
-def test_one_asset_is_learned_by_heart(make_ball, toy_preset: Preset, tmp_path: Path) -> None:
-    preset = toy_preset.model_copy(
+def test_one_asset_is_learned_by_heart(make_ball, preset: TriplaneRecipe, tmp_path: Path) -> None:
+    recipe = preset.model_copy(
         update={
-            "family": "triplane", "plane": 16, "plane_channels": 8, "samples": 24, "width": 32, "steps": 250, "warmup": 20,
+            "plane": 16, "plane_channels": 8, "samples": 24, "width": 32, "steps": 250, "warmup": 20,
             "lr": 3e-3, "batch": 1, "augment": False, "input_views": 3, "target_views": 4, "ema": 0.9, "weight_decay": 0.0,
             "divergence": 10.0, "save_every": 300,
         }
     )  # fmt: skip
     scene, inputs = make_ball(0, 16, 4), [0, 1, 2]
-    fit([scene], preset, tmp_path, 0, "cpu")
-    model, _ = load_model(tmp_path, torch.device("cpu"))
+    fit(TRIPLANE, [scene], recipe, tmp_path, 0, "cpu")
+    model, _ = load(TRIPLANE, tmp_path, torch.device("cpu"))
     with torch.no_grad():
         planes, _ = model(*(t[None, inputs] for t in (scene.over_white, scene.alpha, scene.c2w, scene.K)))
         image = model.draw(planes, scene.c2w[None], scene.K[None], 16).over(1.0)[0]

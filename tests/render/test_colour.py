@@ -10,9 +10,10 @@ import pytest
 import trimesh
 from versemill.render import Lighting, Rectangle, RenderConfig, lighting, outputs, panoramas, render, render_views
 from versemill.render.config import LightingConfig
-from versemill.render.scene import alias_table, decode_srgb, mip_levels
+from versemill.render.scene import alias_table, mip_levels
 
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
+from versemill.colour import decode_srgb
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.materials.material import Material
 
@@ -135,7 +136,7 @@ def test_alpha_is_straight_and_is_coverage(composition):
 def test_two_processes_write_the_same_bytes(composition):
     code = (
         "import hashlib, numpy as np, trimesh\n"
-        "from versemill.asset import Asset\nfrom versemill.materials.material import Material\nimport render\n"
+        "from versemill.asset import Asset\nfrom versemill.materials.material import Material\nfrom versemill import render\n"
         "m = trimesh.creation.torus(0.7, 0.3, major_sections=24, minor_sections=12)\n"
         "f = m.faces.astype(np.int32); z = np.zeros(len(f), np.int32)\n"
         "a = Asset(m.vertices.astype(np.float32), f, np.zeros((len(f), 3, 2), np.float32), z, z, (Material(),), ('t',))\n"
@@ -164,7 +165,7 @@ def test_streams_are_apart(composition):
 def test_chunks_do_not_show(composition, monkeypatch):
     cameras = tuple(_camera((np.cos(a) * 3, np.sin(a) * 3, 0.5)) for a in range(4))
     whole = render_views(composition, cameras, passes=("rgb",), device="cpu").passes["rgb"]
-    monkeypatch.setitem(sys.modules["render.engine"].CHUNK, "cpu", 1)
+    monkeypatch.setitem(sys.modules["versemill.render.engine"].CHUNK, "cpu", 1)
     parts = render_views(composition, cameras, passes=("rgb",), device="cpu").passes["rgb"]
     assert hashlib.sha256(whole.tobytes()).digest() == hashlib.sha256(parts.tobytes()).digest()
 

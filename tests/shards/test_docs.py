@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from versemill.shards import card
-from versemill.shards.export import formats
+from versemill.shards.export import FORMATS
 from versemill.shards.rows import decode_pass, decode_table
 from versemill.shards.schema import COLUMNS, describe
 
@@ -37,8 +37,8 @@ def test_the_documented_reader_reads_every_cell(spheres):
 
 
 def test_every_export_format_is_documented():
-    for format in formats().values():
-        assert f"| `{format.name}` | {format.summary} |" in DOCS.read_text()
+    for name, format in FORMATS.items():
+        assert f"| `{name}` | {format.summary} |" in DOCS.read_text()
 
 
 CARD = {

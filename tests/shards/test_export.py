@@ -6,7 +6,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from versemill.shards.export import export, formats
+from versemill.shards.export import FORMATS, export
 from versemill.shards.schema import COLUMNS
 
 from versemill.camera import Camera
@@ -18,11 +18,9 @@ IDS = ["0-00000000", "0-00000001", "0-00000002"]
 
 
 def test_every_format_is_listed_and_reads_known_columns():
-    known = formats()
-    assert list(known) == sorted(known)
-    assert len(known) >= 15
-    for name, format in known.items():
-        assert format.name == name
+    assert list(FORMATS) == sorted(FORMATS)
+    assert len(FORMATS) >= 15
+    for format in FORMATS.values():
         assert format.summary
         for column in format.columns:
             group, _, leaf = column.partition(".")
@@ -185,7 +183,7 @@ def test_mds_with_its_own_package(exported, sphere, look):
     look.check_view(sample["cameras"][2]["c2w"], sample["cameras"][2]["K"], np.asarray(sample["rgb_002"]))
 
 
-@pytest.mark.parametrize("name", sorted(formats()))
+@pytest.mark.parametrize("name", sorted(FORMATS))
 def test_exports_are_the_same_bytes_for_any_number_of_workers_and_after_a_stop(source, tmp_path, name):
     whole = tmp_path / "a"
     assert export(source, name, whole).shards_written == 2
@@ -214,7 +212,7 @@ def test_workers_and_splits(source, tmp_path):
 
 
 def test_mistakes_say_what_to_do(source, sphere, tmp_path):
-    with pytest.raises(ConfigError, match=r"unknown export format 'nope'; there are .*webdataset"):
+    with pytest.raises(ConfigError, match=r"unknown exporter 'nope'; known: .*webdataset"):
         export(source, "nope", tmp_path / "x")
     export(source, "lgm", tmp_path / "y")
     with pytest.raises(ConfigError, match="holds another export"):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from versemill.errors import AssetError, ConfigError
+from versemill.files import written_aside
 from versemill.materials.material import Material
 
 IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
-MAPS = ("base_color", "roughness", "metallic", "normal", "opacity")
 INDEX = "versemill-textures.json"
 """Name of the index, written into the folder where that is possible."""
 
@@ -72,9 +71,8 @@ def index(folder: Path) -> tuple[TextureSet, ...]:
     if saved.get("state") != state:
         saved = {"state": state, "sets": [asdict(found) for found in _scan(root, images)]}
         try:
-            aside = kept.with_name(f"{INDEX}.{os.getpid()}")
-            aside.write_text(json.dumps(saved, indent=1))
-            aside.replace(kept)
+            with written_aside(kept) as aside:
+                aside.write_text(json.dumps(saved, indent=1))
         except OSError:
             pass  # a read-only folder is hashed again by the next process
     sets = tuple(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from versemill.colour import encode_srgb
 from versemill.materials.material import Material, Texture
 from versemill.mesh import Floats, Ints, morton_order
 
@@ -28,7 +29,8 @@ def paint(
     A material that has a texture keeps it: its UVs are taken.
 
     Args:
-        uvs: (F, 3, 2). colors: (F, 3, 4) sRGB with linear alpha. colored: (F,) which faces have any; others are white.
+        uvs: (F, 3, 2 S), of which the first set is written. colors: (F, 3, 4) sRGB with linear alpha.
+        colored: (F,) which faces have any; others are white.
 
     Returns:
         UVs, materials, and whether all colours were kept.
@@ -39,13 +41,11 @@ def paint(
         own = np.flatnonzero(material_ids == k)
         if (white[own] == 255).all():
             continue
-        if any(
-            t is not None for t in (material.base_color_texture, material.metallic_roughness_texture, material.normal_texture)
-        ):
+        if material.textured:
             whole = False
             continue
         order = morton_order(vertices[faces[own]].mean(1))
-        texture, uvs[own[order]] = cells(white[own[order]])
+        texture, uvs[own[order], :, :2] = cells(white[own[order]])
         if material.source == "default":
             material = dataclasses.replace(material, name="vertex colours", source="file", licence="unknown")
         painted[k] = dataclasses.replace(material, base_color_texture=texture)
@@ -85,7 +85,6 @@ def _even_bits(code: NDArray[np.uint32]) -> NDArray[np.uint32]:
 def from_linear(colors: Floats) -> NDArray[np.uint8]:
     """(..., 4) sRGB codes with linear alpha of linear RGB or RGBA in [0, 1], as glTF's COLOR_0 holds it."""
     clipped = np.clip(np.asarray(colors, np.float64), 0, 1)
-    rgb = clipped[..., :3]
-    srgb = np.where(rgb <= 0.0031308, rgb * 12.92, 1.055 * np.maximum(rgb, 0.0031308) ** (1 / 2.4) - 0.055)
+    srgb = encode_srgb(clipped[..., :3])
     alpha = clipped[..., 3:] if clipped.shape[-1] == 4 else np.ones((*clipped.shape[:-1], 1))
     return np.rint(np.concatenate([srgb, alpha], -1) * 255).astype(np.uint8)
