@@ -20,7 +20,7 @@ def _section(text: str, face: Face) -> m3.CrossSection:
     """The text's outline with capitals about 1 high, centred."""
     font = FontProperties(fname=str(Path(mpl.get_data_path()) / "fonts" / "ttf" / FILES[face]))
     path = TextPath((0, 0), text, size=1.37, prop=font)
-    rings = [np.asarray(ring, np.float64)[:-1] for ring in path.to_polygons() if len(ring) > 3]
+    rings = [ring[:-1] for ring in map(np.asarray, path.to_polygons()) if len(ring) > 3]
     shape = m3.CrossSection(rings, m3.FillRule.EvenOdd)
     low, high = np.array(shape.bounds()).reshape(2, 2)
     return shape.translate((-(low + high) / 2).tolist())

@@ -1,6 +1,6 @@
 """Bodies modelled as in clay: bones and eggs that melt into each other, extracted from their distances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +24,7 @@ class Sculpture:
     _low: Floats = field(default_factory=lambda: np.full(3, np.inf))
     _high: Floats = field(default_factory=lambda: np.full(3, -np.inf))
 
-    def bone(self, path: ArrayLike, *radii: float) -> "Sculpture":
+    def bone(self, path: ArrayLike | Sequence[ArrayLike], *radii: float) -> "Sculpture":
         """A limb along a path (K, 3) with a radius at every point, or one for all."""
         points = np.asarray(path, np.float64)
         thick = radii if len(radii) == len(points) else (radii[0],) * len(points)
@@ -42,12 +42,6 @@ class Sculpture:
         rotation = np.array([[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]])
         self._forms.append(lambda p: ellipsoid((p - c) @ rotation, r))
         self._grow(c, float(r.max()))
-        return self
-
-    def both(self, make: Callable[[int], object]) -> "Sculpture":
-        """Calls `make` with 1 and -1: for what there is on either side."""
-        make(1)
-        make(-1)
         return self
 
     def _grow(self, point: Floats, r: float) -> None:

@@ -284,4 +284,5 @@ class Tread(Operator):
     def height(self, patch: Patch) -> Floats:
         across = 2 * np.abs(patch.v / patch.nv - 0.5)
         block = (patch.u + 0.8 * across) % 1
-        return self.depth * ((block > 0.3) & (across > 0.08) & (across < 0.97)) - 0.5 * self.depth
+        raised = (block > 0.3) & (across > 0.08) & (across < 0.97)
+        return np.where(raised, 0.5 * self.depth, -0.5 * self.depth)
