@@ -62,7 +62,7 @@ class Machine(Family):
         "hub": Slot(STRIP, "metal"),
         "bolts": Slot((), "metal"),
         "rim": Slot(("knurling", "ribs", "studs", "dentils", "hex_grid", "glyphs", "rivets"), "metal"),
-        "grip": Slot(("knurling", "ribs", "grooves", "fluting", "studs"), "paint"),
+        "grip": Slot(("knurling", "ribs", "grooves", "fluting", "studs"), "handle"),
     }
 
     kind: Literal["gear", "flange", "heat sink", "valve", "bearing", "piston"] = Field(default="gear", description="what it is")
