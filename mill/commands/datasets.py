@@ -222,6 +222,9 @@ def export(
     format: Annotated[str | None, typer.Option(metavar="F", help="Which format; leave it out to see them all.")] = None,
     target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Where the export goes.")] = None,
     split: Annotated[str | None, typer.Option(help="Only train, val or test.", show_default="all")] = None,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out what `versemill dedup` found to repeat others.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes; each takes whole shards.")] = 1,
 ) -> None:
     """Write a dataset in the files that other people's training code reads; the same command goes on where it was.
@@ -229,11 +232,12 @@ def export(
     Example: versemill export out/quickstart --format webdataset --to out/wds
     """
     from versemill.mill.run.progress import steps
-    from versemill.shards import export as exports
+
+    from versemill import shards
 
     if format is None:
         table = Table("format", "who reads it", box=None)
-        for name, kind in exports.FORMATS.items():
+        for name, kind in shards.FORMATS.items():
             table.add_row(f"[bold]{name}[/bold]", kind.summary)
         out.print(table)
         return
@@ -241,8 +245,14 @@ def export(
         raise ConfigError("an export needs its folder: --to OUT")
     holding_shards(_place(directory))
     with steps(f"exporting {format}") as progress:
-        done = exports.export(
-            _place(directory), format, target, split=split, workers=workers, progress=lambda k, n: progress(k, n, {})
+        done = shards.export(
+            _place(directory),
+            format,
+            target,
+            split,
+            drop_duplicates=drop_duplicates,
+            workers=workers,
+            progress=lambda k, n: progress(k, n, {}),
         )
     out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
 

@@ -36,7 +36,7 @@ def text(dataset: Dataset) -> str:
     unreadable = []
     for fact in sealed:
         try:
-            rows = list(read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS))
+            rows = list(read_rows(dataset.path(fact["file"]), COLUMNS, fs=dataset.fs))
         except ShardError:
             unreadable.append(fact["file"])
         else:

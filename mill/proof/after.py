@@ -5,7 +5,7 @@ from typing import Any
 
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.config import Pipeline
-from versemill.shards import export as exports
+from versemill.shards import FORMATS, export
 
 from versemill.config import digest
 from versemill.errors import ConfigError
@@ -26,7 +26,7 @@ def check(pipeline: Pipeline, dataset: Dataset) -> None:
     if "export" not in pipeline.run.then:
         return
     for name in pipeline.export.formats:
-        exports.FORMATS.find(name)
+        FORMATS.find(name)
 
 
 def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tuple[bool, str]]:
@@ -53,9 +53,7 @@ def _export(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> tuple[b
     said = []
     for name in pipeline.export.formats:
         target = dataset.path("exports", name)
-        found = exports.export(
-            dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {})
-        )
+        found = export(dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {}))
         said.append(f"{found.assets} assets in {target}")
     return True, f"exported {'; '.join(said)}"
 

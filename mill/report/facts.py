@@ -39,7 +39,7 @@ def facts(dataset: Dataset) -> dict[str, Any]:
     state = status(place)
     sealed = census.whole(census.read(dataset))
     sample = [sealed[int(k)] for k in np.unique(np.linspace(0, len(sealed) - 1, min(SAMPLED_SHARDS, len(sealed))).astype(int))]
-    rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS)]
+    rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.path(fact["file"]), COLUMNS, fs=dataset.fs)]
     tried = {name: sum(counts.values()) for name, counts in state["sources"].items()}
     comparisons = distributions.comparisons(dataset.info["config"], tried, rows)
     cards = list(gallery.cards(dataset, sealed))

@@ -12,7 +12,7 @@ from PIL import Image
 from versemill.mill.folder.census import Facts
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report import geometry
-from versemill.mill.report.preview import colour
+from versemill.render.pictures import colour
 from versemill.shards import read_rows
 from versemill.shards.rows import decode_pass
 
@@ -64,7 +64,7 @@ def chosen(facts: Sequence[Facts], count: int = GALLERY) -> dict[str, list[int]]
 def cards(dataset: Dataset, facts: Sequence[Facts]) -> Iterator[dict[str, Any]]:
     """What the page shows of each chosen asset: see `card`."""
     for file, positions in chosen(facts).items():
-        for position, row in enumerate(read_rows(dataset.fs, dataset.path(file), COLUMNS)):
+        for position, row in enumerate(read_rows(dataset.path(file), COLUMNS, fs=dataset.fs)):
             if position in positions:
                 yield card(row)
             if position >= positions[-1]:
@@ -130,7 +130,7 @@ def pictures(views: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def transparent(name: str, images: Array) -> Array:
-    """A pass (N, H, W[, C]) as (N, H, W, 4) uint8: as `mill.report.preview.colour` shows it, without its paper."""
+    """A pass (N, H, W[, C]) as (N, H, W, 4) uint8: as `render.pictures.colour` shows it, without its paper."""
     if name == "rgb":
         return images
     alpha = np.where(PASSES[name].covered(images), 255, 0).astype(np.uint8)

@@ -111,7 +111,7 @@ def _shard(dataset: Dataset, shard: int, deep: bool) -> list[Problem]:
 
 def _rows(dataset: Dataset, shard: int, entry: dict[str, Any]) -> list[Problem]:
     try:
-        indices = [row["meta"]["index"] for row in read_rows(dataset.fs, dataset.path(entry["file"]), ["meta.index"])]
+        indices = [row["meta"]["index"] for row in read_rows(dataset.path(entry["file"]), ["meta.index"], fs=dataset.fs)]
     except ShardError as error:
         return [Problem("unreadable", shard, str(error))]
     known = sorted([*entry["indices"], *(e["index"] for k in ("rejections", "failures") for e in entry[k])])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+
 from versemill.views import Pass
 
 

@@ -79,9 +79,13 @@ FAMILY = Family(
     batches=partial(Batches, make=example, stream="toy"),
     network=Toy,
     objective=lambda network, lpips: Objective(network),
-    noise=lambda recipe, generator: Batch(torch.rand(2, 3, 1, 16, 16, generator=generator), torch.rand(2, 3, generator=generator)),
+    noise=lambda recipe, generator: Batch(
+        torch.rand(2, 3, 1, 16, 16, generator=generator), torch.rand(2, 3, generator=generator)
+    ),
     metrics=(Metric("error", "colour error", "", higher_is_better=False, places=3),),
-    score=lambda network, cases, judging, device: error([network(s.alpha[None].to(device))[0].cpu().detach() for s in cases], cases),
+    score=lambda network, cases, judging, device: error(
+        [network(s.alpha[None].to(device))[0].cpu().detach() for s in cases], cases
+    ),
     baselines=baselines,
     gate=("untrained model", "mean colour"),
 )

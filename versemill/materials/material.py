@@ -52,6 +52,13 @@ class Material:
                     f"{name} of material '{self.name}' must be (H, W, {channels}) uint8, got {texture.shape} {texture.dtype}"
                 )
 
+    def __repr__(self) -> str:
+        textures = [
+            name for name in ("base_color", "metallic_roughness", "normal") if getattr(self, f"{name}_texture") is not None
+        ]
+        shown = f"textures {', '.join(textures)}" if textures else f"colour {tuple(round(c, 3) for c in self.base_color)}"
+        return f"Material({self.name!r}, {self.source}, {shown})"
+
     @property
     def content_hash(self) -> str:
         """SHA-256 (hex) of all that is seen of the material: factors, modes and texture bytes; not its name."""
