@@ -4,6 +4,7 @@ import importlib.util
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 # As the command line does: OpenMP's waiting threads sleep instead of spinning, or their spinning is counted as work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -20,7 +21,8 @@ from versemill.training.images import psnr
 from versemill.training.loop import train
 from versemill.training.runs import load
 from versemill.training.scenes import Scenes
-from versemill.training.splatting import WIDEN, Gaussians, composite, invert, project, render
+from versemill.training.splats import WIDEN, Gaussians, composite, invert, project
+from versemill.training.splatting import render
 
 from benchmarks.common import Benchmark, Table, measure
 from versemill import shards
@@ -86,8 +88,9 @@ def overfit(quick: bool) -> Benchmark:
         dataset = _dataset(Path(folder) / "data", 1, views=5)
         with measure() as span:
             train(GAUSSIANS, dataset, preset, Path(folder) / "run", device="cpu")
-        model, _ = load(GAUSSIANS, Path(folder) / "run", torch.device("cpu"))
+        network, _ = load(GAUSSIANS, Path(folder) / "run", torch.device("cpu"))
         scene = Scenes(dataset, ("train",), preset.size, keep=False)[0]
+    model: Any = network
     with torch.no_grad():
         found = predict(model, scene, list(range(count)), torch.device("cpu"))
         image = Answer.of(model.draw(found, scene.c2w[None], scene.K[None], preset.size)).image

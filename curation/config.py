@@ -29,6 +29,10 @@ class LoadLimits(Config):
 class FilterConfig(Config):
     """Limits of the filters; None switches one off. The defaults turn away only what is hardly usable."""
 
+    own: dict[str, float] = Field(
+        default={}, description="filters of other packages (`package.module:NAME`, or an installed name) and their limits"
+    )
+
     min_faces: int | None = Field(default=4, ge=0, description="degenerate: triangles left after cleaning")
     min_thickness: float | None = Field(
         default=1e-4, ge=0, description="degenerate: thinnest principal extent over the longest; turns flat meshes away"

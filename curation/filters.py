@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from versemill.curation.config import FilterConfig
 
 from versemill.asset import Asset
+from versemill.plugins import Table
 
 Features = dict[str, float]
 
@@ -90,6 +92,9 @@ def transparent(asset: Asset, found: Features, limits: FilterConfig) -> Verdict 
     return _at_most("transparent", "the invisible share of the material", found["invisible"], limits.max_transparent)
 
 
+OwnFilter = Callable[[Asset, Features, float], Verdict]
+"""(asset, features, limit) -> verdict."""
+
 FILTERS: tuple[Callable[[Asset, Features, FilterConfig], Verdict | None], ...] = (
     too_few_faces,
     flat,
@@ -102,10 +107,14 @@ FILTERS: tuple[Callable[[Asset, Features, FilterConfig], Verdict | None], ...] =
     low_detail,
     transparent,
 )
-"""Asked in this order; the first that says drop gives the rejection's reason."""
+"""Asked in this order; the first that says drop gives the rejection's reason. Those of other packages come after them."""
+
+OWN_FILTERS = Table("filter", "filters", cast(type[OwnFilter], Callable), {})
+"""Filters of installed packages (`versemill.plugins`): `FilterConfig.own` names those that are asked, with their limits."""
 
 
 def judge(asset: Asset, found: Features, limits: FilterConfig) -> list[Verdict]:
     """Every filter that is switched on, with its verdict."""
-    answers = (ask(asset, found, limits) for ask in FILTERS)
+    answers = [ask(asset, found, limits) for ask in FILTERS]
+    answers += [OWN_FILTERS.find(name)(asset, found, limit) for name, limit in limits.own.items()]
     return [verdict for verdict in answers if verdict is not None]

@@ -14,7 +14,7 @@ case $what in
   test) extras=meshlab,test,lint ;;
   *) fail "usage: deploy/setup.sh run|test" ;;
 esac
-state=$(cat pyproject.toml constraints.txt deploy/setup.sh deploy/blender.sh versemill/__init__.py | sha256sum | cut -c1-16)
+state=$(cat pyproject.toml setup.py constraints.txt deploy/setup.sh deploy/blender.sh versemill/__init__.py versemill/packages.py | sha256sum | cut -c1-16)
 stamp=$venv/.versemill-$what
 [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && exit 0
 

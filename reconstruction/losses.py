@@ -9,7 +9,7 @@ from versemill.reconstruction.presets import PosedRecipe
 from versemill.training.geometry import depth_normals
 from versemill.training.images import mean_where
 from versemill.training.perceptual import RandomFeatureLoss
-from versemill.training.splatting import Rendering
+from versemill.training.splats import Rendering
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,10 @@ class Loss(nn.Module):
             terms["depth"] = mean_where(error, known)
         if self.recipe.normal:
             normals, holds = depth_normals(geometry.depth, geometry.c2w, geometry.K)
-            told = geometry.true_normal.norm(dim=2, keepdim=True) > 0.5
-            terms["normal"] = mean_where(1 - (normals * geometry.true_normal).sum(2, keepdim=True), known & holds & told)
+            known_normal = geometry.true_normal.norm(dim=2, keepdim=True) > 0.5
+            terms["normal"] = mean_where(
+                1 - (normals * geometry.true_normal).sum(2, keepdim=True), known & holds & known_normal
+            )
         weights = {"mse": 1.0, **{name: getattr(self.recipe, name) for name in ("perceptual", "mask", "depth", "normal")}}
         total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}

@@ -10,7 +10,8 @@ from versemill.training import baselines, images
 from versemill.training.family import MODEL, UNTRAINED, Exam, Metric
 from versemill.training.geometry import depth_normals
 from versemill.training.scenes import Scene
-from versemill.training.splatting import Rendering, render
+from versemill.training.splats import Rendering
+from versemill.training.splatting import render
 
 MEAN, INPUT_MEAN = "mean image", "mean of the inputs"
 NEAREST, HULL, OPTIMUM = "nearest view", "visual hull", "per-scene optimum"

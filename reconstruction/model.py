@@ -11,7 +11,8 @@ from versemill.reconstruction.presets import GaussiansRecipe, PosedRecipe
 from versemill.training.baselines import RADIUS
 from versemill.training.geometry import pool, rays
 from versemill.training.recipe import mixed_precision
-from versemill.training.splatting import Gaussians, Rendering, render
+from versemill.training.splats import Gaussians, Rendering
+from versemill.training.splatting import render
 
 OUTPUTS = 12
 """Raw numbers per Gaussian: distance, colour 3, scale 3, rotation 4, opacity."""
@@ -92,6 +93,8 @@ class Trunk(nn.Module):
 
 class LRM(Trunk):
     """Large reconstruction model: images (B, V, 3, S, S) with cameras to V * (S / stride)^2 Gaussians per object."""
+
+    recipe: GaussiansRecipe
 
     def __init__(self, recipe: GaussiansRecipe) -> None:
         if recipe.patch % recipe.stride:

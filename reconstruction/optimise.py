@@ -6,7 +6,8 @@ from torch.nn import functional as F
 from versemill.training import baselines
 from versemill.training.geometry import unproject
 from versemill.training.scenes import Scene, spread
-from versemill.training.splatting import Gaussians, render
+from versemill.training.splats import Gaussians
+from versemill.training.splatting import render
 
 from versemill import seeds
 

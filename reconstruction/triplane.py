@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from versemill.reconstruction.model import Trunk
 from versemill.reconstruction.presets import TriplaneRecipe
 from versemill.training.geometry import rays
-from versemill.training.splatting import Rendering
+from versemill.training.splats import Rendering
 
 TOKEN = 4
 """Side of a plane token's patch, in cells of its plane."""
@@ -35,6 +35,8 @@ class Triplane:
 
 class TriplaneLRM(Trunk):
     """Large reconstruction model: images (B, V, 3, S, S) with cameras to one `Triplane` per object."""
+
+    recipe: TriplaneRecipe
 
     def __init__(self, recipe: TriplaneRecipe) -> None:
         if recipe.plane % TOKEN:

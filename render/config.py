@@ -129,6 +129,9 @@ class RenderConfig(Config):
     def _check(self) -> Self:
         for name in self.passes:
             _known(name, PASSES, "pass")
+            for need in PASSES[name].needs:
+                if need not in PASSES or PASSES[need].derived:
+                    raise ValueError(f"pass '{name}' is computed from '{need}', which is not a pass that an engine fills")
         if len(set(self.passes)) != len(self.passes):
             raise ValueError(f"passes are named once each, got {self.passes}")
         return self

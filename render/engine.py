@@ -66,15 +66,15 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
         raise AssetError("clipped", f"the asset leaves {len(clipped)} of {len(cameras)} images, the first is view {clipped[0]}")
     lights = _lighting.draw_all(config.lighting, asset.seed, asset.index)
     seed = int(seeds.stream(asset.seed, asset.index, "render/samples").integers(2**32))
+    filled = filled_by_engine(config.passes)
     if config.engine == "cycles":
         from versemill.render.cycles import render_cycles
 
-        passes, used = render_cycles(asset, cameras, lights, config, seed)
+        passes, used = render_cycles(asset, cameras, lights, config.model_copy(update={"passes": filled}), seed)
     else:
         used = {"device": _device.resolve(config.device)}
-        passes = render_passes(
-            asset, cameras, lights, config.passes, config.quality, config.spp, config.denoise, seed, used["device"]
-        )
+        passes = render_passes(asset, cameras, lights, filled, config.quality, config.spp, config.denoise, seed, used["device"])
+    passes = with_derived(passes, config.passes, cameras * len(lights))
     _refuse_blank(passes)
     info = {
         "engine": config.engine,
@@ -90,6 +90,25 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
         info["lightings"] = [light.info for light in lights]
     number = np.repeat(np.arange(len(lights), dtype=np.int32), len(cameras))
     return Views(cameras * len(lights), passes, info, ("clipped",) if clipped else (), number)
+
+
+def filled_by_engine(passes: Sequence[str]) -> tuple[str, ...]:
+    """The passes that an engine fills so that `passes` can be had: those among them, and what the derived ones need."""
+    names = [name for asked in passes for name in (PASSES[asked].needs if PASSES[asked].derived else (asked,))]
+    return tuple(dict.fromkeys(names))
+
+
+def with_derived(filled: dict[str, NDArray[Any]], passes: Sequence[str], cameras: Sequence[Camera]) -> dict[str, NDArray[Any]]:
+    """`passes` in the order of `PASSES`, the derived ones computed from what an engine filled."""
+    c2w = np.stack([camera.c2w for camera in cameras])
+    result = {}
+    for name in (name for name in PASSES if name in passes):
+        derived = PASSES[name].derived
+        if derived is None:
+            result[name] = filled[name]
+        else:
+            result[name] = derived({need: filled[need] for need in PASSES[name].needs}, c2w).astype(PASSES[name].dtype)
+    return result
 
 
 def render_views(

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from versemill.training.geometry import rays, unproject
 from versemill.training.scenes import Scene, angles
-from versemill.training.splatting import invert
+from versemill.training.splats import invert
 
 RADIUS = math.sqrt(3.0)
 """The world box [-1, 1]^3 lies in this sphere."""

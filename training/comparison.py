@@ -103,19 +103,19 @@ def plot(path: Path, outcome: Outcome) -> None:
     of every pair."""
     metric = outcome.metrics[0]
     scores = {test: by_metric[metric.key] for test, by_metric in outcome.scores.items()}
-    arms = max(len(found) for found in scores.values())
+    arms = max(len(runs) for runs in scores.values())
     pairs = arms * (arms - 1) // 2
     figure, axes = plt.subplots(
         2, len(scores), squeeze=False, layout="constrained", figsize=(5.4 * len(scores), 2.8 + 0.4 * (arms + pairs)),
         height_ratios=[arms + 0.5, pairs + 0.5],
     )  # fmt: skip
-    for (above, below), (test, found) in zip(axes.T, scores.items(), strict=True):
-        for row, runs in enumerate(found.values()):
+    for (above, below), (test, by_arm) in zip(axes.T, scores.items(), strict=True):
+        for row, runs in enumerate(by_arm.values()):
             means = _means(runs)
             above.plot(means, np.full(len(means), row), "o", color="#8fb4d9", markersize=6)
             if means:
                 above.plot(np.mean(means), row, "|", color="#123a66", markersize=18, markeredgewidth=2.5)
-        _rows(above, list(found), f"{metric.title}\na dot per training seed")
+        _rows(above, list(by_arm), f"{metric.title}\na dot per training seed")
         marks = [f"{name} {metric.text(v[metric.key])}" for name, v in outcome.baselines[test].items() if metric.key in v]
         above.set_title(f"judged on {test}\n{', '.join(marks)}", fontsize=8)
         compared = [c for c in outcome.comparisons if c.test == test and c.metric == metric.key]

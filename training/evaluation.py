@@ -158,7 +158,7 @@ def plain_measure(family: Family) -> Any:
                 UNTRAINED: family.score(exam.untrained, [case], exam.judging, exam.device),
                 **family.baselines([case], exam.training, exam.judging),
             }
-            scores = {method: {key: values[0] for key, values in found.items()} for method, found in methods.items()}
+            scores = {method: {key: values[0] for key, values in scored.items()} for method, scored in methods.items()}
             objects.append({"name": str(getattr(case, "name", number)), **scores})
             if progress:
                 progress(number + 1, count, scores[MODEL])

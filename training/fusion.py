@@ -9,7 +9,7 @@ import trimesh
 from skimage import measure
 from torch import Tensor
 from torch.nn import functional as F
-from versemill.training.splatting import Rendering, invert
+from versemill.training.splats import Rendering, invert
 
 from versemill.camera import intrinsics, look_at
 
@@ -44,9 +44,9 @@ def fuse(draw: Draw, views: int = 32, size: int = 96, resolution: int = 80) -> t
         surface = F.grid_sample(depth[None, None, view], grid, mode="nearest", align_corners=False)[0, 0, 0]
         color = F.grid_sample(colors[None, view], grid, align_corners=False)[0, :, 0].T
         ahead = torch.where(surface > 0, surface - local[:, 2], torch.tensor(reach))  # background is empty as far as it goes
-        told = ahead > -reach
-        distance += told * ahead.clamp(max=reach)
-        weight += told
+        seen_or_empty = ahead > -reach
+        distance += seen_or_empty * ahead.clamp(max=reach)
+        weight += seen_or_empty
         close = (ahead.abs() < reach) & (surface > 0)
         paint += close[:, None] * color
         coats += close

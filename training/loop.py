@@ -114,10 +114,10 @@ def _loop(
         generator=torch.Generator().manual_seed(state.seed),  # else the loader draws from the global one
     )
     norms = deque((r["grad_norm"] for r in records[-WINDOW:]), maxlen=WINDOW)
-    asked = time.perf_counter()
+    idle_since = time.perf_counter()
     with (out / RECORDS).open("a") if processes.rank == 0 else open(os.devnull, "w") as log:  # noqa: PTH123
         for batch in loader:
-            waited += time.perf_counter() - asked
+            waited += time.perf_counter() - idle_since
             record = state.advance(batch.to(state.device))
             records.append(record)
             log.write(json.dumps(record) + "\n")
@@ -132,7 +132,7 @@ def _loop(
                         family.preview(state.average, examples, recipe, out / "preview.png")
                 if progress:
                     progress(state.step, recipe.steps, record)
-            asked = time.perf_counter()
+            idle_since = time.perf_counter()
     seconds = time.perf_counter() - started
     processes.wait()
     tail = [r["loss"] for r in records[-50:]]

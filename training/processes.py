@@ -20,9 +20,9 @@ class Team:
         """The mean over all processes of each number; the same on every one of them."""
         if self.size == 1:
             return values
-        told = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
-        distributed.all_reduce(told)
-        return dict(zip(values, (told / self.size).tolist(), strict=True))
+        sums = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
+        distributed.all_reduce(sums)
+        return dict(zip(values, (sums / self.size).tolist(), strict=True))
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -75,10 +75,10 @@ class Scenes(Dataset[Scene]):
         self.has_normals = normals and _has_pass(dataset_dir, "normal")
         passes = ("rgb", "depth", "normal") if self.has_normals else ("rgb", "depth")
         sources = [ShardDataset(dataset_dir, split, passes=passes, resolution=size) for split in splits]
-        found = [(source, i, int(index)) for source in sources for i, index in enumerate(source.indices)]
-        found = [item for item in found if indices is None or item[2] in indices]
-        self._where = [(source, i) for source, i, _ in found]
-        self.indices = [index for _, _, index in found]
+        rows = [(source, i, int(index)) for source in sources for i, index in enumerate(source.indices)]
+        rows = [row for row in rows if indices is None or row[2] in indices]
+        self._where = [(source, i) for source, i, _ in rows]
+        self.indices = [index for _, _, index in rows]
         self._kept: dict[int, Scene] = {}
         self._keep = keep
         if self._where:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import warp as wp
 from torch import Tensor
-from versemill.training.splatting import ALPHA_MAX, ALPHA_MIN, Splats
+from versemill.training.splats import ALPHA_MAX, ALPHA_MIN, Splats
 
 from versemill import device as _device
 

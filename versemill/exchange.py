@@ -61,7 +61,7 @@ def from_trimesh(mesh: trimesh.Trimesh | trimesh.Scene, up: Literal["y", "z"] = 
 
 
 def to_trimesh(asset: Asset) -> trimesh.Trimesh:
-    """The asset's geometry as it is (Z up, vertices shared, nothing merged), with its material's colour at each face's middle."""
+    """The geometry as it is (Z up, vertices shared, nothing merged), with its material's colour at the middle of each face."""
     colors = np.empty((len(asset.faces), 4), np.uint8)
     for k, material in enumerate(asset.materials):
         own = asset.material_ids == k

@@ -25,12 +25,12 @@ class Table(Mapping[str, T], Generic[T]):
     Args:
         word, plural: what an entry is, for messages: "source", "sources".
         kind: the class of every entry.
-        own: name -> `module:NAME` of our own entries.
+        own: name -> our own entry, or `module:NAME` of one that is imported when it is asked for.
 
     The group of the entry points is `versemill.<plural>`.
     """
 
-    def __init__(self, word: str, plural: str, kind: type[T], own: Mapping[str, str]) -> None:
+    def __init__(self, word: str, plural: str, kind: type[T], own: Mapping[str, str | T]) -> None:
         self.word, self.plural, self.kind, self.own = word, plural, kind, dict(own)
 
     @cached_property
@@ -60,7 +60,8 @@ class Table(Mapping[str, T], Generic[T]):
         if ":" in name:
             return name
         if name in self.own:
-            return self.own[name]
+            own = self.own[name]
+            return own if isinstance(own, str) else f"{self.kind.__module__}:{name}"
         if name in self.installed:
             return self.installed[name].value
         raise ConfigError(f"unknown {self.word} '{name}'; known: {', '.join(self)}, or package.module:NAME")
@@ -71,6 +72,9 @@ class Table(Mapping[str, T], Generic[T]):
         Raises:
             ConfigError: the name is unknown, the module can't be imported, or what it names is of another class.
         """
+        own = self.own.get(name)
+        if own is not None and not isinstance(own, str):
+            return own
         module, _, attribute = self.target(name).partition(":")
         try:
             entry = getattr(importlib.import_module(module), attribute)

@@ -1,5 +1,6 @@
 """Views: what a renderer answers. All passes of one asset, pixel-aligned, with their cameras."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from versemill import notebook
 from versemill.camera import Camera
+from versemill.plugins import Table
 
 Kind = Literal["colour", "direction", "distance", "position", "coverage", "level", "id"]
 """What a value is. It decides how the pass is stored, averaged, shown and written as PNG:
@@ -33,6 +35,9 @@ class Pass:
         frame: of directions and positions.
         unit: of a value.
         empty: the value of a pixel that shows nothing.
+        derived: ({pass: (N, H, W[, C])} of `needs`, c2w (N, 4, 4) float64) -> this pass's array, for passes that are computed
+            from others; None where an engine fills the pass.
+        needs: passes that `derived` reads; rendered where it is asked for, and kept only if they are, too.
     """
 
     dtype: str
@@ -43,6 +48,8 @@ class Pass:
     frame: str = ""
     unit: str = ""
     empty: int = 0
+    derived: Callable[[Mapping[str, NDArray[Any]], NDArray[np.float64]], NDArray[Any]] | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def quantised(self) -> bool:
@@ -65,7 +72,7 @@ class Pass:
         return np.any(shown, -1) if self.channels else shown
 
 
-PASSES: dict[str, Pass] = {
+_OWN: dict[str, str | Pass] = {
     "rgb": Pass(
         "uint8", 4, "colour", "sRGB with straight alpha; uncovered pixels are (0, 0, 0, 0); alpha is coverage", 4.0, unit="sRGB"
     ),
@@ -111,6 +118,9 @@ PASSES: dict[str, Pass] = {
 }
 """A new pass is one line here, and what fills it in `render/` (`engine.py` and its kernels; `cycles.py` for that engine):
 shards, exports, report, preview and the documentation follow."""
+PASSES = Table("pass", "passes", Pass, _OWN)
+"""All passes by name; an installed package adds its own (`versemill.plugins`), computed from others (`Pass.derived`). The
+module of such a pass may import nothing of versemill but this one, since schemas are built from this table."""
 
 
 def passes_of(*kinds: Kind) -> tuple[str, ...]:

@@ -11,8 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from versemill.mill.pipeline.sources import own_modules
-
 from versemill import __version__, device
 from versemill.packages import DATA
 from versemill.packages import PACKAGES as HOUSE
@@ -38,26 +36,25 @@ CODE = (
 """Our own packages and modules that do: a checkout that was edited makes other rows under the same version."""
 
 
-def fingerprint(render_device: str = "auto", sources: Iterable[str] = ()) -> dict[str, Any]:
+def fingerprint(render_device: str = "auto", outside: tuple[str, ...] = ()) -> dict[str, Any]:
     """JSON-able; two shards with equal config, seed and fingerprint have equal bytes.
 
     Args:
         render_device: a device name as in the config; recorded as what it stands for here.
-        sources: names of the sources; the code of those that other packages bring counts too.
+        outside: modules of other packages whose code counts too (`pipeline.outside`).
 
     Raises:
-        ConfigError: a source is unknown.
         MissingDependencyError: the device is not here.
     """
-    return {**machine(own_modules(sources)), "device": device_facts(render_device)}
+    return {**machine(outside), "device": device_facts(render_device)}
 
 
 @cache
-def machine(own: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fingerprint without the render device; `own` are modules of sources that are not ours."""
+def machine(outside: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fingerprint without the render device; `outside` are modules of other packages."""
     return {
         "versemill": __version__,
-        "code": code((*CODE, *own)),
+        "code": code((*CODE, *outside)),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "packages": {package: _version(package) for package in PACKAGES},
         "system": f"{platform.system()} {platform.machine()} {' '.join(platform.libc_ver())}".strip(),

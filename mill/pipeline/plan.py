@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.mill.pipeline import sources, stages
+from versemill.mill.pipeline import outside, sources, stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.stages import Order, Recipe
 
@@ -53,6 +53,11 @@ class Plan:
         shares = {name: entry.share for name, entry in pipeline.sources.items()}
         assigned = sources.assign(shares, pipeline.run.seed, assets)
         return cls(pipeline, assets, files, items, assigned, sources.ordinals(assigned))
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Modules of other packages whose code decides the rows."""
+        return outside.modules(self.pipeline)
 
     def order(self, index: int) -> Order:
         """The order for one asset."""

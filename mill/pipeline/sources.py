@@ -140,12 +140,6 @@ SOURCES = Table(
 """All sources by name."""
 
 
-def own_modules(names: Iterable[str]) -> tuple[str, ...]:
-    """The modules, outside versemill, of those sources that other packages bring, sorted."""
-    modules = {SOURCES.target(name).partition(":")[0] for name in names}
-    return tuple(sorted(name for name in modules if name.partition(".")[0] != "versemill"))
-
-
 def assign(weights: Mapping[str, float], seed: int, count: int) -> NDArray[np.int32]:
     """Which source makes each of the first `count` indices, as positions in `weights`.
 

@@ -25,7 +25,7 @@ from versemill.training.family import Family, together
 from versemill.training.recipe import Recipe
 
 from versemill.asset import Asset
-from versemill.config import Config
+from versemill.config import Config, nearest
 from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def ablate(
 
     base, tests, ablations = known(file)
     if name not in ablations:
-        raise ConfigError(f"no ablation '{name}'{pipelines.nearest(name, ablations)}; there are {', '.join(ablations)}")
+        raise ConfigError(f"no ablation '{name}'{nearest(name, ablations)}; there are {', '.join(ablations)}")
     return Bench(plan(name, ablations[name], base, tests, budget or Budget()), Path(out), meshes, device, say, steps).run()
 
 

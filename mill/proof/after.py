@@ -53,8 +53,8 @@ def _export(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> tuple[b
     said = []
     for name in pipeline.export.formats:
         target = dataset.path("exports", name)
-        found = export(dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {}))
-        said.append(f"{found.assets} assets in {target}")
+        done = export(dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {}))
+        said.append(f"{done.assets} assets in {target}")
     return True, f"exported {'; '.join(said)}"
 
 

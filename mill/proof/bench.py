@@ -122,13 +122,13 @@ class Bench:
             return None
         label = f"{trial.run}, seed {seed}"
         self.say(f"training {label}, on {self.objects} assets")
-        arguments: tuple[Any, ...] = (trial.family, self.training[trial.run], trial.recipe, run, seed, self.device)
+        arguments = (trial.family, self.training[trial.run], trial.recipe, run, seed, self.device)
         try:
             if self.steps is None:
                 fit(*arguments)
             else:
                 with self.steps(label) as progress:
-                    fit(*arguments, progress=progress)
+                    fit(*arguments, progress)
         except DivergenceError as error:
             (run / "diverged.txt").write_text(str(error))
             self.say(f"{label} diverged: {error}")

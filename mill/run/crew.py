@@ -12,7 +12,6 @@ from versemill.mill.folder.fingerprint import device_facts, machine
 from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.plan import Plan
-from versemill.mill.pipeline.sources import own_modules
 from versemill.mill.run.cluster import Cluster, Wardens
 from versemill.mill.run.renderers import Renderers
 from versemill.mill.run.watchdog import LastWords, Sight, new_run
@@ -51,7 +50,7 @@ class Crew:
     def __init__(self, plan: Plan, dataset: Dataset, maker: Maker, only: bool, say: Callable[[str], None]) -> None:
         self.id = new_run()
         self._plan, self._dataset, self._maker, self._only, self._say = plan, dataset, maker, only, say
-        self._own = own_modules(source for source, _ in plan.recipe("", "").sources.values())
+        self._own = plan.outside
         self._renderers: Renderers | None = None
 
     @property

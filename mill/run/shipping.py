@@ -4,12 +4,11 @@ import atexit
 import importlib.util
 import shutil
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from versemill.mill.pipeline import outside
 from versemill.mill.pipeline.config import Pipeline
-from versemill.mill.pipeline.sources import SOURCES, own_modules
 from versemill.mill.run.cluster import WORKER_ENVIRONMENT
 
 from versemill.errors import ConfigError
@@ -28,9 +27,8 @@ def environment(pipeline: Pipeline) -> dict[str, Any]:
     given = dict(pipeline.run.runtime_env)
     sent: dict[str, Any] = {**given, "env_vars": {**WORKER_ENVIRONMENT, **given.get("env_vars", {})}}
     if pipeline.run.ship:
-        names = [entry.source for entry in pipeline.sources.values()]
-        roots = dict.fromkeys(module.partition(".")[0] for module in own_modules(names))
-        folders = [house(), *(_folder(name) for name in roots), *_entry_points(names)]
+        roots = dict.fromkeys(module.partition(".")[0] for module in outside.modules(pipeline))
+        folders = [house(), *(_folder(name) for name in roots), *outside.metadata_folders(pipeline)]
         sent["py_modules"] = [*given.get("py_modules", []), *folders]
         sent.setdefault("excludes", ["__pycache__"])
     return sent
@@ -48,13 +46,6 @@ def house() -> str:
     for name in PACKAGES:
         shutil.copytree(_folder(f"versemill.{name}"), whole / name, ignore=ignore)
     return str(whole)
-
-
-def _entry_points(names: Iterable[str]) -> list[str]:
-    """The metadata folders of the packages that bring these sources: they hold the entry points that workers look up."""
-    plugins = dict.fromkeys(SOURCES.installed[name].dist for name in names if name in SOURCES.installed)
-    files = (file for package in plugins if package for file in package.files or () if file.name == "entry_points.txt")
-    return [str(Path(str(file.locate())).parent) for file in files]
 
 
 def _folder(package: str) -> str:

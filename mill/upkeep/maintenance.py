@@ -201,7 +201,7 @@ def debug(directory: str | Path, index: int, maker: Maker = stages.make) -> Made
         raise ConfigError(f"index {index} is not in this dataset; it has 0..{dataset.assets - 1}")
     pipeline = pipeline_of(dataset)
     plan = Plan.of(pipeline, dataset.info["files"])
-    made_with = digest(fingerprint(pipeline.render.device, (entry.source for entry in pipeline.sources.values())))
+    made_with = digest(fingerprint(pipeline.render.device, plan.outside))
     return maker(plan.recipe(dataset.info["digest"], made_with), plan.order(index), lambda stage: None)
 
 

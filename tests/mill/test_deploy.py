@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -23,6 +22,8 @@ from versemill.mill.cli import app
 from versemill.mill.pipeline import config
 from versemill.mill.report.status import status
 from versemill.mill.upkeep.verify import verify
+
+from versemill.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -111,9 +112,8 @@ def test_the_dockerfile_passes_hadolint_and_copies_what_the_wheel_holds():
     done = subprocess.run([tool("hadolint"), DEPLOY / "Dockerfile"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     text = (DEPLOY / "Dockerfile").read_text()
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     copied = {source for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.M) for source in line.split()}
-    assert set(packages) <= copied
+    assert {"versemill", "setup.py", "pyproject.toml", "pipelines.yaml", *PACKAGES} <= copied
     allowed = set(re.findall(r"^!(\S+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.M))
     assert copied == allowed
     assert all((ROOT / source).exists() for source in copied)

@@ -1,1 +1,1 @@
-"""A package from outside the repository that adds a model family, a source, a filter, a pass and an exporter (test_additions.py)."""
+"""A package from outside: it adds a model family, a source, a filter, a pass and an exporter (see test_additions.py)."""

@@ -40,7 +40,7 @@ def boxes(config: BoxesConfig, seed: int, index: int, item: str | None) -> Asset
     )  # fmt: skip
 
 
-SOURCE = Source(BoxesConfig, boxes, summary="boxes of one colour")
+SOURCE = Source(BoxesConfig, boxes, description="boxes of one colour")
 
 
 def slender(asset: Asset, features: dict[str, float], limit: float) -> Verdict:
@@ -52,7 +52,7 @@ def slender(asset: Asset, features: dict[str, float], limit: float) -> Verdict:
 
 def write(items: Iterator[Item], folder: Path, shard: str) -> list[Entry]:
     """One line per asset."""
-    entries: list[dict[str, Any]] = [{"id": item.id, "split": item.split} for item in items]
+    entries: list[dict[str, Any]] = [{"id": item.id, "split": item.meta["split"]} for item in items]
     (folder / f"{shard}.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     return entries
 

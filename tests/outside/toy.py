@@ -59,6 +59,11 @@ def example(scene, recipe, rng):
     return Batch(scene.alpha[views], color(scene))
 
 
+def score(network, cases, judging, device):
+    with torch.no_grad():
+        return error([network(scene.alpha[None].to(device))[0].cpu() for scene in cases], cases)
+
+
 def error(answers, scenes):
     return {"error": [float((answer - color(scene)).abs().mean()) for answer, scene in zip(answers, scenes, strict=True)]}
 
@@ -80,12 +85,10 @@ FAMILY = Family(
     network=Toy,
     objective=lambda network, lpips: Objective(network),
     noise=lambda recipe, generator: Batch(
-        torch.rand(2, 3, 1, 16, 16, generator=generator), torch.rand(2, 3, generator=generator)
+        torch.rand(2, 3, 1, 9, 9, generator=generator), torch.rand(2, 3, generator=generator)
     ),
     metrics=(Metric("error", "colour error", "", higher_is_better=False, places=3),),
-    score=lambda network, cases, judging, device: error(
-        [network(s.alpha[None].to(device))[0].cpu().detach() for s in cases], cases
-    ),
+    score=score,
     baselines=baselines,
     gate=("untrained model", "mean colour"),
 )

@@ -15,7 +15,7 @@ from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training import evaluate, evaluate_assets, train, validate
 from versemill.training.family import MODEL, UNTRAINED
 from versemill.training.pictures import PLY, SH0, write_splats
-from versemill.training.splatting import Gaussians
+from versemill.training.splats import Gaussians
 from versemill.training.tables import markdown
 
 from versemill.errors import ConfigError

@@ -1,6 +1,5 @@
 """Losses are zero at the truth; metrics agree with independent implementations."""
 
-import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
@@ -8,7 +7,7 @@ from versemill.reconstruction.losses import Geometry, Loss
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training import images as metrics
 from versemill.training.perceptual import FILTERS, RandomFeatureLoss
-from versemill.training.splatting import Rendering
+from versemill.training.splats import Rendering
 
 
 def pictures(seed: int, *shape: int) -> torch.Tensor:
@@ -98,11 +97,3 @@ def test_iou_and_masked_means() -> None:
     assert float(metrics.iou(a, b)) == pytest.approx(1 / 3)
     assert float(metrics.masked_mean(torch.arange(16.0).reshape(4, 4), a)) == pytest.approx(3.5)
     assert metrics.masked_mean(torch.ones(4, 4), torch.zeros(4, 4, dtype=torch.bool)).isnan()
-
-
-def test_an_interval_needs_twenty_objects_and_covers_the_mean() -> None:
-    values = np.random.default_rng(0).normal(5.0, 1.0, 40).tolist()
-    assert metrics.interval(values[:19]) is None
-    low, high = metrics.interval(values)
-    assert low < np.mean(values) < high
-    assert high - low == pytest.approx(2 * 1.96 * np.std(values) / 40**0.5, rel=0.2)

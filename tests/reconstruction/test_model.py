@@ -6,7 +6,7 @@ import torch
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction import model as lrm
 from versemill.reconstruction.presets import GaussiansRecipe
-from versemill.training.splatting import invert, project
+from versemill.training.splats import invert, project
 
 from versemill.camera import Camera
 from versemill.errors import ConfigError

@@ -10,7 +10,8 @@ from versemill.training.fusion import fuse
 from versemill.training.images import psnr
 from versemill.training.objects import scene_of_asset, textured
 from versemill.training.scenes import Scene
-from versemill.training.splatting import Gaussians, render
+from versemill.training.splats import Gaussians
+from versemill.training.splatting import render
 
 from versemill.asset import Asset
 from versemill.materials.material import Material

@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from versemill.training import splatting as splat
-from versemill.training.splatting import Gaussians, composite, invert, project, render
+from versemill.training import splats as splat
+from versemill.training.splats import Gaussians, composite, invert, project
+from versemill.training.splatting import render
 
 from versemill.camera import intrinsics, look_at
 from versemill.errors import ConfigError, MissingDependencyError
