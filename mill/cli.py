@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
-from versemill.mill.commands import assets, datasets, merge, models, plan, render
+from versemill.mill.commands import assets, deliver, inspect, models, run
 from versemill.mill.commands.common import err, out
 
 from versemill import __version__
@@ -20,10 +20,10 @@ EXIT_CODES = (
 INTERRUPTED = 130
 GROUPS = {
     "Datasets": (
-        datasets.list_, plan.plan, datasets.run, datasets.status, datasets.verify, datasets.retry, datasets.regenerate,
-        datasets.extend, datasets.debug, datasets.diff, datasets.dedup, merge.merge, datasets.export, datasets.report,
+        inspect.list_, inspect.plan, run.run, inspect.status, inspect.verify, run.retry, run.regenerate,
+        run.extend, run.debug, inspect.diff, deliver.dedup, deliver.merge, deliver.export, deliver.report,
     ),
-    "Assets": (assets.preview, assets.specs, assets.curate, render.render, assets.score, assets.doctor),
+    "Assets": (assets.preview, assets.specs, assets.curate, assets.render, assets.score, assets.doctor),
     "Models": (models.train, models.evaluate, models.validate, models.ablate),
 }  # fmt: skip
 

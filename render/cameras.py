@@ -22,14 +22,14 @@ ATTEMPTS = 10_000
 
 def resolved(config: RenderConfig) -> CameraPreset:
     """The preset of a configuration with the user's own values in it."""
-    asked = config.cameras
+    own = config.cameras
     names = ("views", "fov", "radius", "elevation", "azimuth", "roll", "orthographic", "framing")
-    changes = {name: value for name in names if (value := getattr(asked, name)) is not None}
+    changes = {name: value for name in names if (value := getattr(own, name)) is not None}
     if {"radius", "fov"} & set(changes):
         changes |= {"inverse_square": False, "enclosing": False}
     if {"fov", "orthographic"} & set(changes):
         changes["lenses"] = ()
-    return dataclasses.replace(CAMERAS[asked.preset], **changes)
+    return dataclasses.replace(CAMERAS[own.preset], **changes)
 
 
 def sample(config: RenderConfig, seed: int, index: int, points: ArrayLike | None = None) -> tuple[Camera, ...]:
@@ -96,16 +96,16 @@ def tight_distance(points: Float64, rotation: Float64, K: Float64, width: int, h
 
 def clipped_views(cameras: tuple[Camera, ...], points: ArrayLike) -> list[int]:
     """Indices of the cameras that do not see all of the points (N, 3) inside their image, in front of them."""
-    found = []
+    clipped = []
     for k, camera in enumerate(cameras):
         depth = (np.asarray(points, np.float64) - camera.center) @ camera.c2w[:3, 2]
         if (depth <= 1e-6).any():
-            found.append(k)
+            clipped.append(k)
             continue
         pixels, _ = camera.project(points)
         if (pixels < -1e-6).any() or (pixels > np.array([camera.width, camera.height]) + 1e-6).any():
-            found.append(k)
-    return found
+            clipped.append(k)
+    return clipped
 
 
 def _fov_and_radius(preset: CameraPreset, lens: float | None, rng: np.random.Generator) -> tuple[float, float]:

@@ -169,8 +169,8 @@ def _area(rng: np.random.Generator) -> Lighting:
 
 def _hdri(rng: np.random.Generator, folder: str | None) -> Lighting:
     """A panorama of the folder, or of Blender's, turned about the vertical, with a mean radiance of 0.6."""
-    found = panoramas.files(folder)
-    chosen = found[int(rng.integers(len(found)))]
+    images = panoramas.files(folder)
+    chosen = images[int(rng.integers(len(images)))]
     image = panoramas.read(chosen)
     turn = int(rng.integers(image.shape[1]))
     weight = np.sin((np.arange(image.shape[0]) + 0.5) / image.shape[0] * np.pi)[:, None, None]

@@ -23,17 +23,17 @@ def files(folder: str | None) -> list[Path]:
     """
     if folder is None:
         home = Path(CyclesConfig().python).parents[1]
-        found = sorted(home.glob("lib/python3*/site-packages/bpy/*/datafiles/studiolights/world/*.exr"))
-        if not found:
+        images = sorted(home.glob("lib/python3*/site-packages/bpy/*/datafiles/studiolights/world/*.exr"))
+        if not images:
             raise MissingDependencyError(
                 f"lighting preset 'hdri' without a folder takes the panoramas that ship with Blender, and none is under "
                 f"'{home}'; `make blender` installs it, or set lighting.folder to a folder of .hdr or .exr files"
             )
-        return found
-    found = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".hdr", ".exr"))
-    if not found:
+        return images
+    images = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in (".hdr", ".exr"))
+    if not images:
         raise ConfigError(f"lighting.folder '{folder}' has no .hdr or .exr file")
-    return found
+    return images
 
 
 @lru_cache(maxsize=16)

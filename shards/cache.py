@@ -38,16 +38,16 @@ class DiskCache:
         return table
 
     def _evict(self) -> None:
-        found = []
+        files = []
         for entry in os.scandir(self.folder):
             try:
                 stat = entry.stat()
             except FileNotFoundError:  # another worker was faster
                 continue
             if not entry.name.endswith(TEMPORARY):
-                found.append((stat.st_mtime_ns, entry.path, stat.st_size))
-        total = sum(size for _, _, size in found)
-        for _, path, size in sorted(found):
+                files.append((stat.st_mtime_ns, entry.path, stat.st_size))
+        total = sum(size for _, _, size in files)
+        for _, path, size in sorted(files):
             if total <= self.limit:
                 return
             Path(path).unlink(missing_ok=True)

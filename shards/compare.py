@@ -56,58 +56,58 @@ def compare_shards(fs: pafs.FileSystem, path: str, other: str) -> Comparison:
 
 def compare_rows(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     """What differs beyond the tolerances between two rows of one asset; one sentence each."""
-    found = [f"meta.{k} differs" for k in ("seed", "index", "source", "split", "caption", "config_digest", "provenance")
+    problems = [f"meta.{k} differs" for k in ("seed", "index", "source", "split", "caption", "config_digest", "provenance")
              if a["meta"][k] != b["meta"][k]]  # fmt: skip
     volumes = [volume(*decode_mesh(row["mesh"])) for row in (a, b)]
     if abs(volumes[0] - volumes[1]) > TOLERANCES["volume"] * max(map(abs, volumes)):
-        found.append(f"the watertight volume is {volumes[0]:.6g}, the other's {volumes[1]:.6g}")
+        problems.append(f"the watertight volume is {volumes[0]:.6g}, the other's {volumes[1]:.6g}")
     for group in ("views", "fields"):
         if (a[group] is None) != (b[group] is None):
-            return [*found, f"only one of them has {group}"]
+            return [*problems, f"only one of them has {group}"]
     if a["views"] is not None:
-        found += _compare_views(decode_views(a["views"]), decode_views(b["views"]))
+        problems += _compare_views(decode_views(a["views"]), decode_views(b["views"]))
     if a["fields"] is not None:
-        found += _compare_fields(decode_fields(a["fields"]), decode_fields(b["fields"]))
-    return found
+        problems += _compare_fields(decode_fields(a["fields"]), decode_fields(b["fields"]))
+    return problems
 
 
 def _compare_views(a: Views, b: Views) -> list[str]:
     shapes = [(len(v.cameras), v.cameras[0].width, v.cameras[0].height, sorted(v.passes)) for v in (a, b)]
     if shapes[0] != shapes[1]:
         return [f"views are {shapes[0]}, the other's {shapes[1]}"]
-    found = []
+    problems = []
     for one, two in zip(a.cameras, b.cameras, strict=True):
         if max(np.abs(one.c2w - two.c2w).max(), np.abs(one.K - two.K).max()) > TOLERANCES["camera"]:
-            found.append("cameras differ")
+            problems.append("cameras differ")
             break
     both: NDArray[np.bool_] | None = None
     if "mask" in a.passes:
         share = float((a.passes["mask"] != b.passes["mask"]).mean())
         if share > PASSES["mask"].tolerance:
-            found.append(f"{share:.2%} of the mask differs, limit {PASSES['mask'].tolerance:.2%}")
+            problems.append(f"{share:.2%} of the mask differs, limit {PASSES['mask'].tolerance:.2%}")
         both = a.passes["mask"] & b.passes["mask"]
     for name in sorted(set(a.passes) - {"mask"}):
         gap = np.abs(a.passes[name].astype(np.float64) - b.passes[name].astype(np.float64))
         gap = gap.max(-1) if gap.ndim == 4 else gap
-        found += _outliers(f"pass '{name}'", gap if both is None else gap[both], PASSES[name].tolerance)
-    return found
+        problems += _outliers(f"pass '{name}'", gap if both is None else gap[both], PASSES[name].tolerance)
+    return problems
 
 
 def _compare_fields(a: Fields, b: Fields) -> list[str]:
-    found = []
+    problems = []
     for name in FIELD_ARRAYS:
         one, two = getattr(a, name), getattr(b, name)
         if name == "voxels":
             cells = [set(map(tuple, v.tolist())) for v in (one, two)]
             share = len(cells[0] ^ cells[1]) / max(1, len(cells[0] | cells[1]))
             if share > OUTLIERS:
-                found.append(f"{share:.2%} of the voxels differ, limit {OUTLIERS:.0%}")
+                problems.append(f"{share:.2%} of the voxels differ, limit {OUTLIERS:.0%}")
         elif one.shape != two.shape:
-            found.append(f"field '{name}' is {one.shape}, the other's {two.shape}")
+            problems.append(f"field '{name}' is {one.shape}, the other's {two.shape}")
         elif one.size:
             gap = np.abs(one[..., :3] - two[..., :3]).max(-1) if one.ndim == 2 else np.abs(one - two)
-            found += _outliers(f"field '{name}'", gap, TOLERANCES["points"])
-    return found
+            problems += _outliers(f"field '{name}'", gap, TOLERANCES["points"])
+    return problems
 
 
 def _outliers(name: str, gap: NDArray[np.floating], tolerance: float) -> list[str]:

@@ -56,9 +56,9 @@ class RowReader:
         """One row as nested dictionaries; a cell is bytes, or a buffer that shares the row group's memory."""
         starts = np.cumsum((0, *shard.groups))
         number = int(np.searchsorted(starts, row, "right")) - 1
-        found, place = self._group(shard, number), row - int(starts[number])
-        values = {name: _plain(found.table[name][place]) for name in found.table.column_names}
-        for column, cells in found.cells.items():
+        loaded, place = self._group(shard, number), row - int(starts[number])
+        values = {name: _plain(loaded.table[name][place]) for name in loaded.table.column_names}
+        for column, cells in loaded.cells.items():
             group, leaf = column.split(".")
             values.setdefault(group, {})[leaf] = cells[place]
         return completed(values, self._columns)
@@ -89,10 +89,10 @@ class RowReader:
             # Without the rows' counts of views nobody knows which cells are whose.
             apart = [c for c in self._columns if is_blob(c) and ("views.count" in self._columns or not c.startswith("views."))]
             cells = {c: file.cells(number, c) for c in apart} if direct else {}
-            found = {column: values for column, values in cells.items() if values is not None}
-            rest = [column for column in self._columns if column not in found]
+            blobs = {column: values for column, values in cells.items() if values is not None}
+            rest = [column for column in self._columns if column not in blobs]
             table = file.parquet.read_row_group(number, columns=rest, use_threads=False)
-            return RowGroup(table, {column: _by_row(column, values, table) for column, values in found.items()})
+            return RowGroup(table, {column: _by_row(column, values, table) for column, values in blobs.items()})
         except (OSError, pa.ArrowException) as error:
             raise ShardError(f"shard '{shard.path}' can't be read ({error}); `versemill verify` tells more") from error
 

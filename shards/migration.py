@@ -32,10 +32,10 @@ def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConf
     rows = (pa.Table.from_pylist([migrate_row(row, config)], schema=SCHEMA) for row in read_rows(path, fs=fs))
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
-            found = file.schema_arrow.metadata or {}
+            metadata = file.schema_arrow.metadata or {}
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"shard '{path}' can't be read ({error}); remake it") from error
-    kept = {key.decode(): value.decode() for key, value in found.items() if key != b"versemill.schema_version"}
+    kept = {key.decode(): value.decode() for key, value in metadata.items() if key != b"versemill.schema_version"}
     return seal(fs, other, rows, kept, config)
 
 

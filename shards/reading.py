@@ -105,8 +105,8 @@ class Selection:
                 "views.lighting",
             ]
             names += ["views.covisibility"] if self.covisibility else []
-            wanted = dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ())))
-            for name in wanted:
+            needed = dict.fromkeys((*self.passes, *(("mask",) if self._needs_mask() else ())))
+            for name in needed:
                 names += [f"views.{name}"] + ([f"views.{name}_range"] if PASSES[name].quantised else [])
         names += [f"fields.{name}" for name in self.fields]
         return names + (["mesh.watertight_vertices", "mesh.watertight_faces"] if self.mesh else [])

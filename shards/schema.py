@@ -167,11 +167,11 @@ def refusal(metadata: Mapping[bytes, bytes] | None) -> str | None:
     return f"schema version {text}, this versemill reads {', '.join(map(str, READABLE))}; {way}"
 
 
-def misfits(found: pa.Schema) -> list[str]:
+def misfits(stored: pa.Schema) -> list[str]:
     """Groups that a file lacks, and leaves of another type. A leaf that is missing (older) or unknown (newer) is no misfit."""
-    wrong = [group for group in COLUMNS if group not in found.names or not pa.types.is_struct(found.field(group).type)]
+    wrong = [group for group in COLUMNS if group not in stored.names or not pa.types.is_struct(stored.field(group).type)]
     for group in (group for group in COLUMNS if group not in wrong):
-        for leaf in found.field(group).type:
+        for leaf in stored.field(group).type:
             if leaf.name in COLUMNS[group] and not leaf.type.equals(COLUMNS[group][leaf.name].type):
                 wrong.append(f"{group}.{leaf.name}")
     return wrong

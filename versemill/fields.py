@@ -40,9 +40,9 @@ class Fields:
             columns = FIELD_ARRAYS[name]
             if array.ndim != (2 if columns else 1) or (columns and array.shape[1] != columns):
                 raise ValueError(f"field '{name}' must be (n{f', {columns}' if columns else ''}), got {array.shape}")
-            wanted = np.uint8 if name == "voxels" else np.float32
-            if array.dtype != wanted:
-                raise ValueError(f"field '{name}' must be {np.dtype(wanted)}, got {array.dtype}")
+            expected = np.uint8 if name == "voxels" else np.float32
+            if array.dtype != expected:
+                raise ValueError(f"field '{name}' must be {np.dtype(expected)}, got {array.dtype}")
         for name in ("near", "sharp_near", "vol"):
             points, sdf = getattr(self, f"{name}_points"), getattr(self, f"{name}_sdf")
             if len(points) != len(sdf):

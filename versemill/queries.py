@@ -154,10 +154,10 @@ class MeshQuery:
         return self._nearest(points, True, 1e6)[0]
 
     def _nearest(self, points: ArrayLike, signed: bool, limit: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        asked = np.ascontiguousarray(points, np.float32).reshape(-1, 3)
+        places = np.ascontiguousarray(points, np.float32).reshape(-1, 3)
         # Neighbours in space, asked one after the other, walk the same branches: two to three times as fast.
-        order = morton_order(asked) if len(asked) > 1024 else np.arange(len(asked))
-        sent, count = self._vectors(asked[order]), len(asked)
+        order = morton_order(places) if len(places) > 1024 else np.arange(len(places))
+        sent, count = self._vectors(places[order]), len(places)
         faces, distances, spots = (self._empty(count, dtype) for dtype in (wp.int32, float, wp.vec3))
         wp.launch(_closest, count, [self._pieces.id, sent, signed, limit, faces, distances, spots], device=self.device)
         back = np.empty(count, np.int64)

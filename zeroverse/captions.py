@@ -29,24 +29,24 @@ def object_caption(plan: Plan, outcome: dict[str, Any]) -> str:
 
 def object_tags(plan: Plan, outcome: dict[str, Any]) -> tuple[str, ...]:
     """Kinds of primitives, texture families, and what was done: sorted."""
-    found = {p["kind"] for p in plan["primitives"]} | set(_families(plan)) | {plan["composition"]}
+    words = {p["kind"] for p in plan["primitives"]} | set(_families(plan)) | {plan["composition"]}
     if any(p["heights"] for p in plan["primitives"]):
-        found.add("displaced")
+        words.add("displaced")
     if outcome["boolean"] and outcome["boolean"]["kind"]:
-        found.add("boolean")
+        words.add("boolean")
     if outcome["wireframe"]:
-        found.add("wireframe")
-    return tuple(sorted(found))
+        words.add("wireframe")
+    return tuple(sorted(words))
 
 
 def room_caption(plan: Plan, outcome: dict[str, Any]) -> str:
     """For example: "A room with five large, six small and two hanging objects, and a window, without ceiling and front."."""
-    there = _sorts(plan, outcome)
-    things = {name: n for name, n in there.items() if name not in ("frame", "window", "rod")}
+    sorts = _sorts(plan, outcome)
+    things = {name: n for name, n in sorts.items() if name not in ("frame", "window", "rod")}
     text = "An empty room"
     if things:
         text = f"A room with {_list([f'{_number(n)} {name}' for name, n in things.items()])} objects"
-    extras = [_some(name, there[name]) for name in ("frame", "window") if name in there]
+    extras = [_some(name, sorts[name]) for name in ("frame", "window") if name in sorts]
     if extras:
         text += f", and {_list(extras)}" if things else f" with {_list(extras)}"
     if plan["room"]["open"]:
@@ -66,10 +66,10 @@ def _sorts(plan: Plan, outcome: dict[str, Any]) -> dict[str, int]:
     room = plan["room"]
     names = [name for name, place in outcome["boxes"].items() if place is not None]
     names += [f["name"] for f in room["fittings"] if f["kind"] == "cylinder"]
-    found = Counter(name.split()[0] if " rod " not in name else "rod" for name in names if name not in outcome["left_out"])
+    counts = Counter(name.split()[0] if " rod " not in name else "rod" for name in names if name not in outcome["left_out"])
     if room["window"] and room["window"]["side"] not in room["open"]:
-        found["window"] = 1
-    return dict(found)
+        counts["window"] = 1
+    return dict(counts)
 
 
 def _families(plan: Plan) -> list[str]:

@@ -154,11 +154,11 @@ def _allowed(sets: Sequence[library.TextureSet], config: ZeroverseConfig) -> Seq
     """
     if config.licences is None:
         return sets
-    found = [s for s in sets if s.licence.startswith(config.licences)]
-    if not found:
+    allowed = [s for s in sets if s.licence.startswith(config.licences)]
+    if not allowed:
         have = sorted({s.licence for s in sets})
         raise ConfigError(f"{config.textures} holds no set under licences {list(config.licences)}; it has {have}")
-    return found
+    return allowed
 
 
 def _opponent(hue: float) -> np.ndarray:

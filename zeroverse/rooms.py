@@ -120,11 +120,11 @@ def _boxes(scene: _Scene, plan: Plan) -> tuple[dict[str, int | None], list[Shape
         half = np.asarray(box["size"]) / 2
         corners = [(np.asarray(place) - half, np.asarray(place) + half) for place in box["places"]]
         free = (k for k, (low, high) in enumerate(corners) if all(_apart(low, high, *other) for other in taken))
-        placed[box["name"]] = found = next(free, None)
-        if found is None:
+        placed[box["name"]] = chosen = next(free, None)
+        if chosen is None:
             continue
-        taken.append(corners[found])
-        low, high = (scene.inside(corner) for corner in corners[found])
+        taken.append(corners[chosen])
+        low, high = (scene.inside(corner) for corner in corners[chosen])
         bodies = _contents(scene, plan, box, low, high, round(plan["triangles"] * _area(box) / area))
         contents += bodies
         if box["side"] not in room["open"]:

@@ -49,9 +49,9 @@ def _textures(texture: dict[str, Any], size: int) -> tuple[Material, str]:
 
 
 def _from_library(texture: dict[str, Any], size: int) -> Material:
-    for found in library.index(Path(texture["library"])):
-        if found.name == texture["set"] and found.sha256 == texture["sha256"]:
-            return library.load(found, size)
+    for candidate in library.index(Path(texture["library"])):
+        if candidate.name == texture["set"] and candidate.sha256 == texture["sha256"]:
+            return library.load(candidate, size)
     raise AssetError("texture_changed", f"{texture['library']} no longer holds set '{texture['set']}' as it was drawn")
 
 

@@ -47,3 +47,10 @@ def holding_shards(directory: str | Path) -> None:
         find_shards(directory)
     except ShardError as error:
         raise ConfigError(str(error)) from error
+
+
+def uri_of(directory: Path) -> str:
+    """The folder or URI as typed: pathlib would halve the slashes of s3://."""
+    text = str(directory)
+    scheme, colon, rest = text.partition(":/")
+    return f"{scheme}://{rest.lstrip('/')}" if colon and scheme.isalnum() else text

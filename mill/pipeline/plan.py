@@ -85,11 +85,11 @@ class Plan:
 
 
 def _count(pipeline: Pipeline, items: Mapping[str, list[str] | None]) -> int:
-    wanted, supplies = pipeline.run.assets, list(items.values())
+    assets, supplies = pipeline.run.assets, list(items.values())
     if len(supplies) == 1 and (only := supplies[0]) is not None:
-        if wanted is not None and wanted > len(only):
-            raise ConfigError(f"{wanted} assets asked for, but source '{next(iter(items))}' has {len(only)} files")
-        return wanted or len(only)
-    if wanted is None:
+        if assets is not None and assets > len(only):
+            raise ConfigError(f"{assets} assets asked for, but source '{next(iter(items))}' has {len(only)} files")
+        return assets or len(only)
+    if assets is None:
         raise ConfigError(f"how many assets? pipeline '{pipeline.name}' doesn't say: --assets N or --set run.assets=N")
-    return wanted
+    return assets

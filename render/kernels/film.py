@@ -73,8 +73,8 @@ def steady(film: Film, width: int, height: int, light: wp.array(dtype=wp.vec3), 
     light[i] = film.light[i]
     if near > 4 and film.variance[i] >= 0.0:
         doubt = wp.sqrt(film.variance[i])
-        there = wp.clamp(wp.clamp(here, lowest[1], highest[1]), here - doubt, here + doubt)
-        light[i] = film.light[i] * (there / wp.max(here, 1.0e-6))
+        steadied = wp.clamp(wp.clamp(here, lowest[1], highest[1]), here - doubt, here + doubt)
+        light[i] = film.light[i] * (steadied / wp.max(here, 1.0e-6))
 
 
 @wp.kernel

@@ -39,10 +39,10 @@ def write(item: Item, out: Path) -> Entry:
     for k, camera in enumerate(item.cameras):
         name = f"images/{item.id}-{k:03d}.png"
         save(out / name, png(rgba(item.views["rgb"][k])))
-        found = [_annotation(parts[k] == part, int(part)) for part in np.unique(parts[k]) if part >= 0]
+        annotations = [_annotation(parts[k] == part, int(part)) for part in np.unique(parts[k]) if part >= 0]
         image = {"file_name": name, "width": camera.width, "height": camera.height, "cam_K": camera.K.reshape(-1).tolist(),
                  "cam2world": camera.c2w.tolist()}  # fmt: skip
-        views.append({"image": image, "annotations": found})
+        views.append({"image": image, "annotations": annotations})
     return {"views": views}
 
 

@@ -57,10 +57,10 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
 
     for item in items:
         sample = _sample(item)
-        found = {name: encoding for name, (encoding, _) in sample.items()}
-        if columns and found != columns:
+        encodings = {name: encoding for name, (encoding, _) in sample.items()}
+        if columns and encodings != columns:
             raise ConfigError(f"MDS needs the same columns in every sample, but asset {item.id} has other views or passes")
-        columns = found
+        columns = encodings
         data = [data for _, data in sample.values()]
         encoded = struct.pack(f"<{len(data)}I", *map(len, data)) + b"".join(data)
         if waiting and sum(map(len, waiting)) + len(encoded) > SIZE_LIMIT:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 from versemill.mill import cli
-from versemill.mill.commands.datasets import _numbers, _place
+from versemill.mill.commands.common import uri_of
+from versemill.mill.commands.run import shard_numbers
 from versemill.mill.folder.dataset import Dataset, locked
 
 from versemill import __version__
@@ -159,9 +160,9 @@ def test_preview_writes_a_sheet_and_a_glb(tmp_path: Path) -> None:
 
 
 def test_shard_numbers_and_places() -> None:
-    assert _numbers("3,7-9") == [3, 7, 8, 9]
+    assert shard_numbers("3,7-9") == [3, 7, 8, 9]
     for bad in ("3,x", "9-3", "", "-1"):
         with pytest.raises(ConfigError, match=f"3,7-9, got '{bad}'"):
-            _numbers(bad)
-    assert _place(Path("s3://bucket/key")) == "s3://bucket/key"
-    assert _place(Path("out/x")) == "out/x"
+            shard_numbers(bad)
+    assert uri_of(Path("s3://bucket/key")) == "s3://bucket/key"
+    assert uri_of(Path("out/x")) == "out/x"

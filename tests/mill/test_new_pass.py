@@ -12,7 +12,7 @@ from versemill.views import PASSES, Pass, Views
 
 TOYS = json.loads(sys.argv[1])
 for dtype, channels, kind, empty in TOYS:
-    PASSES[f"toy_{kind}_{channels}"] = Pass(dtype, channels, kind, "a toy", 0.01, frame="world", unit="toys", empty=empty)
+    PASSES.own[f"toy_{kind}_{channels}"] = Pass(dtype, channels, kind, "a toy", 0.01, frame="world", unit="toys", empty=empty)
 
 from PIL import Image
 from versemill import zeroverse

@@ -2,6 +2,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import millstones
 import pytest
@@ -9,8 +10,12 @@ import ray
 from ray.cluster_utils import Cluster as Nodes
 from test_run import hashes
 from versemill.mill.folder.dataset import Dataset
+from versemill.mill.folder.fingerprint import machine
 from versemill.mill.pipeline import stages
 from versemill.mill.run import cluster, driver
+from versemill.mill.run.crew import Crew
+
+from versemill.errors import ConfigError
 
 SMALL = ["render.width=16", "render.height=16", "render.cameras.views=2", "render.passes=[rgb,depth]", "run.renderers=1"]
 
@@ -44,3 +49,27 @@ def test_what_needs_a_gpu_is_rendered_where_there_is_one(nodes, trivial, tmp_pat
     alone = trivial(assets=20, overrides=[*SMALL[:-1], "run.renderers=0"])
     driver.run(alone, tmp_path / "b", address=address, progress=False, maker=millstones.make_drawn)
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+
+
+def _crew(said, **facts):
+    crew = Crew.__new__(Crew)
+    other = {**machine(()), **facts}
+    crew._own, crew._say, crew.wardens = (), said.append, SimpleNamespace(machines=lambda: {"10.0.0.2": other})
+    return crew
+
+
+def test_unlike_processors_work_together_and_are_named():
+    said = []
+    agreed = _crew(said, instructions=["AVX512F"])._machine()
+    assert agreed["instructions"][0] == "mixed"
+    assert str(["AVX512F"]) in agreed["instructions"]
+    assert {k: v for k, v in agreed.items() if k not in ("instructions", "system")} == {
+        k: v for k, v in machine(()).items() if k not in ("instructions", "system")
+    }
+    assert "equivalent, not equal" in said[0]
+    assert _crew(said)._machine() == machine(())
+
+
+def test_a_node_with_other_versions_is_refused_by_name():
+    with pytest.raises(ConfigError, match=r"node 10\.0\.0\.2 has other software than the driver: .*numpy"):
+        _crew([], packages={**machine(())["packages"], "numpy": "0.1"})._machine()

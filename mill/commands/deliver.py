@@ -1,0 +1,135 @@
+"""Commands on whole datasets once they are made: dedup, merge, export, report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from versemill.mill.commands.common import (
+    AsJson,
+    Dataset,
+    err,
+    holding_shards,
+    out,
+    print_json,
+    uri_of,
+)
+
+from versemill.errors import ConfigError
+
+
+def dedup(
+    directory: Dataset,
+    radius: Annotated[
+        float | None,
+        typer.Option(min=0, help="Greatest descriptor distance of near copies; 0: exact ones alone.", show_default="0.01"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; each takes whole shards.", show_default="cores")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find assets that repeat others, and write DIR/duplicates/table.parquet; no shard changes. The lowest index is kept.
+
+    Exact copies have the same content hash. Near copies have the same shape, whatever its rotation, mirror image, scale and
+    tessellation; looks don't count. Readers leave the duplicates out with ShardDataset(DIR, drop_duplicates=True), which also
+    takes apart those that lie in two splits. The same command after `versemill extend` looks at the new shards alone.
+
+    Example: versemill dedup out/big --workers 16
+    """
+    import os
+
+    from versemill.curation.duplicates import NEAR
+    from versemill.mill.run.progress import steps
+    from versemill.mill.upkeep import dedup as search
+
+    cores = len(os.sched_getaffinity(0))
+    with steps("describing shards") as progress:
+        summary = search.dedup(
+            uri_of(directory),
+            NEAR if radius is None else radius,
+            workers or cores,
+            lambda done, total: progress(done, total, {}),
+        )
+    if as_json:
+        print_json(vars(summary))
+        return
+    for index, kept, own, other in summary.straddling[:20]:
+        err.print(f"[yellow]asset {index} ({own}) repeats {kept} ({other})[/yellow]")
+    if len(summary.straddling) > 20:
+        err.print(f"[yellow]and {len(summary.straddling) - 20} more across splits; the table lists them[/yellow]")
+    total = summary.exact + summary.near
+    kinds = f"{summary.exact} exact, {summary.near} near"
+    out.print(f"{directory}: {total} of {summary.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
+    if total:
+        across = f"{len(summary.straddling)} of them lie across splits; " if summary.straddling else ""
+        out.print(f"{across}leave them out with ShardDataset({str(directory)!r}, drop_duplicates=True)", soft_wrap=True)
+
+
+def merge(
+    directories: Annotated[list[Path], typer.Argument(metavar="A B [...]", help="Datasets, two or more.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for the union.", show_default=False)],
+) -> None:
+    """Unite datasets: their sealed shards, byte for byte (linked where they can be, else copied), under one ledger.
+
+    Pieces of one config and seed become that dataset again, and a run may go on with it. Datasets of different configs need
+    different seeds; their union can be read, verified, reported, exported and trained on, and remembers its parts. The same
+    command goes on where a killed one was.
+
+    Examples:
+
+    versemill merge out/node1 out/node2 --out out/whole
+
+    versemill merge out/zeroverse out/detailverse out/scans --out out/corpus
+    """
+    from versemill.mill.run.progress import steps
+    from versemill.mill.upkeep import merge as union
+
+    with steps("merging") as progress:
+        summary = union.merge(list(map(uri_of, directories)), uri_of(directory), lambda done, total: progress(done, total, {}))
+    parts = len(directories)
+    out.print(f"{parts} datasets in {summary.uri}: {summary.rows} rows, {summary.sealed} of {summary.shards} shards sealed")
+
+
+def export(
+    directory: Dataset,
+    format: Annotated[str | None, typer.Option(metavar="F", help="Which format; leave it out to see them all.")] = None,
+    target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Where the export goes.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only train, val or test.", show_default="all")] = None,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out what `versemill dedup` found to repeat others.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; each takes whole shards.")] = 1,
+) -> None:
+    """Write a dataset in the files that other people's training code reads; the same command goes on where it was.
+
+    Example: versemill export out/quickstart --format webdataset --to out/wds
+    """
+    from versemill.mill.run.progress import steps
+    from versemill import shards
+
+    if format is None:
+        table = Table("format", "who reads it", box=None)
+        for name, kind in shards.FORMATS.items():
+            table.add_row(f"[bold]{name}[/bold]", kind.summary)
+        out.print(table)
+        return
+    if target is None:
+        raise ConfigError("an export needs its folder: --to OUT")
+    holding_shards(uri_of(directory))
+    with steps(f"exporting {format}") as progress:
+        done = shards.export(
+            uri_of(directory), format, target, split, drop_duplicates=drop_duplicates, workers=workers,
+            progress=lambda k, n: progress(k, n, {}),
+        )  # fmt: skip
+    out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
+
+
+def report(directory: Dataset) -> None:
+    """Write DIR/report.html: gallery, passes, shares, rejections, timings, failures, validation. One self-contained page.
+
+    Example: versemill report out/quickstart
+    """
+    from versemill.mill import report as page
+
+    out.print(f"wrote {page.write(uri_of(directory))}")

@@ -1,0 +1,159 @@
+"""Commands that make assets of a dataset: run, retry, regenerate, extend, debug."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from versemill.mill.commands.common import (
+    Address,
+    Dataset,
+    Overrides,
+    RunOverrides,
+    Verbose,
+    err,
+    out,
+    print_json,
+    uri_of,
+)
+
+from versemill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from versemill.mill.pipeline.config import Pipeline
+    from versemill.mill.run.driver import Summary
+
+
+def run(
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="A name from `versemill list`.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the dataset goes.", show_default=False)],
+    assets: Annotated[int | None, typer.Option(help="How many assets to try.", show_default="the pipeline's")] = None,
+    seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
+    overrides: Overrides = None,
+    address: Address = None,
+    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml.")] = None,
+    only: Annotated[
+        list[int] | None, typer.Option(metavar="INDEX", help="Make these assets alone, seal nothing, and print them as JSON.")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Mill a dataset: generate, curate, render, sample and seal shards. The same command goes on where it was.
+
+    Examples:
+
+    versemill run quickstart --out out/quickstart
+
+    versemill run files --out out/mine --set sources.files.path=~/meshes
+
+    versemill run mixed --out out/big --assets 10000 --seed 7 --set run.workers=32 --set render.device=cuda
+    """
+    from versemill.mill.folder import dataset as stored
+    from versemill.mill.pipeline import config
+    from versemill.mill.proof import after
+    from versemill.mill.run import driver
+
+    loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
+    after.check(loaded, stored.Dataset.at(uri_of(directory)))
+    summary = driver.run(loaded, uri_of(directory), address=address, only=only, verbose=verbose)
+    if only:
+        print_json(summary.outcomes)
+        raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
+    _finish(summary, loaded)
+
+
+def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None, verbose: Verbose = False) -> None:
+    """Make the failed assets again, and only them.
+
+    Example: versemill retry out/quickstart --set run.memory_mb=16000
+    """
+    from versemill.mill.upkeep import maintenance
+
+    _finish(maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose))
+
+
+def regenerate(
+    directory: Dataset,
+    shards: Annotated[str, typer.Option(metavar="3,7-9", help="Which shards.", show_default=False)],
+    overrides: RunOverrides = None,
+    address: Address = None,
+    verbose: Verbose = False,
+) -> None:
+    """Make whole shards again from config and seed; on the same machine their bytes are the same.
+
+    Example: versemill regenerate out/quickstart --shards 3,7-9
+    """
+    from versemill.mill.upkeep import maintenance
+
+    _finish(maintenance.regenerate(uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose))
+
+
+def extend(
+    directory: Dataset,
+    assets: Annotated[int, typer.Option(help="Assets in all, not how many more.", show_default=False)],
+    overrides: RunOverrides = None,
+    address: Address = None,
+    verbose: Verbose = False,
+) -> None:
+    """Make more of the same dataset; the rows that are there stay.
+
+    Example: versemill extend out/quickstart --assets 500
+    """
+    from versemill.mill.upkeep import maintenance
+
+    _finish(maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose))
+
+
+def debug(
+    directory: Dataset, index: Annotated[int, typer.Argument(help="Asset index, as the ledger names it.", show_default=False)]
+) -> None:
+    """Make one asset of a dataset in this process, without Ray: what it raises is shown whole.
+
+    Example: python -m pdb -m versemill debug out/quickstart 17
+    """
+    from versemill.mill.upkeep import maintenance
+
+    made = maintenance.debug(uri_of(directory), index)
+    print_json(made.record)
+
+
+def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
+    """Says what was done, and does what `run.then` says. Rejections are answers, not failures.
+
+    Exit code 1: validation says no; 4: some assets failed.
+    """
+    if summary.made:
+        stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in summary.core_seconds.items())
+        out.print(f"made {summary.made} assets in {summary.wall:.0f} s; {summary.busy:.0%} of {summary.cores} cores busy")
+        out.print(f"core-seconds per asset: {stages}; all {sum(summary.core_seconds.values()):.2f}", soft_wrap=True)
+    counts = f"{summary.rows} rows, {summary.rejected} rejected, {summary.failed} failed"
+    out.print(f"{summary.uri}: {counts}; {summary.sealed} of {summary.shards} shards sealed", soft_wrap=True)
+    if summary.failed:
+        err.print(f"see `versemill status {summary.uri}`, then `versemill retry {summary.uri}`", soft_wrap=True)
+    answers = _afterwards(summary, pipeline) if summary.complete else []
+    for well, sentence in answers:
+        out.print(sentence, style=None if well else "red", markup=False, soft_wrap=True)
+    raise typer.Exit(1 if not all(well for well, _ in answers) else 4 if summary.failed else 0)
+
+
+def _afterwards(summary: "Summary", pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
+    from versemill.mill.folder.dataset import Dataset as Stored
+    from versemill.mill.proof import after
+    from versemill.mill.run.progress import steps
+    from versemill.mill.upkeep import maintenance
+
+    dataset = Stored.open(summary.uri)
+    chosen = pipeline or maintenance.pipeline_of(dataset)
+    if not chosen.run.then:
+        return []
+    with steps(", ".join(chosen.run.then)) as progress:
+        return after.finish(chosen, dataset, progress)
+
+
+def shard_numbers(text: str) -> list[int]:
+    """ "3,7-9" as [3, 7, 8, 9]."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-")
+        if not low.isdigit() or (dash and not (high.isdigit() and int(high) >= int(low))):
+            raise ConfigError(f"shards are numbers and ranges such as 3,7-9, got '{text}'")
+        numbers += range(int(low), int(high or low) + 1)
+    return numbers
