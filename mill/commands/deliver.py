@@ -106,6 +106,7 @@ def export(
     Example: versemill export out/quickstart --format webdataset --to out/wds
     """
     from versemill.mill.run.progress import steps
+
     from versemill import shards
 
     if format is None:
