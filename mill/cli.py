@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
-from versemill.mill.commands import assets, deliver, inspect, models, run
+from versemill.mill.commands import assets, deliver, inspect, models, pipelines, run
 from versemill.mill.commands.common import err, out
 
 from versemill import __version__
@@ -19,8 +19,9 @@ EXIT_CODES = (
 )
 INTERRUPTED = 130
 GROUPS = {
+    "Pipelines": (inspect.list_, pipelines.config_, pipelines.schema, pipelines.init),
     "Datasets": (
-        inspect.list_, inspect.plan, run.run, inspect.status, inspect.verify, run.retry, run.regenerate,
+        inspect.plan, run.run, inspect.status, inspect.verify, run.retry, run.regenerate,
         run.extend, run.debug, inspect.diff, deliver.dedup, deliver.merge, deliver.export, deliver.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, assets.render, assets.score, assets.doctor),

@@ -8,6 +8,7 @@ from rich.table import Table
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
+    complete_formats,
     err,
     holding_shards,
     out,
@@ -93,7 +94,10 @@ def merge(
 
 def export(
     directory: Dataset,
-    format: Annotated[str | None, typer.Option(metavar="F", help="Which format; leave it out to see them all.")] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="F", help="Which format; leave it out to see them all.", autocompletion=complete_formats),
+    ] = None,
     target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Where the export goes.")] = None,
     split: Annotated[str | None, typer.Option(help="Only train, val or test.", show_default="all")] = None,
     drop_duplicates: Annotated[

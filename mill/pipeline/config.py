@@ -22,6 +22,7 @@ from versemill.shards.config import ShardsConfig
 from versemill import CONVENTION_VERSION
 from versemill.config import UNKNOWN_KEY, Config, digest, nearest
 from versemill.errors import ConfigError
+from versemill.plugins import search
 
 
 class RunConfig(Config):
@@ -141,7 +142,8 @@ def load(
 
     Args:
         pipeline: its name.
-        file: a YAML file of your own; its pipelines may extend the ones that come with versemill.
+        file: a YAML file of your own; its pipelines may extend the ones that come with versemill, and name sources that lie
+            beside it as `module:NAME`.
         overrides: "a.b=value" each, the value in YAML; later ones win.
         assets, seed: short for run.assets and run.seed; they win.
 
@@ -149,6 +151,8 @@ def load(
         ConfigError: no such pipeline or file, not YAML, a circle of `extends`, an unknown key, an invalid value.
     """
     known = _read(file)
+    if file is not None:
+        search(file)
     merged = _extend(pipeline, known)
     for text in overrides:
         merged = _merge(merged, _override(text))
@@ -156,6 +160,12 @@ def load(
         if value is not None:
             merged = _merge(merged, {"run": {key: value}})
     return _build(pipeline, merged)
+
+
+def text(pipeline: Pipeline) -> str:
+    """A pipeline as a YAML file that `load` reads back: the same digest, and nothing inherited that could change."""
+    body = {"description": pipeline.description, **pipeline.resolved}
+    return yaml.safe_dump({"pipelines": {pipeline.name: body}}, sort_keys=False, allow_unicode=True, width=120)
 
 
 def restore(name: str, resolved: Mapping[str, Any], overrides: Sequence[str] = ()) -> Pipeline:
