@@ -72,7 +72,7 @@ def run(
 
 
 SAMPLE = 8
-"""Assets that --dry-run makes, in a temporary folder, to say what the run will cost; a dataset that has shards says it itself."""
+"""Assets that --dry-run makes in a temporary folder to estimate the cost; a dataset that has shards gives it itself."""
 
 
 def _rehearse(pipeline: "Pipeline", dataset: "Stored") -> None:
