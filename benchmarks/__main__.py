@@ -13,7 +13,17 @@ from rich.table import Table as RichTable
 import benchmarks
 from benchmarks.common import Benchmark, machine
 
-NOT_BENCHMARKS = {"__main__", "common", "faults", "overhead", "render_curve", "render_device", "render_geometry", "trivial"}
+NOT_BENCHMARKS = {
+    "__main__",
+    "common",
+    "faults",
+    "foreign_blender",
+    "overhead",
+    "render_curve",
+    "render_device",
+    "render_geometry",
+    "trivial",
+}
 
 
 def main() -> int:
@@ -26,12 +36,13 @@ def main() -> int:
     parser.add_argument("--part", help="one part of a benchmark that has parts; see PARTS in its module")
     parser.add_argument("--device", help="for parts that render: auto, cpu or cuda")
     parser.add_argument("--plot", help="a PNG to write, for a part that has a plot")
+    parser.add_argument("--folder", help="a folder of files, for a benchmark that reads them")
     args = parser.parse_args()
     module = importlib.import_module(f"benchmarks.{args.name}")
     parts = {"": module.run, **getattr(module, "PARTS", {})}
     if (args.part or "") not in parts:
         parser.error(f"'{args.name}' has no part '{args.part}'; it has {', '.join(list(parts)[1:]) or 'none'}")
-    options = {name: value for name in ("device", "plot") if (value := getattr(args, name)) is not None}
+    options = {name: value for name in ("device", "plot", "folder") if (value := getattr(args, name)) is not None}
     try:
         signature(parts[args.part or ""]).bind(quick=args.quick, **options)
     except TypeError as error:

@@ -109,10 +109,10 @@ def _distances(quick: bool) -> tuple[Table, dict[str, float]]:
         near = surface + rng.normal(size=surface.shape) * np.where(np.arange(len(surface)) % 2, 0.01, 0.001)[:, None]
         points = np.concatenate([near, rng.uniform(-1.05, 1.05, (count - len(near), 3))])
         with measure() as span:
-            found = MeshQuery(mesh.vertices, mesh.faces, winding=True).signed_distance(points)
+            distances = MeshQuery(mesh.vertices, mesh.faces, winding=True).signed_distance(points)
         truth = exact(points.astype(np.float32).astype(np.float64))
-        error = float(np.abs(found - truth).max())
-        wrong = int(((np.sign(found) != np.sign(truth)) & (np.abs(truth) > 2e-4)).sum())
+        error = float(np.abs(distances - truth).max())
+        wrong = int(((np.sign(distances) != np.sign(truth)) & (np.abs(truth) > 2e-4)).sum())
         table.rows.append([name, len(mesh.faces), count, f"{error:.1e}", f"{error / 2:.1e}", wrong, f"{span.cpu:.2f}"])
         key = name.replace(" + ", "_")
         figures |= {f"sdf_{key}_error": error / 2, f"sdf_{key}_wrong_signs": float(wrong), f"sdf_{key}_seconds": span.cpu}
@@ -166,15 +166,15 @@ def _pcu(vertices: Points, faces: NDArray[np.integer]) -> tuple[Points, NDArray[
 
 
 def _wrap(vertices: Points, faces: NDArray[np.integer]) -> tuple[Points, NDArray[np.integer]]:
-    found = meshlab.run({"name": "alpha_wrap", "alpha": 1.0, "offset": 0.1}, vertices, faces, 300)
-    return found["vertices"], found["faces"]
+    wrapped = meshlab.run({"name": "alpha_wrap", "alpha": 1.0, "offset": 0.1}, vertices, faces, 300)
+    return wrapped["vertices"], wrapped["faces"]
 
 
 def _row(source: Source, vertices: Points, faces: NDArray[np.integer]) -> tuple[float, float, int, float]:
     """Two-way mean distance to the visible source, normal consistency, bodies, kept share of the sharp-edge length."""
     seen, normals = source.visible
     mesh = trimesh.Trimesh(vertices, faces, process=False)
-    there, near, _ = MeshQuery(vertices, faces).closest(seen)
+    distances, near, _ = MeshQuery(vertices, faces).closest(seen)
     points = trimesh.sample.sample_surface(mesh, 20_000, seed=0)[0]
     back = MeshQuery(source.vertices, source.faces).closest(points)[0]
     consistency = float(np.abs((mesh.face_normals[near] * normals).sum(1)).mean())
@@ -184,10 +184,10 @@ def _row(source: Source, vertices: Points, faces: NDArray[np.integer]) -> tuple[
         ends = source.vertices[edges].astype(np.float64)
         middles = ends.mean(1)
         middles = middles[MeshQuery(vertices, faces).closest(middles)[0] < 0.02]  # those that are not hidden inside
-        found = mesh.vertices[sharp_edges(np.asarray(vertices), np.asarray(faces))]
-        dense = (found[:, :1] * np.linspace(0, 1, 20)[:, None] + found[:, 1:] * np.linspace(1, 0, 20)[:, None]).reshape(-1, 3)
+        ridge = mesh.vertices[sharp_edges(np.asarray(vertices), np.asarray(faces))]
+        dense = (ridge[:, :1] * np.linspace(0, 1, 20)[:, None] + ridge[:, 1:] * np.linspace(1, 0, 20)[:, None]).reshape(-1, 3)
         kept = float((cKDTree(dense).query(middles)[0] < 0.01).mean()) if len(dense) and len(middles) else 0.0
-    return float((there.mean() + back.mean()) / 2), consistency, int(components(np.asarray(faces)).max()) + 1, kept
+    return float((distances.mean() + back.mean()) / 2), consistency, int(components(np.asarray(faces)).max()) + 1, kept
 
 
 def _watertight(quick: bool) -> tuple[Table, dict[str, float]]:
@@ -250,10 +250,10 @@ def _compositions(quick: bool) -> tuple[Table, dict[str, float]]:
         def depth(points: Points, queries: list[MeshQuery] = queries) -> Points:
             return np.min([query.signed_distance(points) for query in queries], axis=0)
 
-        there = trimesh.sample.sample_surface(trimesh.Trimesh(chosen.vertices, chosen.faces, process=False), 20_000, seed=0)[0]
+        front = trimesh.sample.sample_surface(trimesh.Trimesh(chosen.vertices, chosen.faces, process=False), 20_000, seed=0)[0]
         back = trimesh.sample.sample_surface(trimesh.Trimesh(asset.vertices, asset.faces, process=False), 20_000, seed=0)[0]
         back = back[depth(back) > -1e-6]
-        apart = max(np.abs(depth(there)).max(), MeshQuery(chosen.vertices, chosen.faces).closest(back)[0].max())
+        apart = max(np.abs(depth(front)).max(), MeshQuery(chosen.vertices, chosen.faces).closest(back)[0].max())
         worst, slowest = max(worst, float(apart)), max(slowest, span.cpu)
         table.rows.append([seed, len(asset.faces), chosen.methods["watertight"], f"{span.cpu:.2f}", f"{apart:.1e}"])
     return table, {"compositions_hausdorff": worst, "compositions_seconds": slowest}
@@ -275,13 +275,13 @@ def _files(quick: bool) -> tuple[Table, dict[str, float]]:
         if isinstance(answer, Rejected):
             table.rows.append([path.name, "", "", f"rejected: {answer.reason}", "", f"{span.cpu:.2f}", "", "", ""])
             continue
-        asset, found = answer.asset, (answer.watertight_vertices, answer.watertight_faces)
+        asset, surface = answer.asset, (answer.watertight_vertices, answer.watertight_faces)
         label = components(asset.faces)
         closed = closed_components(asset.faces, label)
         source = Source(asset.vertices, asset.faces, label, closed, seeds.stream(0, 0, "benchmark"), "cpu")
-        chamfer, normals, bodies, _ = _row(source, found[0].astype(np.float64), found[1])
-        missed = float((MeshQuery(*found).closest(source.visible[0])[0] > 2 * 2 / 256).mean())
-        kept += trimesh.Trimesh(*found, process=False).is_volume and missed < 0.01
+        chamfer, normals, bodies, _ = _row(source, surface[0].astype(np.float64), surface[1])
+        missed = float((MeshQuery(*surface).closest(source.visible[0])[0] > 2 * 2 / 256).mean())
+        kept += trimesh.Trimesh(*surface, process=False).is_volume and missed < 0.01
         cells = [f"{span.cpu:.2f}", f"{chamfer:.6f}", f"{normals:.3f}", f"{missed:.2%}"]
         edges = topology(asset.faces).boundary
         table.rows.append([path.name, len(asset.faces), edges, answer.methods["watertight"], bodies, *cells])
@@ -316,18 +316,18 @@ def _duplicates(quick: bool) -> tuple[Table, dict[str, float]]:
     first = rng.choice(total // 2, total // 100, replace=False)
     many[later] = many[first] + rng.normal(size=(len(later), many.shape[1])).astype(np.float32) * 0.003 / many.shape[1] ** 0.5
     with measure() as span:
-        found = find_duplicates(np.arange(total), np.arange(total), many)
-    wanted = set(zip(later.tolist(), first.tolist(), strict=True))
-    got = set(zip(found.index.tolist(), found.kept.tolist(), strict=True))
-    index = f"index over {total} synthetic descriptors, 1 % copies: {span.cpu:.1f} core-s, missed {len(wanted - got)}"
-    table.rows.append([f"{index}, others {len(got - wanted)}", "", "", ""])
+        pairs = find_duplicates(np.arange(total), np.arange(total), many)
+    expected = set(zip(later.tolist(), first.tolist(), strict=True))
+    got = set(zip(pairs.index.tolist(), pairs.kept.tolist(), strict=True))
+    index = f"index over {total} synthetic descriptors, 1 % copies: {span.cpu:.1f} core-s, missed {len(expected - got)}"
+    table.rows.append([f"{index}, others {len(got - expected)}", "", "", ""])
     figures = {
         "dedup_copy_distance": float(copied.max()),
         "dedup_other_distance": float(apart.min()),
         "dedup_descriptor_seconds": seconds,
         "dedup_index_seconds": span.cpu,
         "dedup_index_rows": float(total),
-        "dedup_missed": float(len(wanted - got)),
+        "dedup_missed": float(len(expected - got)),
     }
     return table, figures
 
@@ -366,9 +366,9 @@ def _run(names: Iterable[str], quick: bool) -> Benchmark:
     tables: list[Table] = []
     figures: dict[str, float] = {}
     for name in names:
-        table, found = STEPS[name](quick)
+        table, numbers = STEPS[name](quick)
         tables.append(table)
-        figures |= found
+        figures |= numbers
     return Benchmark(tables, figures, PEER)
 
 

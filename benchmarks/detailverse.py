@@ -47,14 +47,14 @@ def row(level: str, seed: int, index: int, measured: bool) -> Row:
     """Makes one asset and says all that is counted about it; `measured` adds the detail measure, the slowest part."""
     config = detailverse.DetailverseConfig.model_validate({"detail": level})
     spec = detailverse.sample_spec(config, seed, index)
-    found: Row = {"index": index, "category": spec.category, "operators": sorted(_operators(spec))}
-    found["kind"] = str(spec.proportions.get("kind", spec.proportions.get("shape")))
+    row_values: Row = {"index": index, "category": spec.category, "operators": sorted(_operators(spec))}
+    row_values["kind"] = str(spec.proportions.get("kind", spec.proportions.get("shape")))
     try:
         with measure() as span:
             asset = detailverse.generate(config, seed, index)
     except AssetError as error:
-        return {**found, "raised": f"{error.reason}: {error}"}
-    found |= {
+        return {**row_values, "raised": f"{error.reason}: {error}"}
+    row_values |= {
         "seconds": span.cpu,
         "built": asset.provenance["faces_before_simplification"],
         "faces": len(asset.faces),
@@ -68,8 +68,8 @@ def row(level: str, seed: int, index: int, measured: bool) -> Row:
         "shape": duplicates.descriptor(asset.vertices, asset.faces).round(6).tolist(),
     }
     if measured:
-        found["crease"] = detail.measure(asset.vertices, asset.faces).crease_length
-    return found
+        row_values["crease"] = detail.measure(asset.vertices, asset.faces).crease_length
+    return row_values
 
 
 def _operators(spec: detailverse.Specification) -> set[str]:
@@ -168,7 +168,7 @@ def shares(rows: list[Row], seed: int, figures: dict[str, float]) -> Table:
     config = detailverse.DetailverseConfig()
     drawn = [r["operators"] for r in rows]
     drawn += [_operators(detailverse.sample_spec(config, seed + 1, k)) for k in range(EXPECTED_SPECS)]
-    used = np.array([[name in found for name in names] for found in drawn], np.float64)
+    used = np.array([[name in operators for name in names] for operators in drawn], np.float64)
     p_operator = _permuted(used, len(rows), seeds.stream(seed, 0, "benchmarks/detailverse/shares"))
     counts = Counter({name: int(count) for name, count in zip(names, used[: len(rows)].sum(0), strict=True) if count})
     table = Table(f"shares of {len(rows)} assets", ["what", "configured", "seen", "fewest", "most", "chi-square p"])
@@ -232,16 +232,16 @@ def neighbours(rows: list[Row], figures: dict[str, float]) -> Table:
         np.array([r["shape"] for r in rows], np.float32),
     )
     share = len(repeats.index) / len(rows)
-    told = Table(
+    summary = Table(
         f"family of the nearest neighbour among {len(rows)}: {right:.0%} right, {chance:.0%} by chance; "
         f"near-duplicates {len(repeats.index)} ({share:.2%})",
         ["family", "assets", "right", "taken for"],
     )
     for name, taken in confusion.items():
         others = ", ".join(f"{other} {times}" for other, times in taken.most_common() if other != name)
-        told.rows.append([name, names.count(name), taken[name], others])
+        summary.rows.append([name, names.count(name), taken[name], others])
     figures |= {"nearest_neighbour_right": right, "nearest_neighbour_chance": chance, "near_duplicates": share}
-    return told
+    return summary
 
 
 def creases(rows: list[Row], plain: int, meshes: Path | None, figures: dict[str, float]) -> list[Table]:
@@ -266,9 +266,9 @@ def creases(rows: list[Row], plain: int, meshes: Path | None, figures: dict[str,
     theirs = Table(f"detail of the meshes in {meshes.name}", ["mesh", "crease length", "this median over it", "sharp edges"])
     for path in sorted(p for p in meshes.rglob("*") if p.suffix.lower() in {".obj", ".ply", ".stl", ".off", ".glb", ".gltf"}):
         asset = curation.load(path)
-        found = detail.measure(asset.vertices, asset.faces)
-        ratio = median / max(found.crease_length, 1e-9)
-        theirs.rows.append([path.relative_to(meshes).as_posix(), found.crease_length, ratio, found.sharp_edges])
+        measured = detail.measure(asset.vertices, asset.faces)
+        ratio = median / max(measured.crease_length, 1e-9)
+        theirs.rows.append([path.relative_to(meshes).as_posix(), measured.crease_length, ratio, measured.sharp_edges])
     figures["meshes_most_crease"] = max((float(r[1]) for r in theirs.rows), default=0.0)
     return [table, theirs]
 

@@ -75,8 +75,8 @@ def _detail(quick: bool, figures: dict[str, float]) -> Table:
     table = Table("detail measure", ["shape", "faces", "creases", "energy", "entropy", "sharp edges", "CPU s"])
     for name, shape in (("cube", box), ("cube, subdivided", split), ("sphere", ball)):
         with measure() as span:
-            found = detail.measure(np.asarray(shape.vertices), np.asarray(shape.faces))
-        values = [found.crease_length, found.curvature_energy, found.normal_entropy, found.sharp_edges, span.cpu]
+            measured = detail.measure(np.asarray(shape.vertices), np.asarray(shape.faces))
+        values = [measured.crease_length, measured.curvature_energy, measured.normal_entropy, measured.sharp_edges, span.cpu]
         table.rows.append([name, len(shape.faces), *values])
         figures[f"detail_{name.replace(', ', '_')}_s"] = span.cpu
     return table

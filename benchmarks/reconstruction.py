@@ -92,8 +92,8 @@ def overfit(quick: bool) -> Benchmark:
         scene = Scenes(dataset, ("train",), preset.size, keep=False)[0]
     model: Any = network
     with torch.no_grad():
-        found = predict(model, scene, list(range(count)), torch.device("cpu"))
-        image = Answer.of(model.draw(found, scene.c2w[None], scene.K[None], preset.size)).image
+        predicted = predict(model, scene, list(range(count)), torch.device("cpu"))
+        image = Answer.of(model.draw(predicted, scene.c2w[None], scene.K[None], preset.size)).image
     quality = psnr(image, scene.over_white)
     error = (image - scene.over_white).square() * scene.alpha
     inside = float(-10 * torch.log10(error.sum() / (3 * scene.alpha.sum())))
@@ -153,8 +153,8 @@ def _exactness(figures: dict[str, float]) -> Table:
     inputs, (c2w, K) = _scene(48, 600)
     images, slopes = {}, {}
     for backend in ("warp", "torch"):
-        found = render(Gaussians(*inputs), c2w, K, (48, 48), backend)
-        picture = torch.cat([found.rgb, found.alpha], 2)
+        rendered = render(Gaussians(*inputs), c2w, K, (48, 48), backend)
+        picture = torch.cat([rendered.rgb, rendered.alpha], 2)
         slopes[backend] = torch.autograd.grad(picture.square().sum(), inputs)
         images[backend] = picture.detach()
     pairs = zip(slopes["warp"], slopes["torch"], strict=True)

@@ -98,9 +98,9 @@ def _run(names: Iterable[str], quick: bool, *, device: str = "auto", plot: str =
     figures: dict[str, float] = {}
     for name in chosen:
         more = {"plot": plot} if name == "curve" else {}
-        table, found = STEPS[name](quick, device=device, **more)
+        table, numbers = STEPS[name](quick, device=device, **more)
         tables.append(table)
-        figures |= found
+        figures |= numbers
     return Benchmark(tables, figures, "Embree (embreex) and Cycles for geometry; Cycles for colour; LRM-Zero's bill for cost")
 
 

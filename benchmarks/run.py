@@ -84,20 +84,20 @@ def _scale(assets: int) -> Benchmark:
 
 def thirty(quick: bool) -> Benchmark:
     """Thirty faults in 500 assets, among them four that strike the driver; see `benchmarks.faults`."""
-    found = faults.suffer(60 if quick else 500, quick)
-    table = Table(f"{found.faults} faults in {found.assets} assets, {found.shards} shards", ["what", "count"])
+    figures = faults.suffer(60 if quick else 500, quick)
+    table = Table(f"{figures.faults} faults in {figures.assets} assets, {figures.shards} shards", ["what", "count"])
     table.rows = [
-        ["assets wrongly marked, or not marked", len(found.wrongly)],
-        ["other rows whose content hash differs from the undisturbed run's", found.rows_differ],
-        ["shards without a faulty asset whose bytes differ", found.shards_differ],
-        ["shards whose bytes differ after `retry` without the faults", found.after_retry],
-        ["left behind: processes, temporary files, shared memory", len(found.left)],
-        ["times that the driver was started again", len(found.stops)],
+        ["assets wrongly marked, or not marked", len(figures.wrongly)],
+        ["other rows whose content hash differs from the undisturbed run's", figures.rows_differ],
+        ["shards without a faulty asset whose bytes differ", figures.shards_differ],
+        ["shards whose bytes differ after `retry` without the faults", figures.after_retry],
+        ["left behind: processes, temporary files, shared memory", len(figures.left)],
+        ["times that the driver was started again", len(figures.stops)],
     ]
-    for stop in found.stops:
+    for stop in figures.stops:
         table.rows.append([f"    {stop[:100]}", ""])
-    table.rows += [[f"    {line}", ""] for line in (*found.wrongly, *(f"left: {name}" for name in found.left))]
-    return Benchmark([table], {k: float(len(v) if isinstance(v, list) else v) for k, v in asdict(found).items()})
+    table.rows += [[f"    {line}", ""] for line in (*figures.wrongly, *(f"left: {name}" for name in figures.left))]
+    return Benchmark([table], {k: float(len(v) if isinstance(v, list) else v) for k, v in asdict(figures).items()})
 
 
 PARTS: dict[str, Callable[[bool], Benchmark]] = {
@@ -112,5 +112,5 @@ PARTS: dict[str, Callable[[bool], Benchmark]] = {
 
 def run(quick: bool) -> Benchmark:
     """All parts but the small ones, one after another; the scale comes first, for the driver's own memory."""
-    found = [part(quick) for part in (scale, against_loop, workers, thirty)]
-    return Benchmark([t for b in found for t in b.tables], {k: v for b in found for k, v in b.figures.items()}, overhead.PEER)
+    parts = [part(quick) for part in (scale, against_loop, workers, thirty)]
+    return Benchmark([t for b in parts for t in b.tables], {k: v for b in parts for k, v in b.figures.items()}, overhead.PEER)

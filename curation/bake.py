@@ -5,6 +5,7 @@ point: base colour, metallic, roughness, and the normal, so that detail that a s
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import ndimage
 from versemill.asset import Asset
 from versemill.colour import decode_srgb
 from versemill.materials.material import Material, Texture
+from versemill.materials.sampler import sample
 from versemill.materials.vertex_colors import from_linear
 from versemill.mesh import corner_normals
 from versemill.queries import MeshQuery
@@ -33,17 +35,25 @@ def bake(source: Asset, vertices: Floats, faces: NDArray[np.int32], uvs: NDArray
         vertices: (V, 3). faces: (F, 3). uvs: (F, 3, 2) of charts that do not overlap, within [0, 1].
     """
     covered, face, weights = _texels(uvs, size)
+    worn = [source.materials[k] for k in np.unique(source.material_ids)]
+    unlit = all(material.unlit for material in worn)
+    if unlit:
+        source = dataclasses.replace(source, materials=tuple(dataclasses.replace(m, unlit=False) for m in source.materials))
     normals = corner_normals(vertices, faces)
     points = _between(np.asarray(vertices, np.float64)[faces], face, weights)
     query = MeshQuery(source.vertices, source.faces)
     _, near, spots = query.closest(points)
     at = _barycentric(source.vertices[source.faces[near]], spots)
-    color, surface, world = appearance(source, near, at)
+    color, surface, world, emission = appearance(source, near, at)
     local = np.einsum("nij,nj->ni", _frames(vertices, faces, uvs, normals, face, weights), world)
     local[:, 2] = np.maximum(local[:, 2], 0.05)
     local /= np.linalg.norm(local, axis=1, keepdims=True)
     pixels = [from_linear(color), np.rint(surface * 255).astype(np.uint8), np.rint(local * 127.5 + 127.5).astype(np.uint8)]
     base, rough, bump = (_filled(values, covered) for values in pixels)
+    baked = _material(worn, base, rough, bump)
+    if (peak := float(emission.max(initial=0.0))) > 0:
+        glow = _filled(from_linear(emission / peak)[:, :3], covered)
+        baked = dataclasses.replace(baked, emissive=(peak, peak, peak), emissive_texture=glow)
     _, parts, _ = query.closest(np.asarray(vertices, np.float64)[faces].mean(1))
     return dataclasses.replace(
         source,
@@ -52,7 +62,7 @@ def bake(source: Asset, vertices: Floats, faces: NDArray[np.int32], uvs: NDArray
         uvs=uvs,
         material_ids=np.zeros(len(faces), np.int32),
         part_ids=source.part_ids[parts],
-        materials=(_material(source, base, rough, bump),),
+        materials=(dataclasses.replace(baked, unlit=unlit),),
         normals=None,
     )
 
@@ -91,17 +101,18 @@ def _barycentric(corners: Floats, points: Floats) -> NDArray[np.float64]:
     return weights / weights.sum(1, keepdims=True)
 
 
-def appearance(asset: Asset, face: NDArray[Any], weights: Floats) -> tuple[Floats, Floats, Floats]:
+def appearance(asset: Asset, face: NDArray[Any], weights: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """What an asset shows at points of its surface, given by face (N,) and barycentric weights (N, 3).
 
     Returns:
-        linear RGBA (N, 4); occlusion (1), roughness and metallic (N, 3); world-space unit shading normals (N, 3).
+        linear RGBA (N, 4); occlusion (1), roughness and metallic (N, 3); world-space unit shading normals (N, 3); linear
+        emission (N, 3).
     """
-    uv = _between(asset.uvs, face, weights)
-    smooth = asset.normals if asset.normals is not None else corner_normals(asset.vertices, asset.faces)
+    uvs = _between(asset.uvs, face, weights)
+    smooth = asset.shading_normals()
     normal = _between(smooth, face, weights)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    color, surface = np.ones((len(face), 4)), np.ones((len(face), 3))
+    color, surface, emission = np.ones((len(face), 4)), np.ones((len(face), 3)), np.zeros((len(face), 3))
     worn = asset.material_ids[face]
     for k, material in enumerate(asset.materials):
         own = np.flatnonzero(worn == k)
@@ -109,35 +120,39 @@ def appearance(asset: Asset, face: NDArray[Any], weights: Floats) -> tuple[Float
             continue
         color[own] = material.base_color
         if material.base_color_texture is not None:
-            found = _sample(material.base_color_texture, uv[own], linear=True)
-            color[own] *= found
+            color[own] *= _looked_up(material, "base_color", uvs[own])
         if material.alpha_mode == "opaque":
             color[own, 3] = 1
         elif material.alpha_mode == "mask":
             color[own, 3] = color[own, 3] >= material.alpha_cutoff
         surface[own] = (1.0, material.roughness, material.metallic)
         if material.metallic_roughness_texture is not None:
-            surface[own, 1:] *= _sample(material.metallic_roughness_texture, uv[own])[:, 1:]
+            surface[own, 1:] *= _looked_up(material, "metallic_roughness", uvs[own])[:, 1:]
+        emission[own] = material.emissive
+        if material.emissive_texture is not None:
+            emission[own] *= _looked_up(material, "emissive", uvs[own])
+        if material.unlit:
+            # Among lit materials, it is one that only shines.
+            emission[own], color[own, :3] = emission[own] + color[own, :3], 0.0
         if material.normal_texture is not None:
-            local = _sample(material.normal_texture, uv[own]) * 2 - 1
-            frames = _frames(asset.vertices, asset.faces, asset.uvs, smooth, face[own], weights[own])
+            local = _looked_up(material, "normal", uvs[own]) * 2 - 1
+            own_uvs = asset.uv_set(material.normal_sampler.uv_set)
+            frames = _frames(asset.vertices, asset.faces, own_uvs, smooth, face[own], weights[own])
             turned = np.einsum("ni,nij->nj", local, frames)
             normal[own] = turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-12)
-    return color, surface, normal
+    return color, surface, normal, emission
 
 
-def _sample(texture: Texture, uv: Floats, linear: bool = False) -> NDArray[np.float64]:
-    """(N, C) in [0, 1], bilinear, repeating; `linear` decodes the first three channels from sRGB before they are mixed."""
-    height, width, channels = texture.shape
-    x, y = uv[:, 0] * width - 0.5, (1 - uv[:, 1]) * height - 0.5
-    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    mixed = np.zeros((len(uv), channels))
-    for right in (0, 1):
-        for down in (0, 1):
-            taken = texture[(top + down) % height, (left + right) % width]
-            value = np.concatenate([LINEAR[taken[:, :3]], taken[:, 3:] / 255], 1) if linear else taken / 255
-            mixed += value * (np.abs(1 - right - (x - left)) * np.abs(1 - down - (y - top)))[:, None]
-    return mixed
+def _looked_up(material: Material, slot: str, uvs: Floats) -> NDArray[np.float64]:
+    """(N, C) values in [0, 1] of a material's texture at (N, 2 S) UVs; colours are decoded to linear before they are mixed."""
+    texture, sampler = material.texture(slot), material.sampler(slot)
+    assert texture is not None
+    place = uvs[:, 2 * sampler.uv_set : 2 * sampler.uv_set + 2]
+    return sample(texture, place, sampler, _decoded if slot in ("base_color", "emissive") else lambda texels: texels / 255)
+
+
+def _decoded(texels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.concatenate([LINEAR[texels[:, :3]], texels[:, 3:] / 255], 1)
 
 
 def _frames(
@@ -159,9 +174,8 @@ def _frames(
     return np.stack([tangent, np.cross(smooth, tangent) * side, smooth], 1)
 
 
-def _material(source: Asset, base: Texture, rough: Texture, bump: Texture) -> Material:
-    """One material of baked textures; what is the same everywhere is a factor."""
-    worn = [source.materials[k] for k in np.unique(source.material_ids)]
+def _material(worn: Sequence[Material], base: Texture, rough: Texture, bump: Texture) -> Material:
+    """One material of baked textures in place of several; what is the same everywhere is a factor."""
     modes: list[Literal["opaque", "mask", "blend"]] = ["blend", "mask", "opaque"]
     mode = next(m for m in modes if any(material.alpha_mode == m for material in worn))
     even = (rough == rough[0, 0]).all()

@@ -18,9 +18,10 @@ WORKER = Path(__file__).with_name("blender_worker.py")
 WAY_OUT = "`make blender` installs it (bpy 4.5 in .venv-blender); or export the model as GLB"
 
 
-def to_glb(path: Path, limits: LoadLimits) -> tuple[bytes, dict[str, Any]]:
+def to_glb(path: Path, limits: LoadLimits, root: Path) -> tuple[bytes, dict[str, Any]]:
     """The file's frame 0 as a GLB, and for the asset's history: "blender", its version, and where there are any
-    "textures_left_out", the names of textures that do not lie in the file's folder.
+    "textures_left_out", the names of textures that do not lie inside the root, and "made_opaque", materials that
+    were invisible.
 
     Raises:
         AssetError: "needs_blender" where there is no interpreter with bpy; "blender_timeout" or "blender_crashed"; "too_large",
@@ -37,7 +38,7 @@ def to_glb(path: Path, limits: LoadLimits) -> tuple[bytes, dict[str, Any]]:
         target = Path(folder, "out.glb")
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         # -P: the worker's own folder stays off the import path, so that it loads bpy alone.
-        command = [str(python), "-P", str(WORKER), str(path), str(target), str(limits.max_faces)]
+        command = [str(python), "-P", str(WORKER), str(path), str(target), str(limits.max_faces), str(root)]
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
         ) as worker:
@@ -57,7 +58,8 @@ def to_glb(path: Path, limits: LoadLimits) -> tuple[bytes, dict[str, Any]]:
         if (size := target.stat().st_size) > limits.max_bytes:
             raise AssetError("too_large", f"{path.name} is {size} bytes as GLB; the limit max_bytes is {limits.max_bytes}")
         left_out = {"textures_left_out": reply["left_out"]} if reply["left_out"] else {}
-        return target.read_bytes(), {"blender": reply["version"], **left_out}
+        opaque = {"made_opaque": reply["made_opaque"]} if reply["made_opaque"] else {}
+        return target.read_bytes(), {"blender": reply["version"], **left_out, **opaque}
 
 
 def _reply(path: Path, python: Path, code: int, answer: bytes, said: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from versemill.curation.visibility import escapes
 
 from versemill.asset import Asset
-from versemill.mesh import component_volumes, components, directed_edges, face_areas, face_cross, topology
+from versemill.mesh import component_volumes, components, directed_edges, face_areas, face_cross, facing_normals, topology
 from versemill.queries import MeshQuery
 
 Ints = NDArray[np.integer[Any]]
@@ -32,7 +32,8 @@ def clean(asset: Asset, merge_distance: float, min_part: float, device: str = "c
 
     Returns:
         the asset, and counts by repair: "degenerate_faces", "duplicate_faces", "merged_vertices", "split_vertices",
-        "flipped_faces", "non_orientable_parts", "tiny_parts", "unreferenced_vertices".
+        "flipped_faces", "non_orientable_parts", "tiny_parts", "unreferenced_vertices", and where there are any,
+        "turned_normals": faces whose shading normals contradicted their winding.
     """
     counts: dict[str, int] = {}
     if not topology(asset.faces).watertight:
@@ -51,6 +52,7 @@ def clean(asset: Asset, merge_distance: float, min_part: float, device: str = "c
     asset = _tiny_parts(asset, min_part, counts)
     if len(asset.faces):
         asset = _flip(asset, inward(asset.vertices, asset.faces, device), counts)
+        asset = _facing(asset, counts)
     return _unreferenced(asset, counts), counts
 
 
@@ -283,6 +285,16 @@ def _flip(asset: Asset, flip: NDArray[np.bool_], counts: dict[str, int]) -> Asse
     if normals is not None:
         normals = normals[rows, order] * np.where(flip, -1, 1).astype(np.float32)[:, None, None]
     return dataclasses.replace(asset, faces=asset.faces[rows, order], uvs=asset.uvs[rows, order], normals=normals)
+
+
+def _facing(asset: Asset, counts: dict[str, int]) -> Asset:
+    """Makes authored normals agree with the winding, which by now is right."""
+    if asset.normals is None:
+        return asset
+    normals, turned = facing_normals(asset.vertices, asset.faces, asset.normals)
+    if turned:
+        counts["turned_normals"] = turned
+    return dataclasses.replace(asset, normals=normals)
 
 
 def _tiny_parts(asset: Asset, minimum: float, counts: dict[str, int]) -> Asset:

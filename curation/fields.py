@@ -37,7 +37,7 @@ def sample(curated: Curated, config: FieldsConfig | None = None) -> Fields:
     surface = np.concatenate([points, normals[chosen]], 1).astype(np.float32)
 
     rng = stream("sharp")
-    ends, directions = sharp_edges(vertices, faces, config.sharp_angle)
+    ends, directions = creases(vertices, faces, config.sharp_angle)
     lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
     sharp = _along_edges(ends, directions, lengths, config.sharp_points, rng)
     bases = _along_edges(ends, directions, lengths, config.sharp_near_points, rng)[:, :3]
@@ -75,7 +75,7 @@ def sample(curated: Curated, config: FieldsConfig | None = None) -> Fields:
     )
 
 
-def sharp_edges(
+def creases(
     vertices: NDArray[np.float32], faces: NDArray[np.int32], angle: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Edges whose faces' normals differ by more than `angle` degrees.

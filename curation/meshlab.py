@@ -84,15 +84,16 @@ def reduce(asset: Asset, target: int, how: str = "auto", size: int = 1024, secon
 
     Args:
         how: "auto" collapses edges and keeps UVs, materials and parts, where UVs run on across most edges; where they don't
-            (vertex colours, a chart per face) it does as "bake": edges are collapsed for the shape's sake alone and the looks
-            baked into a new atlas of `size` texels. "remesh": even triangles instead of collapsed ones, baked likewise.
+            (vertex colours, a chart per face) or there are several sets it does as "bake": edges are collapsed for the shape's
+            sake alone and the looks baked into a new atlas of `size` texels. "remesh": even triangles instead of collapsed
+            ones, baked likewise.
 
     Returns:
         the asset, and what was done: "kept_uvs", "untextured", "baked" or "remeshed".
     """
     if how == "auto":
         textured = bool(np.ptp(asset.uvs) > 0)
-        if not textured or seams(asset) < 0.5:
+        if not textured or (asset.uv_sets == 1 and seams(asset) < 0.5):
             job = {"name": "decimate", "target": int(target)}
             found = run(job, asset.vertices, asset.faces, seconds, asset.uvs if textured else None)
             return _rebuilt(asset, found, found["origin"]), "kept_uvs" if textured else "untextured"

@@ -23,15 +23,16 @@ def curate_file(
     config: CurationConfig | None = None,
     fields: FieldsConfig | None = None,
     limits: LoadLimits | None = None,
+    root: Path | None = None,
 ) -> Curated | Rejected:
     """Curates one mesh file and writes the results into the folder `out`, which is made if need be.
 
-    A rejected file gets its NAME.json alone, with the reason.
+    A rejected file gets its NAME.json alone, with the reason. `root`: see `load`.
     """
     path, out = Path(path), Path(out)
     out.mkdir(parents=True, exist_ok=True)
     try:
-        answer = curate(load(path, limits or LoadLimits()), config or CurationConfig())
+        answer = curate(load(path, limits or LoadLimits(), root), config or CurationConfig())
     except AssetError as error:
         answer = Rejected("ingest", error.reason, str(error))
     if isinstance(answer, Rejected):

@@ -1,1 +1,13 @@
-"""Generation models trained on the shards: shapes, normals, novel views, distillation."""
+"""Generation models trained on the shards: shapes, normals, novel views, distillation. Families that `training` is handed.
+
+SHAPE_VAE    surface points to a set of latents to a field of signed distances (TripoSG)
+SHAPE_FLOW   a picture, or none, to the latents of a shape by rectified flow (TripoSG)
+
+training.train(SHAPE_VAE, dataset_dir, "tiny", out)    writes a checkpoint that resumes exactly
+`paths` and `sampling` know no model: images, latents and token sets alike.
+"""
+
+import lazy_loader
+
+# torch is loaded when something is trained or evaluated.
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"families": ["SHAPE_FLOW", "SHAPE_VAE"]})

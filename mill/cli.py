@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
-from versemill.mill.commands import assets, deliver, inspect, models, pipelines, run
+from versemill.mill.commands import assets, deliver, generate, inspect, models, pipelines, run
 from versemill.mill.commands.common import err, out
 
 from versemill import __version__
@@ -25,7 +25,7 @@ GROUPS = {
         run.extend, run.debug, inspect.diff, deliver.dedup, deliver.merge, deliver.export, deliver.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, assets.render, assets.score, assets.doctor),
-    "Models": (models.train, models.evaluate, models.validate, models.ablate),
+    "Models": (models.train, models.evaluate, models.validate, models.ablate, generate.generate),
 }  # fmt: skip
 
 app = typer.Typer(

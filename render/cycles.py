@@ -1,6 +1,7 @@
 """The Cycles engine from our side: a Blender process behind a pipe, restarted when it dies, hangs or has served long."""
 
 import atexit
+import dataclasses
 import json
 import os
 import select
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from versemill.render.config import CyclesConfig, RenderConfig
 from versemill.render.lighting import Lighting
 
-from versemill import mesh
 from versemill.asset import Asset
 from versemill.camera import Camera, to_opengl
 from versemill.colour import encode_srgb
 from versemill.errors import AssetError, ConfigError, MissingDependencyError
+from versemill.materials.material import SLOTS
 from versemill.views import PASSES
 
 WORKER = Path(__file__).with_name("cycles_worker.py")
@@ -166,14 +167,17 @@ def _job(asset: Asset, cameras: Sequence[Camera], lighting: Lighting, config: Re
     specs = []
     for m in asset.materials:
         slots = []
-        for image in (m.base_color_texture, m.metallic_roughness_texture, m.normal_texture):
-            slots.append(-1 if image is None else len(textures))
+        for slot in SLOTS:
+            image, sampler = m.texture(slot), m.sampler(slot)
+            slots.append(None if image is None else {"image": len(textures), **dataclasses.asdict(sampler)})
             textures += [] if image is None else [image]
         specs.append(
             {
                 "base_color": m.base_color,
                 "metallic": m.metallic,
                 "roughness": m.roughness,
+                "emissive": m.emissive,
+                "unlit": m.unlit,
                 "alpha_mode": m.alpha_mode,
                 "alpha_cutoff": m.alpha_cutoff,
                 "textures": slots,
@@ -191,12 +195,11 @@ def _job(asset: Asset, cameras: Sequence[Camera], lighting: Lighting, config: Re
         "colour": "rgb" in config.passes,
         "geometry": bool(set(config.passes) - {"rgb"}),
     }
-    normals = asset.normals if asset.normals is not None else mesh.corner_normals(asset.vertices, asset.faces)
     arrays = {
         "vertices": asset.vertices,
         "faces": asset.faces,
         "uvs": asset.uvs,
-        "normals": normals,
+        "normals": asset.shading_normals(),
         "material_ids": asset.material_ids,
         "part_ids": asset.part_ids,
         "environment": lighting.environment,

@@ -79,6 +79,11 @@ def image_of(name: str, values: np.ndarray, colour: bool) -> Any:
     return made
 
 
+BLEND = "blend"
+"""Name of the node that cuts a blended alpha for the passes, factor 1, or leaves it for the colour, factor 0."""
+EXTENSIONS = {"repeat": "REPEAT", "mirror": "MIRROR", "clamp": "EXTEND"}
+
+
 class Tree:
     """A node tree with short names."""
 
@@ -96,6 +101,40 @@ class Tree:
     def join(self, source: Any, target: Any) -> None:
         """A link from an output socket to an input socket."""
         self.tree.links.new(source, target)
+
+    def texture(self, slot: dict, job: dict, name: str, colour: bool) -> Any:
+        """An image's node, looked up as the slot's sampler says."""
+        node = self.add("ShaderNodeTexImage", image=image_of(name, job[f"texture_{slot['image']}"], colour))
+        node.interpolation = "Closest" if slot["magnify"] == "nearest" else "Linear"
+        place = self.add("ShaderNodeUVMap", uv_map=f"uv{slot['uv_set']}").outputs[0]
+        if slot["wrap_s"] == slot["wrap_t"]:
+            node.extension = EXTENSIONS[slot["wrap_s"]]
+        else:
+            # The node wraps both axes alike: each is brought into [0, 1] before, and ends at the edges' texels.
+            node.extension = "EXTEND"
+            parts, whole = self.add("ShaderNodeSeparateXYZ"), self.add("ShaderNodeCombineXYZ")
+            self.join(place, parts.inputs[0])
+            for k, wrap in enumerate((slot["wrap_s"], slot["wrap_t"])):
+                self.join(self.wrapped(parts.outputs[k], wrap), whole.inputs[k])
+            place = whole.outputs[0]
+        self.join(place, node.inputs["Vector"])
+        return node
+
+    def wrapped(self, source: Any, wrap: str) -> Any:
+        """A coordinate in [0, 1]."""
+        operation = {"repeat": "FRACT", "mirror": "PINGPONG", "clamp": "MULTIPLY"}[wrap]
+        node = self.add("ShaderNodeMath", operation=operation)
+        self.join(source, node.inputs[0])
+        if wrap != "repeat":
+            node.inputs[1].default_value = 1.0
+        return node.outputs[0]
+
+    def tinted(self, source: Any, factor: Any) -> Any:
+        """A colour socket times a colour."""
+        node = self.add("ShaderNodeVectorMath", operation="MULTIPLY")
+        self.join(source, node.inputs[0])
+        node.inputs[1].default_value = factor
+        return node.outputs[0]
 
     def scaled(self, source: Any, factor: float) -> Any:
         """A socket times a number."""
@@ -123,32 +162,53 @@ def build_material(index: int, spec: dict, job: dict) -> Any:
     colour = tree.add("ShaderNodeRGB").outputs[0]
     colour.default_value = spec["base_color"]
     alpha = tree.constant(spec["base_color"][3])
-    if spec["textures"][0] >= 0:
-        texture = tree.add("ShaderNodeTexImage", image=image_of("base", job[f"texture_{spec['textures'][0]}"], True))
-        mixed = tree.add("ShaderNodeVectorMath", operation="MULTIPLY")
-        tree.join(texture.outputs["Color"], mixed.inputs[0])
-        mixed.inputs[1].default_value = spec["base_color"][:3]
-        colour, alpha = mixed.outputs[0], tree.scaled(texture.outputs["Alpha"], spec["base_color"][3])
+    base, surface, normal, glow = spec["textures"]
+    if base is not None:
+        texture = tree.texture(base, job, "base", True)
+        colour = tree.tinted(texture.outputs["Color"], spec["base_color"][:3])
+        alpha = tree.scaled(texture.outputs["Alpha"], spec["base_color"][3])
     metallic, roughness = tree.constant(spec["metallic"]), tree.constant(spec["roughness"])
-    if spec["textures"][1] >= 0:
-        texture = tree.add("ShaderNodeTexImage", image=image_of("orm", job[f"texture_{spec['textures'][1]}"], False))
+    if surface is not None:
+        texture = tree.texture(surface, job, "orm", False)
         parts = tree.add("ShaderNodeSeparateColor")
         tree.join(texture.outputs["Color"], parts.inputs[0])
         metallic = tree.scaled(parts.outputs["Blue"], spec["metallic"])
         roughness = tree.scaled(parts.outputs["Green"], spec["roughness"])
     for socket, name in ((colour, "Base Color"), (metallic, "Metallic"), (roughness, "Roughness")):
         tree.join(socket, principled.inputs[name])
-    if spec["textures"][2] >= 0:
-        texture = tree.add("ShaderNodeTexImage", image=image_of("normal", job[f"texture_{spec['textures'][2]}"], False))
-        bump = tree.add("ShaderNodeNormalMap", uv_map="uv")
+    if normal is not None:
+        texture = tree.texture(normal, job, "normal", False)
+        bump = tree.add("ShaderNodeNormalMap", uv_map=f"uv{normal['uv_set']}")
         tree.join(texture.outputs["Color"], bump.inputs["Color"])
         tree.join(bump.outputs[0], principled.inputs["Normal"])
+    if any(spec["emissive"]):
+        shine = tree.add("ShaderNodeRGB").outputs[0]
+        shine.default_value = [*spec["emissive"], 1.0]
+        if glow is not None:
+            shine = tree.tinted(tree.texture(glow, job, "emissive", True).outputs["Color"], spec["emissive"])
+        tree.join(shine, principled.inputs["Emission Color"])
+        principled.inputs["Emission Strength"].default_value = 1.0
+    if spec["unlit"]:
+        # Nothing is reflected, and the base colour shines.
+        principled.inputs["Base Color"].default_value = (0.0, 0.0, 0.0, 1.0)
+        for link in [*principled.inputs["Base Color"].links, *principled.inputs["Metallic"].links]:
+            tree.tree.links.remove(link)
+        principled.inputs["Metallic"].default_value = principled.inputs["Specular IOR Level"].default_value = 0.0
+        tree.join(colour, principled.inputs["Emission Color"])
+        principled.inputs["Emission Strength"].default_value = 1.0
     if spec["alpha_mode"] != "opaque":
-        if spec["alpha_mode"] == "mask" or not job["colour"]:
-            cut = tree.add("ShaderNodeMath", operation="GREATER_THAN")
-            tree.join(alpha, cut.inputs[0])
-            cut.inputs[1].default_value = spec["alpha_cutoff"] - 1e-6 if spec["alpha_mode"] == "mask" else 0.5
+        cut = tree.add("ShaderNodeMath", operation="GREATER_THAN")
+        tree.join(alpha, cut.inputs[0])
+        cut.inputs[1].default_value = spec["alpha_cutoff"] - 1e-6 if spec["alpha_mode"] == "mask" else 0.5
+        if spec["alpha_mode"] == "mask":
             alpha = cut.outputs[0]
+        else:
+            # The passes see a blended surface where it is more there than not; the colour sees through it.
+            mixed = tree.add("ShaderNodeMix", data_type="FLOAT", name=BLEND)
+            mixed.inputs[0].default_value = 1.0
+            tree.join(alpha, mixed.inputs[2])
+            tree.join(cut.outputs[0], mixed.inputs[3])
+            alpha = mixed.outputs[0]
         tree.join(alpha, principled.inputs["Alpha"])
 
     def record(name: str, socket: Any) -> None:
@@ -184,8 +244,9 @@ def build_mesh(job: dict) -> None:
     data.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
     data.polygons.foreach_set("material_index", job["material_ids"])
     data.polygons.foreach_set("use_smooth", np.ones(len(faces), bool))
-    layer = data.uv_layers.new(name="uv")
-    layer.data.foreach_set("uv", job["uvs"].ravel())
+    for k in range(job["uvs"].shape[-1] // 2):
+        layer = data.uv_layers.new(name=f"uv{k}")
+        layer.data.foreach_set("uv", np.ascontiguousarray(job["uvs"][..., 2 * k : 2 * k + 2]).ravel())
     part = data.attributes.new("part", "FLOAT", "FACE")
     part.data.foreach_set("value", job["part_ids"].astype(np.float32))
     for k, spec in enumerate(job["materials"]):
@@ -310,6 +371,9 @@ def render_job(job: dict) -> tuple[dict[str, np.ndarray], str]:
         while layer.aovs:
             layer.aovs.remove(layer.aovs[0])
     if job["colour"]:
+        for material in bpy.data.materials:
+            if (mixed := material.node_tree.nodes.get(BLEND)) is not None:
+                mixed.inputs[0].default_value = 0.0
         cycles.samples, cycles.filter_width = job["samples"], 1.0
         cycles.use_denoising = job["denoise"]
         if job["denoise"]:

@@ -10,7 +10,7 @@ from versemill.render import cameras as _cameras
 from versemill.render import lighting as _lighting
 from versemill.render.config import RenderConfig
 from versemill.render.kernels.film import Film, develop, smooth, steady
-from versemill.render.kernels.geometry import TILE, Sight, cover, properties, trace
+from versemill.render.kernels.geometry import TILE, GBuffer, cover, properties, trace
 from versemill.render.kernels.shading import shading
 from versemill.render.lighting import Lighting
 from versemill.render.scene import pack, pack_light, pack_views, split_sum_table
@@ -94,7 +94,7 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
 
 def filled_by_engine(passes: Sequence[str]) -> tuple[str, ...]:
     """The passes that an engine fills so that `passes` can be had: those among them, and what the derived ones need."""
-    names = [name for asked in passes for name in (PASSES[asked].needs if PASSES[asked].derived else (asked,))]
+    names = [name for given in passes for name in (PASSES[given].needs if PASSES[given].derived else (given,))]
     return tuple(dict.fromkeys(names))
 
 
@@ -173,17 +173,17 @@ def render_passes(
     for first in range(0, count, chunk):
         part = slice(first, min(first + chunk, count))
         number = part.stop - first
-        sight = new_sight(number, device)
-        wp.launch(trace, number, [packed.scene, views, tiles, first, *size, sight], device=device)
+        gbuffer = new_gbuffer(number, device)
+        wp.launch(trace, number, [packed.scene, views, tiles, first, *size, gbuffer], device=device)
         more = {name: wp.zeros(number, dtype=t, device=device) if name in names else None for name, t in EXTRA.items()}
         if names & set(EXTRA):
-            wp.launch(properties, number, [packed.scene, views, first, *size, sight, *more.values()], device=device)
-        made = _made(asset, sight, more, names)
+            wp.launch(properties, number, [packed.scene, views, first, *size, gbuffer, *more.values()], device=device)
+        made = _made(asset, gbuffer, more, names)
         for name, image in images.items():
             image[part] = made[name]
         for k, light in enumerate(lit):
             film = new_film(number, device)
-            inputs = [packed.scene, light, split_sum_table(device), views, tiles, sight, first, *size, *drawn, film]
+            inputs = [packed.scene, light, split_sum_table(device), views, tiles, gbuffer, first, *size, *drawn, film]
             wp.launch(shading, number, inputs, device=device)
             colours[k, part] = developed(film, number, size, SMOOTHING[quality] if denoise else 0.0, device)
     if len(lights) > 1:
@@ -199,12 +199,12 @@ def _tail(name: str) -> tuple[int, ...]:
     return (PASSES[name].channels,) if PASSES[name].channels else ()
 
 
-def _made(asset: Asset, sight: Any, more: dict[str, Any], names: set[str]) -> dict[str, NDArray[Any]]:
+def _made(asset: Asset, gbuffer: Any, more: dict[str, Any], names: set[str]) -> dict[str, NDArray[Any]]:
     """The passes, but for colour, of the pixels of one launch: (count[, channels])."""
-    arrays = {"normal": sight.normal, "depth": sight.depth, "position": sight.position, **more}
+    arrays = {"normal": gbuffer.normal, "depth": gbuffer.depth, "position": gbuffer.position, **more}
     made: dict[str, NDArray[Any]] = {name: array.numpy() for name, array in arrays.items() if name in names}
     if names & {"mask", "part", "material"}:
-        face = sight.face.numpy()
+        face = gbuffer.face.numpy()
         made["mask"] = face >= 0
         for name, ids in (("part", asset.part_ids), ("material", asset.material_ids)):
             if name in names:
@@ -227,12 +227,12 @@ def developed(film: Any, count: int, size: tuple[int, int], strength: float, dev
     return array
 
 
-def new_sight(count: int, device: str) -> Any:
+def new_gbuffer(count: int, device: str) -> Any:
     """What `count` pixel centres see: nothing yet."""
-    sight = Sight()
+    gbuffer = GBuffer()
     for name, dtype in (("face", wp.int32), ("depth", float), ("weights", wp.vec2), ("normal", wp.vec3), ("position", wp.vec3)):
-        setattr(sight, name, wp.zeros(count, dtype=dtype, device=device))
-    return sight
+        setattr(gbuffer, name, wp.zeros(count, dtype=dtype, device=device))
+    return gbuffer
 
 
 def new_film(count: int, device: str) -> Any:

@@ -1,5 +1,6 @@
 """Packs an asset and its light into the arrays that the kernels read; the BVH is built here, once per asset."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -8,17 +9,21 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 from versemill.render.kernels.sampling import Light
-from versemill.render.kernels.scene import Scene, View
+from versemill.render.kernels.scene import CLAMP, MAGNIFY, MINIFY, MIRROR, REPEAT, Scene, View
 from versemill.render.lighting import Lighting, directions
 
 from versemill import mesh
 from versemill.asset import Asset
 from versemill.camera import Camera
 from versemill.colour import decode_srgb, encode_srgb
-from versemill.materials.material import Material, Texture
+from versemill.materials.material import SLOTS, Texture
+from versemill.materials.sampler import Sampler
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+COLOURS = ("base_color", "emissive")
+"""Slots whose texels are sRGB."""
+WRAPS = {"repeat": int(REPEAT), "mirror": int(MIRROR), "clamp": int(CLAMP)}
 ALPHA_MODES = {"opaque": 0, "mask": 1, "blend": 2}
 BIAS = 5e-5
 """World units by which rays start off the surface; an asset is 2 units wide and float32 resolves 1e-7 there."""
@@ -46,30 +51,33 @@ class PackedScene:
 
 def pack(asset: Asset, device: str) -> PackedScene:
     """Uploads an asset; faces, UVs, materials and mip-mapped textures."""
-    corner_normals = asset.normals if asset.normals is not None else mesh.corner_normals(asset.vertices, asset.faces)
+    corner_normals = asset.shading_normals()
     geometry = _tight_mesh(asset.vertices[asset.faces], device)
     scene = Scene()
     scene.mesh = geometry.id
     scene.normals = wp.array(corner_normals.reshape(-1, 3), dtype=wp.vec3, device=device)
-    scene.uvs = wp.array(asset.uvs.reshape(-1, 2), dtype=wp.vec2, device=device)
-    scene.density = wp.array(_uv_density(asset), dtype=float, device=device)
+    sets = [asset.uv_set(k) for k in range(asset.uv_sets)]
+    scene.uvs = wp.array(np.concatenate(sets).reshape(-1, 2), dtype=wp.vec2, device=device)
+    scene.density = wp.array(np.concatenate([_uv_density(asset, uvs) for uvs in sets]), dtype=float, device=device)
+    scene.faces = len(asset.faces)
     scene.material = wp.array(asset.material_ids, dtype=wp.int32, device=device)
     scene.part = wp.array(asset.part_ids, dtype=wp.int32, device=device)
 
     textures: list[list[NDArray[np.uint8]]] = []
     levels: list[tuple[int, int, int]] = []
     seen: dict[tuple[int, bool], int] = {}
-    maps = np.full((len(asset.materials), 3), -1, np.int32)
+    maps = np.full((len(asset.materials), len(SLOTS)), -1, np.int32)
+    lookups = np.zeros((len(asset.materials), len(SLOTS), 4), np.int32)
     for m, material in enumerate(asset.materials):
-        for kind, image in enumerate(
-            (material.base_color_texture, material.metallic_roughness_texture, material.normal_texture)
-        ):
+        for kind, slot in enumerate(SLOTS):
+            image, colour = material.texture(slot), slot in COLOURS
             if image is None:
                 continue
-            if (id(image), kind == 0) not in seen:
-                seen[(id(image), kind == 0)] = len(textures)
-                textures.append(mip_levels(image, srgb=kind == 0))
-            maps[m, kind] = seen[(id(image), kind == 0)]
+            if (id(image), colour) not in seen:
+                seen[(id(image), colour)] = len(textures)
+                textures.append(mip_levels(image, srgb=colour))
+            maps[m, kind] = seen[(id(image), colour)]
+            lookups[m, kind] = _lookup(material.sampler(slot))
     mips, texels, first = [], [], 0
     for chain in textures:
         mips.append((len(levels), len(chain)))
@@ -77,7 +85,8 @@ def pack(asset: Asset, device: str) -> PackedScene:
             levels.append((first, image.shape[1], image.shape[0]))
             texels.append(image.reshape(-1, 4))
             first += len(texels[-1])
-    scene.textures = wp.array(maps, dtype=wp.vec3i, device=device)
+    scene.textures = wp.array(maps, dtype=wp.vec4i, device=device)
+    scene.lookups = wp.array(lookups.reshape(-1, 4), dtype=wp.vec4i, device=device)
     scene.mips = wp.array(np.array(mips or [(0, 1)], np.int32), dtype=wp.vec2i, device=device)
     scene.levels = wp.array(np.array(levels or [(0, 1, 1)], np.int32), dtype=wp.vec3i, device=device)
     packed = np.concatenate(texels) if texels else np.full((1, 4), 255, np.uint8)
@@ -86,8 +95,13 @@ def pack(asset: Asset, device: str) -> PackedScene:
 
     factors = asset.materials
     scene.base_color = wp.array(np.array([m.base_color for m in factors], np.float32), dtype=wp.vec4, device=device)
-    means = [_mean_color(m, textures[k] if k >= 0 else None) for m, k in zip(factors, maps[:, 0], strict=True)]
-    scene.mean_color = wp.array(np.array(means, np.float32), dtype=wp.vec3, device=device)
+    chains = [[textures[k] if k >= 0 else None for k in row] for row in maps]
+    means = [_mean_color(m.base_color[:3], row[0]) for m, row in zip(factors, chains, strict=True)]
+    scene.mean_color = _vectors(np.array(means), device)
+    scene.emissive = _vectors(np.array([m.emissive for m in factors]), device)
+    means = [_mean_color(m.emissive, row[3]) for m, row in zip(factors, chains, strict=True)]
+    scene.mean_emission = _vectors(np.array(means), device)
+    scene.unlit = wp.array(np.array([m.unlit for m in factors], np.int32), dtype=wp.int32, device=device)
     pairs = np.array([(m.metallic, m.roughness) for m in factors], np.float32)
     scene.metal_rough = wp.array(pairs, dtype=wp.vec2, device=device)
     modes = np.array([(ALPHA_MODES[m.alpha_mode], m.alpha_cutoff) for m in factors], np.float32)
@@ -113,16 +127,23 @@ def _tight_mesh(corners: Float32, device: str) -> Any:
     return built
 
 
-def _uv_density(asset: Asset) -> Float32:
-    """(F,) UV length per world length of each face."""
-    edges = asset.uvs[:, 1:] - asset.uvs[:, :1]
+def _lookup(sampler: Sampler) -> tuple[int, int, int, int]:
+    """A sampler as the kernel's numbers."""
+    filters = int(MAGNIFY) * (sampler.magnify == "nearest") + int(MINIFY) * (sampler.minify == "nearest")
+    return sampler.uv_set, WRAPS[sampler.wrap_s], WRAPS[sampler.wrap_t], filters
+
+
+def _uv_density(asset: Asset, uvs: Float32) -> Float32:
+    """(F,) UV length per world length of each face, in one UV set (F, 3, 2)."""
+    edges = uvs[:, 1:] - uvs[:, :1]
     uv_area = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]) / 2
     area = mesh.face_areas(asset.vertices, asset.faces)
     return np.sqrt(uv_area / np.maximum(area, 1e-12)).astype(np.float32)
 
 
-def _mean_color(material: Material, chain: list[NDArray[np.uint8]] | None) -> Float64:
-    factor = np.array(material.base_color[:3])
+def _mean_color(color: Sequence[float], chain: list[NDArray[np.uint8]] | None) -> Float64:
+    """A linear colour factor times the mean of its texture's mip levels, if there is one."""
+    factor = np.array(color)
     return factor if chain is None else factor * DECODE[chain[-1][0, 0, :3]]
 
 

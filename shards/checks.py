@@ -14,7 +14,10 @@ from versemill.shards.storage import exists, sha256
 
 from versemill.camera import Camera
 from versemill.errors import AssetError, ShardError
+from versemill.fields import Fields
 from versemill.gltf import from_glb
+from versemill.mesh import face_normals, volume
+from versemill.queries import MeshQuery
 from versemill.views import Views
 
 SLACK = 0.03
@@ -27,13 +30,20 @@ BARE_SHARE = 0.05
 """Share of the mask that may have no alpha: coverage is sampled, and can miss a thin part that the pixel centre hits."""
 
 
+AWAY = 0.2
+"""Cosine from which a normal points away from who sees it; a smooth normal may do so a little, near a silhouette."""
+
+AWAY_SHARE = 0.05
+"""Share of a view's pixels, or of a surface's points, whose normals may point away."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One finding.
 
     Attributes:
         kind: "missing", "truncated", "tampered", "schema_version", "schema", "unreadable", "not_finite",
-            "inconsistent" or "reprojection".
+            "inconsistent", "normals" or "reprojection".
         path: the shard. row: the row's id, or "" when the file as a whole is meant.
         message: one sentence with value and limit.
     """
@@ -109,11 +119,45 @@ def check_row(row: dict[str, Any]) -> list[tuple[str, str]]:
             for name, array in vars(fields).items():
                 if isinstance(array, np.ndarray) and array.dtype.kind == "f" and not np.isfinite(array).all():
                     found.append(("not_finite", f"{name} holds NaN or infinity"))
+            if not found:
+                found += check_surface(vertices, faces, fields)
         if row["views"] is not None:
             found += check_views(decode_views(row["views"]))
     except (ShardError, AssetError) as error:
         found.append(("unreadable", str(error)))
     return found
+
+
+def check_surface(vertices: NDArray[np.float32], faces: NDArray[np.int32], fields: Fields) -> list[tuple[str, str]]:
+    """Does the closed surface face outwards, and do the sampled normals with it? (kind, message) for each that does not."""
+    if not len(faces):
+        return []
+    if (inside := volume(vertices, faces)) < 0:
+        return [("normals", f"the watertight surface is inside out: its volume is {inside:.3g}")]
+    sampled = fields.surface[:4096]
+    if not len(sampled):
+        return []
+    _, near, _ = MeshQuery(vertices, faces).closest(sampled[:, :3])
+    along = np.einsum("ij,ij->i", sampled[:, 3:], face_normals(vertices, faces)[near])
+    if (share := float((along < -AWAY).mean())) > AWAY_SHARE:
+        return [("normals", f"{share:.1%} of the normals of `surface` point inwards; limit {AWAY_SHARE:.0%}")]
+    return []
+
+
+def away_share(cameras: tuple[Camera, ...], normals: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(V,) share of each view's mask whose normals (V, H, W, 3) point away from the camera."""
+    shares = np.zeros(len(cameras))
+    for i, camera in enumerate(cameras):
+        rows, columns = np.nonzero(mask[i])
+        if not len(rows):
+            continue
+        way = np.broadcast_to([0.0, 0.0, 1.0], (len(rows), 3))
+        if not camera.orthographic:
+            way = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))], 1) @ np.linalg.inv(camera.K).T
+        way = way @ camera.c2w[:3, :3].T
+        way /= np.linalg.norm(way, axis=1, keepdims=True)
+        shares[i] = (np.einsum("ij,ij->i", normals[i][rows, columns], way) > AWAY).mean()
+    return shares
 
 
 def check_views(views: Views) -> list[tuple[str, str]]:
@@ -139,6 +183,14 @@ def check_views(views: Views) -> list[tuple[str, str]]:
                 f"{stray[worst]:.1%} of view {worst}'s depth contradicts other views or the unit cube; limit {STRAY_SHARE:.0%}"
             )
             found.append(("reprojection", text))
+    # Wrong cameras turn normals too, and are the better name for it.
+    for name in ("normal", "geometric_normal"):
+        if name in views.passes and mask is not None and not found:
+            away = away_share(views.cameras, views.passes[name], mask)
+            worst = int(away.argmax())
+            if away[worst] > AWAY_SHARE:
+                text = f"{away[worst]:.1%} of view {worst}'s '{name}' point away from the camera; limit {AWAY_SHARE:.0%}"
+                found.append(("normals", text))
     return found
 
 

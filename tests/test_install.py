@@ -1,7 +1,6 @@
 """The wheel, installed beside somebody's own `render.py`, `shards.py`, `mill.py`, and beside a package that adds to ours."""
 
 import importlib.metadata
-import json
 import os
 import runpy
 import shutil
@@ -30,59 +29,6 @@ FILES = [
     "constraints.txt",
 ]
 
-
-TOY = '''
-"""A source, an exporter and nothing else."""
-
-import numpy as np
-import trimesh
-
-from versemill.asset import Asset
-from versemill.config import Config
-from versemill.materials import Material
-from versemill.mill.pipeline.shares import Shares
-from versemill.mill.pipeline.sources import Source
-from versemill.shards.export import Format, per_asset
-from versemill.shards.export.item import save
-
-
-class BoxConfig(Config):
-    tall: float = 0.5
-
-
-def generate(config, seed, index, item=None):
-    kind = ("flat", "tall")[index % 2]
-    box = trimesh.creation.box((1, 1, 0.5 + (index % 2) + seed))
-    count = len(box.faces)
-    return Asset(
-        vertices=box.vertices.astype(np.float32),
-        faces=box.faces.astype(np.int32),
-        uvs=np.zeros((count, 3, 2), np.float32),
-        part_ids=np.zeros(count, np.int32),
-        material_ids=np.zeros(count, np.int32),
-        materials=(Material(name="plain"),),
-        part_names=("box",),
-        seed=seed,
-        index=index,
-        source="boxes",
-        caption="a box",
-        provenance={"kind": kind},
-    )
-
-
-def shares(entry, records):
-    drawn = {kind: sum(record["kind"] == kind for record in records) for kind in ("flat", "tall")}
-    yield Shares("kind of box", {"flat": 1 - entry["tall"], "tall": entry["tall"]}, drawn, "assets kept")
-
-
-def write(item, out):
-    save(out / f"{item.id}.txt", item.row["meta"]["caption"].encode())
-    return {}
-
-
-SOURCE = Source(BoxConfig, generate, description="boxes, flat and tall", shares=shares)
-FORMAT = Format("captions as text", ("meta",), per_asset(write))
-'''
 
 SMALL = [
     "render.width=32", "render.height=32", "render.cameras.views=2", "curate.resolution=32", "run.workers=1",
@@ -126,20 +72,17 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def elsewhere(site, tmp_path_factory):
-    """A working directory with modules of our packages' names, and a package that adds a source and an exporter."""
+    """A working directory with modules of our packages' names, and a package that adds a source."""
     folder = tmp_path_factory.mktemp("elsewhere")
     for name in PACKAGES:
         (folder / f"{name}.py").write_text(f"raise ImportError('another {name}')\n")
     installed = tmp_path_factory.mktemp("installed")
-    (installed / "toy_boxes").mkdir()
-    (installed / "toy_boxes" / "__init__.py").write_text(TOY)
-    metadata = installed / "toy_boxes-1.0.dist-info"
+    shutil.copytree(ROOT / "tests" / "outside", installed / "outside")
+    metadata = installed / "outside-1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy_boxes\nVersion: 1.0\n")
-    (metadata / "RECORD").write_text("toy_boxes/__init__.py,,\ntoy_boxes-1.0.dist-info/entry_points.txt,,\n")
-    (metadata / "entry_points.txt").write_text(
-        "[versemill.sources]\nboxes = toy_boxes:SOURCE\n[versemill.exporters]\ncaptions = toy_boxes:FORMAT\n"
-    )
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    (metadata / "RECORD").write_text("outside/__init__.py,,\noutside-1.0.dist-info/entry_points.txt,,\n")
+    (metadata / "entry_points.txt").write_text("[versemill.sources]\nboxes = outside.additions:SOURCE\n")
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONSAFEPATH")}
     environment = {**kept, "PYTHONPATH": f"{site}{os.pathsep}{installed}"}
 
@@ -156,8 +99,8 @@ def elsewhere(site, tmp_path_factory):
 def test_one_list_of_packages():
     assert set(DATA) < set(PACKAGES)
     assert len(set(PACKAGES)) == len(PACKAGES)
-    found = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
-    assert found == {"versemill", *PACKAGES}
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert folders == {"versemill", *PACKAGES}
     assert {name.partition(".")[2] for name in fingerprint.CODE if name.count(".") == 1} == set(DATA)
     assert all((Path(shipping.house()) / name / "__init__.py").is_file() for name in PACKAGES)
 
@@ -184,21 +127,10 @@ def test_modules_of_the_same_names_are_no_obstacle(site, elsewhere):
 
 
 @pytest.mark.slow
-def test_a_package_adds_a_source_and_an_exporter(elsewhere):
+def test_a_preview_beside_them(elsewhere):
     folder, python = elsewhere
-    assert "boxes, flat and tall" in python("-m", "versemill", "list")
     python("-m", "versemill", "preview", "boxes", "--out", "boxes.png", "--resolution", "32", "--glb", "box.glb")
-    assert (folder / "boxes.png").stat().st_size > 500
-    sources = ["sources.zeroverse=null", "sources.detailverse=null", "sources.boxes.tall=0.5"]
-    sets = [word for setting in [*SMALL, *sources] for word in ("--set", setting)]
-    python("-m", "versemill", "run", "quickstart", "--out", "made", "--assets", "4", *sets)
-    status = json.loads(python("-m", "versemill", "status", "made", "--json"))
-    assert status["counts"]["rows"] == 4, status
-    python("-m", "versemill", "export", "made", "--format", "captions", "--to", "texts")
-    assert [path.read_text() for path in sorted((folder / "texts").glob("*.txt"))] == ["a box"] * 4
-    python("-m", "versemill", "report", "made")
-    page = (folder / "made" / "report.html").read_text()
-    assert "kind of box" in page
+    assert min((folder / name).stat().st_size for name in ("boxes.png", "box.glb")) > 500
 
 
 @pytest.mark.slow
@@ -206,11 +138,25 @@ def test_a_package_of_somebody_is_in_the_fingerprint_and_sent_along(elsewhere):
     _, python = elsewhere
     code = """
 from versemill.mill.folder.fingerprint import fingerprint
-from versemill.mill.pipeline import config, sources
+from versemill.mill.pipeline import config, outside
 from versemill.mill.run import shipping
-print(sources.own_modules(["boxes", "zeroverse", "toy_boxes:SOURCE"]))
-print(fingerprint("cpu", ["boxes"])["code"] == fingerprint("cpu", ["zeroverse"])["code"])
 loaded = config.load("base", overrides=["sources.zeroverse=null", "sources.boxes.share=1", "run.ship=true"])
+print(outside.modules(loaded))
+print(fingerprint("cpu", outside.modules(loaded))["code"] == fingerprint("cpu")["code"])
 print(*(path.rpartition("/")[2] for path in shipping.environment(loaded)["py_modules"]))
 """
-    assert python("-c", code).splitlines() == ["('toy_boxes',)", "False", "versemill toy_boxes toy_boxes-1.0.dist-info"]
+    assert python("-c", code).splitlines() == ["('outside.additions',)", "False", "versemill outside outside-1.0.dist-info"]
+
+
+@pytest.mark.slow
+def test_a_checkout_in_the_working_directory_is_not_taken_for_the_package(site, tmp_path):
+    (tmp_path / "versemill").mkdir()
+    (tmp_path / "versemill" / "__init__.py").write_text("raise ImportError('the checkout')\n")
+    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    sources = ["sources.detailverse=null", "sources.zeroverse.texture_size=32"]
+    sets = [word for setting in [*SMALL, *sources] for word in ("--set", setting)]
+    command = [sys.executable, "-P", "-m", "versemill", "run", "quickstart", "--out", "made", "--assets", "1", *sets]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**kept, "PYTHONPATH": str(site)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -7,6 +7,7 @@ from typing import Any
 from versemill.training.evaluation import Evaluation, evaluate, held_out
 from versemill.training.family import MODEL, Family, Progress
 from versemill.training.loop import train
+from versemill.training.recipe import Recipe
 
 from versemill.config import Config
 
@@ -24,7 +25,7 @@ class Verdict:
 
 
 def validate(
-    family: Family, dataset_dir: str | Path, out: str | Path, preset: str | None = None, seed: int = 0,
+    family: Family, dataset_dir: str | Path, out: str | Path, preset: str | Recipe | None = None, seed: int = 0,
     judging: Config | None = None, objects: int | None = None, device: str = "auto", progress: Progress | None = None,
 ) -> Verdict:  # fmt: skip
     """Trains a preset on the train split and judges it on val and test; resumes what is in `out`.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from versemill import notebook
+from versemill import mesh, notebook
 from versemill.errors import AssetError
 from versemill.materials.material import Material
 
@@ -31,7 +31,7 @@ class Asset:
     Attributes:
         vertices: (V, 3) float32 positions.
         faces: (F, 3) int32, counter-clockwise seen from outside.
-        uvs: (F, 3, 2) float32 per corner, v up.
+        uvs: (F, 3, 2) float32 per corner, v up; (F, 3, 2 S) where textures need several sets, which lie side by side.
         material_ids: (F,) int32 into `materials`.
         part_ids: (F,) int32 into `part_names`.
         materials: at least one.
@@ -67,7 +67,7 @@ class Asset:
         expected: dict[str, tuple[type, tuple[int | None, ...]]] = {
             "vertices": (np.float32, (None, 3)),
             "faces": (np.int32, (None, 3)),
-            "uvs": (np.float32, (count, 3, 2)),
+            "uvs": (np.float32, (count, 3, self.uv_sets * 2)),
             "material_ids": (np.int32, (count,)),
             "part_ids": (np.int32, (count,)),
             "normals": (np.float32, (count, 3, 3)),
@@ -128,6 +128,24 @@ class Asset:
             ids = getattr(self, name)
             if ids.min() < 0 or ids.max() >= limit:
                 raise AssetError("bad_material", f"{name} span [{ids.min()}, {ids.max()}], but there are {limit}")
+        if (needed := max((m.uv_sets for m in self.materials), default=1)) > self.uv_sets:
+            raise AssetError("bad_material", f"textures need {needed} UV sets, the asset has {self.uv_sets}")
+
+    @property
+    def uv_sets(self) -> int:
+        """How many UV sets there are, at least one."""
+        return max(self.uvs.shape[-1] // 2, 1)
+
+    def uv_set(self, number: int) -> Float32:
+        """(F, 3, 2) one UV set."""
+        return self.uvs[..., 2 * number : 2 * number + 2]
+
+    def shading_normals(self) -> Float32:
+        """(F, 3, 3) float32 unit normals per corner on the outer side of their face: the asset's own, or smooth ones with
+        creases where it has none."""
+        if self.normals is None:
+            return mesh.corner_normals(self.vertices, self.faces)
+        return mesh.facing_normals(self.vertices, self.faces, self.normals)[0]
 
     @property
     def content_hash(self) -> str:
@@ -149,17 +167,11 @@ class Asset:
             AssetError: the mesh is empty, not finite, or has no extent.
         """
         self.check()
-        used = self.vertices[np.unique(self.faces)].astype(np.float64)
-        low, high = used.min(0), used.max(0)
-        half = float((high - low).max()) / 2
-        if not half > 1e-12:
-            raise AssetError("no_extent", f"the bounding box has no size: {low.tolist()} to {high.tolist()}")
-        middle = (low + high) / 2
-        vertices = ((self.vertices.astype(np.float64) - middle) / half).astype(np.float32)
+        vertices, middle, half = mesh.normalized(self.vertices, self.faces)
         center = np.asarray(self.center) + self.scale * middle
         return dataclasses.replace(
             self,
-            vertices=vertices,
+            vertices=vertices.astype(np.float32),
             center=(float(center[0]), float(center[1]), float(center[2])),
             scale=self.scale * half,
         )

@@ -14,6 +14,7 @@ from versemill.colour import decode_srgb, encode_srgb
 from versemill.errors import AssetError, ConfigError
 from versemill.gltf import from_glb, to_glb
 from versemill.materials.material import Material
+from versemill.materials.sampler import sample
 from versemill.ply import to_ply
 
 Encoding = Literal["png", "jpeg"]
@@ -65,21 +66,20 @@ def to_trimesh(asset: Asset) -> trimesh.Trimesh:
     colors = np.empty((len(asset.faces), 4), np.uint8)
     for k, material in enumerate(asset.materials):
         own = asset.material_ids == k
-        colors[own] = _colors(material, asset.uvs[own].mean(1))
+        colors[own] = _colors(material, asset.uv_set(material.base_color_sampler.uv_set)[own].mean(1))
     return trimesh.Trimesh(asset.vertices, asset.faces, face_colors=colors, process=False)
 
 
 def _colors(material: Material, uvs: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(n, 4) sRGB with alpha, 8 bit, at (n, 2) UVs: the nearest texel times the factor."""
-    factor = np.array(material.base_color)
-    if (texture := material.base_color_texture) is None:
-        linear = np.broadcast_to(factor, (len(uvs), 4))
-    else:
-        height, width = texture.shape[:2]
-        columns, rows = np.floor(uvs[:, 0] * width).astype(int) % width, np.floor((1 - uvs[:, 1]) * height).astype(int) % height
-        texels = texture[rows, columns] / 255
-        linear = np.concatenate([decode_srgb(texels[:, :3]), texels[:, 3:]], 1) * factor
+    """(n, 4) sRGB with alpha, 8 bit, at (n, 2) UVs."""
+    linear = np.broadcast_to(np.array(material.base_color), (len(uvs), 4))
+    if material.base_color_texture is not None:
+        linear = linear * sample(material.base_color_texture, uvs, material.base_color_sampler, _decode)
     return np.round(255 * np.concatenate([encode_srgb(linear[:, :3]), linear[:, 3:]], 1).clip(0, 1)).astype(np.uint8)
+
+
+def _decode(texels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.concatenate([decode_srgb(texels[:, :3] / 255), texels[:, 3:] / 255], 1)
 
 
 def write_mesh(asset: Asset, path: str | Path, textures: Encoding = "png") -> None:
@@ -113,7 +113,7 @@ def write_mesh(asset: Asset, path: str | Path, textures: Encoding = "png") -> No
 def _write_obj(asset: Asset, path: Path, textures: Encoding) -> None:
     lines = [f"mtllib {path.stem}.mtl"]
     lines += [f"v {x:.9g} {z:.9g} {-y:.9g}" for x, y, z in asset.vertices.tolist()]
-    uvs, corner = np.unique(asset.uvs.reshape(-1, 2), axis=0, return_inverse=True)
+    uvs, corner = np.unique(asset.uv_set(0).reshape(-1, 2), axis=0, return_inverse=True)
     corner = corner.reshape(-1, 3) + 1
     lines += [f"vt {u:.9g} {v:.9g}" for u, v in uvs.tolist()]
     order = np.lexsort((asset.material_ids, asset.part_ids))

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from versemill.errors import AssetError
+
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
@@ -161,6 +163,43 @@ def corner_normals(vertices: Floats, faces: Ints, crease: float = 30.0) -> NDArr
     length = np.linalg.norm(total, axis=1, keepdims=True)
     own = np.repeat(normals, 3, axis=0)
     return np.where(length > 1e-12, total / np.maximum(length, 1e-300), own).reshape(-1, 3, 3).astype(np.float32)
+
+
+def normalized(vertices: Floats, faces: Ints) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Vertices moved and scaled so that the box of those in use is centred at the origin with its longest side 2.
+
+    Returns:
+        the vertices, the box's old centre (3,) and half its longest side: old = centre + half * new.
+
+    Raises:
+        AssetError: "no_extent".
+    """
+    used = vertices[np.unique(faces)].astype(np.float64)
+    low, high = used.min(0), used.max(0)
+    half = float((high - low).max()) / 2
+    if not np.isfinite(half) or not half > 1e-12:
+        raise AssetError("no_extent", f"the bounding box has no size: {low.tolist()} to {high.tolist()}")
+    middle = (low + high) / 2
+    return (vertices.astype(np.float64) - middle) / half, middle, half
+
+
+def facing_normals(vertices: Floats, faces: Ints, normals: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """Corner normals that no longer contradict their face, (F, 3, 3) float32, and how many faces were corrected.
+
+    A face whose normals mostly point to its back has all three turned round. A corner that still points to the back is bent
+    into the face's plane. Faces without area, which have no side, keep theirs.
+    """
+    own = face_normals(vertices, faces)
+    if (np.einsum("ijk,ik->ij", normals, own) >= 0).all():
+        return normals, 0
+    turned = normals.astype(np.float64)
+    turned[np.einsum("ijk,ik->i", turned, own) < 0] *= -1
+    below = np.einsum("ijk,ik->ij", turned, own)
+    # A hundredth above the plane: interpolation must not end on the wrong side by rounding.
+    bent = turned + (0.01 - below)[..., None] * own[:, None]
+    bent /= np.maximum(np.linalg.norm(bent, axis=-1, keepdims=True), 1e-300)
+    result = np.where((below < 0)[..., None], bent, turned).astype(np.float32)
+    return result, int((result != normals).any((1, 2)).sum())
 
 
 def sample_surface(

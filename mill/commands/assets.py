@@ -1,7 +1,6 @@
 """Commands on single assets, and on this machine: preview, specs, curate, render, score, doctor."""
 
 import dataclasses
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 from rich.progress import track
-from versemill.mill.commands.common import AsJson, Overrides, err, out, print_json
+from versemill.mill.commands.common import AsJson, Overrides, Root, distinct, err, out, print_json
 
 
 class Engine(StrEnum):
@@ -44,6 +43,7 @@ def preview(
     count: Annotated[int, typer.Option(min=1, max=400, help="More than 1: a grid of assets, one picture each.")] = 1,
     resolution: Annotated[int, typer.Option(min=32, max=2048, help="Pixels of one picture's side.")] = 256,
     glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Also write the asset as GLB.")] = None,
+    root: Root = None,
     overrides: Overrides = None,
 ) -> None:
     """Look at assets: RGB, normals, depth and parts of one, or a grid of many.
@@ -63,7 +63,15 @@ def preview(
     from versemill.mill.report import preview as sheets
 
     sheets.write(
-        source, picture, seed=seed, index=index, count=count, resolution=resolution, glb=glb, overrides=overrides or []
+        source,
+        picture,
+        seed=seed,
+        index=index,
+        count=count,
+        resolution=resolution,
+        glb=glb,
+        overrides=overrides or [],
+        root=root,
     )
     out.print(f"wrote {picture}" + (f" and {glb}" if glb else ""))
 
@@ -106,6 +114,7 @@ def specs(
 def curate(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Mesh files.", show_default=False)],
     directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.", show_default=False)],
+    root: Root = None,
     overrides: Overrides = None,
 ) -> None:
     """Clean meshes, make them watertight and sample them: per file NAME.glb, .watertight.ply, .fields.npz and .json.
@@ -119,9 +128,10 @@ def curate(
     from versemill.mill.pipeline import config
 
     settings = config.settings("curate", CurationConfig, overrides or [])
+    distinct(files)
     rejected = 0
     for file in track(files, description="curating", console=err, disable=not err.is_terminal):
-        answer = curate_file(file, directory, settings)
+        answer = curate_file(file, directory, settings, root=root)
         if isinstance(answer, Rejected):
             rejected += 1
             out.print(f"[red]rejected[/red] {file}: {answer.reason}: {answer.message}", soft_wrap=True)
@@ -158,6 +168,7 @@ def render(
         str | None, typer.Option(metavar="NAME.gif", help="Also write an animation (.gif, .webp, .png) into DIR/NAME/.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws of cameras, light and noise.")] = 0,
+    root: Root = None,
     overrides: Overrides = None,
 ) -> None:
     """Render meshes: RGB, normals, depth and mask with their cameras (cameras.json says the conventions), and turntables.
@@ -192,14 +203,14 @@ def render(
         outputs.check_turntable(turntable)
     if kind == Kind.png:
         outputs.check_png(settings.passes)
-    _distinct(files)
+    distinct(files)
     check_ready(settings)
 
     failed = 0
     for file in track(files, description="rendering", console=err, disable=not err.is_terminal):
         folder = directory / file.stem
         try:
-            asset = dataclasses.replace(curation.load(file).normalized(), seed=seed)
+            asset = dataclasses.replace(curation.load(file, root=root).normalized(), seed=seed)
             made = draw(asset, settings)
             outputs.write_views(asset, made, folder, kind.value)
             if turntable is not None:
@@ -234,16 +245,6 @@ def check_ready(settings: Any) -> None:
     else:
         device.resolve(settings.device)
     lighting.draw(settings.lighting, 0, 0)
-
-
-def _distinct(files: Sequence[Path]) -> None:
-    from versemill.errors import ConfigError
-
-    seen: dict[str, Path] = {}
-    for file in files:
-        if file.stem in seen:
-            raise ConfigError(f"'{seen[file.stem]}' and '{file}' would share the folder {file.stem}; render them apart")
-        seen[file.stem] = file
 
 
 def score(

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,6 +56,15 @@ Pipelines = Annotated[
 ]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or head:6379.")]
 
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder that the files, their links' ends, and the textures that they name must lie in.",
+        show_default="each file's own folder",
+    ),
+]
+
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Every asset, every retry, and what Ray and the workers have to say.")
 ]
@@ -63,6 +73,19 @@ Verbose = Annotated[
 def print_json(value: Any) -> None:
     """Writes JSON for machines: sorted keys, nothing else on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, default=str) + "\n")
+
+
+def distinct(files: Sequence[Path]) -> None:
+    """Refuses files whose results would have one name.
+
+    Raises:
+        ConfigError: two have the same stem.
+    """
+    seen: dict[str, Path] = {}
+    for file in files:
+        if file.stem in seen:
+            raise ConfigError(f"'{seen[file.stem]}' and '{file}' would both be written as {file.stem}; give them apart")
+        seen[file.stem] = file
 
 
 def holding_shards(directory: str | Path) -> None:

@@ -188,6 +188,7 @@ def ablate(
     assets: Annotated[int, typer.Option(help="Assets that each arm mills to train on.")] = 200,
     test_assets: Annotated[int, typer.Option(help="Assets of each test set.")] = 40,
     judge: Judging = None,
+    overrides: PresetSettings = None,
     meshes: Annotated[
         list[Path] | None, typer.Option(metavar="PATH", help="Also judge on meshes: a file or folder. Repeatable.")
     ] = None,
@@ -219,7 +220,7 @@ def ablate(
         raise ConfigError("name a folder for the ablation: --out DIR")
     budget = ablation.budget(
         family=family, preset=preset, steps=train_steps, seeds=seeds, assets=assets, test_assets=test_assets,
-        judging=config.assignments(judge or []),
+        judging=config.assignments(judge or []), train=config.assignments(overrides or []),
     )  # fmt: skip
     say: Callable[[str], None] = lambda line: err.print(line, soft_wrap=True, markup=False)  # noqa: E731
     result = ablation.ablate(name, directory, budget, file, _meshes(meshes or []), device, say=say, steps=steps)

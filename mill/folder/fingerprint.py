@@ -73,14 +73,14 @@ def device_facts(render_device: str) -> dict[str, Any]:
         return {"name": "cpu"}
     import warp as wp
 
-    found = wp.get_device(name)
-    return {"name": found.name, "arch": int(found.arch), "driver": list(wp.get_cuda_driver_version())}
+    gpu = wp.get_device(name)
+    return {"name": gpu.name, "arch": int(gpu.arch), "driver": list(wp.get_cuda_driver_version())}
 
 
 @cache
 def code(modules: tuple[str, ...] = CODE) -> str:
     """12 hex digits of the SHA-256 of the modules' Python and YAML files, as they are installed."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in modules:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
@@ -88,8 +88,8 @@ def code(modules: tuple[str, ...] = CODE) -> str:
         origin = Path(spec.origin)
         files = [path for path in _code_files(name, origin) if path.suffix in (".py", ".yaml")]
         for file in sorted(files):
-            found.update(f"{name}/{file.relative_to(origin.parent).as_posix()}\0".encode() + file.read_bytes())
-    return found.hexdigest()[:12]
+            digest.update(f"{name}/{file.relative_to(origin.parent).as_posix()}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _code_files(name: str, origin: Path) -> Iterable[Path]:

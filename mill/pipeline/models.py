@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 from versemill.training.family import Family
+from versemill.training.recipe import Recipe
 
 from versemill.config import Config
 from versemill.errors import ConfigError
@@ -21,6 +22,8 @@ FAMILIES = Table(
         "gaussians": "versemill.reconstruction.families:GAUSSIANS",
         "triplane": "versemill.reconstruction.families:TRIPLANE",
         "monocular": "versemill.reconstruction.monocular:MONOCULAR",
+        "shape-vae": "versemill.generation.families:SHAPE_VAE",
+        "shape-flow": "versemill.generation.families:SHAPE_FLOW",
     },
 )
 
@@ -34,9 +37,28 @@ def judging(family: Family, settings: Mapping[str, Any]) -> Config:
     try:
         return family.judging(**settings)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors())
         known = ", ".join(family.judging.model_fields) or "none"
-        raise ConfigError(f"judging of family '{family.name}': {wrong}; its settings: {known}") from error
+        raise ConfigError(f"judging of family '{family.name}': {_wrong(error)}; its settings: {known}") from error
+
+
+def recipe(family: Family, preset: str | None, settings: Mapping[str, Any]) -> Recipe:
+    """A family's preset, the default for None, with some of its settings changed.
+
+    Raises:
+        ConfigError: no such preset, an unknown setting or an invalid value.
+    """
+    chosen: Recipe = family.preset(preset)
+    if not settings:
+        return chosen
+    try:
+        return type(chosen)(**{**chosen.model_dump(), **settings})
+    except ValidationError as error:
+        raise ConfigError(f"preset {chosen.name} of family '{family.name}': {_wrong(error)}") from error
+
+
+def _wrong(error: ValidationError) -> str:
+    """Every mistake: where, what, and the value."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors())
 
 
 class ValidateConfig(Config):
@@ -44,6 +66,9 @@ class ValidateConfig(Config):
 
     family: str = Field(default="gaussians", description="family of models, or package.module:NAME")
     preset: str | None = Field(default=None, description="preset of the family that is trained; null: its default")
+    train: dict[str, Any] = Field(
+        default={}, description="settings of the preset, such as the run of shape-vae that shape-flow generates the latents of"
+    )
     seed: int = Field(default=0, description="training seed", ge=0, lt=2**63)
     judging: dict[str, Any] = Field(default={}, description="the family's settings of judgement, such as input views")
     objects: int = Field(default=32, description="held-out assets at most that are judged (val, then test)", ge=1)
@@ -66,8 +91,8 @@ class ValidateConfig(Config):
     @model_validator(mode="after")
     def _is_known(self) -> Self:
         """Refused here, before anything is milled for a gate that can't judge. The defaults need no look at the table."""
-        if self.model_fields_set & {"family", "preset", "judging"}:
+        if self.model_fields_set & {"family", "preset", "train", "judging"}:
             family = FAMILIES.find(self.family)
-            family.preset(self.preset)
+            recipe(family, self.preset, self.train)
             judging(family, self.judging)
         return self

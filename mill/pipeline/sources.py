@@ -6,7 +6,9 @@ here, and name it in `SOURCES`. An installed package adds its own (`versemill.pl
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from versemill.curation.config import LoadLimits
 from versemill.curation.ingest import SUFFIXES
+from versemill.curation.opening import is_inside
 from versemill.detailverse.config import DetailverseConfig
 from versemill.mill.pipeline import shares
 from versemill.mill.pipeline.shares import Shares
@@ -28,7 +31,9 @@ from versemill.errors import ConfigError
 from versemill.plugins import Table
 
 MESH_SUFFIXES = frozenset(SUFFIXES)
-COMPANION_SUFFIXES = frozenset({".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff"})
+COMPANION_SUFFIXES = frozenset(
+    {".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp", ".tif", ".tiff", ".gif", ".dds", ".ktx2", ".exr"}
+)
 """Files that a mesh may refer to; a change of one changes what the mesh is."""
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -36,7 +41,10 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 class FilesConfig(Config):
-    """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths."""
+    """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths.
+
+    Links are followed as long as they end inside the folder, and whatever a mesh names must lie in it too.
+    """
 
     path: str = Field(default="", description="folder of mesh files; relative to the working directory")
     limits: LoadLimits = Field(default=LoadLimits(), description="what a file may ask of this machine")
@@ -85,7 +93,7 @@ def _file(config: FilesConfig, seed: int, index: int, item: str | None) -> Asset
     from versemill import curation
 
     assert item is not None
-    asset = curation.load(config.root / item, config.limits)
+    asset = curation.load(config.root / item, config.limits, config.root)
     provenance = {**asset.provenance, "file": item}
     return dataclasses.replace(asset, seed=seed, index=index, source="files", provenance=provenance)
 
@@ -109,8 +117,31 @@ def _files(config: FilesConfig) -> list[str]:
     if not root.is_dir():
         raise ConfigError(f"source 'files' needs a folder, and '{root}' is not a directory")
     suffixes = MESH_SUFFIXES | COMPANION_SUFFIXES
-    names = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
+    names = (path.relative_to(root) for path in _walk(root) if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(name.as_posix() for name in names)
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """Files below a folder, but for hidden ones. A folder is walked once: by its own name, else by that of a link to it. Links
+    to folders outside are not followed."""
+    top = Path(os.path.realpath(root))
+    seen: set[str] = set()
+    folders, linked = [root], deque[Path]()
+    while folders or linked:
+        folder = folders.pop() if folders else linked.popleft()
+        real = os.path.realpath(folder)
+        if real in seen or not Path(real).is_relative_to(top):
+            continue
+        seen.add(real)
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir():
+                yield folder / entry.name
+            elif entry.is_symlink():
+                linked.append(folder / entry.name)
+            else:
+                folders.append(folder / entry.name)
 
 
 ZEROVERSE = Source(
@@ -188,6 +219,8 @@ def record(config: FilesConfig, known: Mapping[str, Any] | None = None) -> dict[
             result[name] = dict(old)
             continue
         try:
+            if not is_inside(path, [config.root]):
+                raise OSError
             with path.open("rb") as handle:
                 sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
         except OSError:

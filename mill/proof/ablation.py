@@ -85,6 +85,7 @@ class Budget(Config):
     assets: int = Field(default=200, ge=1, description="assets that each arm mills to train on")
     test_assets: int = Field(default=40, ge=1, description="assets of each test set; under 20 nothing is tested")
     judging: dict[str, Any] = Field(default={}, description="the family's settings of judgement")
+    train: dict[str, Any] = Field(default={}, description="settings of the preset, the same for every arm; an arm's own win")
     dataset_seed: int = Field(default=0, ge=0, lt=2**62, description="seed of the arms' datasets; the tests' is one more")
 
 
@@ -195,7 +196,7 @@ def plan(name: str, ablation: Ablation, base: Base, tests: Mapping[str, dict[str
 def _trained(ablation: Ablation, arm: Arm, budget: Budget) -> tuple[Family, Recipe]:
     family = FAMILIES.find(arm.family or budget.family or ablation.family)
     recipe = family.preset(arm.preset or budget.preset or ablation.preset)
-    changed = {**arm.train, **({"steps": budget.steps} if budget.steps else {})}
+    changed = {**budget.train, **arm.train, **({"steps": budget.steps} if budget.steps else {})}
     return family, pipelines.checked(f"preset {recipe.name}", type(recipe), {**recipe.model_dump(), **changed})
 
 

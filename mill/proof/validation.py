@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versemill.mill.folder.dataset import Dataset
-from versemill.mill.pipeline.models import FAMILIES, ValidateConfig, judging
+from versemill.mill.pipeline.models import FAMILIES, ValidateConfig, judging, recipe
 from versemill.training.family import MODEL
 
 from versemill.config import digest
@@ -44,6 +44,8 @@ def validate(directory: str | Path, progress: Callable[..., Any] | None = None, 
         raise ConfigError(f"'{directory}' has {len(dataset.sealed())} of {dataset.shards} shards; finish the run first")
     config = ValidateConfig.model_validate(dataset.info["config"]["validate"])
     family = FAMILIES.find(config.family)
+    # Histories of versions without `train` go on where it is empty.
+    unlike = {"max_drop", "device"} if config.train else {"max_drop", "device", "train"}
     past = Path(history) if history else Path(dataset.root) / HISTORY
     earlier = read_history(past)
     shards = [(dataset.read(dataset.ledger_file(shard)) or {}).get("sha256") for shard in dataset.sealed()]
@@ -53,8 +55,8 @@ def validate(directory: str | Path, progress: Callable[..., Any] | None = None, 
         shutil.rmtree(out, ignore_errors=True)
         dataset.write("validation/basis.json", {"basis": basis})
     verdict = training.validate(
-        family, Path(dataset.root), out, config.preset, config.seed, judging(family, config.judging), config.objects,
-        config.device, progress,
+        family, Path(dataset.root), out, recipe(family, config.preset, config.train), config.seed,
+        judging(family, config.judging), config.objects, config.device, progress,
     )  # fmt: skip
     evaluation = verdict.metrics["evaluation"]
     entry = {
@@ -62,7 +64,7 @@ def validate(directory: str | Path, progress: Callable[..., Any] | None = None, 
         "dataset": dataset.root,
         "digest": dataset.info["digest"],
         "basis": basis,
-        "training": digest(config.model_dump(mode="json", exclude={"max_drop", "device"})),
+        "training": digest(config.model_dump(mode="json", exclude=unlike)),
         "objects": len(evaluation["objects"]),
         "metric": family.metric.key,
         "score": evaluation["summary"][MODEL][family.metric.key],

@@ -60,7 +60,7 @@ def encoded(asset: Asset, triangles: int) -> dict[str, Any]:
     kept, corners = thin(asset.vertices, asset.faces, triangles)
     layers, of_material = textures(asset, kept)
     count = len(kept)
-    uv, origin, step = _quantised_uvs(asset.uvs[kept])
+    uv, origin, step = _quantised_uvs(asset.uv_set(0)[kept])
     columns = (
         np.round((corners.reshape(-1, 3) + 1) / 2 * STEPS).clip(0, STEPS),
         octahedral(asset.normals[kept].reshape(-1, 3)),

@@ -26,13 +26,14 @@ def write(
     resolution: int,
     glb: Path | None,
     overrides: Sequence[str],
+    root: Path | None = None,
 ) -> None:
     """Makes assets of a source and writes their contact sheet, and the first asset as GLB if asked.
 
     Args:
         source: a name in `mill.pipeline.sources.SOURCES`, `package.module:NAME`, or a mesh file.
         count: 1 shows all passes of one asset from four sides; more shows a grid, one picture each.
-        overrides: "key=value" of the source's own configuration.
+        overrides: "key=value" of the source's own configuration. root: see `curation.load`.
 
     Raises:
         ConfigError: no such source, item or file, an invalid setting, an output that can't be written.
@@ -50,7 +51,7 @@ def write(
     elif not Path(source).is_file():
         raise ConfigError(f"'{source}' is neither a source ({', '.join(sources.SOURCES)}) nor a mesh file")
     else:
-        assets = iter([curation.load(Path(source)).normalized()])
+        assets = iter([curation.load(Path(source), root=root).normalized()])
     first = next(assets)
     if count == 1:
         sheet = passes_sheet(first, render(first, look(resolution, 4, SHEET)))

@@ -88,7 +88,9 @@ def joined(
         os.environ.setdefault(name, setting)
     import ray
 
-    loud = {"log_to_driver": verbose, "logging_level": "info" if verbose else "error"}
+    loud: dict[str, Any] = {"log_to_driver": verbose, "logging_level": "info" if verbose else "error"}
+    if address is None:
+        loud["job_config"] = _job_config()
     if ray.is_initialized():
         yield _facts(ray, embedded=False, here=address is None)
         return
@@ -111,6 +113,7 @@ def joined(
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
+            address="local",  # else Ray joins the cluster that RAY_ADDRESS names
             num_cpus=workers or cores(),
             include_dashboard=False,
             object_store_memory=max(STORE_BYTES, min(store or 0, psutil.virtual_memory().total // 3)),
@@ -163,6 +166,22 @@ def terminable() -> Iterator[None]:
 def cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def _job_config() -> Any:
+    """Ray's settings of a job that keep the working directory out of the workers' search path.
+
+    Ray puts it before all else, so that a folder `versemill` there, such as a checkout, would be taken for the installed
+    package. What this process finds, the workers find by `_search_path`.
+    """
+    from ray.job_config import JobConfig
+
+    class Job(JobConfig):
+        def _serialize(self) -> bytes:
+            self._py_driver_sys_path.clear()
+            return super()._serialize()
+
+    return Job()
 
 
 def _search_path() -> list[str]:

@@ -49,11 +49,11 @@ class Schedule:
 
     def _unmade(self) -> Iterator[int]:
         for shard in self._open:
-            wanted = [index for index in self._dataset.indices(shard) if index not in self._staged]
-            self._missing[shard] = len(wanted)
-            if not wanted:
+            indices = [index for index in self._dataset.indices(shard) if index not in self._staged]
+            self._missing[shard] = len(indices)
+            if not indices:
                 self.to_seal.append(shard)
-            yield from wanted
+            yield from indices
 
     def take(self) -> tuple[int, ...]:
         """The assets of the next task; empty when there is none to start now."""
@@ -110,6 +110,6 @@ class Schedule:
 
     def unseal(self, shard: int, indices: Iterable[int]) -> None:
         """Some rows of a shard turned out to be damaged: they are made again, then the shard is sealed."""
-        wanted = list(indices)
-        self._missing[shard] = len(wanted)
-        self._again.extend(wanted)
+        numbers = list(indices)
+        self._missing[shard] = len(numbers)
+        self._again.extend(numbers)

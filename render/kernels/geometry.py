@@ -91,7 +91,7 @@ def in_empty_tile(tiles: wp.array(dtype=wp.uint8), view: int, x: int, y: int, wi
 
 
 @wp.struct
-class Sight:
+class GBuffer:
     """What pixel centres see, per pixel: face (-1 is background), planar depth, weights of the face's first two corners,
     smooth normal of the visible side, position."""
 
@@ -103,12 +103,12 @@ class Sight:
 
 
 @wp.func
-def centre(sight: Sight, i: int):
+def centre(gbuffer: GBuffer, i: int):
     """The hit of pixel i's centre."""
     hit = Hit()
-    hit.face = sight.face[i]
-    hit.t = sight.depth[i]
-    pair = sight.weights[i]
+    hit.face = gbuffer.face[i]
+    hit.t = gbuffer.depth[i]
+    pair = gbuffer.weights[i]
     hit.weights = wp.vec3(pair[0], pair[1], 1.0 - pair[0] - pair[1])
     return hit
 
@@ -121,7 +121,7 @@ def trace(
     first: int,
     width: int,
     height: int,
-    sight: Sight,
+    gbuffer: GBuffer,
 ):
     """One ray through the centre of each pixel from number `first` on; all that has a length stays 0 in the background."""
     i = wp.tid()
@@ -129,7 +129,7 @@ def trace(
     v = pixel // (width * height)
     column = pixel % width
     row = (pixel // width) % height
-    sight.face[i] = -1
+    gbuffer.face[i] = -1
     if in_empty_tile(tiles, v, column, row, width, height):
         return
     view = views[v]
@@ -143,11 +143,11 @@ def trace(
     side = float(1.0)
     if wp.dot(outer, direction) > 0.0:
         side = float(-1.0)
-    sight.face[i] = hit.face
-    sight.depth[i] = hit.t
-    sight.weights[i] = wp.vec2(hit.weights[0], hit.weights[1])
-    sight.normal[i] = side * smooth_normal(scene, hit, outer)
-    sight.position[i] = hit_position(scene, hit)
+    gbuffer.face[i] = hit.face
+    gbuffer.depth[i] = hit.t
+    gbuffer.weights[i] = wp.vec2(hit.weights[0], hit.weights[1])
+    gbuffer.normal[i] = side * smooth_normal(scene, hit, outer)
+    gbuffer.position[i] = hit_position(scene, hit)
 
 
 @wp.kernel
@@ -157,14 +157,14 @@ def properties(
     first: int,
     width: int,
     height: int,
-    sight: Sight,
+    gbuffer: GBuffer,
     geometric: wp.array(dtype=wp.vec3),
     albedo: wp.array(dtype=wp.vec3ub),
     metal_rough: wp.array(dtype=wp.vec2ub),
 ):
     """The rest of what is asked for about the surface at pixel centres; a null array is not filled."""
     i = wp.tid()
-    hit = centre(sight, i)
+    hit = centre(gbuffer, i)
     if hit.face < 0:
         return
     pixel = first + i

@@ -121,7 +121,10 @@ def rectangles_along(light: Light, start: wp.vec3, normal: wp.vec3, total: float
 @wp.func
 def glow(scene: Scene, light: Light, hit: Hit, direction: wp.vec3):
     """About what a surface sends back when an occluded ray meets it: its mean colour in unshadowed light."""
-    color = scene.mean_color[scene.material[hit.face]]
+    material = scene.material[hit.face]
+    color = scene.mean_color[material]
+    if scene.unlit[material] == 1:
+        return color
     at = 3 * hit.face
     n = hit.weights[0] * scene.normals[at] + hit.weights[1] * scene.normals[at + 1] + hit.weights[2] * scene.normals[at + 2]
     if wp.dot(n, direction) > 0.0:
@@ -135,7 +138,7 @@ def glow(scene: Scene, light: Light, hit: Hit, direction: wp.vec3):
         squared = wp.length_sq(toward)
         cosines = wp.max(wp.dot(n, toward), 0.0) * wp.max(-wp.dot(out, toward), 0.0) / squared
         around += light.radiance[k] * (4.0 * cosines / (3.14159265 * squared))
-    return BOUNCED * wp.cw_mul(color, around)
+    return BOUNCED * wp.cw_mul(color, around) + scene.mean_emission[material]
 
 
 @wp.func

@@ -18,7 +18,7 @@ from versemill.render.kernels.bsdf import (
     specular_density,
 )
 from versemill.render.kernels.film import Film
-from versemill.render.kernels.geometry import Sight, centre, in_empty_tile
+from versemill.render.kernels.geometry import GBuffer, centre, in_empty_tile
 from versemill.render.kernels.lights import (
     BOTH_LOBES,
     FAR,
@@ -136,34 +136,42 @@ def shade_fine(
         total += wp.cw_mul(through, environment(light, way)) * (pdf * pdf / (pdf * pdf + other * other))
         return total
     there = surface(scene, found, way, width + 0.2 * found.t)
+    if scene.unlit[there.material] == 1:
+        return total + clamped(wp.cw_mul(through, there.color))
     again = lobes(table, there.shading, -way, there.color, there.metallic, wp.max(there.roughness, INDIRECT_ROUGHNESS))
     start = lifted(scene, found, there)
     pulls = total_pull(light, start, again.normal, light.sky)
-    indirect = wp.cw_mul(through, direct(scene, light, start, again, light.sky, pulls, key, 24, k, n, NO_LOBE))
-    peak = wp.max(indirect)
-    if peak > INDIRECT_LIMIT:
-        indirect = indirect * (INDIRECT_LIMIT / peak)
-    return total + indirect
+    indirect = direct(scene, light, start, again, light.sky, pulls, key, 24, k, n, NO_LOBE) + there.emission
+    return total + clamped(wp.cw_mul(through, indirect))
 
 
 @wp.func
-def calm(scene: Scene, sight: Sight, i: int, column: int, row: int, width: int, height: int, footprint: float):
+def clamped(indirect: wp.vec3):
+    """Indirect light of one sample, bounded against single bright pixels."""
+    peak = wp.max(indirect)
+    if peak > INDIRECT_LIMIT:
+        return indirect * (INDIRECT_LIMIT / peak)
+    return indirect
+
+
+@wp.func
+def calm(scene: Scene, gbuffer: GBuffer, i: int, column: int, row: int, width: int, height: int, footprint: float):
     """Whether a pixel and its eight neighbours see one smooth surface, so that its centre stands for all of it."""
-    face = sight.face[i]
+    face = gbuffer.face[i]
     if face < 0:
         return False
-    n = sight.normal[i]
-    p = sight.position[i]
+    n = gbuffer.normal[i]
+    p = gbuffer.position[i]
     for y in range(wp.max(row - 1, 0), wp.min(row + 2, height)):
         for x in range(wp.max(column - 1, 0), wp.min(column + 2, width)):
             j = i + (y - row) * width + x - column
-            other = sight.face[j]
+            other = gbuffer.face[j]
             if other != face:
                 if other < 0:
                     return False
-                if scene.material[other] != scene.material[face] or wp.dot(n, sight.normal[j]) < 0.95:
+                if scene.material[other] != scene.material[face] or wp.dot(n, gbuffer.normal[j]) < 0.95:
                     return False
-                if wp.abs(wp.dot(sight.position[j] - p, n)) > 2.0 * footprint:
+                if wp.abs(wp.dot(gbuffer.position[j] - p, n)) > 2.0 * footprint:
                     return False
     return True
 
@@ -183,7 +191,7 @@ def shading(
     table: wp.array2d(dtype=wp.vec2),
     views: wp.array(dtype=View),
     tiles: wp.array(dtype=wp.uint8),
-    sight: Sight,
+    gbuffer: GBuffer,
     first: int,
     width: int,
     height: int,
@@ -213,10 +221,10 @@ def shading(
     once = bool(False)
     offset = int(0)  # noqa: RUF046 - declares a mutable Warp variable
     if not fine and scene.cut_out == 0 and samples <= FEW:
-        depth = sight.depth[i]
+        depth = gbuffer.depth[i]
         if view.orthographic == 1:
             depth = float(1.0)
-        once = calm(scene, sight, i, column, row, width, height, view.pixel * depth)
+        once = calm(scene, gbuffer, i, column, row, width, height, view.pixel * depth)
         if once:
             count = 1
             share = view.pixel
@@ -246,7 +254,7 @@ def shading(
         py = float(row) + 0.5
         hit = Hit()
         if once:
-            hit = centre(sight, i)
+            hit = centre(gbuffer, i)
         else:
             jitter = draw(key, 0, k + offset, stratum)
             px = float(column) + jitter[0]
@@ -264,7 +272,12 @@ def shading(
                 footprint = share * hit.t
             s = surface(scene, hit, direction, footprint)
             lobe = lobes(table, s.shading, -wp.normalize(direction), s.color, s.metallic, s.roughness)
-            if fine:
+            unlit = scene.unlit[s.material] == 1
+            if unlit:
+                sample = s.color
+                may_share = False
+                shaded += 1
+            elif fine:
                 sample = shade_fine(scene, light, table, hit, s, lobe, footprint, key, k + offset, stratum)
                 shaded += 1
             elif may_share and alike(before, s, view.pixel * hit.t):
@@ -275,11 +288,15 @@ def shading(
                 before = s
                 shaded += 1
                 may_share = True
-            total += sample
+            total += sample + s.emission
             bright = luminance(sample)
             squares += bright * bright
             # What the surface reflects of a white surrounding: the part of its colour that light does not decide.
-            albedo += wp.max(lobe.diffuse + lobe.albedo, wp.vec3(0.02))
+            # What shines by itself belongs to it: light that is the same everywhere needs no smoothing.
+            if unlit:
+                albedo += wp.max(s.color, wp.vec3(0.02)) + s.emission
+            else:
+                albedo += wp.max(lobe.diffuse + lobe.albedo, wp.vec3(0.02)) + s.emission
             normal += s.shading
             position += s.position
         if fine and k + 1 == samples // 2 and samples >= 16 and covered == k + 1:

@@ -59,7 +59,7 @@ def test_a_reduced_mesh_looks_like_its_source(ripples, how):
     assert topology(small.faces).watertight
     assert small.uvs.min() >= 0
     assert small.uvs.max() <= 1
-    (color, surface, normal), (color2, surface2, normal2) = compared(ripples, small)
+    (color, surface, normal, _), (color2, surface2, normal2, _) = compared(ripples, small)
     assert np.abs(color - color2).mean() < 0.01
     sides = np.abs(small.vertices[small.faces].mean(1)[:, 2]).max()
     assert sides > 0.9
@@ -94,7 +94,7 @@ def test_baking_onto_the_same_mesh_changes_nothing_that_is_seen(of_trimesh):
     cell = np.stack([normal % 3, normal // 3], 1)
     atlas = ((plane * 0.96 + 0.02 + cell[:, None]) / [3, 2]).astype(np.float32)
     baked = bake(asset, asset.vertices, asset.faces, atlas, 768)
-    (color, surface, world), (color2, surface2, world2) = compared(asset, baked)
+    (color, surface, world, _), (color2, surface2, world2, _) = compared(asset, baked)
     assert np.abs(color[:, :3] - color2[:, :3]).mean() < 0.01
     assert set(np.unique(color2[:, 3])) == {0.0, 1.0}  # what the mask cut away stays cut away
     assert np.abs(color[:, 3] - color2[:, 3]).mean() < 0.02

@@ -10,7 +10,7 @@ import pytest
 from versemill.curation import LoadLimits, load
 
 from versemill.errors import AssetError
-from versemill.mesh import topology, volume
+from versemill.mesh import face_areas, topology, volume
 
 PYTHON = Path(__file__).parents[2] / ".venv-blender/bin/python"
 needs_blender = pytest.mark.skipif(
@@ -127,3 +127,42 @@ def test_archives_that_lie_are_refused_before_blender_starts(tmp_path):
         with pytest.raises(AssetError) as refusal:
             load(tmp_path / name, LoadLimits(max_bytes=10**5))
         assert refusal.value.reason == reason
+
+
+# An L of one polygon, a quad that a shape key lifts, and a material whose transparency is 1 times black.
+SHAPES = """
+import sys
+import bpy
+bpy.ops.wm.read_factory_settings(use_empty=True)
+def add(name, points):
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(points, [], [list(range(len(points)))])
+    thing = bpy.data.objects.new(name, mesh)
+    bpy.context.collection.objects.link(thing)
+    return thing
+add("L", [(2, 0, 0), (2, 0, 1), (1, 0, 1), (1, 0, 2), (0, 0, 2), (0, 0, 0)])
+quad = add("Quad", [(0, 1, 0), (1, 1, 0), (1, 2, 0), (0, 2, 0)])
+quad.shape_key_add(name="Basis")
+key = quad.shape_key_add(name="Up")
+for point in key.data:
+    point.co.z += 4
+key.value = 0.5
+glass = bpy.data.materials.new("glass")
+glass.use_nodes = True
+glass.node_tree.nodes["Principled BSDF"].inputs["Alpha"].default_value = 0
+quad.data.materials.append(glass)
+bpy.ops.export_scene.fbx(filepath=sys.argv[1])
+"""
+
+
+@needs_blender
+def test_polygons_shape_keys_and_transparency_of_fbx(tmp_path):
+    (tmp_path / "make.py").write_text(SHAPES)
+    subprocess.run([PYTHON, tmp_path / "make.py", tmp_path / "a.fbx"], check=True, capture_output=True)
+    asset = load(tmp_path / "a.fbx", LIMITS)
+    points = asset.vertices.astype(np.float64) * asset.scale + np.asarray(asset.center)
+    own = asset.part_ids == asset.part_names.index("L")
+    assert face_areas(points, asset.faces[own]).sum() == pytest.approx(3, rel=1e-4)
+    np.testing.assert_allclose(points[asset.faces[~own]][..., 2], 2, atol=1e-4)
+    assert asset.provenance["made_opaque"] == ["glass"]
+    assert all(material.base_color[3] == 1 for material in asset.materials)

@@ -249,6 +249,13 @@ def gltf(tmp_path):
     return write
 
 
+def textured(document, uri):
+    """Gives the triangle a material whose image lies at a URI."""
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    document["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
+    document |= {"textures": [{"source": 0}], "images": [{"uri": uri}]}
+
+
 def test_a_minimal_gltf_is_read(gltf):
     assert len(load(gltf(lambda d: None)).faces) == 1
 
@@ -265,8 +272,9 @@ def test_a_minimal_gltf_is_read(gltf):
         (lambda d: d["buffers"][0].update(uri="missing.bin"), "missing_buffer"),
         (lambda d: d["buffers"][0].update(uri="../up.bin"), "unsafe_path"),
         (lambda d: d["buffers"][0].pop("uri"), "missing_buffer"),
-        (lambda d: d.update(extensionsRequired=["KHR_draco_mesh_compression"]), "unsupported_extension"),
-        (lambda d: d.update(images=[{"uri": "../../x.png"}]), "unsafe_path"),
+        (lambda d: d.update(extensionsRequired=["EXT_unheard_of"]), "unsupported_extension"),
+        (lambda d: textured(d, "../../x.png"), "unsafe_path"),
+        (lambda d: textured(d, "missing.png"), "bad_image"),
         (lambda d: d["meshes"][0]["primitives"][0]["attributes"].update(POSITION=7), "unreadable"),
         (lambda d: d["nodes"][0].update(mesh=5), "unreadable"),
         (lambda d: d.update(nodes="x"), "unreadable"),

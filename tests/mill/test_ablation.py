@@ -26,43 +26,43 @@ def scores(mean: float, seeds: int = 3, objects: int = 40, luck: float = 0.05, s
 
 
 def test_a_plain_difference_is_found_whatever_the_objects_vary() -> None:
-    (found,) = compare({"a": scores(20.5, seed=1), "b": scores(20.0, seed=2)}, "test", PSNR)
-    assert found.verdict == "'a' is better than 'b' in PSNR"
-    assert found.low < found.gain < found.high
-    assert found.gain == pytest.approx(0.5, abs=0.15)
+    (verdict,) = compare({"a": scores(20.5, seed=1), "b": scores(20.0, seed=2)}, "test", PSNR)
+    assert verdict.verdict == "'a' is better than 'b' in PSNR"
+    assert verdict.low < verdict.gain < verdict.high
+    assert verdict.gain == pytest.approx(0.5, abs=0.15)
     (turned,) = compare({"b": scores(20.0, seed=2), "a": scores(20.5, seed=1)}, "test", PSNR)
-    assert turned.verdict == found.verdict
-    assert turned.gain == pytest.approx(-found.gain)
+    assert turned.verdict == verdict.verdict
+    assert turned.gain == pytest.approx(-verdict.gain)
 
 
 def test_of_an_error_the_lower_is_better() -> None:
-    (found,) = compare({"a": scores(20.0, seed=1), "b": scores(20.5, seed=2)}, "test", NORMAL_ERROR)
-    assert found.verdict == "'a' is better than 'b' in normal error"
-    assert 0 < found.low < found.gain < found.high
-    assert found.gain == pytest.approx(0.5, abs=0.15)
+    (verdict,) = compare({"a": scores(20.0, seed=1), "b": scores(20.5, seed=2)}, "test", NORMAL_ERROR)
+    assert verdict.verdict == "'a' is better than 'b' in normal error"
+    assert 0 < verdict.low < verdict.gain < verdict.high
+    assert verdict.gain == pytest.approx(0.5, abs=0.15)
     assert NORMAL_ERROR.title == "normal error in degrees, lower is better"
     assert PSNR.title == "PSNR in dB"
 
 
 def test_what_the_luck_of_a_training_explains_is_no_difference() -> None:
-    (found,) = compare({"a": scores(20.0, luck=0.8, seed=3), "b": scores(20.0, luck=0.8, seed=4)}, "test", PSNR)
-    assert found.verdict == "no difference in PSNR shown"
+    (verdict,) = compare({"a": scores(20.0, luck=0.8, seed=3), "b": scores(20.0, luck=0.8, seed=4)}, "test", PSNR)
+    assert verdict.verdict == "no difference in PSNR shown"
 
 
 @pytest.mark.parametrize(("seeds", "objects", "why"), [(2, 40, "2 of 3 seeds"), (3, 19, "19 of 20 objects")])
 def test_too_little_is_not_tested(seeds: int, objects: int, why: str) -> None:
-    (found,) = compare({"a": scores(30, seeds, objects), "b": scores(20, seeds, objects)}, "test", PSNR)
-    assert found.verdict == f"not tested ({why})"
-    assert found.low is None
-    assert found.gain == pytest.approx(10)
+    (verdict,) = compare({"a": scores(30, seeds, objects), "b": scores(20, seeds, objects)}, "test", PSNR)
+    assert verdict.verdict == f"not tested ({why})"
+    assert verdict.low is None
+    assert verdict.gain == pytest.approx(10)
 
 
 def test_a_diverged_training_is_left_out_of_both_arms() -> None:
     a, b = scores(21, 4), scores(20, 4)
     a[1] = np.nan
-    (found,) = compare({"a": a, "b": b}, "test", PSNR)
-    assert found.seeds == 3
-    assert found.gain == pytest.approx(1)
+    (verdict,) = compare({"a": a, "b": b}, "test", PSNR)
+    assert verdict.seeds == 3
+    assert verdict.gain == pytest.approx(1)
     b[:] = np.nan
     assert compare({"a": a, "b": b}, "test", PSNR)[0].gain is None
 
@@ -85,12 +85,12 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
-    base, tests, found = ablation.known()
-    assert set(found) == {
+    base, tests, ablations = ablation.known()
+    assert set(ablations) == {
         "zeroverse-mix", "height-field", "boolean", "augmentations", "wireframe", "complexity", "primitive-count", "lighting",
         "detail", "stability",
     }  # fmt: skip
-    for name, body in found.items():
+    for name, body in ablations.items():
         plan = ablation.plan(name, body, base, tests, ablation.Budget())
         for trial in plan.trials:
             assert trial.pipeline.shards.splits == (1, 0, 0)
@@ -148,13 +148,13 @@ def test_an_ablation_runs_to_the_end_and_goes_on_with_more_seeds(
     assert all(c.verdict.startswith("not tested") for c in first.comparisons)
     assert first.diverged["wild"].keys() == {0}
     assert first.scores["zeroverse"][family.metric.key]["wild"] == [None]
-    found = go(2)
+    result = go(2)
     assert {path: path.read_bytes() for path in kept} == kept
-    now, before = (outcome.scores["zeroverse"][family.metric.key] for outcome in (found, first))
+    now, before = (outcome.scores["zeroverse"][family.metric.key] for outcome in (result, first))
     assert [len(now[arm]) for arm in ("one", "two/more")] == [2, 2]
     assert now["one"][0] == before["one"][0]
-    assert found.metrics == (family.metric,)
-    assert set(found.baselines["zeroverse"]) == baselines
+    assert result.metrics == (family.metric,)
+    assert set(result.baselines["zeroverse"]) == baselines
     saved = json.loads((out / "ablation.json").read_text())
     assert saved["name"] == "count"
     assert saved["metrics"] == [asdict(family.metric)]

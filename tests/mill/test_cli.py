@@ -137,10 +137,10 @@ def test_help_names_every_command_with_an_example() -> None:
 
 
 def test_list_as_json_holds_the_named_pipelines() -> None:
-    found = json.loads(CliRunner().invoke(cli.app, ["list", "--json"]).output)
-    names = [entry["name"] for entry in found]
+    listed = json.loads(CliRunner().invoke(cli.app, ["list", "--json"]).output)
+    names = [entry["name"] for entry in listed]
     assert {"quickstart", "zeroverse-paper", "detailverse", "mixed", "files"} <= set(names)
-    assert all(entry["description"] for entry in found)
+    assert all(entry["description"] for entry in listed)
 
 
 def test_preview_writes_a_sheet_and_a_glb(tmp_path: Path) -> None:

@@ -93,8 +93,8 @@ def test_a_killed_node_costs_nothing_but_time(trivial, tmp_path, nodes):
             worker.kill()
     _, errors = run.communicate(timeout=180)
     assert run.returncode == 0, errors
-    found = status(tmp_path / "a")
-    assert (found["state"], found["counts"]["failed"]) == ("complete", 0), found["failures"]
+    facts = status(tmp_path / "a")
+    assert (facts["state"], facts["counts"]["failed"]) == ("complete", 0), facts["failures"]
     assert verify(tmp_path / "a", deep=True) == []
     assert leftovers(tmp_path / "a") == []
     alone = drive(tmp_path / "b", "")

@@ -82,11 +82,11 @@ def digests(folder):
 
 def test_copies_are_found_no_sealed_byte_changes_and_a_second_pass_changes_nothing(finished):
     before = digests(finished)
-    found = dedup(finished)
+    summary = dedup(finished)
     after = digests(finished)
     assert {k: v for k, v in after.items() if not k.startswith("duplicates/")} == before
-    assert (found.rows, found.described, found.exact, found.near) == (9, 9, 1, 3)
-    assert found.straddling == ((4, 1, "val", "train"), (7, 2, "train", "test"))
+    assert (summary.rows, summary.described, summary.exact, summary.near) == (9, 9, 1, 3)
+    assert summary.straddling == ((4, 1, "val", "train"), (7, 2, "train", "test"))
     table, rows = read_duplicates(finished)
     assert rows == 9
     assert {r["index"]: (r["duplicate_of"], r["kind"], r["straddles"]) for r in table.to_pylist()} == EXPECTED

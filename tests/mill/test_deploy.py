@@ -59,8 +59,8 @@ def commands(path):
     if path.suffix == ".md":
         text = "\n".join(re.findall(r"```(?:\w*)\n(.*?)```", text, re.S) + re.findall(r"`(versemill [^`\n]+)`", text))
     text = text.replace("\\\n", " ")
-    found = re.findall(r"(?:^|[\s'\"`(])(versemill (?:--\w+|[a-z]+ ?)[^\n'`;)]*)", text, re.M)
-    lines = [re.split(r"\s(?:>|2>|\||&&|#)", line)[0] for line in found]
+    quoted = re.findall(r"(?:^|[\s'\"`(])(versemill (?:--\w+|[a-z]+ ?)[^\n'`;)]*)", text, re.M)
+    lines = [re.split(r"\s(?:>|2>|\||&&|#)", line)[0] for line in quoted]
     return [shlex.split(line) for line in lines if line.split()[1] in known() or line.split()[1].startswith("--")]
 
 
@@ -120,10 +120,10 @@ def test_the_dockerfile_passes_hadolint_and_copies_what_the_wheel_holds():
 
 
 def tool(name):
-    found = BIN / name
-    if not found.exists() and not shutil.which(name):
+    program = BIN / name
+    if not program.exists() and not shutil.which(name):
         pytest.skip(f"no {name} here: pip install versemill[test]")
-    return str(found if found.exists() else shutil.which(name))
+    return str(program if program.exists() else shutil.which(name))
 
 
 def test_the_cronjob_is_valid_kubernetes():

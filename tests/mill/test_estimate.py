@@ -61,8 +61,8 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
         sources = np.array(["a"] * 22 + ["b"] * 10)
         each = np.where(sources == "a", rng.gamma(4, 0.25, 32), rng.gamma(4, 2.5, 32))
         sample = Sample(sources, {}, each, each, each, "")
-        found = _total(sample, each, counts)
-        hits += found["low"] <= 700 * 1.0 + 300 * 10.0 <= found["high"]
+        interval = _total(sample, each, counts)
+        hits += interval["low"] <= 700 * 1.0 + 300 * 10.0 <= interval["high"]
     assert 0.84 < hits / trials < 0.97
 
 

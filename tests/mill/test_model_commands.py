@@ -34,10 +34,10 @@ def run(box_dataset: Path, toy_preset: GaussiansRecipe, tmp_path_factory: pytest
 
 
 def test_few_objects_are_listed_one_by_one_without_an_interval(run: Path, box_dataset: Path) -> None:
-    told = versemill("evaluate", str(run), str(box_dataset), "--quick", "--device", "cpu")
-    assert "visual hull" in told
-    assert "no intervals: they need 20 objects" in told
-    assert "LPIPS is not measured" in told
+    answer = versemill("evaluate", str(run), str(box_dataset), "--quick", "--device", "cpu")
+    assert "visual hull" in answer
+    assert "no intervals: they need 20 objects" in answer
+    assert "LPIPS is not measured" in answer
     page = (run / "evaluation" / "table.md").read_text()
     assert "2 objects, family gaussians, preset toy, views 4" in page
     assert "95 %" not in page
@@ -49,7 +49,7 @@ def test_a_folder_of_meshes_is_judged_mesh_by_mesh(run: Path, box_dataset: Path,
     (tmp_path / "deep").mkdir()
     for k, name in enumerate(("a.glb", "deep/b.glb")):
         (tmp_path / name).write_bytes(to_glb(boxes[k]))
-    told = versemill(
+    answer = versemill(
         "evaluate",
         str(run),
         str(tmp_path),
@@ -62,7 +62,7 @@ def test_a_folder_of_meshes_is_judged_mesh_by_mesh(run: Path, box_dataset: Path,
         "--device",
         "cpu",
     )
-    assert [item["name"] for item in json.loads(told)["objects"]] == ["a.glb", "b.glb"]
+    assert [item["name"] for item in json.loads(answer)["objects"]] == ["a.glb", "b.glb"]
 
 
 def test_what_can_not_be_judged_is_named(run: Path, box_dataset: Path, tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_what_can_not_be_judged_is_named(run: Path, box_dataset: Path, tmp_path:
 
 
 def test_the_ablations_are_listed() -> None:
-    told = versemill("ablate", "list")
-    assert all(name in told for name in ("zeroverse-mix", "height-field", "stability"))
+    answer = versemill("ablate", "list")
+    assert all(name in answer for name in ("zeroverse-mix", "height-field", "stability"))
 
 
 def test_presets_are_listed_from_the_table() -> None:

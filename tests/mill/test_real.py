@@ -69,12 +69,12 @@ def test_each_file_ends_in_a_row_or_a_reasoned_rejection(two_workers, folder, tm
     summary = driver.run(pipeline, tmp_path / "a", progress=False)
     assert (summary.assets, summary.rows, summary.rejected, summary.failed) == (8, 2, 6, 0)
     dataset = Dataset.open(tmp_path / "a")
-    found = {r["item"]: r for s in dataset.sealed() for r in dataset.read(dataset.ledger_file(s))["rejections"]}
-    assert set(found) == {"cut.glb", "empty.obj", "nan.obj", "text.obj", "not utf-8 \udcff.ply", "unreadable.stl"}
-    assert all(r["stage"] == "ingest" and r["reason"] and r["message"] for r in found.values())
-    assert found["nan.obj"]["reason"] == "not_finite"
-    assert found["not utf-8 \udcff.ply"]["reason"] == "bad_name"
-    assert found["unreadable.stl"]["reason"] == "unreadable"
+    rejections = {r["item"]: r for s in dataset.sealed() for r in dataset.read(dataset.ledger_file(s))["rejections"]}
+    assert set(rejections) == {"cut.glb", "empty.obj", "nan.obj", "text.obj", "not utf-8 \udcff.ply", "unreadable.stl"}
+    assert all(r["stage"] == "ingest" and r["reason"] and r["message"] for r in rejections.values())
+    assert rejections["nan.obj"]["reason"] == "not_finite"
+    assert rejections["not utf-8 \udcff.ply"]["reason"] == "bad_name"
+    assert rejections["unreadable.stl"]["reason"] == "unreadable"
     assert status(tmp_path / "a")["sources"]["files"] == {"rows": 2, "rejected": 6, "failed": 0}
     (folder / "box.glb").write_bytes((folder / "cut.glb").read_bytes())
     with pytest.raises(driver.ConfigError, match=r"files\.files\.box\.glb"):

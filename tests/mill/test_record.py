@@ -46,11 +46,11 @@ def finished(made, tmp_path):
 
 def test_the_file_holds_what_the_ledger_holds(finished):
     text = (finished / "metrics.prom").read_text()
-    found = samples(text)
+    values = samples(text)
     facts = status(finished)
 
     def value(name, **labels):
-        return found[f"versemill_{name}", frozenset(labels.items())]
+        return values[f"versemill_{name}", frozenset(labels.items())]
 
     for fate, word in (("row", "rows"), ("rejected", "rejected"), ("failed", "failed")):
         assert value("run_assets_total", source="t", fate=fate) == facts["counts"][word]
@@ -69,7 +69,7 @@ def test_the_file_holds_what_the_ledger_holds(finished):
     assert value("disk_free_bytes") > 0
     shown = CliRunner().invoke(cli.app, ["status", str(finished), "--prometheus"])
     assert shown.exit_code == 0
-    assert samples(shown.stdout) == found
+    assert samples(shown.stdout) == values
 
 
 def test_status_has_every_figure_after_a_run(finished):
@@ -92,15 +92,15 @@ def test_a_run_that_goes_on_says_how_long(finished):
     record = Record(dataset, "x", tally, 2, "f")
     record._started -= 10
     record.write("running", in_flight=3)
-    found = samples((finished / "metrics.prom").read_text())
-    assert found["versemill_run_active", frozenset()] == 1
-    assert found["versemill_run_assets_left", frozenset()] == 60
-    assert found["versemill_run_tasks_in_flight", frozenset()] == 3
-    assert found["versemill_run_eta_seconds", frozenset()] == pytest.approx(60 / 30 * 10, rel=0.05)
-    assert found["versemill_run_stage_cpu_seconds_total", frozenset({("stage", "source")})] == 7.5
-    assert found["versemill_run_row_bytes_total", frozenset()] == 300
+    values = samples((finished / "metrics.prom").read_text())
+    assert values["versemill_run_active", frozenset()] == 1
+    assert values["versemill_run_assets_left", frozenset()] == 60
+    assert values["versemill_run_tasks_in_flight", frozenset()] == 3
+    assert values["versemill_run_eta_seconds", frozenset()] == pytest.approx(60 / 30 * 10, rel=0.05)
+    assert values["versemill_run_stage_cpu_seconds_total", frozenset({("stage", "source")})] == 7.5
+    assert values["versemill_run_row_bytes_total", frozenset()] == 300
     label = frozenset({("source", 'a "b"\\c'), ("fate", "row")})
-    assert found["versemill_run_assets_total", label] == 30
+    assert values["versemill_run_assets_total", label] == 30
     latest = status(finished)["run"]
     assert latest["number"] == 2
     assert latest["state"] == "killed", "it says that it goes on, and nobody holds the lock"
@@ -122,5 +122,5 @@ def test_the_latest_run_is_the_last_one_whatever_the_clock_says(finished, monkey
 def test_a_dataset_without_a_run_has_metrics_too(finished):
     for path in (finished / "runs").iterdir():
         path.unlink()
-    found = samples(exposition(Dataset.open(finished), None))
-    assert found["versemill_dataset_shards", frozenset()] == 3
+    values = samples(exposition(Dataset.open(finished), None))
+    assert values["versemill_dataset_shards", frozenset()] == 3

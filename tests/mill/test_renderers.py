@@ -45,10 +45,10 @@ def drawn(logical_gpu, trivial, monkeypatch):
 
 def artists(folder):
     """Process -> the resources that it held while it rendered."""
-    found = {path.name.removeprefix("drawn-"): json.loads(path.read_text()) for path in folder.glob("drawn-*")}
+    notes = {path.name.removeprefix("drawn-"): json.loads(path.read_text()) for path in folder.glob("drawn-*")}
     for path in folder.glob("drawn-*"):
         path.unlink()
-    return found
+    return notes
 
 
 def test_renderers_make_the_same_bytes_as_workers(drawn, tmp_path):

@@ -38,8 +38,8 @@ def entries(out):
 
 def leftovers(out):
     """Whatever is in a finished dataset's folder and should not be."""
-    wanted = {"dataset.json", "census.json", "README.md", "metrics.prom", "lock", "shards", "ledger", "timings", "runs"}
-    return [str(p) for p in Path(out).rglob("*") if p.relative_to(out).parts[0] not in wanted or ".tmp" in p.name]
+    known = {"dataset.json", "census.json", "README.md", "metrics.prom", "lock", "shards", "ledger", "timings", "runs"}
+    return [str(p) for p in Path(out).rglob("*") if p.relative_to(out).parts[0] not in known or ".tmp" in p.name]
 
 
 def test_same_seed_same_bytes_whatever_the_width_and_the_chunks(two_workers, trivial, tmp_path):
@@ -104,9 +104,9 @@ def test_an_asset_whose_kill_is_lost_is_killed_again(two_workers, trivial, tmp_p
 
 def test_rejections_are_kept_with_their_reason(two_workers, trivial, tmp_path):
     run(trivial(), tmp_path / "a")
-    found = [r for entry in entries(tmp_path / "a") for r in entry["rejections"]]
-    assert [r["index"] for r in found] == [0, 7, 14, 21, 28, 35]
-    assert all((r["stage"], r["reason"]) == ("filter", "unwanted") and str(r["index"]) in r["message"] for r in found)
+    rejections = [r for entry in entries(tmp_path / "a") for r in entry["rejections"]]
+    assert [r["index"] for r in rejections] == [0, 7, 14, 21, 28, 35]
+    assert all((r["stage"], r["reason"]) == ("filter", "unwanted") and str(r["index"]) in r["message"] for r in rejections)
 
 
 def test_a_shard_without_rows_is_sealed_too(two_workers, trivial, tmp_path):

@@ -32,11 +32,11 @@ def test_nothing_is_sent_unless_asked():
 
 def test_whole_packages_are_sent_and_own_settings_are_kept():
     given = "run.runtime_env={pip: [x==1], env_vars: {OMP_NUM_THREADS: '4', A: b}, py_modules: [/own]}"
-    found = shipping.environment(pipeline("run.ship=true", given))
-    assert found["pip"] == ["x==1"]
-    assert found["env_vars"] == {**WORKER_ENVIRONMENT, "OMP_NUM_THREADS": "4", "A": "b"}
-    assert found["py_modules"][0] == "/own"
-    (house,) = (Path(path) for path in found["py_modules"][1:])
+    sent = shipping.environment(pipeline("run.ship=true", given))
+    assert sent["pip"] == ["x==1"]
+    assert sent["env_vars"] == {**WORKER_ENVIRONMENT, "OMP_NUM_THREADS": "4", "A": "b"}
+    assert sent["py_modules"][0] == "/own"
+    (house,) = (Path(path) for path in sent["py_modules"][1:])
     assert house.name == "versemill"
     assert all((house / name / "__init__.py").is_file() for name in ("", *PACKAGES))
 
@@ -50,10 +50,10 @@ def test_a_source_that_is_no_package_can_not_be_sent():
 def bare(tmp_path):
     """(address, environment) of a Ray node of a Python that has all that we have but this package."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(tmp_path / "venv")], check=True)
-    (there,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     for entry in Path(sysconfig.get_paths()["purelib"]).iterdir():
         if "versemill" not in entry.name:
-            (there / entry.name).symlink_to(entry)
+            (packages / entry.name).symlink_to(entry)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -16,8 +16,8 @@ SHARES = st.lists(st.floats(0, 10), min_size=1, max_size=5).filter(lambda shares
 def test_shares_are_met_within_a_few(shares, seed, count):
     weights = {str(k): share for k, share in enumerate(shares)}
     drawn = np.bincount(sources.assign(weights, seed, count), minlength=len(shares))
-    wanted = count * np.array(shares) / sum(shares)
-    assert np.abs(drawn - wanted).max() <= 3 + np.log2(count)  # a random draw would miss by sqrt(count)
+    expected = count * np.array(shares) / sum(shares)
+    assert np.abs(drawn - expected).max() <= 3 + np.log2(count)  # a random draw would miss by sqrt(count)
 
 
 @given(shares=SHARES, seed=st.integers(0, 2**63 - 1), count=st.integers(1, 500), more=st.integers(0, 500))
@@ -38,8 +38,8 @@ def test_seeds_differ():
 
 @given(assigned=st.lists(st.integers(0, 4), max_size=200))
 def test_ordinals_count_each_source_from_zero(assigned):
-    found = sources.ordinals(np.array(assigned, np.int32))
-    assert found.tolist() == [assigned[:i].count(name) for i, name in enumerate(assigned)]
+    counted = sources.ordinals(np.array(assigned, np.int32))
+    assert counted.tolist() == [assigned[:i].count(name) for i, name in enumerate(assigned)]
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_streams_are_apart(composition):
 def test_chunks_do_not_show(composition, monkeypatch):
     cameras = tuple(_camera((np.cos(a) * 3, np.sin(a) * 3, 0.5)) for a in range(4))
     whole = render_views(composition, cameras, passes=("rgb",), device="cpu").passes["rgb"]
-    monkeypatch.setitem(sys.modules["render.engine"].CHUNK, "cpu", 1)
+    monkeypatch.setitem(sys.modules["versemill.render.engine"].CHUNK, "cpu", 1)
     parts = render_views(composition, cameras, passes=("rgb",), device="cpu").passes["rgb"]
     assert hashlib.sha256(whole.tobytes()).digest() == hashlib.sha256(parts.tobytes()).digest()
 

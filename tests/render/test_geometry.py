@@ -142,11 +142,11 @@ def test_depth_unprojects_to_the_position_pass_and_into_other_views(composition)
         pixels, depth = other.project(points)
         column, row = np.floor(pixels).astype(int).T
         inside = (column >= 0) & (column < 96) & (row >= 0) & (row < 96)
-        found = views["depth"][(k + 1) % len(cameras)][row[inside], column[inside]]
+        depths = views["depth"][(k + 1) % len(cameras)][row[inside], column[inside]]
         # A point is either seen at its own depth or hidden behind something nearer; never in front of what is seen.
-        visible = found > 0
-        assert (depth[inside][visible] > found[visible] - 0.06).mean() > 0.95
-        seen += (np.abs(depth[inside] - found) < 0.03).sum()
+        visible = depths > 0
+        assert (depth[inside][visible] > depths[visible] - 0.06).mean() > 0.95
+        seen += (np.abs(depth[inside] - depths) < 0.03).sum()
     assert seen > 1000
 
 

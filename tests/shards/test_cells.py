@@ -38,9 +38,9 @@ def test_every_binary_column_is_found_without_arrow(sealed):
             group, leaf = column.split(".")
             values = [row[group][leaf] for row in rows[start : start + count]]
             flat = [cell for value in values for cell in (value if isinstance(value, list) else [value])]
-            found = file.cells(number, column)
-            assert found is not None, column
-            assert list(found) == flat
+            cells = file.cells(number, column)
+            assert cells is not None, column
+            assert list(cells) == flat
         start += count
     assert start == 11
     assert file.cells(0, "meta.id") is None
@@ -84,10 +84,10 @@ def test_rows_without_views_or_a_pass_fall_back(sphere, tmp_path):
     seal(FS, str(tmp_path / "a.parquet"), rows, {})
     assert LocalShard(str(tmp_path / "a.parquet")).cells(0, "views.rgb") is not None
     assert LocalShard(str(tmp_path / "a.parquet")).cells(0, "views.depth") is None
-    found = read_all(str(tmp_path / "a.parquet"), ["views.count", "views.rgb", "views.depth"])
-    assert len(found[0]["views"]["depth"]) == 2
-    assert found[1]["views"]["depth"] is None
-    assert len(found[1]["views"]["rgb"]) == 2
+    tables = read_all(str(tmp_path / "a.parquet"), ["views.count", "views.rgb", "views.depth"])
+    assert len(tables[0]["views"]["depth"]) == 2
+    assert tables[1]["views"]["depth"] is None
+    assert len(tables[1]["views"]["rgb"]) == 2
 
 
 def test_a_file_that_shrinks_is_reported(sealed, tmp_path):

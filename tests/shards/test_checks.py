@@ -162,8 +162,8 @@ def test_mask_and_alpha_that_contradict_depth(sphere):
     views = sphere.views(2, 32)
     mask = views.passes["mask"].copy()
     mask[0, 0, 0] = True
-    found = check_views(Views(views.cameras, {**views.passes, "mask": mask}))
-    assert found[0] == ("inconsistent", "depth and mask disagree on 1 pixels")
+    problems = check_views(Views(views.cameras, {**views.passes, "mask": mask}))
+    assert problems[0] == ("inconsistent", "depth and mask disagree on 1 pixels")
     rgb = views.passes["rgb"].copy()
     rgb[..., 3] = 0
     assert check_views(Views(views.cameras, {**views.passes, "rgb": rgb}))[0][0] == "inconsistent"

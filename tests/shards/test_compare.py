@@ -28,9 +28,9 @@ def passes(views, **changed):
 
 def test_the_same_bytes_are_equal(sphere, tmp_path):
     a, b = (write(tmp_path / name, sphere) for name in "ab")
-    found = compare_shards(FS, a, b)
-    assert found.equal
-    assert found.equivalent
+    comparison = compare_shards(FS, a, b)
+    assert comparison.equal
+    assert comparison.equivalent
 
 
 def test_another_fingerprint_with_small_differences_is_equivalent_never_equal(sphere, tmp_path):
@@ -39,9 +39,9 @@ def test_another_fingerprint_with_small_differences_is_equivalent_never_equal(sp
         sdf = fields.near_sdf + np.float32(2e-4)
         return asset, passes(views, depth=depth), dataclasses.replace(fields, near_sdf=sdf)
 
-    found = compare_shards(FS, write(tmp_path / "a", sphere), write(tmp_path / "b", sphere, nudge, "two"))
-    assert not found.equal
-    assert found.problems == []
+    comparison = compare_shards(FS, write(tmp_path / "a", sphere), write(tmp_path / "b", sphere, nudge, "two"))
+    assert not comparison.equal
+    assert comparison.problems == []
 
 
 def change_depth(asset, views, fields):
@@ -95,9 +95,9 @@ def drop_fields(asset, views, fields):
     ],
 )
 def test_larger_differences_are_named(sphere, tmp_path, change, words):
-    found = compare_shards(FS, write(tmp_path / "a", sphere), write(tmp_path / "b", sphere, change, "two"))
-    assert not found.equivalent
-    assert [p for p in found.problems if words in p.message and p.row == "0-00000000"]
+    comparison = compare_shards(FS, write(tmp_path / "a", sphere), write(tmp_path / "b", sphere, change, "two"))
+    assert not comparison.equivalent
+    assert [p for p in comparison.problems if words in p.message and p.row == "0-00000000"]
 
 
 def test_missing_rows_are_a_difference(sphere, tmp_path):

@@ -209,9 +209,9 @@ def counted(path, columns):
         parquet.read(columns=columns)
         groups = [parquet.metadata.row_group(g) for g in range(parquet.metadata.num_row_groups)]
     chunks = [g.column(c) for g in groups for c in range(g.num_columns)]
-    wanted = [c for c in chunks if any(c.path_in_schema == k or c.path_in_schema.startswith(k + ".") for k in columns)]
-    assert wanted
-    return file.read_bytes, sum(c.total_compressed_size for c in wanted)
+    chosen = [c for c in chunks if any(c.path_in_schema == k or c.path_in_schema.startswith(k + ".") for k in columns)]
+    assert chosen
+    return file.read_bytes, sum(c.total_compressed_size for c in chosen)
 
 
 @pytest.mark.parametrize(
@@ -219,9 +219,9 @@ def counted(path, columns):
 )
 def test_reading_some_columns_costs_at_most_a_tenth_more(sphere, tmp_path, columns):
     seal(FS, str(tmp_path / "a.parquet"), [sphere.row(i, size=96, views=6) for i in range(4)], {})
-    read, wanted = counted(tmp_path / "a.parquet", columns)
+    read, least = counted(tmp_path / "a.parquet", columns)
     footer = pq.read_metadata(tmp_path / "a.parquet").serialized_size
-    assert wanted <= read <= 1.1 * wanted + footer + 70_000
+    assert least <= read <= 1.1 * least + footer + 70_000
     assert read < 0.7 * (tmp_path / "a.parquet").stat().st_size
 
 

@@ -59,8 +59,8 @@ def test_lighting_and_covisibility_are_kept(sphere):
     group = encode_row(Curated(asset, asset.vertices, asset.faces), lit, None, **common).to_pylist()[0]["views"]
     assert group["lighting"] == [0, 1, 0, 2] == decode_views(group).lighting.tolist()
     assert views.lighting.tolist() == [0, 0, 0, 0]
-    wanted = covisibility(views.cameras, views.passes["depth"])
-    np.testing.assert_array_equal(np.array(group["covisibility"], np.float32), wanted)
+    expected = covisibility(views.cameras, views.passes["depth"])
+    np.testing.assert_array_equal(np.array(group["covisibility"], np.float32), expected)
     with pytest.raises(ValueError, match=r"lighting must be \(4,\) int32"):
         dataclasses.replace(views, lighting=np.zeros(3, np.int32))
 

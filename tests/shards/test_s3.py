@@ -34,8 +34,8 @@ def test_samples_from_s3_are_those_of_the_disk(store, spheres):
         for name in ("rgb", "depth", "c2w", "views"):
             torch.testing.assert_close(remote[i][name], local[i][name], rtol=0, atol=0)
     selection = Selection(passes=("mask",), views=1)
-    here, there = ([s["index"] for s in ShardStream(d, selection=selection)] for d in (spheres.path, uri))
-    assert here == there
+    here, stored = ([s["index"] for s in ShardStream(d, selection=selection)] for d in (spheres.path, uri))
+    assert here == stored
     for shard, sealed in enumerate(spheres.sealed):
         assert verify_shard(fs, f"{root}/shards/shard-{shard:06d}.parquet", sealed.sha256) == []
 

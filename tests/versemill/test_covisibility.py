@@ -55,12 +55,12 @@ def rig(count: int, seed: int, orthographic: bool = False) -> list[Camera]:
 def test_shares_agree_with_ray_casting(orthographic):
     cameras = rig(8, 3, orthographic)
     depth = np.stack([trace(camera) for camera in cameras])
-    found = covisibility(cameras, depth)
-    wanted = np.array([[cast(cameras, depth, i, j) if i != j else 1 for j in range(8)] for i in range(8)])
-    assert found.dtype == np.float32
-    assert np.abs(found - wanted).max() < 0.08
-    assert np.abs(found - wanted).mean() < 0.02
-    assert wanted.min() < 0.2 < 0.6 < np.sort(wanted[~np.eye(8, dtype=bool)])[-3]
+    shares = covisibility(cameras, depth)
+    expected = np.array([[cast(cameras, depth, i, j) if i != j else 1 for j in range(8)] for i in range(8)])
+    assert shares.dtype == np.float32
+    assert np.abs(shares - expected).max() < 0.08
+    assert np.abs(shares - expected).mean() < 0.02
+    assert expected.min() < 0.2 < 0.6 < np.sort(expected[~np.eye(8, dtype=bool)])[-3]
 
 
 def test_equal_views_see_all_and_opposite_views_nothing():
@@ -68,29 +68,29 @@ def test_equal_views_see_all_and_opposite_views_nothing():
     before, BALLS = BALLS, [((0.0, 0.0, 0.0), 1.0)]
     try:
         cameras = [Camera(look_at(eye), intrinsics(50, SIZE, SIZE), SIZE, SIZE) for eye in ((3, 0, 0), (3, 0, 0), (-3, 0, 0))]
-        found = covisibility(cameras, np.stack([trace(c) for c in cameras]))
+        shares = covisibility(cameras, np.stack([trace(c) for c in cameras]))
     finally:
         BALLS = before
-    np.testing.assert_allclose(found, [[1, 1, 0], [1, 1, 0], [0, 0, 1]], atol=0.06)
+    np.testing.assert_allclose(shares, [[1, 1, 0], [1, 1, 0], [0, 0, 1]], atol=0.06)
 
 
 def test_a_close_up_lies_within_the_overview_but_not_the_other_way_round():
     K = intrinsics(40, SIZE, SIZE)
     cameras = [Camera(look_at((1.4, 0, 0)), K, SIZE, SIZE), Camera(look_at((4.0, 0, 0)), K, SIZE, SIZE)]
-    found = covisibility(cameras, np.stack([trace(c) for c in cameras]))
-    assert found[0, 1] > 0.95
-    assert found[1, 0] < 0.8
+    shares = covisibility(cameras, np.stack([trace(c) for c in cameras]))
+    assert shares[0, 1] > 0.95
+    assert shares[1, 0] < 0.8
 
 
 def test_order_of_views_is_the_order_of_rows_and_columns_and_empty_views_see_nothing():
     cameras = rig(5, 1)
     depth = np.stack([trace(camera) for camera in cameras])
     order = [3, 0, 4, 1, 2]
-    found = covisibility(cameras, depth)
-    np.testing.assert_array_equal(covisibility([cameras[k] for k in order], depth[order]), found[np.ix_(order, order)])
+    shares = covisibility(cameras, depth)
+    np.testing.assert_array_equal(covisibility([cameras[k] for k in order], depth[order]), shares[np.ix_(order, order)])
     depth[2] = 0
-    found = covisibility(cameras, depth)
-    assert (found[2] == 0).all()
-    assert (found[:, 2] == 0).all()
-    assert (np.diag(found)[[0, 1, 3, 4]] == 1).all()
-    assert ((found >= 0) & (found <= 1)).all()
+    shares = covisibility(cameras, depth)
+    assert (shares[2] == 0).all()
+    assert (shares[:, 2] == 0).all()
+    assert (np.diag(shares)[[0, 1, 3, 4]] == 1).all()
+    assert ((shares >= 0) & (shares <= 1)).all()

@@ -33,8 +33,8 @@ def test_obj_keeps_geometry_uvs_parts_and_textures(asset, tmp_path, textures):
     for mesh in read.geometry.values():
         number = int(mesh.visual.material.name.split("-")[0])
         shown = np.asarray(mesh.visual.material.image.convert("RGB"), float)
-        wanted = asset.materials[number].base_color_texture[..., :3]
-        assert np.abs(shown - wanted).mean() < (0.5 if textures == "png" else 12)
+        expected = asset.materials[number].base_color_texture[..., :3]
+        assert np.abs(shown - expected).mean() < (0.5 if textures == "png" else 12)
     mapped = [line.split()[1] for line in (tmp_path / "a.mtl").read_text().splitlines() if line.startswith(("map_", "norm"))]
     assert len(mapped) == 4 * len(asset.materials)
     assert all((tmp_path / name).is_file() and name.endswith(suffix) for name in mapped)

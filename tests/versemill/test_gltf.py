@@ -214,16 +214,26 @@ def test_foreign_materials() -> None:
         "alphaMode": "BLEND",
         "doubleSided": True,
         "emissiveTexture": {"index": 0},
-        "extensions": {"KHR_materials_transmission": {}},
+        "extensions": {"KHR_materials_transmission": {"transmissionFactor": 1}},
     }
     asset = from_glb(_foreign(material=material))
     (found,) = asset.materials
     assert found.base_color == (0.1, 0.2, 0.3, 0.4)
     assert (found.metallic, found.roughness, found.alpha_mode, found.double_sided) == (0.25, 1.0, "blend", True)
-    assert asset.provenance["gltf"]["dropped"] == ["KHR_materials_transmission", "emissiveTexture"]
-    glossy = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [1, 0, 0, 1], "glossinessFactor": 0.75}}
-    (found,) = from_glb(_foreign(material={"extensions": glossy})).materials
-    assert (found.base_color, found.roughness, found.metallic) == ((1, 0, 0, 1), 0.25, 0)
+    assert asset.provenance["dropped"] == ["KHR_materials_transmission"]
+
+
+def test_specular_glossiness_in_metallic_roughness_terms() -> None:
+    def surface(**content):
+        (found,) = from_glb(_foreign(material={"extensions": {"KHR_materials_pbrSpecularGlossiness": content}})).materials
+        return found
+
+    plastic = surface(diffuseFactor=[1, 0, 0, 0.5], specularFactor=[0.04] * 3, glossinessFactor=0.75)
+    assert plastic.base_color == pytest.approx((1, 0, 0, 0.5))
+    assert (plastic.metallic, plastic.roughness) == (0, 0.25)
+    gold = surface(diffuseFactor=[0, 0, 0, 1], specularFactor=[1, 0.77, 0.34])
+    assert gold.base_color == pytest.approx((1, 0.77, 0.34, 1), abs=0.01)
+    assert gold.metallic == pytest.approx(1, abs=0.01)
 
 
 def test_texture_transforms_move_the_uvs() -> None:
@@ -305,7 +315,7 @@ def test_damage_is_an_asset_error_or_nothing(textured) -> None:
         (b"{}", "broken_file"),
         (_glb({"asset": {"version": "1.0"}}), "broken_file"),
         (_glb({"asset": {"version": "2.0"}}), "empty"),
-        (_glb({"asset": {"version": "2.0"}, "extensionsRequired": ["KHR_draco_mesh_compression"]}), "unsupported_extension"),
+        (_glb({"asset": {"version": "2.0"}, "extensionsRequired": ["EXT_unheard_of"]}), "unsupported_extension"),
         (_foreign({"translation": [float("nan"), 0, 0]}), "not_finite"),
         (_foreign({"children": [0]}), "broken_file"),
         (_foreign(mode=1), "empty"),

@@ -29,8 +29,8 @@ def built() -> dict:
 
 def test_there_are_enough_families() -> None:
     assert len(procedural.FAMILIES) == len(set(procedural.FAMILIES)) >= 20
-    asked = ["wood", "marble", "brick", "woven", "knit", "rust", "tiles", "worn_paint", "terrazzo", "noise"]
-    assert set(asked) <= set(procedural.FAMILIES)
+    needed = ["wood", "marble", "brick", "woven", "knit", "rust", "tiles", "worn_paint", "terrazzo", "noise"]
+    assert set(needed) <= set(procedural.FAMILIES)
 
 
 @pytest.mark.parametrize("family", procedural.FAMILIES)
@@ -99,9 +99,9 @@ def test_another_process_builds_the_same() -> None:
         "import numpy as np; from versemill.materials import procedural as p; r = np.random.Generator(np.random.Philox(3));"
         "print(*(p.build(p.draw(r, [f]), 64).content_hash for f in p.FAMILIES))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    hashes = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     rng = _rng(3)
-    assert told == [procedural.build(procedural.draw(rng, [f]), 64).content_hash for f in procedural.FAMILIES]
+    assert hashes == [procedural.build(procedural.draw(rng, [f]), 64).content_hash for f in procedural.FAMILIES]
 
 
 @pytest.mark.parametrize("family", ["brick", "cobblestone", "hexagons", "parquet", "tartan"])

@@ -59,10 +59,10 @@ def test_signed_distance_to_a_sphere_and_a_torus(sphere, torus) -> None:
     ring = np.hypot(np.hypot(points[:, 0], points[:, 1]) - 1, points[:, 2]) - 0.4
     # A chord lies within its sagitta of the arc.
     for mesh, expected, sagitta in ((sphere(5), ball, 1e-3), (torus, ring, 2e-3)):
-        found = MeshQuery(*mesh, winding=True).signed_distance(points)
-        np.testing.assert_allclose(found, expected, atol=sagitta)
+        distances = MeshQuery(*mesh, winding=True).signed_distance(points)
+        np.testing.assert_allclose(distances, expected, atol=sagitta)
         clear = np.abs(expected) > sagitta
-        assert (np.sign(found) == np.sign(expected))[clear].all()
+        assert (np.sign(distances) == np.sign(expected))[clear].all()
 
 
 def test_closest_points_lie_on_the_named_face(torus) -> None:

@@ -21,8 +21,8 @@ def test_golden_values() -> None:
 
 def test_another_process_draws_the_same() -> None:
     code = "from versemill import seeds; print(seeds.stream(3, 4, 'x').random(4).tolist(), seeds.key(5, 6, 'y'))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert told == f"{seeds.stream(3, 4, 'x').random(4).tolist()} {seeds.key(5, 6, 'y')}"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert printed == f"{seeds.stream(3, 4, 'x').random(4).tolist()} {seeds.key(5, 6, 'y')}"
 
 
 @given(a=st.tuples(natural, natural, st.text(min_size=1)), b=st.tuples(natural, natural, st.text(min_size=1)))

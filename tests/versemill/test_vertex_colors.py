@@ -28,8 +28,8 @@ def test_any_point_of_a_face_has_the_colour_between_its_corners(count, seed, spr
     colors = np.clip(rng.integers(40, 200, (count, 1, 4)) + rng.integers(-spread, spread + 1, (count, 3, 4)), 0, 255)
     texture, uvs = cells(colors.astype(np.uint8))
     weights = rng.dirichlet((1, 1, 1), count)
-    found = bilinear(texture, np.einsum("ik,ikj->ij", weights, uvs.astype(float)))
-    np.testing.assert_allclose(found, np.einsum("ik,ikj->ij", weights, colors), atol=0.1)
+    colours = bilinear(texture, np.einsum("ik,ikj->ij", weights, uvs.astype(float)))
+    np.testing.assert_allclose(colours, np.einsum("ik,ikj->ij", weights, colors), atol=0.1)
 
 
 def test_corners_are_exact_even_where_the_fourth_texel_is_cut_off():
@@ -75,7 +75,7 @@ def test_a_glb_keeps_its_vertex_colours():
     asset = from_glb(ball.export(file_type="glb"))
     texture = asset.materials[0].base_color_texture
     corners = asset.vertices[asset.faces][..., [0, 2, 1]] * [1, 1, -1]  # back to the file's Y up
-    wanted = from_linear(np.rint((corners * 0.5 + 0.5) * 255).reshape(-1, 3) / 255)
-    found = bilinear(texture, asset.uvs.reshape(-1, 2).astype(float))
-    np.testing.assert_allclose(found, wanted, atol=4)
+    expected = from_linear(np.rint((corners * 0.5 + 0.5) * 255).reshape(-1, 3) / 255)
+    shown = bilinear(texture, asset.uvs.reshape(-1, 2).astype(float))
+    np.testing.assert_allclose(shown, expected, atol=4)
     assert "gltf" not in asset.provenance

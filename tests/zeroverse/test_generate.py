@@ -256,12 +256,12 @@ def test_golden_assets():
     """Draws must match to the bit everywhere; geometry within a tolerance, as processors round differently."""
     golden = json.loads(GOLDEN.read_text())
     assert len(golden) == 20
-    for index, wanted in enumerate(golden):
+    for index, expected in enumerate(golden):
         asset = generate(golden_config(index), 7, index)
-        assert digest(asset.provenance["plan"]) == wanted["plan"], index
-        assert abs(len(asset.faces) - wanted["triangles"]) <= 0.01 * wanted["triangles"]
-        assert mesh.volume(asset.vertices, asset.faces) == pytest.approx(wanted["volume"], rel=1e-3)
-        assert mesh.face_areas(asset.vertices, asset.faces).sum() == pytest.approx(wanted["area"], rel=1e-3)
+        assert digest(asset.provenance["plan"]) == expected["plan"], index
+        assert abs(len(asset.faces) - expected["triangles"]) <= 0.01 * expected["triangles"]
+        assert mesh.volume(asset.vertices, asset.faces) == pytest.approx(expected["volume"], rel=1e-3)
+        assert mesh.face_areas(asset.vertices, asset.faces).sum() == pytest.approx(expected["area"], rel=1e-3)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -78,8 +78,8 @@ def test_sixteen_bit_maps_are_scaled(folder):
     paint(folder / "deep" / "gray_basecolor.png", (5, 5, 5))
     Image.fromarray(np.full((8, 8), 32896, np.uint16)).save(path)
     library.index.cache_clear()
-    found = next(s for s in library.index(folder) if s.name == "deep/gray")
-    assert library.load(found, 16).metallic_roughness_texture[0, 0, 1] == 128
+    texture_set = next(s for s in library.index(folder) if s.name == "deep/gray")
+    assert library.load(texture_set, 16).metallic_roughness_texture[0, 0, 1] == 128
 
 
 def test_nothing_to_find_is_an_error(tmp_path):

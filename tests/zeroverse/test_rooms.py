@@ -82,8 +82,8 @@ def test_boxes_keep_apart_and_within_the_room():
                 bounds.append((points.min(0), points.max(0)))
                 assert (points.min(0) > low - wall).all()
                 assert (points.max(0) < high + wall).all()
-                wanted = next(box["size"] for box in boxes if box["name"] == name)
-                assert np.allclose(np.ptp(points, axis=0) * room.scale, wanted, rtol=1e-4)
+                size = next(box["size"] for box in boxes if box["name"] == name)
+                assert np.allclose(np.ptp(points, axis=0) * room.scale, size, rtol=1e-4)
         for k, (a, b) in enumerate(bounds):
             for c, d in bounds[:k]:
                 assert ((a > d) | (c > b)).any()
@@ -178,11 +178,11 @@ def golden_room(index):
 def test_golden_rooms():
     golden = json.loads((Path(__file__).parent / "golden_rooms.json").read_text())
     assert len(golden) == 4
-    for index, wanted in enumerate(golden):
-        found = golden_room(index)
-        assert found["plan"] == wanted["plan"], index
+    for index, expected in enumerate(golden):
+        made = golden_room(index)
+        assert made["plan"] == expected["plan"], index
         for name in ("triangles", "volume", "area"):
-            assert found[name] == pytest.approx(wanted[name], rel=0.01), name
+            assert made[name] == pytest.approx(expected[name], rel=0.01), name
 
 
 def test_rooms_are_the_same_in_another_process():

@@ -1,18 +1,21 @@
 """The container level of glTF: chunks, buffers, accessors, node transforms, images."""
 
 import base64
-import io
 import json
 import struct
 import urllib.parse
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from versemill.errors import AssetError
+from versemill.gltf import compression
+from versemill.gltf.extensions import check_required
+from versemill.materials import images
 from versemill.materials.material import Texture
 
 Array = NDArray[Any]
@@ -20,7 +23,6 @@ Node = dict[str, Any]
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
-_UNREADABLE = {"KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu"}
 _MOST_ITEMS = 2**28
 """Longest accessor that is believed: a few bytes must not ask for all of the memory."""
 
@@ -28,18 +30,17 @@ _MOST_ITEMS = 2**28
 class Reader:
     """A parsed document with its buffers; remembers what it could not keep."""
 
-    def __init__(self, data: bytes, resolve: Callable[[str], bytes] | None) -> None:
+    def __init__(self, data: bytes, resolve: Callable[[str], bytes] | None, max_texture_side: int | None) -> None:
         self.dropped: set[str] = set()
-        self.textures: dict[tuple[int, str], Texture] = {}
-        self.resolve = resolve
-        text, binary = _chunks(data)
+        self.textures: dict[tuple[int, str, bool], Texture] = {}
+        self.resolve, self.max_texture_side = resolve, max_texture_side
+        text, self.binary = _chunks(data)
         self.document: Node = json.loads(text)
         if not str(self.document["asset"]["version"]).startswith("2"):
             raise ValueError(f"glTF version {self.document['asset']['version']}, only 2.x is read")
-        unreadable = sorted(_UNREADABLE & set(self.document.get("extensionsRequired", ())))
-        if unreadable:
-            raise AssetError("unsupported_extension", f"the file needs {', '.join(unreadable)}; export it without compression")
-        self.buffers = [self._uri(b["uri"]) if "uri" in b else binary for b in self.document.get("buffers", [])]
+        check_required(self.document)
+        self.buffers: dict[int, bytes] = {}
+        self.unpacked: dict[int, bytes] = {}
 
     def _uri(self, uri: str) -> bytes:
         if uri.startswith("data:"):
@@ -48,13 +49,27 @@ class Reader:
             raise ValueError(f"the file refers to '{uri[:80]}' beside it")
         return self.resolve(urllib.parse.unquote(uri))
 
+    def _buffer(self, index: int) -> bytes:
+        if index not in self.buffers:
+            entry = self.document["buffers"][natural(index)]
+            self.buffers[index] = self._uri(entry["uri"]) if "uri" in entry else self.binary
+        return self.buffers[index]
+
     def view(self, index: int) -> bytes:
-        """The bytes of a buffer view."""
+        """The bytes of a buffer view, unpacked where meshoptimizer packed them."""
         view = self.document["bufferViews"][natural(index)]
-        start = natural(view.get("byteOffset", 0))
-        data = self.buffers[natural(view["buffer"])][start : start + natural(view["byteLength"])]
-        if len(data) != view["byteLength"]:
-            raise ValueError(f"buffer view {index} wants {view['byteLength']} bytes, the file has {len(data)}")
+        packed = next((view["extensions"][name] for name in compression.MESHOPT if name in view.get("extensions", {})), None)
+        if packed is None:
+            return self._slice(index, view)
+        if index not in self.unpacked:
+            self.unpacked[index] = compression.meshopt(self._slice(index, packed), packed)
+        return self.unpacked[index]
+
+    def _slice(self, index: int, entry: Node) -> bytes:
+        start = natural(entry.get("byteOffset", 0))
+        data = self._buffer(entry["buffer"])[start : start + natural(entry["byteLength"])]
+        if len(data) != entry["byteLength"]:
+            raise ValueError(f"buffer view {index} wants {entry['byteLength']} bytes, the file has {len(data)}")
         return data
 
     def accessor(self, index: int) -> Array:
@@ -84,7 +99,7 @@ class Reader:
         return values[:, 0] if width == 1 else values
 
     def instances(self) -> Iterator[tuple[Node, Array]]:
-        """Nodes of the default scene, parents first, with their (4, 4) transforms to the scene."""
+        """Visible nodes of the default scene, parents first, with their (4, 4) transforms to the scene."""
         document = self.document
         nodes = document.get("nodes", [])
         scenes = document.get("scenes") or [{"nodes": list(range(len(nodes)))}]
@@ -96,29 +111,62 @@ class Reader:
                 raise ValueError(f"node {index} is reached twice: the scene is not a tree")
             seen.add(index)
             node = nodes[natural(index)]
-            matrix = outer @ _transform(node)
+            if not node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True):
+                continue
+            matrix = outer @ local_transform(node)
             yield node, matrix
             stack += [(k, matrix) for k in reversed(node.get("children", []))]
 
-    def texture(self, info: Node | None, mode: str) -> Texture | None:
-        """The texels a texture reference points to, as "RGB" or "RGBA"."""
+    @cached_property
+    def placed(self) -> list[Array]:
+        """(4, 4) transform of every node to its scene, whether it is visible or not."""
+        nodes = self.document.get("nodes", [])
+        children = {natural(child) for node in nodes for child in node.get("children", [])}
+        placed: dict[int, Array] = {}
+        stack = [(k, np.eye(4)) for k in range(len(nodes)) if k not in children]
+        while stack:
+            index, outer = stack.pop()
+            if index in placed:
+                raise ValueError(f"node {index} is reached twice: the scene is not a tree")
+            placed[index] = outer @ local_transform(nodes[index])
+            stack += [(k, placed[index]) for k in nodes[index].get("children", [])]
+        if len(placed) < len(nodes):
+            raise ValueError("nodes hang in a cycle")
+        return [placed[k] for k in range(len(nodes))]
+
+    def texture(self, info: Node | None, mode: Literal["RGB", "RGBA"], colour: bool = False) -> Texture | None:
+        """The texels that a texture reference points to; `colour` says that they hold sRGB."""
         if info is None:
             return None
         texture = self.document["textures"][natural(info["index"])]
-        source = texture.get("extensions", {}).get("EXT_texture_webp", texture).get("source")
+        extensions = texture.get("extensions", {})
+        source = extensions.get("EXT_texture_webp", texture).get("source", texture.get("source"))
+        if source is None:
+            source = extensions.get(compression.BASISU, {}).get("source")
         if source is None:
             self.dropped.add("texture without a readable image")
             return None
-        if (source, mode) not in self.textures:
-            image = self.document["images"][natural(source)]
-            data = self.view(image["bufferView"]) if "bufferView" in image else self._uri(image["uri"])
-            with Image.open(io.BytesIO(data)) as picture:
-                if picture.mode.startswith("I"):
-                    eight = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-                    self.textures[source, mode] = np.asarray(Image.fromarray(eight).convert(mode))
-                else:
-                    self.textures[source, mode] = np.asarray(picture.convert(mode))
-        return self.textures[source, mode]
+        key = (natural(source), mode, colour)
+        if key not in self.textures:
+            self.textures[key] = self._image(source, mode, colour)
+        return self.textures[key]
+
+    def _image(self, source: int, mode: Literal["RGB", "RGBA"], colour: bool) -> Texture:
+        entry = self.document["images"][source]
+        data = self.view(entry["bufferView"]) if "bufferView" in entry else self._uri(entry["uri"])
+        packed = data.startswith(compression.KTX2_MAGIC)
+        try:
+            size = compression.basis_size(data) if packed else images.size(data)
+            if self.max_texture_side and max(size) > self.max_texture_side:
+                raise AssetError(
+                    "image_too_large",
+                    f"image {source} has {size[0]} x {size[1]} pixels; the limit max_texture_side is {self.max_texture_side}",
+                )
+            return compression.basis(data)[..., : len(mode)] if packed else images.decode(data, mode, colour)
+        except Image.DecompressionBombError as error:
+            raise AssetError("image_too_large", f"image {source}: {error}") from error
+        except (OSError, ValueError, SyntaxError) as error:
+            raise AssetError("bad_image", f"image {source} is not an image that can be read: {error}") from error
 
 
 def natural(value: Any) -> int:
@@ -131,8 +179,9 @@ def natural(value: Any) -> int:
 def _chunks(data: bytes) -> tuple[bytes, bytes]:
     """JSON text and binary chunk of a GLB; of a .gltf, the text and nothing."""
     if data[:4] != b"glTF":
-        if data.lstrip()[:1] == b"{":
-            return data, b""
+        text = data.removeprefix(b"\xef\xbb\xbf")
+        if text.lstrip()[:1] == b"{":
+            return text, b""
         raise ValueError(f"the file starts with {data[:4]!r}, not with 'glTF'")
     _, version, length = struct.unpack_from("<4sII", data)
     if version != 2 or length > len(data):
@@ -148,19 +197,23 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
     return found[b"JSON"], found.get(b"BIN\0", b"")
 
 
-def _transform(node: Node) -> Array:
+def local_transform(node: Node) -> Array:
     """(4, 4) float64 local transform of a node."""
     if "matrix" in node:
         return np.asarray(node["matrix"], np.float64).reshape(4, 4).T
-    x, y, z, w = np.asarray(node.get("rotation", (0, 0, 0, 1)), np.float64)
-    rotation = np.array(
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation_matrix(node.get("rotation", (0, 0, 0, 1))) * np.asarray(node.get("scale", (1, 1, 1)), np.float64)
+    matrix[:3, 3] = node.get("translation", (0, 0, 0))
+    return matrix
+
+
+def rotation_matrix(quaternion: Any) -> Array:
+    """(3, 3) float64 of a unit quaternion (x, y, z, w)."""
+    x, y, z, w = np.asarray(quaternion, np.float64)
+    return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
             [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation * np.asarray(node.get("scale", (1, 1, 1)), np.float64)
-    matrix[:3, 3] = node.get("translation", (0, 0, 0))
-    return matrix

@@ -13,7 +13,8 @@ from versemill import __version__, mesh
 from versemill.asset import Asset
 from versemill.config import canonical_json
 from versemill.errors import AssetError
-from versemill.materials.material import Material, Texture
+from versemill.materials.material import SLOTS, Material, Texture
+from versemill.materials.sampler import Sampler
 
 Document = dict[str, Any]
 Array = NDArray[Any]
@@ -22,6 +23,11 @@ VERTEX_INDEX = "_VERTEX_INDEX"
 """Vertex attribute, float32 as glTF demands: the asset's vertex that a split vertex came from."""
 
 TRIANGLES = 4
+GENERATOR = "versemill "
+WRAPS = {"repeat": 10497, "mirror": 33648, "clamp": 33071}
+MAGNIFIERS = {"linear": 9729, "nearest": 9728}
+MINIFIERS = {"linear": 9987, "nearest": 9986}
+"""Always between mip levels; see `Sampler`."""
 
 
 def to_glb(asset: Asset, textures: Literal["png", "jpeg"] = "png") -> bytes:
@@ -57,7 +63,8 @@ def to_glb(asset: Asset, textures: Literal["png", "jpeg"] = "png") -> bytes:
     for start, end in zip(starts, np.r_[starts[1:], len(order)], strict=True):
         part, material = (int(k) for k in pairs[start])
         chosen = order[start:end]
-        primitive = _write_primitive(out, asset.vertices[used], faces[chosen], asset.uvs[chosen], normals[chosen])
+        uvs = asset.uvs[chosen, :, : 2 * asset.materials[material].uv_sets]
+        primitive = _write_primitive(out, asset.vertices[used], faces[chosen], uvs, normals[chosen])
         if "mesh" not in nodes[part]:
             nodes[part]["mesh"] = len(meshes)
             meshes.append({"name": asset.part_names[part], "primitives": []})
@@ -75,9 +82,11 @@ def to_glb(asset: Asset, textures: Literal["png", "jpeg"] = "png") -> bytes:
     }
     if (np.diff(order) < 0).any():
         extras["face_order"] = out.accessor(order.astype(np.uint32), None)
+    names = sorted(out.extensions)
     return out.glb(
         {
-            "asset": {"version": "2.0", "generator": f"versemill {__version__}"},
+            **({"extensionsUsed": names} if names else {}),
+            "asset": {"version": "2.0", "generator": f"{GENERATOR}{__version__}"},
             "scene": 0,
             "scenes": [{"nodes": list(range(len(nodes))), "extras": {"versemill": extras}}],
             "nodes": nodes,
@@ -96,6 +105,9 @@ class _Writer:
         self.accessors: list[Document] = []
         self.images: list[Document] = []
         self.image_of: dict[bytes, int] = {}
+        self.samplers: dict[tuple[int, int, int, int], int] = {}
+        self.textures: dict[tuple[int, int], int] = {}
+        self.extensions: set[str] = set()
 
     def view(self, data: bytes, **more: Any) -> int:
         self.views.append({"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(data), **more})
@@ -115,8 +127,8 @@ class _Writer:
         self.accessors.append(entry)
         return len(self.accessors) - 1
 
-    def texture(self, texels: Texture, encoding: str) -> Document:
-        """A texture reference; equal images are stored once."""
+    def texture(self, texels: Texture, sampler: Sampler, encoding: str) -> Document:
+        """A texture reference; equal images, samplers and pairs of them are stored once."""
         opaque = texels.shape[2] == 4 and bool((texels[..., 3] == 255).all())
         pixels = np.ascontiguousarray(texels[..., :3] if opaque else texels)
         buffer = io.BytesIO()
@@ -131,7 +143,10 @@ class _Writer:
         if data not in self.image_of:
             self.image_of[data] = len(self.images)
             self.images.append({"bufferView": self.view(data), "mimeType": mime})
-        return {"index": self.image_of[data]}
+        key = (MAGNIFIERS[sampler.magnify], MINIFIERS[sampler.minify], WRAPS[sampler.wrap_s], WRAPS[sampler.wrap_t])
+        pair = self.image_of[data], self.samplers.setdefault(key, len(self.samplers))
+        place = {"texCoord": sampler.uv_set} if sampler.uv_set else {}
+        return {"index": self.textures.setdefault(pair, len(self.textures)), **place}
 
     def glb(self, document: Document) -> bytes:
         document |= {
@@ -142,8 +157,10 @@ class _Writer:
         if self.images:
             document |= {
                 "images": self.images,
-                "textures": [{"source": k, "sampler": 0} for k in range(len(self.images))],
-                "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497}],
+                "textures": [{"source": source, "sampler": sampler} for source, sampler in self.textures],
+                "samplers": [
+                    dict(zip(("magFilter", "minFilter", "wrapS", "wrapT"), key, strict=True)) for key in self.samplers
+                ],
             }
         text = canonical_json(document).encode()
         text += b" " * (-len(text) % 4)
@@ -154,19 +171,21 @@ class _Writer:
 
 def _write_primitive(out: _Writer, vertices: Array, faces: Array, uvs: Array, normals: Array) -> Document:
     """One primitive: corners that agree in vertex, UV and normal become one glTF vertex."""
-    corner = np.empty((3 * len(faces), 6), np.float32)
+    width = uvs.shape[-1]
+    corner = np.empty((3 * len(faces), 4 + width), np.float32)
     corner[:, 0] = faces.reshape(-1)
-    corner[:, 1:3] = uvs.reshape(-1, 2)
-    corner[:, 3:] = normals.reshape(-1, 3)
+    corner[:, 1 : 1 + width] = uvs.reshape(-1, width)
+    corner[:, 1 + width :] = normals.reshape(-1, 3)
     first, inverse = distinct(corner)
     kept = corner[first]
-    flipped = np.stack([kept[:, 1], np.float32(1) - kept[:, 2]], 1)
     attributes = {
         "POSITION": out.accessor(_y_up(vertices[faces.reshape(-1)[first]]), 34962, bounds=True),
-        "NORMAL": out.accessor(_y_up(kept[:, 3:]), 34962),
-        "TEXCOORD_0": out.accessor(flipped, 34962),
-        VERTEX_INDEX: out.accessor(kept[:, 0].copy(), 34962),
+        "NORMAL": out.accessor(_y_up(kept[:, 1 + width :]), 34962),
     }
+    for k in range(width // 2):
+        flipped = np.stack([kept[:, 1 + 2 * k], np.float32(1) - kept[:, 2 + 2 * k]], 1)
+        attributes[f"TEXCOORD_{k}"] = out.accessor(flipped, 34962)
+    attributes[VERTEX_INDEX] = out.accessor(kept[:, 0].copy(), 34962)
     return {"attributes": attributes, "indices": out.accessor(inverse.astype(np.uint32), 34963), "mode": TRIANGLES}
 
 
@@ -200,10 +219,29 @@ def _write_material(out: _Writer, material: Material, encoding: str) -> Document
     }
     if material.alpha_mode == "mask":
         entry["alphaCutoff"] = float(material.alpha_cutoff)
-    if material.base_color_texture is not None:
-        surface["baseColorTexture"] = out.texture(material.base_color_texture, encoding)
-    if material.metallic_roughness_texture is not None:
-        surface["metallicRoughnessTexture"] = out.texture(material.metallic_roughness_texture, encoding)
-    if material.normal_texture is not None:
-        entry["normalTexture"] = out.texture(material.normal_texture, encoding)
+    references = {
+        slot: out.texture(texels, material.sampler(slot), encoding)
+        for slot in SLOTS
+        if (texels := material.texture(slot)) is not None
+    }
+    for slot, owner, key in (
+        ("base_color", surface, "baseColorTexture"),
+        ("metallic_roughness", surface, "metallicRoughnessTexture"),
+        ("normal", entry, "normalTexture"),
+        ("emissive", entry, "emissiveTexture"),
+    ):
+        if slot in references:
+            owner[key] = references[slot]
+    extensions: Document = {}
+    peak = max(material.emissive)
+    if peak > 0:
+        # glTF's factor ends at 1; what is brighter is a strength.
+        entry["emissiveFactor"] = [float(c) / max(peak, 1.0) for c in material.emissive]
+        if peak > 1:
+            extensions["KHR_materials_emissive_strength"] = {"emissiveStrength": float(peak)}
+    if material.unlit:
+        extensions["KHR_materials_unlit"] = {}
+    if extensions:
+        entry["extensions"] = extensions
+        out.extensions |= set(extensions)
     return entry

@@ -29,7 +29,8 @@ def paint(
     A material that has a texture keeps it: its UVs are taken.
 
     Args:
-        uvs: (F, 3, 2). colors: (F, 3, 4) sRGB with linear alpha. colored: (F,) which faces have any; others are white.
+        uvs: (F, 3, 2 S), of which the first set is written. colors: (F, 3, 4) sRGB with linear alpha.
+        colored: (F,) which faces have any; others are white.
 
     Returns:
         UVs, materials, and whether all colours were kept.
@@ -40,13 +41,11 @@ def paint(
         own = np.flatnonzero(material_ids == k)
         if (white[own] == 255).all():
             continue
-        if any(
-            t is not None for t in (material.base_color_texture, material.metallic_roughness_texture, material.normal_texture)
-        ):
+        if material.textured:
             whole = False
             continue
         order = morton_order(vertices[faces[own]].mean(1))
-        texture, uvs[own[order]] = cells(white[own[order]])
+        texture, uvs[own[order], :, :2] = cells(white[own[order]])
         if material.source == "default":
             material = dataclasses.replace(material, name="vertex colours", source="file", licence="unknown")
         painted[k] = dataclasses.replace(material, base_color_texture=texture)

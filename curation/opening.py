@@ -1,0 +1,90 @@
+"""Opening foreign files: they must be regular files, end inside a root, and fit; images must be of known formats.
+
+Links are followed as long as they end inside one of the roots, so that a model hub's cache, whose files are links, is read.
+"""
+
+import os
+import stat
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from versemill.errors import AssetError
+from versemill.materials import images
+
+
+def is_inside(path: Path, roots: Iterable[Path]) -> bool:
+    """Whether a path, its links followed, ends below one of the roots."""
+    target = Path(os.path.realpath(path))
+    return any(target.is_relative_to(os.path.realpath(root)) for root in roots)
+
+
+def open_foreign(path: Path, roots: Iterable[Path], limit: int) -> bytes:
+    """The bytes of a regular file that ends inside one of the roots.
+
+    Raises:
+        AssetError: "unsafe_path" where it ends outside; "missing_file" where there is none, or something else than a file;
+            "too_large" above `limit` bytes; "unreadable" where the system refuses.
+    """
+    roots = tuple(roots)
+    if not is_inside(path, roots):
+        raise AssetError(
+            "unsafe_path",
+            f"'{path.name}' ends outside {', '.join(map(str, roots))}; "
+            "name a root (--root) that holds it, or put it beside the model",
+        )
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise AssetError("missing_file", f"{path} is not a regular file")
+            if status.st_size > limit:
+                raise AssetError("too_large", f"{path.name} has {status.st_size} bytes; the limit max_bytes is {limit}")
+            return file.read(limit)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise AssetError("missing_file", f"{path} is not a file") from error
+    except OSError as error:
+        raise AssetError("unreadable", f"{path.name} can't be read: {error.strerror}") from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def check_image(data: bytes, label: str, max_side: int) -> None:
+    """Reads only an image's header.
+
+    Raises:
+        AssetError: "bad_image" where it is none, "image_too_large" above `max_side` pixels a side.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            size = images.size(data)
+    except Image.DecompressionBombError as error:
+        raise AssetError("image_too_large", f"{label}: {error}") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise AssetError("bad_image", f"{label} is not an image that can be read: {error}") from error
+    if max(size) > max_side:
+        raise AssetError(
+            "image_too_large", f"{label} has {size[0]} x {size[1]} pixels; the limit max_texture_side is {max_side}"
+        )
+
+
+def open_image(data: bytes, label: str, max_side: int, mode: images.Mode = "RGBA", colour: bool = True) -> NDArray[np.uint8]:
+    """(H, W, C) uint8 texels; see `versemill.materials.images.decode`.
+
+    Raises:
+        AssetError: as `check_image`; "bad_image" also where the pixels can't be decoded.
+    """
+    check_image(data, label, max_side)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return images.decode(data, mode, colour)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise AssetError("bad_image", f"{label} can't be decoded: {error}") from error

@@ -1,0 +1,68 @@
+"""A trained shape-flow's answer to one picture, or to none, as a GLB file."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from versemill.generation import conditions
+from versemill.generation.extraction import Mesh
+from versemill.generation.families import SHAPE_FLOW
+from versemill.generation.shape_flow_judging import noise_of
+from versemill.generation.shape_vae_judging import extracted
+from versemill.training.runs import load, torch_device
+
+from versemill import gltf
+from versemill.asset import Asset
+from versemill.errors import AssetError
+from versemill.materials.material import Material
+
+RESOLUTIONS = (64, 128, 256, 512)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A shape as a GLB file, how many faces it has, and the seconds of its two parts."""
+
+    glb: bytes
+    faces: int
+    sampled_s: float
+    extracted_s: float
+
+
+def generate(
+    run_dir: str | Path, image: Path | None, seed: int, steps: int, guidance: float, sampler: str, resolution: int, device: str
+) -> Answer:
+    """Draws one shape; the same arguments give the same one.
+
+    Raises:
+        ConfigError: no trained shape-flow, or a picture that can't be used. AssetError: the shape came out empty.
+    """
+    target = torch_device(device)
+    network, recipe = load(SHAPE_FLOW, run_dir, target)
+    started = time.perf_counter()
+    pictures = None
+    if image is not None:
+        pictures = conditions.crop(conditions.read_picture(image), recipe.picture, recipe.fill)[None].to(target)
+    noise = noise_of(recipe, network.vae.channels, seed)[None].to(target)
+    latents = network.draw(pictures, noise, steps, guidance, sampler)
+    sampled = time.perf_counter()
+    mesh = extracted(network.decode(latents), resolution, target)
+    ended = time.perf_counter()
+    asset = clay(mesh)
+    return Answer(gltf.to_glb(asset), len(asset.faces), sampled - started, ended - sampled)
+
+
+def clay(mesh: Mesh) -> Asset:
+    """A mesh as an asset of one grey material, its longest side 2.
+
+    Raises:
+        AssetError: it is empty.
+    """
+    vertices, faces = mesh
+    if not len(faces):
+        raise AssetError("empty", "the shape came out empty: take another seed, or a model that has trained for longer")
+    zeros = np.zeros(len(faces), np.int32)
+    grey = Material(name="clay", base_color=(0.6, 0.6, 0.6, 1.0), source="clay")
+    uvs = np.zeros((len(faces), 3, 2), np.float32)
+    return Asset(vertices, faces, uvs, zeros, zeros, (grey,), ("shape",), source="generation").normalized()

@@ -1,0 +1,353 @@
+"""Presets of the shape models. Each says its hardware, its time and what it should reach."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field as Setting
+from pydantic import model_validator
+from versemill.training.family import Needs
+from versemill.training.recipe import Recipe, table
+from versemill.training.runs import describe
+
+from versemill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from versemill.generation.paths import Path
+
+
+class ShapeVaeRecipe(Recipe):
+    """A vector-set autoencoder of signed distances."""
+
+    width: int = Setting(description="channels of a token", ge=16, le=4096)
+    heads: int = Setting(description="attention heads", ge=1, le=64)
+    channels: int = Setting(description="channels of a latent", ge=1, le=256)
+    encoder_layers: int = Setting(description="self-attention blocks after the look at the surface", ge=0, le=64)
+    decoder_layers: int = Setting(description="self-attention blocks before the questions", ge=1, le=64)
+    octaves: int = Setting(default=8, description="frequencies of a coordinate's sines", ge=0, le=12)
+    anchored: bool = Setting(default=False, description="latents hold places, and coordinates look at the near ones first")
+    tokens: tuple[int, ...] = Setting(
+        description="numbers of latents that training draws from, ascending; the last is judged", min_length=1
+    )
+    input_points: int = Setting(description="surface points that the encoder sees", ge=64)
+    sharp_input: float = Setting(
+        default=0.0, description="share of input points, and half of the near ones, from sharp edges (Dora)", ge=0, le=1
+    )
+    near_queries: int = Setting(description="points near the surface per example", ge=2)
+    volume_queries: int = Setting(description="points anywhere in the box per example", ge=2)
+    surface_queries: int = Setting(description="points on the surface per example, for the gradient terms", ge=1)
+    field: Literal["sdf", "occupancy"] = Setting(default="sdf", description="what is learned: truncated distances, or inside")
+    tau: float = Setting(default=0.03, description="truncation width of the distance, world units (longest side 2)", gt=0, le=2)
+    normal: float = Setting(default=0.0, description="weight of 1 - cosine of gradient and normal on the surface", ge=0)
+    eikonal: float = Setting(default=0.0, description="weight of (|tau gradient| - 1)^2 on the surface", ge=0)
+    kl: float = Setting(default=1e-6, description="weight of the KL divergence, mean over tokens and channels", ge=0)
+    augment: bool = Setting(default=True, description="turn shapes about Z and mirror them")
+    assets: int | None = Setting(default=None, description="train on so many assets only; null: all", ge=1)
+
+
+TINY = ShapeVaeRecipe(
+    name="tiny",
+    hardware="2 CPU cores",
+    time="20 minutes",
+    expected="IoU, F-scores and normal consistency above the nearest training shape and the best ellipsoid",
+    width=128,
+    heads=4,
+    channels=16,
+    encoder_layers=2,
+    decoder_layers=3,
+    anchored=True,
+    tokens=(32, 64),
+    input_points=2048,
+    near_queries=512,
+    volume_queries=256,
+    surface_queries=128,
+    normal=0.3,
+    eikonal=0.03,
+    steps=5000,
+    batch=4,
+    optimizer="muon",
+    lr=1e-3,
+    matrix_lr=0.02,
+    warmup=50,
+    weight_decay=0.01,
+    ema=0.99,
+    divergence=20.0,
+    save_every=500,
+)
+VAE_PRESETS = table(
+    TINY.model_copy(
+        update={
+            "name": "micro",
+            "time": "4 minutes",
+            "expected": "not measured yet; for ablations and the gate",
+            "width": 96,
+            "encoder_layers": 1,
+            "decoder_layers": 2,
+            "tokens": (32,),
+            "near_queries": 384,
+            "volume_queries": 192,
+            "surface_queries": 96,
+            "steps": 1000,
+            "save_every": 250,
+        }
+    ),
+    TINY.model_copy(
+        update={
+            "name": "overfit",
+            "time": "3 minutes",
+            "expected": "F-score at 0.02 above 0.95 on the one asset that it sees",
+            "tokens": (64,),
+            "augment": False,
+            "assets": 1,
+            "steps": 400,
+            "batch": 2,
+        }
+    ),
+    TINY,
+    ShapeVaeRecipe(
+        name="small",
+        hardware="one GPU of 24 GB",
+        time="1 hour",
+        expected="not measured yet",
+        width=384,
+        heads=6,
+        channels=32,
+        encoder_layers=6,
+        decoder_layers=10,
+        anchored=True,
+        tokens=(128, 256),
+        input_points=8192,
+        near_queries=4096,
+        volume_queries=2048,
+        surface_queries=1024,
+        normal=0.3,
+        eikonal=0.03,
+        steps=40_000,
+        batch=16,
+        optimizer="muon",
+        lr=1e-3,
+        warmup=500,
+        weight_decay=0.01,
+        ema=0.999,
+        divergence=20.0,
+        amp="bfloat16",
+        workers=8,
+        save_every=2000,
+    ),
+    ShapeVaeRecipe(
+        name="paper",
+        hardware="32 A100",
+        time="12 days",
+        expected="not measured here; the paper: Chamfer 4.51, F-score at 0.02 .999, normal consistency .958",
+        width=1024,
+        heads=8,
+        channels=64,
+        encoder_layers=8,
+        decoder_layers=16,
+        tokens=(512, 2048),
+        input_points=20_480,
+        near_queries=8192,
+        volume_queries=8192,
+        surface_queries=8192,
+        normal=10.0,
+        eikonal=0.1,
+        kl=1e-3,
+        augment=False,
+        steps=2_500_000,
+        batch=6,
+        lr=5e-5,
+        warmup=2000,
+        ema=0.9999,
+        divergence=20.0,
+        amp="bfloat16",
+        workers=12,
+        save_every=10_000,
+    ),
+)
+
+
+def vae_needs(recipe: ShapeVaeRecipe) -> Needs:
+    """Field points; no views."""
+    sharp = 1024 if recipe.sharp_input else 0
+    return Needs(
+        fields={
+            "surface_points": recipe.input_points,
+            "near_points": recipe.near_queries,
+            "volume_points": recipe.volume_queries,
+            "sharp_points": sharp,
+            "sharp_near_points": sharp,
+        }
+    )
+
+
+class ShapeFlowRecipe(Recipe):
+    """A transformer that generates the latents of a trained `shape-vae`, from a picture or from none."""
+
+    vae: str = Setting(default="", description="run of shape-vae whose latents are generated: --set vae=RUN")
+    vae_preset: dict[str, Any] = Setting(default={}, description="that run's preset; read from it")
+    tokens: int = Setting(description="latents of a shape", ge=1)
+    width: int = Setting(description="channels of a token", ge=16, le=4096)
+    heads: int = Setting(description="attention heads", ge=1, le=64)
+    pairs: int = Setting(description="N of the 2 N + 1 blocks", ge=1, le=32)
+    skips: bool = Setting(default=True, description="long skips from each of the first N blocks to its partner in the last N")
+    feed: int = Setting(default=4, description="inner width of a feed-forward layer over its outer one", ge=1, le=16)
+    moe_blocks: int = Setting(default=0, description="of the last blocks, how many have a mixture of experts", ge=0)
+    experts: int = Setting(
+        default=8,
+        description="experts of a mixture, of which two and a shared one see a token; 0: a dense layer as wide as those three",
+        ge=0,
+        le=64,
+    )
+    balance: float = Setting(default=0.01, description="weight of the load-balancing loss", ge=0)
+    dense: str = Setting(default="", description="run of a dense shape-flow that a mixture starts from")
+    objective: Literal["flow", "ddpm", "edm"] = Setting(default="flow", description="path between data and noise")
+    time_mean: float = Setting(default=0.0, description="flow: mean of the logit of the times, as a share of noise")
+    time_deviation: float = Setting(default=1.0, description="flow: deviation of the logit of the times", gt=0)
+    shift: float = Setting(default=1.0, description="flow: resolution shift k of the share of noise", gt=0)
+    encoder: Literal["vit", "dino", "lite0"] = Setting(
+        default="vit",
+        description="sees the picture: a small ViT trained here, DINOv2 from `encoder_folder`, EfficientNet-Lite0",
+    )
+    encoder_folder: str = Setting(default="", description="dino: folder of a model that transformers wrote")
+    picture: int = Setting(description="side of the picture in pixels", ge=16, le=1024)
+    patch: int = Setting(default=8, description="vit: side of a token's patch in pixels", ge=2, le=64)
+    encoder_width: int = Setting(default=128, description="vit: channels", ge=16, le=2048)
+    encoder_heads: int = Setting(default=4, description="vit: heads", ge=1, le=64)
+    encoder_layers: int = Setting(default=4, description="vit: blocks", ge=1, le=64)
+    fill: float = Setting(
+        default=0.9, description="share of the frame that the object fills (paper 0.9, release 0.83)", gt=0, le=1
+    )
+    drop: float = Setting(default=0.1, description="share of examples without a picture, for guidance", ge=0, le=1)
+    frame: Literal["asset", "camera"] = Setting(
+        default="asset",
+        description="asset: shapes stand as in the dataset (paper); camera: turned about Z so that the picture is their front",
+    )
+    assets: int | None = Setting(default=None, description="train on so many assets only; null: all", ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_the_vae(cls, values: Any) -> Any:
+        """A run says in its own config.json which network its latents are of."""
+        if isinstance(values, dict) and values.get("vae") and not values.get("vae_preset"):
+            config = describe(values["vae"])
+            if config["family"] != "shape-vae":
+                raise ConfigError(f"vae: {values['vae']} is a run of family '{config['family']}', not of 'shape-vae'")
+            values = {**values, "vae_preset": config["preset"]}
+        return values
+
+    @property
+    def vae_recipe(self) -> ShapeVaeRecipe:
+        """The autoencoder's; that of preset `tiny` where none is named."""
+        return ShapeVaeRecipe(**self.vae_preset) if self.vae_preset else TINY
+
+    @property
+    def path(self) -> "Path":
+        """The path that `objective` names."""
+        from versemill.generation import paths
+
+        match self.objective:
+            case "flow":
+                return paths.Flow(self.time_mean, self.time_deviation, self.shift)
+            case "ddpm":
+                return paths.DDPM()
+            case "edm":
+                return paths.EDM()
+
+
+FLOW_TINY = ShapeFlowRecipe(
+    name="tiny",
+    hardware="2 CPU cores",
+    time="20 minutes after shape-vae's tiny",
+    expected="silhouette IoU with its picture above shuffled pictures and above the nearest training shape",
+    tokens=64,
+    width=192,
+    heads=6,
+    pairs=3,
+    picture=64,
+    frame="camera",
+    steps=4000,
+    batch=16,
+    optimizer="muon",
+    lr=1e-3,
+    matrix_lr=0.02,
+    warmup=100,
+    weight_decay=0.01,
+    ema=0.995,
+    divergence=20.0,
+    save_every=500,
+)
+FLOW_PRESETS = table(
+    FLOW_TINY.model_copy(
+        update={
+            "name": "micro",
+            "time": "4 minutes after shape-vae's micro",
+            "expected": "not measured yet; for ablations and the gate",
+            "tokens": 32,
+            "width": 128,
+            "heads": 4,
+            "pairs": 2,
+            "encoder_layers": 2,
+            "steps": 800,
+            "save_every": 200,
+        }
+    ),
+    FLOW_TINY,
+    ShapeFlowRecipe(
+        name="small",
+        hardware="one GPU of 24 GB",
+        time="1 hour after shape-vae's small",
+        expected="not measured yet",
+        tokens=256,
+        width=512,
+        heads=8,
+        pairs=6,
+        picture=128,
+        encoder_width=384,
+        encoder_heads=6,
+        encoder_layers=8,
+        frame="camera",
+        steps=40_000,
+        batch=64,
+        optimizer="muon",
+        lr=5e-4,
+        warmup=500,
+        weight_decay=0.01,
+        ema=0.9995,
+        divergence=20.0,
+        amp="bfloat16",
+        workers=8,
+        save_every=2000,
+    ),
+    ShapeFlowRecipe(
+        name="paper",
+        hardware="160 A100",
+        time="3 weeks",
+        expected="not measured here; the paper: Normal-FID (Inception) 3.36 with 2M objects and 4,096 tokens",
+        tokens=2048,
+        width=2048,
+        heads=16,
+        pairs=10,
+        moe_blocks=6,
+        shift=2.0,
+        encoder="dino",
+        picture=224,
+        steps=1_000_000,
+        batch=10,
+        lr=1e-4,
+        warmup=2000,
+        ema=0.9999,
+        divergence=20.0,
+        amp="bfloat16",
+        workers=12,
+        save_every=10_000,
+    ),
+)
+
+
+def flow_needs(recipe: ShapeFlowRecipe) -> Needs:
+    """The autoencoder's field points, and views by TripoSG's cameras."""
+    return Needs(
+        passes=("rgb", "normal", "mask"),
+        resolution=recipe.picture,
+        views=1,
+        fields=vae_needs(recipe.vae_recipe).fields,
+        settings={"render.cameras": {"preset": "triposg", "views": 8}},
+    )

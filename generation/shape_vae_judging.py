@@ -1,0 +1,214 @@
+"""How shape models are judged: meshes against the watertight ones of held-out assets, beside shapes that need no training."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field as Setting
+from torch import Tensor
+from versemill.generation import baselines, extraction, looks, metrics
+from versemill.generation.extraction import Mesh
+from versemill.generation.shape_data import Shape, ShapeSet, input_points
+from versemill.generation.shape_presets import ShapeVaeRecipe
+from versemill.generation.shape_vae import Field, ShapeVae
+from versemill.generation.shape_vae_training import starts
+from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress
+
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.config import Config
+from versemill.errors import AssetError
+from versemill.mesh import face_normals, sample_surface, topology
+from versemill.queries import MeshQuery
+
+NEAREST, ELLIPSOID, CUBOID = "nearest training shape", "best ellipsoid", "best box"
+METRICS = (
+    Metric("iou", "IoU", "", places=3),
+    Metric("chamfer", "Chamfer", "", higher_is_better=False, places=4),
+    *(Metric(f"f@{limit}", f"F@{limit}", "", places=3) for limit in metrics.THRESHOLDS),
+    Metric("normal_consistency", "normal consistency", "", places=3),
+    Metric("sharp_normal_error", "sharp normal error", "degrees", higher_is_better=False, places=1),
+)
+DEPTHS = (0.1, 0.2, 0.4)
+"""Where strata of thickness meet: greatest distance inside an asset, world units."""
+PICTURES = 12
+"""Objects on the contact sheet."""
+BOX_POINTS = 32_768
+"""Points at whose places volumes are compared."""
+
+
+class ShapeJudging(Config):
+    """How a field becomes the mesh that is judged."""
+
+    resolution: int = Setting(
+        default=128, description="cells along the box's side: at most 64, or that times a power of two", ge=16, le=512
+    )
+    tokens: int | None = Setting(default=None, description="latents; null: the most that training drew", ge=1, le=16_384)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A shape and its true mesh."""
+
+    shape: Shape
+    mesh: Mesh
+
+    @property
+    def name(self) -> str:
+        """Which asset it is."""
+        return self.shape.name
+
+
+class JudgedShapes(ShapeSet):
+    """Shapes with their meshes."""
+
+    def __getitem__(self, position: int) -> Any:
+        return Case(self.shapes[position], self.mesh(position))
+
+
+def vae_data(
+    dataset_dir: str | Path, splits: Sequence[str], recipe: ShapeVaeRecipe, indices: Collection[int] | None, judged: bool
+) -> ShapeSet:
+    """The shapes of a dataset: all of them to be judged, else as many as the recipe wants."""
+    if judged:
+        return JudgedShapes(dataset_dir, splits, indices)
+    return ShapeSet(dataset_dir, splits, indices, recipe.assets)
+
+
+def vae_mesh_case(name: str, asset: Asset, recipe: ShapeVaeRecipe, judging: ShapeJudging) -> Case:
+    """A closed mesh and points on it.
+
+    Raises:
+        AssetError: it is not closed.
+    """
+    vertices, faces = asset.vertices.astype(np.float32), asset.faces.astype(np.int32)
+    if not topology(faces).watertight:
+        raise AssetError("open", f"{name} is not closed: mill it with the pipeline 'files', then evaluate on that dataset")
+    rng = seeds.stream(0, 0, "shape-vae/mesh")
+    points, chosen, _ = sample_surface(vertices, faces, recipe.input_points, rng)
+    surface = np.concatenate([points, face_normals(vertices, faces)[chosen]], 1).astype(np.float32)
+    box = rng.uniform(-1, 1, (BOX_POINTS, 3)).astype(np.float32)
+    volume = np.concatenate([box, MeshQuery(vertices, faces, winding=True).signed_distance(box)[:, None]], 1)
+    empty = np.zeros((0, 6), np.float32)
+    return Case(Shape(surface, empty, volume, volume[:0], volume, name, 0), (vertices, faces))
+
+
+def decoded(vae: ShapeVae, shape: Shape, tokens: int | None, device: torch.device) -> Field:
+    """The field of a shape's mean latents; which points the encoder sees is fixed by the asset's index."""
+    recipe = vae.recipe
+    rng = seeds.stream(0, shape.index, "shape-vae/judged")
+    seen = torch.from_numpy(input_points(shape, recipe.input_points, recipe.sharp_input, rng))[None].to(device)
+    with torch.no_grad():
+        return vae.decode(vae.encode(seen, starts(seen, tokens or recipe.tokens[-1])).mean)
+
+
+def extracted(field: Field, resolution: int, device: torch.device) -> Mesh:
+    """The mesh of one field."""
+
+    def values(points: Tensor) -> Tensor:
+        return field(points[None].to(device))[0]
+
+    return extraction.mesh(values, resolution)
+
+
+def compared(mesh: Mesh, truth: metrics.Surface, box: NDArray[np.float32]) -> dict[str, float]:
+    """`metrics.compare`; what has no surface gets `metrics.EMPTY`."""
+    if not len(mesh[1]):
+        return metrics.EMPTY
+    return metrics.compare(metrics.surface_of(*mesh, seeds.stream(0, 0, "shapes/samples")), truth, box)
+
+
+def rulers(case: Case) -> tuple[metrics.Surface, NDArray[np.float32]]:
+    """What answers to a case are measured with: its true surface, and points of the box."""
+    box = seeds.stream(0, case.shape.index, "shapes/box").uniform(-1, 1, (BOX_POINTS, 3)).astype(np.float32)
+    return metrics.surface_of(*case.mesh, seeds.stream(0, case.shape.index, "shapes/samples")), box
+
+
+def vae_score(network: ShapeVae, cases: Cases, judging: ShapeJudging, device: torch.device) -> dict[str, list[float]]:
+    """`METRICS` of the reconstruction of each case."""
+    found = []
+    for case in cases:
+        mesh = extracted(decoded(network, case.shape, judging.tokens, device), judging.resolution, device)
+        found.append(compared(mesh, *rulers(case)))
+    return columns(found)
+
+
+def vae_baselines(cases: Cases, training: Examples, judging: Any) -> dict[str, dict[str, list[float]]]:
+    """The training shape nearest by Chamfer distance; the best ellipsoid and box, which see the truth."""
+    return {name: columns([compared(plain_answers(case, training)[name], *rulers(case)) for case in cases])
+            for name in (NEAREST, ELLIPSOID, CUBOID)}  # fmt: skip
+
+
+def plain_answers(case: Case, training: Any) -> dict[str, Mesh]:
+    """Baseline -> its mesh."""
+    _, box = rulers(case)
+    distances = metrics.chamfer_matrix([case.shape.surface[:512, :3]], [s.surface[:512, :3] for s in training.shapes])
+    return {
+        NEAREST: training.mesh(int(distances[0].argmin())),
+        ELLIPSOID: baselines.ellipsoid(*case.mesh, box),
+        CUBOID: baselines.cuboid(*case.mesh, box),
+    }
+
+
+def columns(found: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    """Metric -> value per case. An asset without sharp edges has no sharp normal error: the column is then left out."""
+    keys = [m.key for m in METRICS if all(m.key in values for values in found)]
+    return {key: [values[key] for values in found] for key in keys}
+
+
+def vae_measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | None) -> Measured:
+    """Each case by the network, the untrained one and the baselines; a contact sheet; a table by thickness."""
+    objects: list[dict[str, Any]] = []
+    depths: list[float] = []
+    rows = []
+    camera = looks.front(160, elevation=20, azimuth=-60)
+    for case in cases:
+        ruler = rulers(case)
+        answers = {}
+        for name, network in ((MODEL, exam.network), (UNTRAINED, exam.untrained)):
+            field = decoded(network, case.shape, exam.judging.tokens, exam.device)  # type: ignore[attr-defined, arg-type]
+            answers[name] = extracted(field, exam.judging.resolution if name == MODEL else 64, exam.device)  # type: ignore[attr-defined]
+        answers |= plain_answers(case, exam.training)
+        objects.append({"name": case.name, **{name: compared(mesh, *ruler) for name, mesh in answers.items()}})
+        depths.append(case.shape.depth)
+        if len(rows) < PICTURES:
+            shown = (case.mesh, answers[MODEL], answers[NEAREST], answers[ELLIPSOID])
+            rows.append([looks.shaded(mesh, camera) for mesh in shown])
+        if progress:
+            progress(len(objects), count, objects[-1][MODEL])
+    exam.out.mkdir(parents=True, exist_ok=True)
+    looks.sheet(exam.out / "sheet.png", rows)
+    note = "The sheet's columns: truth, model, nearest training shape, best ellipsoid."
+    return Measured(objects, {"sheet": [str(exam.out / "sheet.png")]}, [by_thickness(objects, depths), note])
+
+
+def by_thickness(objects: Sequence[dict[str, Any]], depths: Sequence[float]) -> str:
+    """IoU and F-score at 0.02 by the greatest distance inside an asset, as a Markdown table."""
+    methods = [name for name in objects[0] if name not in ("name", UNTRAINED)]
+    lines = [
+        "By thickness (greatest distance inside): IoU / F@0.02.",
+        "",
+        "| thickness | objects | " + " | ".join(methods) + " |",
+        "|---|---|" + "---|" * len(methods),
+    ]
+    for low, high in zip((0.0, *DEPTHS), (*DEPTHS, np.inf), strict=True):
+        inside = [o for o, d in zip(objects, depths, strict=True) if low <= d < high]
+        if inside:
+            cells = [" / ".join(f"{np.mean([o[m][key] for o in inside]):.3f}" for key in ("iou", "f@0.02")) for m in methods]
+            lines.append(f"| {low} to {high} | {len(inside)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def vae_preview(network: ShapeVae, examples: ShapeSet, recipe: ShapeVaeRecipe, path: Path) -> None:
+    """Three training shapes and what the network makes of them, coarsely."""
+    camera = looks.front(160, elevation=20, azimuth=-60)
+    device = next(network.parameters()).device
+    rows = []
+    for position in range(min(3, len(examples))):
+        mesh = extracted(decoded(network, examples.shapes[position], None, device), 64, device)
+        rows.append([looks.shaded(examples.mesh(position), camera), looks.shaded(mesh, camera)])
+    looks.sheet(path, rows)

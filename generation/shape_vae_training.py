@@ -1,0 +1,118 @@
+"""How `shape-vae` is trained: examples of field points, and the weighted terms of its loss."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from versemill.generation import shape_losses as losses
+from versemill.generation.shape_data import Placement, Shape, about_z, balanced, input_points
+from versemill.generation.shape_presets import ShapeVaeRecipe
+from versemill.generation.shape_vae import Field, ShapeVae, farthest_points
+from versemill.training.batches import to_device
+from versemill.training.recipe import mixed_precision
+
+
+@dataclass(frozen=True, eq=False)
+class VaeBatch:
+    """B shapes: what the encoder sees, and where the field is judged.
+
+    Attributes:
+        surface: (B, N, 6). chosen: (B, M) int64, which of them tokens start from, the farthest apart first.
+        noise: (B, M, C), standard normal. which: (B,) int64; the first says which of the recipe's token counts is used.
+        points, sdf: (B, Q, 3) and (B, Q). on_surface: (B, S, 6).
+    """
+
+    surface: Tensor
+    chosen: Tensor
+    noise: Tensor
+    which: Tensor
+    points: Tensor
+    sdf: Tensor
+    on_surface: Tensor
+
+    def to(self, device: torch.device) -> "VaeBatch":
+        """The same on a device."""
+        return to_device(self, device)
+
+
+def example(whole: Shape, recipe: ShapeVaeRecipe, rng: np.random.Generator) -> VaeBatch:
+    """One shape's part of a batch."""
+    tokens = recipe.tokens[-1]
+    surface = input_points(whole, recipe.input_points, recipe.sharp_input, rng)
+    near = balanced(whole.near, recipe.near_queries, rng)
+    if recipe.sharp_input and len(whole.sharp_near):
+        half = recipe.near_queries // 2
+        near = np.concatenate([near[half:], balanced(whole.sharp_near, half, rng)])
+    points = np.concatenate([near, balanced(whole.volume, recipe.volume_queries, rng)])
+    on_surface = whole.surface[rng.integers(0, len(whole.surface), recipe.surface_queries)]
+    if recipe.augment:
+        placement = Placement.fitting(whole.surface, about_z(rng.uniform(0, 2 * np.pi), bool(rng.integers(2))))
+        surface, on_surface, points = placement.oriented(surface), placement.oriented(on_surface), placement.measured(points)
+    seen = torch.from_numpy(surface)
+    return VaeBatch(
+        seen,
+        starts(seen[None], tokens)[0],
+        torch.from_numpy(rng.standard_normal((tokens, recipe.channels), np.float32)),
+        torch.tensor(int(rng.integers(len(recipe.tokens)))),
+        torch.from_numpy(points[:, :3].copy()),
+        torch.from_numpy(points[:, 3].copy()),
+        torch.from_numpy(on_surface),
+    )
+
+
+def starts(surface: Tensor, tokens: int) -> Tensor:
+    """(B, M) indices of the points that tokens start from: of the first 4 M points of (B, N, 6), the M farthest apart."""
+    return farthest_points(surface[:, : 4 * tokens, :3], tokens)
+
+
+class Objective(nn.Module):
+    """The network and its loss: TripoSG's equation 7, with its own recipe's weights."""
+
+    def __init__(self, network: ShapeVae) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: VaeBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum of the terms, and each of them."""
+        network, recipe = self.network, self.network.recipe
+        tokens = recipe.tokens[int(batch.which[0])]
+        device = batch.surface.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=mixed_precision(recipe, batch.surface.device)):
+            posterior = network.encode(batch.surface, batch.chosen[:, :tokens])
+            field = network.decode(posterior.sample(batch.noise[:, :tokens]))
+            values = field(batch.points)
+        if self.training:
+            network.remember(posterior.mean.detach())
+        terms = {"kl": losses.kl_loss(posterior.mean, posterior.log_variance)}
+        if recipe.field == "sdf":
+            terms["sdf"] = losses.distance_loss(values, losses.truncated(batch.sdf, recipe.tau))
+        else:
+            terms["occupancy"] = losses.occupancy_loss(values, batch.sdf)
+        if recipe.normal or recipe.eikonal:
+            gradient = self._gradient(field, batch.on_surface[..., :3])
+            terms["normal"] = losses.normal_loss(gradient, batch.on_surface[..., 3:])
+            terms["eikonal"] = losses.eikonal_loss(gradient, torch.zeros_like(gradient[..., 0]), recipe.tau)
+        weights = {"kl": recipe.kl, "normal": recipe.normal, "eikonal": recipe.eikonal}
+        total = torch.stack([weights.get(name, 1.0) * value for name, value in terms.items()]).sum()
+        return total, {name: value.detach() for name, value in terms.items()}
+
+    def _gradient(self, field: Field, points: Tensor) -> Tensor:
+        """(B, S, 3) in full precision; the fused attention kernels have no second derivative."""
+        whole = Field(self.network, field.keys.float(), field.values.float(), field.places)
+        with sdpa_kernel(SDPBackend.MATH):
+            asked = points.clone().requires_grad_()
+            return losses.slope(whole(asked), asked)
+
+
+def noise(recipe: ShapeVaeRecipe, generator: torch.Generator) -> VaeBatch:
+    """A batch of one ball."""
+    surface = torch.nn.functional.normalize(torch.randn(1, recipe.input_points, 3, generator=generator), dim=-1)
+    points = 2 * torch.rand(1, recipe.near_queries, 3, generator=generator) - 1
+    normals = torch.cat([surface, surface], -1)
+    tokens = recipe.tokens[-1]
+    return VaeBatch(
+        normals, starts(normals, tokens), torch.randn(1, tokens, recipe.channels, generator=generator),
+        torch.zeros(1, dtype=torch.int64), points, points.norm(dim=-1) - 1, normals[:, : recipe.surface_queries],
+    )  # fmt: skip

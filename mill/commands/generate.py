@@ -1,0 +1,52 @@
+"""The command that draws a shape from a trained shape-flow."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from versemill.mill.commands.common import out
+from versemill.mill.commands.models import Device
+
+from versemill.errors import ConfigError
+
+
+def generate(
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A folder that `versemill train shape-flow` wrote.", show_default=False)
+    ],
+    file: Annotated[Path, typer.Option("--out", metavar="FILE.glb", help="Where the shape goes.", show_default=False)],
+    image: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="What it should look like; with alpha, or before one colour.", show_default=False),
+    ] = None,
+    unconditional: Annotated[bool, typer.Option("--unconditional", help="A shape of no picture.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Which of the possible shapes.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Of the sampler.")] = 50,
+    guidance: Annotated[float, typer.Option(min=0, help="How strictly the picture is followed; 1: as trained.")] = 2.0,
+    sampler: Annotated[Literal["euler", "heun", "ddim"], typer.Option(help="How noise becomes a shape.")] = "euler",
+    resolution: Annotated[int, typer.Option(help="Cells along a side of the mesh's grid: 64, 128, 256 or 512.")] = 128,
+    device: Device = "auto",
+) -> None:
+    """Draw a shape with a trained shape-flow, from a picture of your own or from none.
+
+    Examples:
+
+    versemill generate out/flow --image chair.png --out chair.glb
+
+    versemill generate out/flow --unconditional --seed 7 --out shape.glb
+    """
+    from versemill.generation import shape_answers
+
+    if (image is None) != unconditional:
+        raise ConfigError("name a picture with --image, or say --unconditional: one of the two")
+    if file.suffix.lower() != ".glb":
+        raise ConfigError(f"'{file}' does not end in .glb, the format that is written")
+    if resolution not in shape_answers.RESOLUTIONS:
+        raise ConfigError(f"resolution {resolution}: take {', '.join(map(str, shape_answers.RESOLUTIONS))}")
+    answer = shape_answers.generate(run_dir, image, seed, steps, guidance, sampler, resolution, device)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(answer.glb)
+    out.print(
+        f"{file}: {answer.faces:,} faces, {answer.sampled_s:.1f} s of sampling and {answer.extracted_s:.1f} s of extraction",
+        soft_wrap=True,
+    )
