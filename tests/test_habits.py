@@ -25,7 +25,7 @@ def test_github_files_are_yaml_of_the_expected_kind(path: str) -> None:
     content = yaml.safe_load((ROOT / path).read_text())
     if "workflows" in path:
         assert True in content or "on" in content  # YAML 1.1 reads the key `on` as true
-        assert content["permissions"] == {"contents": "read"}, "a workflow asks for no more than it needs"
+        assert content["permissions"] == {"contents": "read"}, "more is granted to single jobs"
         assert all(job["runs-on"] and job["steps"] for job in content["jobs"].values())
     elif not path.endswith("config.yml"):
         assert {"name", "description", "body"} <= set(content)
