@@ -130,11 +130,14 @@ def export(
     out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
 
 
-def report(directory: Dataset) -> None:
+def report(
+    directory: Dataset,
+    assets: Annotated[int, typer.Option(min=1, max=5000, help="Assets in the gallery, evenly spread.")] = 500,
+) -> None:
     """Write DIR/report.html: gallery, passes, shares, rejections, timings, failures, validation. One self-contained page.
 
     Example: versemill report out/quickstart
     """
     from versemill.mill import report as page
 
-    out.print(f"wrote {page.write(uri_of(directory))}")
+    out.print(f"wrote {page.write(uri_of(directory), assets)}")

@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report.facts import facts
+from versemill.mill.report.gallery import THUMBNAILS
 from versemill.shards import storage
 
 FILE = "report.html"
@@ -25,15 +26,18 @@ MOST_BYTES = 16_000_000
 """No page is larger."""
 
 
-def write(directory: str | Path) -> Path | str:
+def write(directory: str | Path, assets: int = THUMBNAILS) -> Path | str:
     """Writes DIR/report.html and returns where it is.
+
+    Args:
+        assets: how many assets the gallery shows, evenly spread; those beyond the first few are pictures alone.
 
     Raises:
         ConfigError: there is no dataset.
         ShardError: a shard can't be read; `versemill verify` says which.
     """
     dataset = Dataset.open(directory)
-    page = render(facts(dataset))
+    page = render(facts(dataset, assets))
     storage.write_bytes(dataset.fs, dataset.path(FILE), page.encode(errors="backslashreplace"))
     return Path(dataset.root) / FILE if dataset.local else f"{dataset.uri.rstrip('/')}/{FILE}"
 

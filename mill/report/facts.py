@@ -33,8 +33,8 @@ CONFIG_CHARACTERS = 60_000
 GRID_BYTES = 300_000
 
 
-def facts(dataset: Dataset) -> dict[str, Any]:
-    """What the template prints; see there for each."""
+def facts(dataset: Dataset, assets: int = gallery.THUMBNAILS) -> dict[str, Any]:
+    """What the template prints; see there for each. `assets`: see `gallery.thumbnails`."""
     place = dataset.root if dataset.local else dataset.uri
     state = status(place)
     sealed = census.whole(census.read(dataset))
@@ -42,15 +42,17 @@ def facts(dataset: Dataset) -> dict[str, Any]:
     rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.path(fact["file"]), COLUMNS, fs=dataset.fs)]
     tried = {name: sum(counts.values()) for name, counts in state["sources"].items()}
     comparisons = distributions.comparisons(dataset.info["config"], tried, rows)
-    cards = list(gallery.cards(dataset, sealed))
+    tests = [each["p"] for each in comparisons if each["p"] is not None]
     examples = _examples(dataset, sealed, state["rejections"])
     return {
         "info": dataset.info,
         "place": str(dataset.uri),
         "state": state,
-        "gallery": cards,
+        "gallery": [*gallery.cards(dataset, sealed), *gallery.thumbnails(dataset, sealed, assets)],
         "comparisons": comparisons,
-        "unlikely": sum(each["p"] is not None and each["p"] < 0.001 for each in comparisons),
+        "tested": len(tests),
+        "doubtful": sum(p < 0.05 for p in tests),
+        "unlikely": sum(p < 0.001 for p in tests),
         "histograms": distributions.histograms(rows),
         "row_sources": distributions.sources(rows),
         "counted": len(rows),
