@@ -7,7 +7,10 @@ from typing import Any
 from versemill.shards.schema import COLUMNS, SCHEMA_VERSION
 
 from versemill import CONVENTION_VERSION, __version__
-from versemill.markdown import table
+from versemill.markdown import inert, table
+
+MOST_WORDS = 100
+"""Licences, reasons and splits that are listed."""
 
 MIXED = "mixed"
 """The one split that a folder of shards has for `datasets`, which takes splits to be files."""
@@ -49,25 +52,25 @@ def card(
               *dataset_info(f"configuration {digest}, seed {config.get('seed')}, content {content}", {MIXED: total}),
               "---"]  # fmt: skip
     body = [
-        f"# {name}",
+        f"# {inert(name)}",
         "",
         f"{total} assets, made by versemill {__version__}. One row is one asset: its textured mesh, posed images, and",
         f"signed-distance samples. Conventions version {CONVENTION_VERSION}, row schema version {SCHEMA_VERSION}.",
         "",
         "## Contents",
         "",
-        _table(("split", "rows"), sorted(rows.items())),
+        _table(("split", "rows"), _named(rows)),
         f"`datasets.load_dataset` gives all rows as one split, `{MIXED}`, because a shard holds rows of every split:",
         "`meta.split` says which. `versemill export --format huggingface` writes a file per split.",
         "",
         _table(("group", "columns"), [(group, ", ".join(f"`{c}`" for c in columns)) for group, columns in COLUMNS.items()]),
         "## Licences of the materials",
         "",
-        _table(("licence", "assets"), sorted(licences.items())),
+        _table(("licence", "assets"), _named(licences)),
         "## What was turned away",
         "",
-        _table(("rejected because", "assets"), sorted(rejected.items())),
-        _table(("failed because", "assets"), sorted(failed.items())),
+        _table(("rejected because", "assets"), _named(rejected)),
+        _table(("failed because", "assets"), _named(failed)),
         "## Statistics",
         "",
         _statistics(statistics),
@@ -101,6 +104,12 @@ def dataset_info(identity: str, splits: Mapping[str, int]) -> list[str]:
     """
     counts = [line for name, rows in splits.items() for line in (f"  - name: {name}", f"    num_examples: {rows}")]
     return ["dataset_info:", f"  description: {json.dumps(identity)}", "  splits:", *counts]
+
+
+def _named(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Words, which may be somebody else's, and how often; the most frequent ones in the order of their names."""
+    kept = sorted(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_WORDS])
+    return [(inert(word), count) for word, count in kept]
 
 
 def _size(rows: int) -> str:

@@ -26,6 +26,7 @@ from versemill.training.scenes import check_needs
 from versemill.training.tensorboard import board as tensorboard_of
 
 from versemill.errors import ConfigError, VersemillError
+from versemill.files import written_aside
 
 WINDOW = 100
 """Steps over which the gradient norm's median is taken."""
@@ -196,8 +197,8 @@ class State:
             "optimizer": self.optimizers[0].state_dict(),
             "others": [optimizer.state_dict() for optimizer in self.optimizers[1:]],
         }
-        torch.save({"step": self.step, **parts}, out / f"{CHECKPOINT}.part")
-        (out / f"{CHECKPOINT}.part").replace(out / CHECKPOINT)
+        with written_aside(out / CHECKPOINT) as aside:
+            torch.save({"step": self.step, **parts}, aside)
 
     def resume(self, out: Path) -> None:
         """Takes up the checkpoint of `out` if there is one."""

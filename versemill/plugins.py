@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 from versemill.errors import ConfigError
 
 T = TypeVar("T")
+PATH_HINT = "; put its folder on PYTHONPATH, or install it (with --pipelines FILE, the folder of FILE is searched too)"
 
 
 class Table(Mapping[str, T], Generic[T]):
@@ -80,13 +81,9 @@ class Table(Mapping[str, T], Generic[T]):
         module, _, attribute = self.target(name).partition(":")
         try:
             entry = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
-            hint = ""
-            if isinstance(error, ModuleNotFoundError):
-                hint = (
-                    "; put its folder on PYTHONPATH, or install it (with --pipelines FILE, the folder of FILE is searched too)"
-                )
-            raise ConfigError(f"can't load {self.word} '{name}': {error}{hint}") from error
+        except Exception as error:  # somebody's own module may raise anything
+            hint = PATH_HINT if isinstance(error, ModuleNotFoundError) else ""
+            raise ConfigError(f"can't load {self.word} '{name}': {type(error).__name__}: {error}{hint}") from error
         if not isinstance(entry, self.kind):
             expected = f"{self.kind.__module__}.{self.kind.__qualname__}"
             raise ConfigError(f"{self.word} '{name}' is a {type(entry).__name__}, not a {expected}")

@@ -244,5 +244,5 @@ def _texture_beside(place: Place, material: Material, limits: LoadLimits) -> Mat
     )
     if len(beside) != 1:
         return material
-    texture = open_image(place.read(beside[0]), f"texture '{beside[0].name}'", limits.max_texture_side)
+    texture = open_image(place.read(beside[0]), f"texture '{beside[0].name}'", limits.max_texture_side, place.budget)
     return Material(name=stem, base_color_texture=texture, source="file", licence="unknown")

@@ -163,7 +163,7 @@ def _materials(comments: list[str], place: Place, limits: LoadLimits) -> tuple[t
             left_out.append(written)
             materials.append(Material(name=label))
             continue
-        texture = open_image(data, f"texture '{written}'", limits.max_texture_side)
+        texture = open_image(data, f"texture '{written}'", limits.max_texture_side, place.budget)
         transparent = texture[..., 3].min() < 255 and texture[..., 3].max() > 0
         mode: Any = "blend" if transparent else "opaque"
         materials.append(Material(name=label, base_color_texture=texture, alpha_mode=mode, source="file", licence="unknown"))

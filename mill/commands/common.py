@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from versemill.mill.pipeline.config import RunConfig
+from versemill.mill.terminal import Terminal
 
 from versemill.errors import ConfigError, ShardError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Terminal()
+err = Terminal(stderr=True)
 
 Dataset = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `versemill run` wrote.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
@@ -64,6 +65,15 @@ Root = Annotated[
         show_default="each file's own folder",
     ),
 ]
+
+Deadline = Annotated[
+    float,
+    typer.Option("--deadline-s", min=0.1, help="Seconds one file may take before its process is killed, as run.deadline_s."),
+]
+Memory = Annotated[
+    int, typer.Option("--memory-mb", min=64, help="MiB one file may hold before its process is killed, as run.memory_mb.")
+]
+DEADLINE_S, MEMORY_MB = (RunConfig.model_fields[name].default for name in ("deadline_s", "memory_mb"))
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Every asset, every retry, and what Ray and the workers have to say.")

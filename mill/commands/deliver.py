@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
@@ -15,6 +16,7 @@ from versemill.mill.commands.common import (
     print_json,
     uri_of,
 )
+from versemill.shards.storage import shown
 
 from versemill.errors import ConfigError
 
@@ -56,15 +58,16 @@ def dedup(
         print_json(vars(summary))
         return
     for index, kept, own, other in summary.straddling[:20]:
-        err.print(f"[yellow]asset {index} ({own}) repeats {kept} ({other})[/yellow]")
+        err.print(f"asset {index} ({own}) repeats {kept} ({other})", style="yellow")
     if len(summary.straddling) > 20:
-        err.print(f"[yellow]and {len(summary.straddling) - 20} more across splits; the table lists them[/yellow]")
+        err.print(f"and {len(summary.straddling) - 20} more across splits; the table lists them", style="yellow")
     total = summary.exact + summary.near
     kinds = f"{summary.exact} exact, {summary.near} near"
-    out.print(f"{directory}: {total} of {summary.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
+    place = shown(uri_of(directory))
+    out.print(f"{place}: {total} of {summary.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
     if total:
         across = f"{len(summary.straddling)} of them lie across splits; " if summary.straddling else ""
-        out.print(f"{across}leave them out with ShardDataset({str(directory)!r}, drop_duplicates=True)", soft_wrap=True)
+        out.print(f"{across}leave them out with ShardDataset({place!r}, drop_duplicates=True)", soft_wrap=True)
 
 
 def merge(
@@ -116,7 +119,7 @@ def export(
     if format is None:
         table = Table("format", "who reads it", box=None)
         for name, kind in shards.FORMATS.items():
-            table.add_row(f"[bold]{name}[/bold]", kind.summary)
+            table.add_row(Text(name, "bold"), kind.summary)
         out.print(table)
         return
     if target is None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
@@ -18,6 +19,7 @@ from versemill.mill.commands.common import (
     print_json,
     uri_of,
 )
+from versemill.shards.storage import shown
 
 
 def list_(
@@ -39,7 +41,7 @@ def list_(
     for heading, rows in (("pipeline", pipelines), ("source", sources)):
         table = Table(heading, "what it makes", box=None)
         for name, description in rows:
-            table.add_row(f"[bold]{name}[/bold]", description)
+            table.add_row(Text(name, "bold"), description)
         out.print(table)
 
 
@@ -117,18 +119,21 @@ def verify(
     remade: tuple[maintenance.Remade, ...] = ()
     if problems and repair:
         for problem in problems:
-            err.print(f"[yellow]{problem}[/yellow]", soft_wrap=True)
+            err.print(str(problem), style="yellow", soft_wrap=True)
         remade = maintenance.repair(uri_of(directory), problems).remade
         for each in remade:
-            err.print(f"[{'red' if each.verdict == 'differs' else 'green'}]{each}[/]", soft_wrap=True)
+            err.print(str(each), style="red" if each.verdict == "differs" else "green", soft_wrap=True)
         problems = look(uri_of(directory))
     if as_json:
         print_json([vars(problem) for problem in problems])
     else:
         for problem in problems:
-            out.print(f"[red]{problem}[/red]", soft_wrap=True)
+            out.print(str(problem), style="red", soft_wrap=True)
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
-        out.print(f"{directory}: {count}" if problems else f"{directory}: every shard is as the ledger says")
+        for note in check.notes(uri_of(directory)):
+            err.print(f"note: {note}", soft_wrap=True)
+        place = shown(uri_of(directory))
+        out.print(f"{place}: {count}" if problems else f"{place}: every shard is as the ledger says")
     raise typer.Exit(1 if problems or any(each.verdict == "differs" for each in remade) else 0)
 
 

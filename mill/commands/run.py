@@ -68,7 +68,7 @@ def run(
     if only:
         print_json(summary.outcomes)
         raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
-    _finish(summary, loaded)
+    _finish(uri_of(directory), summary, loaded)
 
 
 SAMPLE = 8
@@ -97,7 +97,7 @@ def retry(directory: Dataset, overrides: RunOverrides = None, address: Address =
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose))
+    _finish(uri_of(directory), maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose))
 
 
 def regenerate(
@@ -113,7 +113,10 @@ def regenerate(
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.regenerate(uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose))
+    _finish(
+        uri_of(directory),
+        maintenance.regenerate(uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose),
+    )
 
 
 def extend(
@@ -129,7 +132,7 @@ def extend(
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose))
+    _finish(uri_of(directory), maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose))
 
 
 def debug(
@@ -145,10 +148,10 @@ def debug(
     print_json(made.record)
 
 
-def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
+def _finish(place: str, summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
     """Says what was done, and does what `run.then` says. Rejections are answers, not failures.
 
-    Exit code 1: validation says no; 4: some assets failed.
+    Exit code 1: validation says no, or shards are missing; 4: some assets failed.
     """
     if summary.made:
         stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in summary.core_seconds.items())
@@ -158,19 +161,20 @@ def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
     out.print(f"{summary.uri}: {counts}; {summary.sealed} of {summary.shards} shards sealed", soft_wrap=True)
     if summary.failed:
         err.print(f"see `versemill status {summary.uri}`, then `versemill retry {summary.uri}`", soft_wrap=True)
-    answers = _afterwards(summary, pipeline) if summary.complete else []
+    answers = _afterwards(place, pipeline) if summary.complete else []
     for well, sentence in answers:
-        out.print(sentence, style=None if well else "red", markup=False, soft_wrap=True)
-    raise typer.Exit(1 if not all(well for well, _ in answers) else 4 if summary.failed else 0)
+        out.print(sentence, style=None if well else "red", soft_wrap=True)
+    well = summary.complete and all(well for well, _ in answers)
+    raise typer.Exit(1 if not well else 4 if summary.failed else 0)
 
 
-def _afterwards(summary: "Summary", pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
+def _afterwards(place: str, pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
     from versemill.mill.folder.dataset import Dataset as Stored
     from versemill.mill.proof import after
     from versemill.mill.run.progress import steps
     from versemill.mill.upkeep import maintenance
 
-    dataset = Stored.open(summary.uri)
+    dataset = Stored.open(place)
     chosen = pipeline or maintenance.pipeline_of(dataset)
     if not chosen.run.then:
         return []

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from versemill.mill.folder import census
+from versemill.mill.folder import census, entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import card, read_rows, storage
 
@@ -44,7 +44,7 @@ def text(dataset: Dataset) -> str:
             for row in rows:
                 sums.add(row)
     made_with = {fact["fingerprint"]: shard for shard, fact in facts.items() if "damaged" not in fact}
-    prints = {key[:12]: (dataset.read(dataset.ledger_file(shard)) or {}).get("fingerprint") for key, shard in made_with.items()}
+    prints = {key[:12]: (entries.read(dataset, shard) or {}).get("fingerprint") for key, shard in made_with.items()}
     rejected = census.merge(fact["rejections"] for fact in sealed)
     failed = census.count(f"{f['stage']}: {f['reason']}" for fact in sealed for f in fact["failures"])
     return card(

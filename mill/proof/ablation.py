@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from versemill.mill.pipeline import config as pipelines
+from versemill.mill.pipeline import pages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.models import FAMILIES, judging
 from versemill.training.family import Family, together
@@ -101,10 +102,10 @@ def known(file: str | Path | None = None) -> tuple[Base, dict[str, dict[str, Any
         ConfigError: the file can't be read, or does not hold ablations.
     """
     own = Path(str(resources.files("versemill.mill.proof") / "ablations.yaml"))
-    shipped = pipelines.checked(own.name, AblationFile, pipelines.read_yaml(own))
+    shipped = pipelines.checked(own.name, AblationFile, pages.read(own))
     if file is not None:
         search(file)
-    mine = shipped if file is None else pipelines.checked(str(file), AblationFile, pipelines.read_yaml(Path(file)))
+    mine = shipped if file is None else pipelines.checked(str(file), AblationFile, pages.read(Path(file)))
     return mine.base or shipped.base, mine.tests or shipped.tests, {**shipped.ablations, **mine.ablations}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.config import Pipeline
 from versemill.shards import FORMATS, export
@@ -35,7 +36,7 @@ def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tup
     Returns:
         One (went well, sentence) for each stage that was done now; only `validate` may answer no.
     """
-    hashes = [(dataset.read(dataset.ledger_file(shard)) or {}).get("sha256") for shard in dataset.sealed()]
+    hashes = [(entries.read(dataset, shard) or {}).get("sha256") for shard in dataset.sealed()]
     done: dict[str, Any] = dataset.read(FILE) or {}
     answers = []
     for stage in pipeline.run.then:

@@ -43,6 +43,12 @@ PICTURE_BYTES = 150_000
 PROVENANCE = 4000
 """Characters of an asset's history in the page; the shard has the whole."""
 
+CAPTION, WORDS, WORD = 1000, 40, 100
+"""Characters of a caption; tags, licences and parts of an asset, and the characters of each."""
+
+POSES = 400
+"""Cameras of an asset in the page."""
+
 COLUMNS = ("meta", "views", "mesh.face_count", "mesh.glb")
 FEW_COLUMNS = (
     *(f"meta.{name}" for name in ("id", "index", "source", "split", "caption", "tags", "licences", "metrics", "provenance")),
@@ -50,6 +56,12 @@ FEW_COLUMNS = (
 )
 
 Array = NDArray[Any]
+
+
+class Whole(str):
+    """A text of the page that is bounded where it is made, and must not be cut: a data URI, the configuration."""
+
+    __slots__ = ()
 
 
 def chosen(facts: Sequence[Facts], count: int = GALLERY) -> dict[str, list[int]]:
@@ -106,18 +118,20 @@ def card(row: dict[str, Any], side: int = SIDE, limit: int = geometry.MESH_BYTES
     meta, views = row["meta"], row["views"] or {}
     metrics = json.loads(meta["metrics"])
     history = json.dumps(json.loads(meta["provenance"]), indent=1) if limit else ""
-    kept = ("id", "index", "source", "split", "caption", "tags", "licences")
     return {
-        **{name: meta[name] for name in kept},
+        "index": meta["index"],
+        **{name: meta[name][:WORD] for name in ("id", "source", "split")},
+        **{name: [word[:WORD] for word in meta[name][:WORDS]] for name in ("tags", "licences")},
+        "caption": meta["caption"][:CAPTION],
         "error": meta["depth_to_surface"],
         "score": metrics.get("score"),
         "faces": row["mesh"]["face_count"],
         "glb": len(row["mesh"]["glb"] or b""),
         "pictures": pictures(views, side, PICTURE_BYTES if limit else THUMBNAIL_BYTES),
-        "cameras": [[round(x, 4) for x in pose[:12]] for pose in views.get("c2w") or ()],
+        "cameras": [[round(x, 4) for x in pose[:12]] for pose in (views.get("c2w") or ())[:POSES]],
         "lens": [
             [round(k[0], 2), round(k[4], 2), views["width"], views["height"], int(flat)]
-            for k, flat in zip(views.get("K") or (), views.get("orthographic") or (), strict=True)
+            for k, flat in zip((views.get("K") or ())[:POSES], (views.get("orthographic") or ())[:POSES], strict=True)
         ],
         "mesh": _mesh(row["mesh"]["glb"], limit),
         "history": history[:PROVENANCE] + ("\n..." if len(history) > PROVENANCE else ""),
@@ -171,4 +185,4 @@ def webp(image: Image.Image, limit: int) -> str:
         image.save(buffer, "WEBP", quality=quality, method=4)
         if buffer.tell() <= limit:
             break
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return Whole("data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode())

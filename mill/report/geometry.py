@@ -88,7 +88,7 @@ def encoded(asset: Asset, triangles: int) -> dict[str, Any]:
         "steps": STEPS,
         "uv": [*origin, step],
         "layers": layers,
-        "parts": list(asset.part_names[:256]),
+        "parts": [name[:100] for name in asset.part_names[:256]],
     }
 
 

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from scipy.special import stdtrit
-from versemill.mill.folder import disk
+from versemill.mill.folder import disk, entries
 from versemill.mill.folder.dataset import Dataset, comparable, describe, differences
 from versemill.mill.pipeline.config import Pipeline, restore
 from versemill.mill.pipeline.plan import Plan
@@ -149,11 +149,11 @@ def _of(dataset: Dataset, origin: str) -> Sample:
     runs = dataset.runs()
     sealing = sum(run.get("stages", {}).get("seal", (0, 0.0))[1] for run in runs) / max(sum(run["made"] for run in runs), 1)
     for shard in dataset.sealed():
-        entry, timings = dataset.read(dataset.ledger_file(shard)), dataset.read(dataset.timings_file(shard))
+        entry, timings = entries.read(dataset, shard), entries.timings(dataset, shard)
         if not entry or not timings:
             continue
         on_gpu = entry["fingerprint"]["device"]["name"] != "cpu"
-        made = {i: each for i, each in timings["assets"].items() if "seconds" in each}
+        made = {i: each for i, each in timings.items() if "seconds" in each}
         row_bytes = sum(each.get("bytes", 0) for each in made.values())
         for each in made.values():
             is_row = each["status"] == "row"

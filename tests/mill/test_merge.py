@@ -6,6 +6,7 @@ from pathlib import Path
 
 import millstones
 import pytest
+from millstones import rewrite
 from test_run import entries, hashes, leftovers, run
 from versemill.mill.folder.dataset import Dataset, differences, locked
 from versemill.mill.pipeline import config
@@ -212,7 +213,7 @@ def edited(folder, **changes):
     info = json.loads((folder / "dataset.json").read_text())
     for key, value in changes.items():
         info[key] = {**info[key], **value}
-    (folder / "dataset.json").write_text(json.dumps(info))
+    rewrite(folder / "dataset.json", **info)
     return folder
 
 
@@ -246,7 +247,7 @@ def test_what_can_not_be_united_is_refused(parts, tmp_path):
 def test_the_same_index_in_other_bytes_is_refused(parts, tmp_path):
     other = shutil.copytree(parts / "a", tmp_path / "other")
     path = other / "ledger" / "shard-000001.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": "0" * 64}))
+    rewrite(path, sha256="0" * 64)
     with pytest.raises(ConfigError, match=r"\(seed 1, index 8\), in shards of other bytes"):
         merge([parts / "a", other], tmp_path / "out")
 

@@ -414,3 +414,36 @@ def test_the_page_works_in_a_browser(dataset, row, ball, tmp_path):
     assert told["hash"] == f"#asset-{cards[1]['index']}"
     assert told["shown"] == "1"
     assert 'data-triangles="4"' in done.stdout  # the second asset, a tetrahedron, was drawn last
+
+
+LONG = "<b>x</b>" * 6_000_000
+"""48 MB."""
+
+
+def test_no_text_makes_the_page_larger(dataset, row):
+    found = facts(Dataset.open(dataset))
+    meta = {**row["meta"], "caption": LONG, "tags": [LONG[:100_000]] * 200, "licences": [LONG[:100_000]] * 200,
+            "source": LONG, "provenance": json.dumps({"x": LONG})}  # fmt: skip
+    card = gallery.card({**row, "meta": meta})
+    found["gallery"] = [card] * gallery.GALLERY
+    found["info"] = {**found["info"], "description": LONG, "pipeline": LONG}
+    found["place"] = LONG
+    for each in found["state"]["failures"]:
+        each |= {"message": LONG, "log": [LONG], "stage": LONG, "command": LONG}
+    for rejection in found["rejections"]:
+        for example in rejection["examples"]:
+            example |= {"message": LONG, "item": LONG}
+    page = report.bounded(found)
+    assert len(page) < 3_000_000
+    assert b"<b>x" not in page
+    assert page.count(b'class="asset"') == gallery.GALLERY
+
+
+def test_a_page_with_too_much_shows_fewer_assets(dataset, row, monkeypatch):
+    found = facts(Dataset.open(dataset))
+    found["gallery"] = [gallery.card(row)] * 16
+    whole = len(report.bounded(found))
+    monkeypatch.setattr(report, "MOST_BYTES", int(whole * 0.7))
+    page = report.bounded(found)
+    assert len(page) < whole * 0.7
+    assert page.count(b'class="asset"') == 8

@@ -122,6 +122,23 @@ def test_nan_in_a_field(sphere, shard):
     assert kinds(path) == ["not_finite"]
 
 
+def test_normals_that_face_away(sphere, shard):
+    path, _ = shard
+    from versemill.shards.codecs import encode_array
+
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    surface = sphere.fields().surface.copy()
+    surface[:, 3:] *= -1
+    rows[0]["fields"]["surface"] = encode_array(np.ascontiguousarray(surface.T))
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    assert kinds(path) == ["normals"]
+    views = sphere.views()
+    turned = Views(views.cameras, views.passes | {"normal": -views.passes["normal"]})
+    assert [kind for kind, _ in check_views(turned)] == ["normals"]
+    assert check_views(views) == []
+
+
 def test_a_row_twice(sphere, tmp_path):
     row = sphere.row(0, views=2, size=16)
     pq.write_table(pa.concat_tables([row, row]), tmp_path / "a.parquet")
