@@ -309,7 +309,7 @@ def _rows(out: Path) -> dict[int, str]:
     dataset = Dataset.open(out)
     columns = ["meta.index", "meta.content_hash"]
     rows = (
-        row["meta"] for s in dataset.sealed() for row in read_rows(dataset.fs, dataset.path(dataset.shard_file(s)), columns)
+        row["meta"] for s in dataset.sealed() for row in read_rows(dataset.path(dataset.shard_file(s)), columns, fs=dataset.fs)
     )
     return {meta["index"]: meta["content_hash"] for meta in rows}
 

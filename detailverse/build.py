@@ -44,12 +44,16 @@ TOLERANCES = (0.0003, 0.0006, 0.0012, 0.0024, 0.0048, 0.0096, 0.0192, 0.0192, 0.
 three times, since a lattice of thin walls gives way only slowly."""
 
 
-def generate(config: DetailverseConfig, seed: int, index: int) -> Asset:
+def generate(config: DetailverseConfig | None = None, seed: int = 0, index: int = 0) -> Asset:
     """The asset of (config, seed, index): the same bytes on every run.
+
+    Args:
+        config: the default is `DetailverseConfig()`.
 
     Raises:
         AssetError: a solid failed; its reason says how.
     """
+    config = config or DetailverseConfig()
     spec = sample_spec(config, seed, index)
     return build(spec, detail=config.detail, texture_size=config.texture_size, face_budget=config.faces, seed=seed, index=index)
 

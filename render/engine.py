@@ -36,7 +36,7 @@ SMOOTHING = {"fast": 6.0, "fine": 3.0}
 """Standard deviations of noise by which a tap of the denoiser may differ; of few samples they are known less well."""
 
 
-def render(asset: Asset, config: RenderConfig) -> Views:
+def render(asset: Asset, config: RenderConfig | None = None) -> Views:
     """Renders an asset with the cameras and the light drawn for it.
 
     Cameras come from the stream "render/cameras" of (asset.seed, asset.index), light from "render/lighting" and the
@@ -46,6 +46,9 @@ def render(asset: Asset, config: RenderConfig) -> Views:
     k + N show the same in another light. `Views.lighting` says which, `info["lightings"]` what each is; only colour is
     rendered again, the other passes are copies.
 
+    Args:
+        config: the default is `RenderConfig()`: 128 x 128 pixels, RGB, normals, depth and mask.
+
     Returns:
         The passes of `config.passes`, pixel-aligned; tag "clipped" if the asset leaves an image.
 
@@ -54,6 +57,7 @@ def render(asset: Asset, config: RenderConfig) -> Views:
             "clipped" (where configured), or what `Asset.check` finds.
         MissingDependencyError: the device, or the Cycles interpreter, is not here.
     """
+    config = config or RenderConfig()
     asset.check()
     points = asset.vertices[np.unique(asset.faces)]
     cameras = _cameras.sample(config, asset.seed, asset.index, points)

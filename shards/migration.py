@@ -29,7 +29,7 @@ def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConf
     if path == other:
         raise ShardError(f"'{path}' can't be migrated onto itself: its ledger names its present bytes; name another file")
     config = config or ShardsConfig()
-    rows = (pa.Table.from_pylist([migrate_row(row, config)], schema=SCHEMA) for row in read_rows(fs, path))
+    rows = (pa.Table.from_pylist([migrate_row(row, config)], schema=SCHEMA) for row in read_rows(path, fs=fs))
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
             metadata = file.schema_arrow.metadata or {}

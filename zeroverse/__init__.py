@@ -15,13 +15,16 @@ from versemill.errors import AssetError
 __all__ = ["ZeroverseConfig", "build", "draw", "generate", "presets", "rebuild"]
 
 
-def generate(config: ZeroverseConfig, seed: int, index: int) -> Asset:
+def generate(config: ZeroverseConfig | None = None, seed: int = 0, index: int = 0) -> Asset:
     """Asset `index` of dataset `seed`: normalised, textured, with its whole history in `provenance`.
+
+    Args:
+        config: the default is `ZeroverseConfig()`.
 
     Raises:
         AssetError: no sound mesh came of the drawn values (see `build`).
     """
-    return build(draw(config, seed, index))
+    return build(draw(config or ZeroverseConfig(), seed, index))
 
 
 def draw(config: ZeroverseConfig, seed: int, index: int) -> Plan:

@@ -193,7 +193,9 @@ def ablate(
     meshes: Annotated[
         list[Path] | None, typer.Option(metavar="PATH", help="Also judge on meshes: a file or folder. Repeatable.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Ablations of your own, as mill/proof/ablations.yaml.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--ablations", metavar="FILE", help="Your own ablations; `versemill init` writes a start.")
+    ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:

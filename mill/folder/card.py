@@ -9,6 +9,7 @@ from versemill.mill.folder import census, entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import card, read_rows, storage
 
+from versemill.config import digest
 from versemill.errors import ShardError
 
 FILE = "README.md"
@@ -36,7 +37,7 @@ def text(dataset: Dataset) -> str:
     unreadable = []
     for fact in sealed:
         try:
-            rows = list(read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS))
+            rows = list(read_rows(dataset.path(fact["file"]), COLUMNS, fs=dataset.fs))
         except ShardError:
             unreadable.append(fact["file"])
         else:
@@ -53,6 +54,7 @@ def text(dataset: Dataset) -> str:
         failed=dict(sorted(failed.items())),
         config={**{k: v for k, v in dataset.info["config"].items() if k != "run"}, "seed": dataset.info["seed"]},
         digest=dataset.info["digest"],
+        content=digest([fact["sha256"] for fact in sealed]),
         fingerprint=dict(sorted(prints.items())),
         licences=sums.licences,
         statistics={name: spread.facts for name, spread in sums.statistics.items()},

@@ -127,7 +127,7 @@ def _describe(job: tuple[str, int, bytes]) -> int:
     dataset = Dataset.open(uri)
     rows: dict[str, list[Any]] = {"index": [], "split": [], "content_hash": []}
     shapes = []
-    for row in read_rows(dataset.fs, dataset.path(dataset.shard_file(shard)), COLUMNS):
+    for row in read_rows(dataset.path(dataset.shard_file(shard)), COLUMNS, fs=dataset.fs):
         for name in rows:
             rows[name].append(row["meta"][name])
         shapes.append(_shape(row["mesh"]))

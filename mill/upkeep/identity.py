@@ -74,7 +74,7 @@ def row_faults(dataset: Dataset, shard: int, entry: Entry) -> Iterator[str]:
     """Rows that are not those of the ledger, or say another seed, config or fingerprint than the shard's."""
     expected = _expected(dataset, shard, entry)
     try:
-        rows = [row["meta"] for row in read_rows(dataset.fs, dataset.path(entry["file"]), COLUMNS)]
+        rows = [row["meta"] for row in read_rows(dataset.path(entry["file"]), COLUMNS, fs=dataset.fs)]
     except ShardError as error:
         yield str(error)
         return

@@ -89,14 +89,14 @@ def test_every_row_keeps_its_id_and_split_and_leads_to_its_part(parts, tmp_path)
     parts_by_seed = {part["seed"]: part["digest"] for part in merged.info["parts"]}
     found = {}
     for shard in merged.sealed():
-        for row in read_rows(merged.fs, merged.path(merged.shard_file(shard)), ["meta"]):
+        for row in read_rows(merged.path(merged.shard_file(shard)), ["meta"], fs=merged.fs):
             assert row["meta"]["config_digest"] == parts_by_seed[row["meta"]["seed"]]
             assert row["meta"]["index"] in merged.indices(shard)
             found[row["meta"]["id"]] = row["meta"]["split"]
     singly = {}
     for dataset in (Dataset.open(parts / name) for name in ("a", "b")):
         for shard in dataset.sealed():
-            rows = read_rows(dataset.fs, dataset.path(dataset.shard_file(shard)), ["meta"])
+            rows = read_rows(dataset.path(dataset.shard_file(shard)), ["meta"], fs=dataset.fs)
             singly |= {row["meta"]["id"]: row["meta"]["split"] for row in rows}
     assert found == singly
     for split in ("train", "val", "test"):

@@ -31,7 +31,7 @@ def sealed(sphere, tmp_path_factory):
 
 
 def test_every_binary_column_is_found_without_arrow(sealed):
-    rows, file, start = list(read_rows(FS, sealed, BLOBS)), LocalShard(sealed), 0
+    rows, file, start = list(read_rows(sealed, BLOBS)), LocalShard(sealed), 0
     for number in range(file.parquet.num_row_groups):
         count = file.parquet.metadata.row_group(number).num_rows
         for column in BLOBS:

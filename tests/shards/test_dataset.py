@@ -40,7 +40,7 @@ def test_splits_cover_all_rows_once(spheres):
 def test_a_sample_is_the_row(spheres):
     sample = ShardDataset(spheres.path)[6]
     path = str(spheres.path / "shards" / "shard-000001.parquet")
-    row = list(read_rows(FS, path))[1]
+    row = list(read_rows(path))[1]
     views = decode_views(row["views"])
     assert sample["id"] == row["meta"]["id"]
     assert sample["caption"] == "A painted ball."
