@@ -2,14 +2,14 @@
 
 import numpy as np
 from numpy.typing import NDArray
+
+from versemill.asset import Asset
+from versemill.config import digest
 from versemill.detailverse import words
 from versemill.detailverse.config import FACE_BUDGET, DetailverseConfig, Quality
 from versemill.detailverse.solids import Manifold, Shop, Solid, checked, strut, union
 from versemill.detailverse.specification import PartSpec, Specification, sample_spec
 from versemill.detailverse.surfaces import Finish
-
-from versemill.asset import Asset
-from versemill.config import digest
 from versemill.errors import AssetError
 from versemill.materials import Material, procedural
 from versemill.mesh import component_volumes, components, face_cross

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from versemill.errors import ShardError, VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import storage
 from versemill.shards.writing import read_row
-
-from versemill.errors import ShardError, VersemillError
 
 Record = dict[str, Any]
 """Of a finished asset: `index`, `source`, `status` ("row", "rejected", "failed"), `sha256` of its row or why it has none."""
