@@ -227,7 +227,7 @@ def render(
     with Alone(deadline_s, memory_mb) as worker:
         for file in track(files, description="rendering", console=err, disable=not err.is_terminal):
             try:
-                said = worker.call(render_file, file, directory / file.stem, settings, seed, kind.value, turntable, root)
+                said = worker.call(render_file, file, directory / file.stem, settings, seed, kind, turntable, root)
             except AssetError as error:
                 failed += 1
                 out.print(Text.assemble(("failed", "red"), f" {file}: {error.reason}: {error}"), soft_wrap=True)
@@ -236,7 +236,9 @@ def render(
     raise typer.Exit(1 if failed else 0)
 
 
-def render_file(file: Path, folder: Path, settings: Any, seed: int, kind: str, turntable: str | None, root: Path | None) -> str:
+def render_file(
+    file: Path, folder: Path, settings: Any, seed: int, kind: Kind, turntable: str | None, root: Path | None
+) -> str:
     """Renders one file into a folder; says what it made.
 
     Raises:
@@ -248,7 +250,7 @@ def render_file(file: Path, folder: Path, settings: Any, seed: int, kind: str, t
 
     asset = dataclasses.replace(curation.load(file, root=root).normalized(), seed=seed)
     made = draw(asset, settings)
-    outputs.write_views(asset, made, folder, kind)
+    outputs.write_views(asset, made, folder, kind.value)
     if turntable is not None:
         turn = {"cameras": {"preset": "orbit", "framing": "sphere"}, "passes": ("rgb",)}
         lights = settings.lighting.model_copy(update={"count": 1})

@@ -40,7 +40,7 @@ def _whole(record: Any, index: int) -> bool:
     """Whether this is the record of the asset with that index, with all that the ledger says of it."""
     if not isinstance(record, dict) or record.get("index") != index or not isinstance(record.get("source"), str):
         return False
-    why = {"row": None, "rejected": "rejection", "failed": "failure"}.get(record.get("status"), "")
+    why = {"row": None, "rejected": "rejection", "failed": "failure"}.get(str(record.get("status")), "")
     if why == "" or not isinstance(record.get("seconds", {}), dict):
         return False
     return why is None or (

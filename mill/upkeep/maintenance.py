@@ -148,6 +148,8 @@ def _set_aside(dataset: Dataset, shard: int) -> None:
 
 def _judge(dataset: Dataset, shard: int) -> Remade:
     new = entries.read(dataset, shard)
+    if new is None:
+        return Remade(shard, "differs", "its ledger entry is missing or damaged after the shard was made again")
     old = dataset.read(f"replaced/{shard_name(shard)}.json") or {}
     if new["sha256"] == old.get("sha256"):
         return Remade(shard, "equal", f"the bytes are those of the ledger's SHA-256 {new['sha256'][:12]}")
