@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from versemill.generation.shape_data import Placement
 from versemill.generation.shape_flow_training import THUMBNAIL, Seen, SeenShapes
 from versemill.generation.shape_generator import ShapeGenerator
 from versemill.generation.shape_presets import ShapeFlowRecipe
-from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, compared, extracted, rulers
+from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, extracted
 from versemill.mesh import sample_surface, topology, volume
 from versemill.training.family import MODEL, Cases, Exam, Examples, Measured, Metric, Progress
 
@@ -69,6 +70,11 @@ class FlowCase:
     picture: Tensor
     thumbnail: Tensor
     placement: Placement
+
+    @cached_property
+    def inner(self) -> Case:
+        """The shape and its true mesh, for comparisons in space."""
+        return Case(self.seen.shape, self.seen.mesh)
 
     @property
     def name(self) -> str:
@@ -126,7 +132,7 @@ def agreement(mesh: Mesh, case: FlowCase) -> dict[str, float]:
     if both.any():
         cosine = (normals[both] * truth[both]).sum(-1)
         found["view_normal_error"] = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
-    spatial = compared(placed, *rulers(Case(case.seen.shape, case.seen.mesh)))
+    spatial = case.inner.compared(placed)
     return {**found, **{m.key: spatial[m.key] for m in METRICS if m.key in spatial}}
 
 
@@ -157,12 +163,10 @@ def plain_answers(case: FlowCase, training: Any) -> dict[str, Mesh]:
     position, view = places[int((crops - case.thumbnail.flatten()).square().sum(1).argmin())]
     other = training.seen(position)
     vertices, faces = training.mesh(position)
-    truth = case.seen.mesh
-    _, box = rulers(Case(case.seen.shape, truth))
     mask = (case.seen.rgba[case.view, 3] / 255.0).astype(np.float64)
     inside = {
-        ELLIPSOID: baselines.ellipsoid(*truth, box),
-        CUBOID: baselines.cuboid(*truth, box),
+        ELLIPSOID: baselines.ellipsoid(*case.seen.mesh, case.inner.box),
+        CUBOID: baselines.cuboid(*case.seen.mesh, case.inner.box),
         HULL: baselines.visual_hull(mask, case.seen.cameras[case.view]),
     }
     stood = {name: (case.placement.points(mesh[0]), mesh[1]) for name, mesh in inside.items()}
@@ -180,8 +184,8 @@ def measure(exam: Exam, cases: Iterable[FlowCase], count: int, progress: Progres
         MODEL: draw_meshes(network, pictures, numbers, judging, exam.device),
         SHUFFLED: draw_meshes(network, [*pictures[1:], *pictures[:1]], numbers, judging, exam.device),
     }
-    objects = []
-    rows = []
+    objects: list[dict[str, Any]] = []
+    rows: list[list[NDArray[np.uint8]]] = []
     for k, case in enumerate(every):
         answers = {**{name: meshes[k] for name, meshes in drawn.items()}, **plain_answers(case, exam.training)}
         objects.append({"name": case.name, **{name: agreement(mesh, case) for name, mesh in answers.items()}})
@@ -279,7 +283,7 @@ def features(network: Lite0, meshes: Sequence[Mesh]) -> NDArray[np.float64]:
     return torch.cat([network.features(torch.stack(pictures[k : k + 8])) for k in range(0, len(pictures), 8)]).double().numpy()
 
 
-def preview(network: ShapeGenerator, examples: SeenShapes, recipe: ShapeFlowRecipe, path: Path) -> None:
+def preview(network: ShapeGenerator, examples: Any, recipe: ShapeFlowRecipe, path: Path) -> None:
     """Four training pictures, the shape behind each and what the network draws for it; four shapes of no picture."""
     device = next(network.parameters()).device
     judging = FlowJudging(steps=25)

@@ -36,7 +36,7 @@ class ShapeGenerator(nn.Module):
                 self.encoder = Dino(recipe.encoder_folder, recipe.picture)
             case "lite0":
                 self.encoder = Lite0(recipe.picture)
-        self.flow = ShapeFlow(recipe, self.vae.channels, int(self.encoder.width))  # type: ignore[arg-type]
+        self.flow = ShapeFlow(recipe, self.vae.channels, int(self.encoder.width))
         if recipe.dense:
             self._start_from(recipe)
 
@@ -72,7 +72,7 @@ class ShapeGenerator(nn.Module):
     def hidden(self) -> list[nn.Parameter]:
         """The matrices between tokens, which Muon may take."""
         inner = [self.flow.blocks, *([self.encoder.blocks] if isinstance(self.encoder, PictureTransformer) else [])]
-        return [p for module in inner for n, p in module.named_parameters() if p.ndim == 2 and "router" not in n]  # type: ignore[union-attr]
+        return [p for module in inner for n, p in module.named_parameters() if p.ndim == 2 and "router" not in n]
 
     def _start_from(self, recipe: ShapeFlowRecipe) -> None:
         """A dense run's weights, its layers in every expert's place."""

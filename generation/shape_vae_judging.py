@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,22 @@ class Case:
     def name(self) -> str:
         """Which asset it is."""
         return self.shape.name
+
+    @cached_property
+    def box(self) -> NDArray[np.float32]:
+        """(BOX_POINTS, 3) points at whose places volumes are compared."""
+        return seeds.stream(0, self.shape.index, "shapes/box").uniform(-1, 1, (BOX_POINTS, 3)).astype(np.float32)
+
+    @cached_property
+    def truth(self) -> metrics.Surface:
+        """What every answer is compared with."""
+        return metrics.surface_of(*self.mesh, self.box, seeds.stream(0, self.shape.index, "shapes/samples"))
+
+    def compared(self, mesh: Mesh) -> dict[str, float]:
+        """`metrics.compare`; what has no surface gets `metrics.EMPTY`."""
+        if not len(mesh[1]):
+            return metrics.EMPTY
+        return metrics.compare(metrics.surface_of(*mesh, self.box, seeds.stream(0, 0, "shapes/samples")), self.truth)
 
 
 class JudgedShapes(ShapeSet):
@@ -138,42 +155,31 @@ def extracted(field: Field, resolution: int, device: torch.device) -> Mesh:
     return extraction.mesh(values, resolution)
 
 
-def compared(mesh: Mesh, truth: metrics.Surface, box: NDArray[np.float32]) -> dict[str, float]:
-    """`metrics.compare`; what has no surface gets `metrics.EMPTY`."""
-    if not len(mesh[1]):
-        return metrics.EMPTY
-    return metrics.compare(metrics.surface_of(*mesh, seeds.stream(0, 0, "shapes/samples")), truth, box)
-
-
-def rulers(case: Case) -> tuple[metrics.Surface, NDArray[np.float32]]:
-    """What answers to a case are measured with: its true surface, and points of the box."""
-    box = seeds.stream(0, case.shape.index, "shapes/box").uniform(-1, 1, (BOX_POINTS, 3)).astype(np.float32)
-    return metrics.surface_of(*case.mesh, seeds.stream(0, case.shape.index, "shapes/samples")), box
-
-
 def vae_score(network: ShapeVae, cases: Cases, judging: ShapeJudging, device: torch.device) -> dict[str, list[float]]:
     """`METRICS` of the reconstruction of each case."""
     found = []
     for case in cases:
         mesh = extracted(decoded(network, case.shape, judging.tokens, device), judging.resolution, device)
-        found.append(compared(mesh, *rulers(case)))
+        found.append(case.compared(mesh))
     return columns(found)
 
 
 def vae_baselines(cases: Cases, training: Examples, judging: Any) -> dict[str, dict[str, list[float]]]:
     """The training shape nearest by Chamfer distance; the best ellipsoid and box, which see the truth."""
-    return {name: columns([compared(plain_answers(case, training)[name], *rulers(case)) for case in cases])
-            for name in (NEAREST, ELLIPSOID, CUBOID)}  # fmt: skip
+    answers = [plain_answers(case, training) for case in cases]
+    return {
+        name: columns([case.compared(answer[name]) for case, answer in zip(cases, answers, strict=True)])
+        for name in (NEAREST, ELLIPSOID, CUBOID)
+    }
 
 
 def plain_answers(case: Case, training: Any) -> dict[str, Mesh]:
     """Baseline -> its mesh."""
-    _, box = rulers(case)
     distances = metrics.chamfer_matrix([case.shape.surface[:512, :3]], [s.surface[:512, :3] for s in training.shapes])
     return {
         NEAREST: training.mesh(int(distances[0].argmin())),
-        ELLIPSOID: baselines.ellipsoid(*case.mesh, box),
-        CUBOID: baselines.cuboid(*case.mesh, box),
+        ELLIPSOID: baselines.ellipsoid(*case.mesh, case.box),
+        CUBOID: baselines.cuboid(*case.mesh, case.box),
     }
 
 
@@ -189,16 +195,15 @@ def vae_measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progres
     judging: Any = exam.judging
     objects: list[dict[str, Any]] = []
     depths: list[float] = []
-    rows = []
+    rows: list[list[NDArray[np.uint8]]] = []
     camera = looks.front(160, elevation=20, azimuth=-60)
     for case in cases:
-        ruler = rulers(case)
         answers = {}
         for name, network in networks.items():
             field = decoded(network, case.shape, judging.tokens, exam.device)
             answers[name] = extracted(field, judging.resolution if name == MODEL else 64, exam.device)
         answers |= plain_answers(case, exam.training)
-        objects.append({"name": case.name, **{name: compared(mesh, *ruler) for name, mesh in answers.items()}})
+        objects.append({"name": case.name, **{name: case.compared(mesh) for name, mesh in answers.items()}})
         depths.append(case.shape.depth)
         if len(rows) < PICTURES:
             shown = (case.mesh, answers[MODEL], answers[NEAREST], answers[ELLIPSOID])
@@ -228,7 +233,7 @@ def by_thickness(objects: Sequence[dict[str, Any]], depths: Sequence[float]) -> 
     return "\n".join(lines)
 
 
-def vae_preview(network: ShapeVae, examples: ShapeSet, recipe: ShapeVaeRecipe, path: Path) -> None:
+def vae_preview(network: ShapeVae, examples: Any, recipe: ShapeVaeRecipe, path: Path) -> None:
     """Three training shapes and what the network makes of them, coarsely."""
     camera = looks.front(160, elevation=20, azimuth=-60)
     device = next(network.parameters()).device
