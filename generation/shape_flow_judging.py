@@ -11,6 +11,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field as Setting
 from torch import Tensor
+
+from versemill import seeds
+from versemill.config import Config
+from versemill.errors import MissingDependencyError
 from versemill.generation import baselines, looks, metrics
 from versemill.generation.encoders import Lite0
 from versemill.generation.extraction import Mesh
@@ -19,12 +23,8 @@ from versemill.generation.shape_flow_training import THUMBNAIL, Seen, SeenShapes
 from versemill.generation.shape_generator import ShapeGenerator
 from versemill.generation.shape_presets import ShapeFlowRecipe
 from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, extracted
-from versemill.training.family import MODEL, Cases, Exam, Examples, Measured, Metric, Progress
-
-from versemill import seeds
-from versemill.config import Config
-from versemill.errors import MissingDependencyError
 from versemill.mesh import sample_surface, topology, volume
+from versemill.training.family import MODEL, Cases, Exam, Examples, Measured, Metric, Progress
 
 SHUFFLED, NEAREST, HULL = "shuffled pictures", "nearest training picture's shape", "visual hull"
 METRICS = (

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field as Setting
 from pydantic import model_validator
+
+from versemill.errors import ConfigError
 from versemill.training.family import Needs
 from versemill.training.recipe import Recipe, table
 from versemill.training.runs import describe
-
-from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
     from versemill.generation.paths import Path

@@ -11,20 +11,20 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field as Setting
 from torch import Tensor
+
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.config import Config
+from versemill.errors import AssetError
 from versemill.generation import baselines, extraction, looks, metrics
 from versemill.generation.extraction import Mesh
 from versemill.generation.shape_data import Shape, ShapeSet, input_points
 from versemill.generation.shape_presets import ShapeVaeRecipe
 from versemill.generation.shape_vae import Field, ShapeVae
 from versemill.generation.shape_vae_training import starts
-from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress
-
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.config import Config
-from versemill.errors import AssetError
 from versemill.mesh import face_normals, sample_surface, topology
 from versemill.queries import MeshQuery
+from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress
 
 NEAREST, ELLIPSOID, CUBOID = "nearest training shape", "best ellipsoid", "best box"
 METRICS = (

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from versemill.errors import ConfigError, ShardError
+from versemill.mill.pipeline.config import RunConfig
+from versemill.mill.terminal import Terminal
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Terminal()
+err = Terminal(stderr=True)
 
 Dataset = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `versemill run` wrote.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
@@ -24,6 +25,36 @@ RunOverrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="run.KEY=VALUE", help="Override a setting of section run, e.g. run.workers=8. Repeatable."),
 ]
+
+
+def complete_pipelines(incomplete: str) -> list[tuple[str, str]]:
+    """Names and descriptions for the shell."""
+    from versemill.mill.pipeline import config
+
+    return [(name, text) for name, text in config.pipelines() if name.startswith(incomplete)]
+
+
+def complete_formats(incomplete: str) -> list[tuple[str, str]]:
+    """Names and summaries for the shell."""
+    from versemill.shards import FORMATS
+
+    return [(name, kind.summary) for name, kind in FORMATS.items() if name.startswith(incomplete)]
+
+
+PipelineName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PIPELINE", help="A name from `versemill list`.", show_default=False, autocompletion=complete_pipelines
+    ),
+]
+Pipelines = Annotated[
+    Path | None,
+    typer.Option(
+        "--pipelines",
+        metavar="FILE",
+        help="Your own pipelines; they may extend the bundled ones. `versemill init` writes a start.",
+    ),
+]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or head:6379.")]
 
 Root = Annotated[
@@ -34,6 +65,15 @@ Root = Annotated[
         show_default="each file's own folder",
     ),
 ]
+
+Deadline = Annotated[
+    float,
+    typer.Option("--deadline-s", min=0.1, help="Seconds one file may take before its process is killed, as run.deadline_s."),
+]
+Memory = Annotated[
+    int, typer.Option("--memory-mb", min=64, help="MiB one file may hold before its process is killed, as run.memory_mb.")
+]
+DEADLINE_S, MEMORY_MB = (RunConfig.model_fields[name].default for name in ("deadline_s", "memory_mb"))
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Every asset, every retry, and what Ray and the workers have to say.")

@@ -7,19 +7,24 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
+
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
     Overrides,
+    PipelineName,
+    Pipelines,
     err,
     out,
     print_json,
     uri_of,
 )
+from versemill.shards.storage import shown
 
 
 def list_(
-    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml; it may extend the bundled ones.")] = None,
+    file: Pipelines = None,
     as_json: AsJson = False,
 ) -> None:
     """List the named pipelines, and the sources that they mix.
@@ -37,12 +42,12 @@ def list_(
     for heading, rows in (("pipeline", pipelines), ("source", sources)):
         table = Table(heading, "what it makes", box=None)
         for name, description in rows:
-            table.add_row(f"[bold]{name}[/bold]", description)
+            table.add_row(Text(name, "bold"), description)
         out.print(table)
 
 
 def plan(
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="A name from `versemill list`.", show_default=False)],
+    pipeline: PipelineName,
     assets: Annotated[int | None, typer.Option(help="How many assets to plan for.", show_default="the pipeline's")] = None,
     seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
     sample: Annotated[int, typer.Option(min=2, help="Assets that are made to measure them; more narrow the interval.")] = 16,
@@ -51,7 +56,7 @@ def plan(
         typer.Option("--from", metavar="DIR", help="Take the figures from a dataset of the same config; make nothing."),
     ] = None,
     overrides: Overrides = None,
-    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml.")] = None,
+    file: Pipelines = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a dataset will cost: shards, core-hours, GPU-hours and bytes, from a measured sample. Keeps nothing.
@@ -115,18 +120,21 @@ def verify(
     remade: tuple[maintenance.Remade, ...] = ()
     if problems and repair:
         for problem in problems:
-            err.print(f"[yellow]{problem}[/yellow]", soft_wrap=True)
+            err.print(str(problem), style="yellow", soft_wrap=True)
         remade = maintenance.repair(uri_of(directory), problems).remade
         for each in remade:
-            err.print(f"[{'red' if each.verdict == 'differs' else 'green'}]{each}[/]", soft_wrap=True)
+            err.print(str(each), style="red" if each.verdict == "differs" else "green", soft_wrap=True)
         problems = look(uri_of(directory))
     if as_json:
         print_json([vars(problem) for problem in problems])
     else:
         for problem in problems:
-            out.print(f"[red]{problem}[/red]", soft_wrap=True)
+            out.print(str(problem), style="red", soft_wrap=True)
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
-        out.print(f"{directory}: {count}" if problems else f"{directory}: every shard is as the ledger says")
+        for note in check.notes(uri_of(directory)):
+            err.print(f"note: {note}", soft_wrap=True)
+        place = shown(uri_of(directory))
+        out.print(f"{place}: {count}" if problems else f"{place}: every shard is as the ledger says")
     raise typer.Exit(1 if problems or any(each.verdict == "differs" for each in remade) else 0)
 
 

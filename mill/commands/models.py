@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.markdown import Markdown
 from rich.table import Table
+from rich.text import Text
+
+from versemill.asset import Asset
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import AsJson, Dataset, err, holding_shards, out, print_json
 from versemill.mill.pipeline import config, models
 from versemill.mill.pipeline.sources import MESH_SUFFIXES
 from versemill.mill.run.progress import steps
-
-from versemill.asset import Asset
-from versemill.errors import ConfigError
 
 # OpenMP's waiting threads sleep instead of spinning; torch reads this when it is first imported. On a busy machine spinning
 # made training twenty times slower; on an idle one it gains little.
@@ -41,7 +42,7 @@ def _presets(context: typer.Context, value: bool) -> None:
     table = Table("family", "preset", "hardware", "time", "expected", title="Families of models and their presets")
     for name in models.FAMILIES:
         family = models.FAMILIES.find(name)
-        out.print(f"[bold]{name}[/]: {family.summary}", highlight=False)
+        out.print(Text.assemble((name, "bold"), f": {family.summary}"))
         for recipe in family.presets.values():
             mark = " (default)" if recipe.name == family.default else ""
             table.add_row(name, recipe.name + mark, recipe.hardware, recipe.time, recipe.expected)
@@ -120,9 +121,8 @@ def evaluate(
 
     versemill evaluate out/run chair.glb bunny.obj --dataset out/quickstart --judge views=8
     """
-    from versemill.training.runs import describe
-
     from versemill import training
+    from versemill.training.runs import describe
 
     if missing := [target for target in targets if not target.exists()]:
         raise ConfigError(f"'{missing[0]}' is neither a dataset nor a mesh file: it does not exist")
@@ -140,9 +140,9 @@ def evaluate(
         print_json(dataclasses.asdict(result))
         return
     page = Path(result.table)
-    out.print(Markdown(page.read_text()))
+    out.print(Markdown(page.read_text(), hyperlinks=False))
     files = "".join(f"\n{kind}: {paths[0] if len(paths) == 1 else len(paths)}" for kind, paths in result.files.items() if paths)
-    out.print(f"table: {page}{files}", soft_wrap=True, markup=False)
+    out.print(f"table: {page}{files}", soft_wrap=True)
 
 
 def validate(
@@ -170,7 +170,7 @@ def validate(
     if as_json:
         print_json({"passed": verdict.passed, "sentence": verdict.sentence, "metrics": verdict.metrics})
     else:
-        out.print(f"[{'green' if verdict.passed else 'red'}]{verdict.sentence}[/]", soft_wrap=True)
+        out.print(verdict.sentence, style="green" if verdict.passed else "red", soft_wrap=True)
     raise typer.Exit(0 if verdict.passed else 1)
 
 
@@ -192,7 +192,9 @@ def ablate(
     meshes: Annotated[
         list[Path] | None, typer.Option(metavar="PATH", help="Also judge on meshes: a file or folder. Repeatable.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Ablations of your own, as mill/proof/ablations.yaml.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--ablations", metavar="FILE", help="Your own ablations; `versemill init` writes a start.")
+    ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -220,12 +222,12 @@ def ablate(
         family=family, preset=preset, steps=train_steps, seeds=seeds, assets=assets, test_assets=test_assets,
         judging=config.assignments(judge or []), train=config.assignments(overrides or []),
     )  # fmt: skip
-    say: Callable[[str], None] = lambda line: err.print(line, soft_wrap=True, markup=False)  # noqa: E731
+    say: Callable[[str], None] = lambda line: err.print(line, soft_wrap=True)  # noqa: E731
     result = ablation.ablate(name, directory, budget, file, _meshes(meshes or []), device, say=say, steps=steps)
     if as_json:
         print_json(dataclasses.asdict(result))
         return
-    out.print(Markdown(Path(result.files[0]).read_text()))
+    out.print(Markdown(Path(result.files[0]).read_text(), hyperlinks=False))
     out.print(f"table: {result.files[0]}\nplot: {result.files[1]}")
 
 

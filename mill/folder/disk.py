@@ -4,11 +4,10 @@ import math
 import os
 from pathlib import Path
 
+from versemill.errors import VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.config import Pipeline
 from versemill.render.presets import CAMERAS
-
-from versemill.errors import ConfigError, VersemillError
 
 SAMPLE = 8
 """Rows after which their mean size is believed."""
@@ -33,6 +32,12 @@ def _free(path: Path) -> int:
         path = path.parent
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
+
+
+def _is_read_only(path: Path) -> bool:
+    while not path.exists():
+        path = path.parent
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def least(pipeline: Pipeline) -> float:
@@ -61,9 +66,11 @@ class Guard:
             left: assets that are still to be made.
 
         Raises:
-            ConfigError: it needs more than is free. Says both, and how many assets would fit.
+            VersemillError: it needs more than is free (says both, and how many assets would fit), or the disk is read-only.
         """
-        self._compare(left, self._least * 0.5, ConfigError)  # rejected assets take nothing
+        if self._dataset.local and _is_read_only(Path(self._dataset.root)):
+            raise VersemillError(f"the disk of '{self._dataset.uri}' is read-only; remount it, or choose another --out")
+        self._compare(left, self._least * 0.5, "at least ")  # rejected assets take nothing
 
     def during(self, made: int, row_bytes: int, left: int, in_flight: int) -> None:
         """Stops a run before it fills the disk.
@@ -86,18 +93,18 @@ class Guard:
                 "what was made is kept; make room, then run the same command"
             )
         if made >= SAMPLE:
-            self._compare(left, mean, VersemillError)
+            self._compare(left, mean)
 
-    def _compare(self, left: int, mean: float, kind: type[VersemillError]) -> None:
+    def _compare(self, left: int, mean: float, about: str = "") -> None:
         room = free(self._dataset)
         need = left * mean
         if room is None or need == 0 or need + SLACK_BYTES <= room:
             return
         fits = max(0, math.floor((room - SLACK_BYTES) / mean))
-        raise kind(
-            f"'{self._dataset.uri}' needs {'at least ' * (kind is ConfigError)}{size(need)} for {left} assets "
-            f"({size(mean)} each), and {size(room)} are free, enough for {fits}; make room and run the same command, "
-            "or choose another --out or fewer --assets"
+        raise VersemillError(
+            f"'{self._dataset.uri}' needs {about}{size(need)} for {left} assets ({size(mean)} each) and "
+            f"{size(SLACK_BYTES)} for the ledger and others' files; {size(room)} are free, enough for {fits}; make room and "
+            "run the same command, or choose another --out or fewer --assets"
         )
 
 

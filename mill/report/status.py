@@ -6,18 +6,25 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from versemill.mill.folder import census
+
+from versemill.mill.folder import census, staging, strays
 from versemill.mill.folder.dataset import Dataset, is_running
 from versemill.mill.pipeline.stages import STAGES
 from versemill.mill.run.progress import counts, duration
 from versemill.mill.run.record import exposition
+
+COLOURS = {
+    "complete": "green", "running": "yellow", "stopped": "yellow", "incomplete": "yellow", "failed": "red", "damaged": "red",
+}  # fmt: skip
 
 
 def status(directory: str | Path) -> dict[str, Any]:
     """Facts of a dataset, JSON-able.
 
     Returns:
-        `pipeline`, `seed`, `digest`, `state` ("running", "complete", "stopped"), `assets`, `shards` {sealed, total, bytes},
+        `pipeline`, `seed`, `digest`, `assets`, `shards` {sealed, total, bytes}, `damaged` (a phrase for each file that is
+        missing, damaged or a stray), `state` ("running", "stopped", "damaged", "failed": complete without a single row,
+        "incomplete": complete but for assets that failed, "complete"),
         `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
         `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
         `rejections` ["stage: reason" -> count], `failures` [index, stage, reason, signal, message, seed, command] (`command`
@@ -43,14 +50,15 @@ def status(directory: str | Path) -> dict[str, Any]:
     )
     left = dataset.assets - sum(counted.values())
     running = is_running(dataset)
-    complete = len(sealed) == dataset.shards
+    damaged = _damaged(dataset, facts)
     return {
-        "directory": str(directory),
+        "directory": dataset.uri,
         "pipeline": dataset.info["pipeline"],
         "seed": dataset.info["seed"],
         "digest": dataset.info["digest"],
-        "state": "running" if running else "complete" if complete else "stopped",
+        "state": "running" if running else _state(dataset, len(sealed), damaged, counted),
         "assets": dataset.assets,
+        "damaged": damaged,
         "shards": {"sealed": len(sealed), "total": dataset.shards, "bytes": sum(f["bytes"] for f in sealed)},
         "counts": {**counted, "staged": len(staged), "left": left},
         "sources": sources,
@@ -62,11 +70,25 @@ def status(directory: str | Path) -> dict[str, Any]:
     }
 
 
-def _staged(dataset: Dataset) -> list[dict[str, Any]]:
-    from versemill.mill.folder.staging import record_file, staged
+def _damaged(dataset: Dataset, facts: dict[int, census.Facts]) -> list[str]:
+    gone = [f"'{dataset.shard_file(shard)}' is missing or of another size" for shard in census.absent(dataset, facts)]
+    return [*gone, *(f"'{name}' is damaged, or not of this dataset" for name in strays.find(dataset))]
 
+
+def _state(dataset: Dataset, sealed: int, damaged: list[str], counted: dict[str, int]) -> str:
+    """How a dataset stands that no run writes to."""
+    if damaged:
+        return "damaged"
+    if sealed < dataset.shards:
+        return "stopped"
+    if counted["failed"]:
+        return "incomplete" if counted["rows"] else "failed"
+    return "complete"
+
+
+def _staged(dataset: Dataset) -> list[dict[str, Any]]:
     names = [f"staging/{name}" for name in dataset.folders("staging")]
-    found = (dataset.read(record_file(name, index)) for name in names for index in staged(dataset, name))
+    found = (staging.read(dataset, name, index) for name in names for index in staging.staged(dataset, name))
     return [record for record in found if record is not None]
 
 
@@ -135,11 +157,14 @@ def text(facts: dict[str, Any]) -> RenderableType:
     numbers, shards, run = facts["counts"], facts["shards"], facts["run"]
     head = Text.assemble(
         (f"{facts['directory']}", "bold"),
-        f"  {facts['pipeline']}, seed {facts['seed']}, config {facts['digest'][:12]}: {facts['state']}\n",
+        f"  {facts['pipeline']}, seed {facts['seed']}, config {facts['digest'][:12]}: ",
+        (facts["state"], COLOURS[facts["state"]]),
+        "\n",
         f"{shards['sealed']} of {shards['total']} shards sealed, {shards['bytes'] / 1e6:.1f} MB; ",
         f"{numbers['rows']} rows, {numbers['rejected']} rejected, {numbers['failed']} failed, {numbers['left']} left",
     )
     parts: list[RenderableType] = [head]
+    parts += [Text(f"{what}; see `versemill verify {facts['directory']}`", style="red") for what in facts["damaged"][:10]]
     if run:
         eta = f", {duration(run['eta'])} left" if run["eta"] is not None else ""
         parts.append(

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from versemill.mill.terminal import Terminal, printable
 
 SILENT_EVERY = 5.0
 """Seconds between lines where standard error is not a terminal."""
@@ -20,7 +21,7 @@ def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None
 
     The first figure is shown beside the bar; `figures` may be empty.
     """
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     last = started = time.monotonic()
 
     def line(done: int, total: int, figures: Mapping[str, float]) -> str:
@@ -30,8 +31,8 @@ def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None
 
     if console.is_terminal:
         with Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("{task.fields[facts]}"), console=console,
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[facts]}", markup=False), console=console,
         ) as bar:  # fmt: skip
             task = bar.add_task(label, total=None, facts="")
             yield lambda done, total, figures: bar.update(task, completed=done, total=total, facts=line(done, total, figures))
@@ -41,7 +42,7 @@ def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None
         nonlocal last
         if time.monotonic() - last >= SILENT_EVERY or done == total:
             last = time.monotonic()
-            console.print(f"{label}: {done}/{total}, {line(done, total, figures)}", highlight=False)
+            console.print(f"{label}: {done}/{total}, {line(done, total, figures)}")
 
     yield occasionally
 
@@ -107,13 +108,13 @@ class Display:
     def __init__(self, tally: Tally, shown: bool, verbose: bool = False) -> None:
         self._tally, self._shown, self._verbose = tally, shown, verbose
         self._started = self._last = time.monotonic()
-        self._console = Console(stderr=True)
+        self._console = Terminal(stderr=True)
         self._bar: Progress | None = None
 
     def __enter__(self) -> "Display":
         if self._shown and self._console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, TextColumn("{task.fields[facts]}"), console=self._console)
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            self._bar = Progress(*columns, TextColumn("{task.fields[facts]}", markup=False), console=self._console)
             self._task = self._bar.add_task("assets", total=self._tally.total, completed=self._tally.earlier, facts="")
             self._bar.start()
         return self
@@ -126,7 +127,7 @@ class Display:
     def say(self, text: str) -> None:
         """One line, beside the bar."""
         if self._shown:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(text, soft_wrap=True)
 
     def detail(self, text: str) -> None:
         """One line that only the verbose want."""
@@ -140,7 +141,7 @@ class Display:
             self._bar.update(self._task, total=tally.total, completed=tally.earlier + tally.made, facts=self._facts())
         elif self._shown and (force or time.monotonic() - self._last >= SILENT_EVERY):
             self._last = time.monotonic()
-            sys.stderr.write(f"{tally.earlier + tally.made}/{tally.total} assets, {self._facts()}\n")
+            sys.stderr.write(printable(f"{tally.earlier + tally.made}/{tally.total} assets, {self._facts()}") + "\n")
             sys.stderr.flush()
 
     def _facts(self) -> str:
@@ -160,8 +161,10 @@ def counts(numbers: Mapping[str, int]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """ "45 s", "3 min", "2 h 05 min"."""
+    """ "45 s", "3 min", "2 h 05 min", "3.4 days"."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes < 48 * 60 else f"{minutes / 1440:.1f} days"

@@ -11,14 +11,20 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from versemill import __version__
 from versemill.mill.folder import disk
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.run.progress import Tally
+from versemill.mill.terminal import printable
 from versemill.shards import storage
 
-from versemill import __version__
-
 METRICS_FILE = "metrics.prom"
+COUNTED = (
+    "state", "wall", "made", "rejections", "failures", "stages", "fates", "shards_sealed", "cores", "busy", "in_flight", "left",
+    "retries", "cpu", "row_bytes", "disk_free",
+)  # fmt: skip
+"""What the metrics need of a run's record."""
 
 
 class Record:
@@ -80,7 +86,7 @@ def exposition(dataset: Dataset, run: dict[str, Any] | None) -> str:
         run: the run's record; None where there was none.
     """
     registry = CollectorRegistry()
-    registry.register(_Families([*_of_dataset(dataset), *(_of_run(run) if run and "fates" in run else ())]))
+    registry.register(_Families([*_of_dataset(dataset), *(_of_run(run) if run and set(COUNTED) <= set(run) else ())]))
     return generate_latest(registry).decode()
 
 
@@ -99,7 +105,8 @@ def _family(name: str, kind: str, text: str, samples: Iterable[tuple[Mapping[str
     """One metric, `kind` "gauge" or "counter", and the (labels, value) of each sample."""
     family = Metric(f"versemill_{name}", text, kind)
     for labels, value in samples:
-        family.add_sample(f"versemill_{name}" + ("_total" if kind == "counter" else ""), dict(labels), value)
+        shown = {label: printable(text) for label, text in labels.items()}
+        family.add_sample(f"versemill_{name}" + ("_total" if kind == "counter" else ""), shown, value)
     return family
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from foreign_files import OBJ_QUAD, halves, obj, png
 from PIL import Image
-from versemill.curation import load
-from versemill.curation.formats.mtl import parse_map
 
+from versemill.curation import LoadLimits, load
+from versemill.curation.formats.mtl import parse_map
 from versemill.errors import AssetError
 
 PICTURE = png(halves((255, 0, 0), (0, 255, 0)))
@@ -154,6 +154,26 @@ def test_emission_and_pbr(tmp_path):
     asset = load(obj(tmp_path, "Kd 1 1 1\nbump h.png\nmap_Ks r.png", textures=textures))
     assert asset.materials[0].normal_texture is None
     assert asset.provenance["dropped"] == ["height map of material 'm'", "map_Ks of material 'm'"]
+
+
+def test_an_exr_texture_is_linear(tmp_path):
+    import OpenEXR
+
+    channels = {name: np.full((4, 6), value, np.float32) for name, value in (("R", 0.5), ("G", 0.0), ("B", 4.0))}
+    OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, channels).write(
+        str(tmp_path / "t.exr")
+    )
+    path = obj(tmp_path, "map_Kd t.exr")
+    assert material(path).base_color_texture.shape == (4, 6, 4)
+    assert material(path).base_color_texture[0, 0].tolist() == [188, 0, 255, 255]
+    with pytest.raises(AssetError) as refusal:
+        load(path, LoadLimits(max_texture_side=5))
+    assert refusal.value.reason == "image_too_large"
+    data = (tmp_path / "t.exr").read_bytes()
+    (tmp_path / "t.exr").write_bytes(data[: len(data) // 2])
+    with pytest.raises(AssetError) as refusal:
+        load(path)
+    assert refusal.value.reason == "bad_image"
 
 
 @pytest.mark.parametrize("kind", ["I;16", "F"])

@@ -10,19 +10,19 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 from typer.testing import CliRunner
+
+from versemill import gltf, seeds, training
+from versemill.errors import AssetError, ConfigError
 from versemill.generation import SHAPE_FLOW, SHAPE_VAE, paths, shape_flow_judging, shape_vae_judging
 from versemill.generation import shape_losses as losses
 from versemill.generation.shape_data import Placement, ShapeSet, about_z, balanced, input_points
 from versemill.generation.shape_flow_training import SeenShapes
 from versemill.generation.shape_flow_training import example as flow_example
 from versemill.generation.shape_vae_training import Objective, example
+from versemill.mesh import topology, volume
 from versemill.mill.cli import app
 from versemill.training.loop import train, try_step
 from versemill.training.runs import RECORDS, load
-
-from versemill import gltf, seeds, training
-from versemill.errors import AssetError, ConfigError
-from versemill.mesh import topology, volume
 
 CPU = torch.device("cpu")
 VAE = SHAPE_VAE.preset("tiny").model_copy(

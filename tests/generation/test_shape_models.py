@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+
 from versemill.generation import shape_losses as losses
 from versemill.generation.shape_flow import ShapeFlow
 from versemill.generation.shape_vae import Posterior, ShapeVae, farthest_points

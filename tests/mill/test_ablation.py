@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from versemill.errors import ConfigError
 from versemill.mill.proof import ablation
 from versemill.mill.run import driver
 from versemill.reconstruction import GAUSSIANS, MONOCULAR
 from versemill.training.comparison import Outcome
 from versemill.training.family import Family
 from versemill.training.statistics import bootstrap, compare
-
-from versemill.errors import ConfigError
 
 PSNR, NORMAL_ERROR = GAUSSIANS.metric, MONOCULAR.metric
 
