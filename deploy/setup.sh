@@ -11,7 +11,7 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 2; }
 
 case $what in
   run) extras=meshlab ;;
-  test) extras=meshlab,test,lint ;;
+  test) extras=meshlab,test,lint,docs ;;
   *) fail "usage: deploy/setup.sh run|test" ;;
 esac
 state=$(cat pyproject.toml setup.py constraints.txt deploy/setup.sh deploy/blender.sh versemill/__init__.py versemill/packages.py | sha256sum | cut -c1-16)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from versemill.generation.extraction import Mesh
 
 from versemill.camera import Camera, look_at, orthographic_intrinsics
+from versemill.generation.extraction import Mesh
 from versemill.mesh import face_normals
 from versemill.queries import MeshQuery
 

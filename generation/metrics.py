@@ -124,11 +124,15 @@ def chamfer_matrix(first: Sequence[Floats], second: Sequence[Floats]) -> NDArray
     import torch
 
     every = torch.from_numpy(np.stack(second)).float()
-    rows = []
-    for points in first:
-        distances = torch.cdist(torch.from_numpy(points).float().expand(len(every), -1, -1), every)
-        rows.append((distances.min(2).values.mean(1) + distances.min(1).values.mean(1)).double().numpy())
-    return np.stack(rows)
+    found = np.zeros((len(first), len(every)))
+    for row, points in enumerate(first):
+        cloud = torch.from_numpy(points).float()
+        for start in range(0, len(every), 64):  # of all at once the distances would fill the memory
+            some = every[start : start + 64]
+            distances = torch.cdist(cloud.expand(len(some), -1, -1), some)
+            both = distances.min(2).values.mean(1) + distances.min(1).values.mean(1)
+            found[row, start : start + 64] = both.double().numpy()
+    return found
 
 
 def frechet(first: Floats, second: Floats) -> float:

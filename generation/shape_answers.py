@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from versemill import gltf
+from versemill.asset import Asset
+from versemill.errors import AssetError
 from versemill.generation import conditions
 from versemill.generation.extraction import Mesh
 from versemill.generation.families import SHAPE_FLOW
 from versemill.generation.shape_flow_judging import noise_of
 from versemill.generation.shape_vae_judging import extracted
-from versemill.training.runs import load, torch_device
-
-from versemill import gltf
-from versemill.asset import Asset
-from versemill.errors import AssetError
 from versemill.materials.material import Material
+from versemill.training.runs import load, torch_device
 
 RESOLUTIONS = (64, 128, 256, 512)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.generation.extraction import Mesh
-from versemill.shards import ShardDataset
 
 from versemill.errors import ConfigError
+from versemill.generation.extraction import Mesh
+from versemill.shards import ShardDataset
 
 Floats = NDArray[np.float32]
 FIELDS = (

@@ -10,6 +10,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field as Setting
 from torch import Tensor
+
+from versemill import seeds
+from versemill.config import Config
+from versemill.errors import MissingDependencyError
 from versemill.generation import baselines, looks, metrics
 from versemill.generation.encoders import Lite0
 from versemill.generation.extraction import Mesh
@@ -18,12 +22,8 @@ from versemill.generation.shape_flow_training import THUMBNAIL, Seen, SeenShapes
 from versemill.generation.shape_generator import ShapeGenerator
 from versemill.generation.shape_presets import ShapeFlowRecipe
 from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, compared, extracted, rulers
+from versemill.mesh import sample_surface, topology, volume
 from versemill.training.family import MODEL, Cases, Exam, Examples, Measured, Metric, Progress
-
-from versemill import seeds
-from versemill.config import Config
-from versemill.errors import MissingDependencyError
-from versemill.mesh import topology, volume
 
 SHUFFLED, NEAREST, HULL = "shuffled pictures", "nearest training picture's shape", "visual hull"
 METRICS = (
@@ -36,6 +36,8 @@ METRICS = (
 )
 CHUNK = 16
 """Shapes drawn at once."""
+CLOUD = 512
+"""Points of a shape where many are compared with many."""
 PLAUSIBLE = (0.5, 2.2)
 """Longest side of a plausible sample: training shapes have 2."""
 
@@ -213,10 +215,8 @@ def _row(case: FlowCase, answers: Sequence[Mesh]) -> list[NDArray[np.uint8]]:
     return [picture, *(looks.shaded(mesh, camera) for mesh in (case.seen.mesh, *stood))]
 
 
-def clouds(meshes: Sequence[Mesh], count: int = 1024) -> list[NDArray[np.float64]]:
+def clouds(meshes: Sequence[Mesh], count: int = CLOUD) -> list[NDArray[np.float64]]:
     """Points (count, 3) on each mesh that has a surface."""
-    from versemill.mesh import sample_surface
-
     rng = seeds.stream(0, 0, "shape-flow/clouds")
     return [sample_surface(*mesh, count, rng)[0] for mesh in meshes if len(mesh[1])]
 
@@ -226,7 +226,7 @@ def memory(samples: Sequence[Mesh], training: Any) -> str:
 
     Shapes are compared as they stand for their first view.
     """
-    known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:1024, :3]) for seen in training.all_seen]
+    known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:CLOUD, :3]) for seen in training.all_seen]
     near = metrics.chamfer_matrix(clouds(samples), known).min(1)
     among = metrics.chamfer_matrix(known[:64], known)
     among[np.arange(len(among)), np.arange(len(among))] = np.inf
@@ -241,8 +241,8 @@ def set_figures(free: Sequence[Mesh], cases: Sequence[FlowCase], training: Any) 
     closed = [len(f) > 0 and topology(f).watertight for _, f in free]
     sides = [float(np.ptp(v, axis=0).max()) if len(v) else 0.0 for v, _ in free]
     sound = [c and PLAUSIBLE[0] <= s <= PLAUSIBLE[1] and volume(*m) > 0 for c, s, m in zip(closed, sides, free, strict=True)]
-    held = [case.placement.points(case.seen.shape.surface[:1024, :3]) for case in cases]
-    known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:1024, :3]) for seen in training.all_seen]
+    held = [case.placement.points(case.seen.shape.surface[:CLOUD, :3]) for case in cases]
+    known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:CLOUD, :3]) for seen in training.all_seen]
     ours, theirs = (metrics.chamfer_matrix(some[: len(held)], held) for some in (clouds(free), known))
     text = (
         f"{len(free)} shapes without a picture: {np.mean(closed):.0%} closed, {np.mean(sound):.0%} closed, of positive volume "

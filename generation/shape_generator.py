@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from versemill.errors import ConfigError
 from versemill.generation import sampling
 from versemill.generation.encoders import Dino, Lite0, PictureTransformer
 from versemill.generation.shape_flow import ShapeFlow
@@ -12,8 +14,6 @@ from versemill.generation.shape_presets import ShapeFlowRecipe
 from versemill.generation.shape_vae import Field, ShapeVae
 from versemill.training.recipe import mixed_precision
 from versemill.training.runs import CHECKPOINT
-
-from versemill.errors import ConfigError
 
 SAMPLERS: dict[str, Callable[..., Tensor]] = {"euler": sampling.euler, "heun": sampling.heun, "ddim": sampling.ddim}
 

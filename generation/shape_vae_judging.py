@@ -10,20 +10,20 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field as Setting
 from torch import Tensor
+
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.config import Config
+from versemill.errors import AssetError
 from versemill.generation import baselines, extraction, looks, metrics
 from versemill.generation.extraction import Mesh
 from versemill.generation.shape_data import Shape, ShapeSet, input_points
 from versemill.generation.shape_presets import ShapeVaeRecipe
 from versemill.generation.shape_vae import Field, ShapeVae
 from versemill.generation.shape_vae_training import starts
-from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress
-
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.config import Config
-from versemill.errors import AssetError
 from versemill.mesh import face_normals, sample_surface, topology
 from versemill.queries import MeshQuery
+from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress
 
 NEAREST, ELLIPSOID, CUBOID = "nearest training shape", "best ellipsoid", "best box"
 METRICS = (
@@ -35,6 +35,8 @@ METRICS = (
 )
 DEPTHS = (0.1, 0.2, 0.4)
 """Where strata of thickness meet: greatest distance inside an asset, world units."""
+MAX_OPEN = 0.1
+"""Share of a mesh's surface that may enclose nothing."""
 PICTURES = 12
 """Objects on the contact sheet."""
 BOX_POINTS = 32_768
@@ -80,14 +82,12 @@ def vae_data(
 
 
 def vae_mesh_case(name: str, asset: Asset, recipe: ShapeVaeRecipe, judging: ShapeJudging) -> Case:
-    """A closed mesh and points on it.
+    """Anybody's mesh as a case: itself where it is closed, else the solid that it encloses.
 
     Raises:
-        AssetError: it is not closed.
+        AssetError: too much of it encloses nothing.
     """
-    vertices, faces = asset.vertices.astype(np.float32), asset.faces.astype(np.int32)
-    if not topology(faces).watertight:
-        raise AssetError("open", f"{name} is not closed: mill it with the pipeline 'files', then evaluate on that dataset")
+    vertices, faces = solid(name, asset.vertices.astype(np.float32), asset.faces.astype(np.int32))
     rng = seeds.stream(0, 0, "shape-vae/mesh")
     points, chosen, _ = sample_surface(vertices, faces, recipe.input_points, rng)
     surface = np.concatenate([points, face_normals(vertices, faces)[chosen]], 1).astype(np.float32)
@@ -95,6 +95,29 @@ def vae_mesh_case(name: str, asset: Asset, recipe: ShapeVaeRecipe, judging: Shap
     volume = np.concatenate([box, MeshQuery(vertices, faces, winding=True).signed_distance(box)[:, None]], 1)
     empty = np.zeros((0, 6), np.float32)
     return Case(Shape(surface, empty, volume, volume[:0], volume, name, 0), (vertices, faces))
+
+
+def solid(name: str, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> Mesh:
+    """A mesh in [-1, 1]^3 that is closed: as it is, or the surface where its winding number passes a half, on 128^3 cells.
+
+    Raises:
+        AssetError: more than `MAX_OPEN` of the mesh lies farther than two cells from that surface.
+    """
+    if topology(faces).watertight:
+        return vertices, faces
+    query = MeshQuery(vertices, faces, winding=True)
+
+    def values(points: Tensor) -> Tensor:
+        return torch.from_numpy(query.signed_distance(points.numpy())) / 0.04  # about a cell of the coarsest grid
+
+    closed = extraction.mesh(values, 128)
+    points, _, _ = sample_surface(vertices, faces, 4096, seeds.stream(0, 0, "shape-vae/solid"))
+    near = MeshQuery(*closed).closest(points)[0] if len(closed[1]) else np.full(len(points), np.inf)
+    if (lost := float((near > 4 * extraction.BOX / 128).mean())) > MAX_OPEN:
+        raise AssetError(
+            "open", f"{lost:.0%} of {name} encloses nothing (limit {MAX_OPEN:.0%}): give it walls, or leave it out"
+        )
+    return closed
 
 
 def decoded(vae: ShapeVae, shape: Shape, tokens: int | None, device: torch.device) -> Field:
@@ -162,6 +185,8 @@ def columns(found: Sequence[dict[str, float]]) -> dict[str, list[float]]:
 
 def vae_measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | None) -> Measured:
     """Each case by the network, the untrained one and the baselines; a contact sheet; a table by thickness."""
+    networks: dict[str, Any] = {MODEL: exam.network, UNTRAINED: exam.untrained}
+    judging: Any = exam.judging
     objects: list[dict[str, Any]] = []
     depths: list[float] = []
     rows = []
@@ -169,9 +194,9 @@ def vae_measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progres
     for case in cases:
         ruler = rulers(case)
         answers = {}
-        for name, network in ((MODEL, exam.network), (UNTRAINED, exam.untrained)):
-            field = decoded(network, case.shape, exam.judging.tokens, exam.device)  # type: ignore[attr-defined, arg-type]
-            answers[name] = extracted(field, exam.judging.resolution if name == MODEL else 64, exam.device)  # type: ignore[attr-defined]
+        for name, network in networks.items():
+            field = decoded(network, case.shape, judging.tokens, exam.device)
+            answers[name] = extracted(field, judging.resolution if name == MODEL else 64, exam.device)
         answers |= plain_answers(case, exam.training)
         objects.append({"name": case.name, **{name: compared(mesh, *ruler) for name, mesh in answers.items()}})
         depths.append(case.shape.depth)

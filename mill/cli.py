@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
-from versemill.mill.commands import assets, deliver, generate, inspect, models, run
-from versemill.mill.commands.common import err, out
-from versemill.mill.run import signals
-from versemill.shards.storage import MISTAKES, shown
 
 from versemill import __version__
 from versemill.errors import VersemillError
+from versemill.mill.commands import assets, deliver, generate, inspect, models, pipelines, run
+from versemill.mill.commands.common import err, out
+from versemill.mill.run import signals
+from versemill.shards.storage import MISTAKES, shown
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 an error, or a negative answer of verify, validate, diff, curate; 2 a bad argument, "
@@ -23,8 +23,9 @@ MOST_CHARACTERS = 2000
 """Of the line that an error becomes: it may quote what was given."""
 
 GROUPS = {
+    "Pipelines": (inspect.list_, pipelines.config_, pipelines.schema, pipelines.init),
     "Datasets": (
-        inspect.list_, inspect.plan, run.run, inspect.status, inspect.verify, run.retry, run.regenerate,
+        inspect.plan, run.run, inspect.status, inspect.verify, run.retry, run.regenerate,
         run.extend, run.debug, inspect.diff, deliver.dedup, deliver.merge, deliver.export, deliver.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, assets.render, assets.score, assets.doctor),

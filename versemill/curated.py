@@ -29,6 +29,10 @@ class Curated:
     methods: dict[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        method = self.methods.get("watertight", "given")
+        return f"Curated({self.asset!r}, watertight surface of {len(self.watertight_faces):,} faces by {method})"
+
 
 @dataclass(frozen=True)
 class Rejected:

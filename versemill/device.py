@@ -44,12 +44,18 @@ def usable_cache() -> Path:
 @cache
 def start() -> None:
     """Initialises Warp. Its native code complains on standard error where there is no NVIDIA driver; that is muted, since
-    `versemill doctor` says it once and better.
+    `versemill doctor` says it once and better. Says so where kernels will have to be compiled, which takes a while.
 
     Raises:
         VersemillError: its cache can't be written.
     """
     usable_cache()
+    _init()
+    if not any(Path(wp.config.kernel_cache_dir).glob("wp_*")):
+        sys.stderr.write(f"versemill: compiling kernels into {wp.config.kernel_cache_dir}; once, about a minute\n")
+
+
+def _init() -> None:
     if ctypes.util.find_library("cuda"):
         wp.init()
         return

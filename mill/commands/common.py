@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from versemill.mill.pipeline.config import RunConfig
-from versemill.mill.terminal import Terminal
 
 from versemill.errors import ConfigError, ShardError
+from versemill.mill.pipeline.config import RunConfig
+from versemill.mill.terminal import Terminal
 
 out = Terminal()
 err = Terminal(stderr=True)
@@ -24,6 +24,36 @@ Overrides = Annotated[
 RunOverrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="run.KEY=VALUE", help="Override a setting of section run, e.g. run.workers=8. Repeatable."),
+]
+
+
+def complete_pipelines(incomplete: str) -> list[tuple[str, str]]:
+    """Names and descriptions for the shell."""
+    from versemill.mill.pipeline import config
+
+    return [(name, text) for name, text in config.pipelines() if name.startswith(incomplete)]
+
+
+def complete_formats(incomplete: str) -> list[tuple[str, str]]:
+    """Names and summaries for the shell."""
+    from versemill.shards import FORMATS
+
+    return [(name, kind.summary) for name, kind in FORMATS.items() if name.startswith(incomplete)]
+
+
+PipelineName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PIPELINE", help="A name from `versemill list`.", show_default=False, autocompletion=complete_pipelines
+    ),
+]
+Pipelines = Annotated[
+    Path | None,
+    typer.Option(
+        "--pipelines",
+        metavar="FILE",
+        help="Your own pipelines; they may extend the bundled ones. `versemill init` writes a start.",
+    ),
 ]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or head:6379.")]
 

@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 from rich.text import Text
+
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
+    complete_formats,
     err,
     holding_shards,
     out,
@@ -16,8 +19,6 @@ from versemill.mill.commands.common import (
     uri_of,
 )
 from versemill.shards.storage import shown
-
-from versemill.errors import ConfigError
 
 
 def dedup(
@@ -96,21 +97,27 @@ def merge(
 
 def export(
     directory: Dataset,
-    format: Annotated[str | None, typer.Option(metavar="F", help="Which format; leave it out to see them all.")] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="F", help="Which format; leave it out to see them all.", autocompletion=complete_formats),
+    ] = None,
     target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Where the export goes.")] = None,
     split: Annotated[str | None, typer.Option(help="Only train, val or test.", show_default="all")] = None,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out what `versemill dedup` found to repeat others.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes; each takes whole shards.")] = 1,
 ) -> None:
     """Write a dataset in the files that other people's training code reads; the same command goes on where it was.
 
     Example: versemill export out/quickstart --format webdataset --to out/wds
     """
+    from versemill import shards
     from versemill.mill.run.progress import steps
-    from versemill.shards import export as exports
 
     if format is None:
         table = Table("format", "who reads it", box=None)
-        for name, kind in exports.FORMATS.items():
+        for name, kind in shards.FORMATS.items():
             table.add_row(Text(name, "bold"), kind.summary)
         out.print(table)
         return
@@ -118,17 +125,21 @@ def export(
         raise ConfigError("an export needs its folder: --to OUT")
     holding_shards(uri_of(directory))
     with steps(f"exporting {format}") as progress:
-        done = exports.export(
-            uri_of(directory), format, target, split=split, workers=workers, progress=lambda k, n: progress(k, n, {})
-        )
+        done = shards.export(
+            uri_of(directory), format, target, split, drop_duplicates=drop_duplicates, workers=workers,
+            progress=lambda k, n: progress(k, n, {}),
+        )  # fmt: skip
     out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
 
 
-def report(directory: Dataset) -> None:
+def report(
+    directory: Dataset,
+    assets: Annotated[int, typer.Option(min=1, max=5000, help="Assets in the gallery, evenly spread.")] = 500,
+) -> None:
     """Write DIR/report.html: gallery, passes, shares, rejections, timings, failures, validation. One self-contained page.
 
     Example: versemill report out/quickstart
     """
     from versemill.mill import report as page
 
-    out.print(f"wrote {page.write(uri_of(directory))}")
+    out.print(f"wrote {page.write(uri_of(directory), assets)}")

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 from rich.text import Text
+
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
     Overrides,
+    PipelineName,
+    Pipelines,
     err,
     out,
     print_json,
@@ -21,7 +24,7 @@ from versemill.shards.storage import shown
 
 
 def list_(
-    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml; it may extend the bundled ones.")] = None,
+    file: Pipelines = None,
     as_json: AsJson = False,
 ) -> None:
     """List the named pipelines, and the sources that they mix.
@@ -44,7 +47,7 @@ def list_(
 
 
 def plan(
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="A name from `versemill list`.", show_default=False)],
+    pipeline: PipelineName,
     assets: Annotated[int | None, typer.Option(help="How many assets to plan for.", show_default="the pipeline's")] = None,
     seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
     sample: Annotated[int, typer.Option(min=2, help="Assets that are made to measure them; more narrow the interval.")] = 16,
@@ -53,7 +56,7 @@ def plan(
         typer.Option("--from", metavar="DIR", help="Take the figures from a dataset of the same config; make nothing."),
     ] = None,
     overrides: Overrides = None,
-    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml.")] = None,
+    file: Pipelines = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a dataset will cost: shards, core-hours, GPU-hours and bytes, from a measured sample. Keeps nothing.

@@ -10,13 +10,13 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
+
+from versemill.asset import Asset
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import AsJson, Dataset, err, holding_shards, out, print_json
 from versemill.mill.pipeline import config, models
 from versemill.mill.pipeline.sources import MESH_SUFFIXES
 from versemill.mill.run.progress import steps
-
-from versemill.asset import Asset
-from versemill.errors import ConfigError
 
 # OpenMP's waiting threads sleep instead of spinning; torch reads this when it is first imported. On a busy machine spinning
 # made training twenty times slower; on an idle one it gains little.
@@ -121,9 +121,8 @@ def evaluate(
 
     versemill evaluate out/run chair.glb bunny.obj --dataset out/quickstart --judge views=8
     """
-    from versemill.training.runs import describe
-
     from versemill import training
+    from versemill.training.runs import describe
 
     if missing := [target for target in targets if not target.exists()]:
         raise ConfigError(f"'{missing[0]}' is neither a dataset nor a mesh file: it does not exist")
@@ -193,7 +192,9 @@ def ablate(
     meshes: Annotated[
         list[Path] | None, typer.Option(metavar="PATH", help="Also judge on meshes: a file or folder. Repeatable.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Ablations of your own, as mill/proof/ablations.yaml.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--ablations", metavar="FILE", help="Your own ablations; `versemill init` writes a start.")
+    ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:

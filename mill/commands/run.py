@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import (
     Address,
     Dataset,
     Overrides,
+    PipelineName,
+    Pipelines,
     RunOverrides,
     Verbose,
     err,
@@ -16,24 +20,26 @@ from versemill.mill.commands.common import (
     uri_of,
 )
 
-from versemill.errors import ConfigError
-
 if TYPE_CHECKING:
+    from versemill.mill.folder.dataset import Dataset as Stored
     from versemill.mill.pipeline.config import Pipeline
     from versemill.mill.run.driver import Summary
 
 
 def run(
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="A name from `versemill list`.", show_default=False)],
+    pipeline: PipelineName,
     directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the dataset goes.", show_default=False)],
     assets: Annotated[int | None, typer.Option(help="How many assets to try.", show_default="the pipeline's")] = None,
     seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
     overrides: Overrides = None,
     address: Address = None,
-    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml.")] = None,
+    file: Pipelines = None,
     only: Annotated[
         list[int] | None, typer.Option(metavar="INDEX", help="Make these assets alone, seal nothing, and print them as JSON.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved config, the plan and its cost; write nothing.")
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Mill a dataset: generate, curate, render, sample and seal shards. The same command goes on where it was.
@@ -44,6 +50,8 @@ def run(
 
     versemill run files --out out/mine --set sources.files.path=~/meshes
 
+    versemill run mine --pipelines mine.yaml --out out/mine --dry-run
+
     versemill run mixed --out out/big --assets 10000 --seed 7 --set run.workers=32 --set render.device=cuda
     """
     from versemill.mill.folder import dataset as stored
@@ -53,11 +61,33 @@ def run(
 
     loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
     after.check(loaded, stored.Dataset.at(uri_of(directory)))
+    if dry_run:
+        _rehearse(loaded, stored.Dataset.at(uri_of(directory)))
+        return
     summary = driver.run(loaded, uri_of(directory), address=address, only=only, verbose=verbose)
     if only:
         print_json(summary.outcomes)
         raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
     _finish(uri_of(directory), summary, loaded)
+
+
+SAMPLE = 8
+"""Assets that --dry-run makes in a temporary folder to estimate the cost; a dataset that has shards gives it itself."""
+
+
+def _rehearse(pipeline: "Pipeline", dataset: "Stored") -> None:
+    from versemill.mill.folder import dataset as layout
+    from versemill.mill.pipeline import config
+    from versemill.mill.pipeline.plan import Plan
+    from versemill.mill.upkeep import estimate
+
+    plan = Plan.of(pipeline, (dataset.read("dataset.json") or {}).get("files", {}))
+    begun = layout.is_there(dataset, layout.describe(pipeline, plan.assets, plan.files))
+    typer.echo(config.text(pipeline))
+    sealed = dataset.sealed() if begun else []
+    out.print(estimate.text(estimate.estimate(pipeline, SAMPLE, dataset.uri if sealed else None)))
+    what = f"resume there: {len(sealed)} of {dataset.shards} shards are sealed" if begun else "start a new dataset"
+    out.print(f"nothing was written; without --dry-run, this command would write to {dataset.uri} and {what}", soft_wrap=True)
 
 
 def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None, verbose: Verbose = False) -> None:

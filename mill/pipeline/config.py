@@ -4,7 +4,6 @@ A file holds `pipelines: {NAME: {description, extends, run, sources, curate, ren
 `extends` merges deeply onto another pipeline; `--set a.b=value` merges onto that. Unknown keys are refused.
 """
 
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,17 +11,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+import yaml
+from pydantic import Field, ValidationError
+
+from versemill import CONVENTION_VERSION
+from versemill.config import UNKNOWN_KEY, Config, digest, nearest
 from versemill.curation.config import CurationConfig, FieldsConfig
+from versemill.errors import ConfigError
 from versemill.mill.pipeline import pages
 from versemill.mill.pipeline import sources as _sources
 from versemill.mill.pipeline.models import ValidateConfig
+from versemill.plugins import search
 from versemill.render.config import RenderConfig
 from versemill.shards.config import ShardsConfig
-
-from versemill import CONVENTION_VERSION
-from versemill.config import Config, digest, nearest
-from versemill.errors import ConfigError
 
 
 class RunConfig(Config):
@@ -142,7 +143,8 @@ def load(
 
     Args:
         pipeline: its name.
-        file: a YAML file of your own; its pipelines may extend the ones that come with versemill.
+        file: a YAML file of your own; its pipelines may extend the ones that come with versemill, and name sources that lie
+            beside it as `module:NAME`.
         overrides: "a.b=value" each, the value in YAML; later ones win.
         assets, seed: short for run.assets and run.seed; they win.
 
@@ -150,6 +152,8 @@ def load(
         ConfigError: no such pipeline or file, not YAML, a circle of `extends`, an unknown key, an invalid value.
     """
     known = _read(file)
+    if file is not None:
+        search(file)
     merged = _extend(pipeline, known)
     for text in overrides:
         merged = _merge(merged, _override(text))
@@ -157,6 +161,12 @@ def load(
         if value is not None:
             merged = _merge(merged, {"run": {key: value}})
     return _build(pipeline, merged)
+
+
+def text(pipeline: Pipeline) -> str:
+    """A pipeline as a YAML file that `load` reads back: the same digest, and nothing inherited that could change."""
+    body = {"description": pipeline.description, **pipeline.resolved}
+    return yaml.safe_dump({"pipelines": {pipeline.name: body}}, sort_keys=False, allow_unicode=True, width=120)
 
 
 def restore(name: str, resolved: Mapping[str, Any], overrides: Sequence[str] = ()) -> Pipeline:
@@ -308,10 +318,10 @@ def _section(prefix: str, path: str, model: type[Any], content: Any, extra: Sequ
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{prefix}: {'; '.join(_explain(path, model, error, extra))}") from error
+        raise ConfigError(f"{prefix}: {'; '.join(_explain(path, error, extra))}") from error
 
 
-def _explain(path: str, model: type[BaseModel], error: ValidationError, extra: Sequence[str]) -> list[str]:
+def _explain(path: str, error: ValidationError, extra: Sequence[str]) -> list[str]:
     """One phrase per mistake: its full path, what is wrong, the value or the nearest valid key."""
     phrases: dict[str, str] = {}
     for detail in error.errors():
@@ -319,8 +329,8 @@ def _explain(path: str, model: type[BaseModel], error: ValidationError, extra: S
         message = message[0].lower() + message[1:]
         loc = [part for part in detail["loc"] if isinstance(part, int) or _is_key(part, error)]
         where = ".".join([path, *map(str, loc)])
-        if detail["type"] == "extra_forbidden":
-            valid = [*_keys(model, loc[:-1]), *(extra if len(loc) == 1 else ())]
+        if detail["type"] == UNKNOWN_KEY:
+            valid = [*detail["ctx"]["valid"], *(extra if len(loc) == 1 else ())]
             phrases[where] = f"unknown key '{where}'{nearest(str(loc[-1]), valid, '.'.join([path, *map(str, loc[:-1]), '']))}"
         elif where in phrases:
             phrases[where] += f", or {message}"
@@ -338,16 +348,3 @@ def _is_key(part: str, error: ValidationError) -> bool:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + "..."
-
-
-def _keys(model: Any, loc: Sequence[int | str]) -> list[str]:
-    """The valid keys of the model that lies at `loc` under `model`; empty where there is no model."""
-    for part in loc:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[part].annotation if part in model.model_fields else None
-        arguments = [model]
-        while arguments and not (isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel)):
-            arguments = [*typing.get_args(arguments[0]), *arguments[1:]]
-            arguments = [a for a in arguments if typing.get_args(a) or (isinstance(a, type) and issubclass(a, BaseModel))]
-        model = arguments[0] if arguments else None
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

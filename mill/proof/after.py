@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from versemill.config import digest
+from versemill.errors import ConfigError
 from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.config import Pipeline
-from versemill.shards import export as exports
-
-from versemill.config import digest
-from versemill.errors import ConfigError
+from versemill.shards import FORMATS, export
 
 FILE = "after.json"
 
@@ -27,7 +26,7 @@ def check(pipeline: Pipeline, dataset: Dataset) -> None:
     if "export" not in pipeline.run.then:
         return
     for name in pipeline.export.formats:
-        exports.FORMATS.find(name)
+        FORMATS.find(name)
 
 
 def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tuple[bool, str]]:
@@ -54,7 +53,7 @@ def _export(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> tuple[b
     said = []
     for name in pipeline.export.formats:
         target = dataset.path("exports", name)
-        done = exports.export(dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {}))
+        done = export(dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {}))
         said.append(f"{done.assets} assets in {target}")
     return True, f"exported {'; '.join(said)}"
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
-from versemill.mill.folder.dataset import Dataset
-from versemill.mill.report.facts import facts
-from versemill.mill.report.gallery import Whole
-from versemill.shards import storage
 
 from versemill.errors import VersemillError
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.report.facts import facts
+from versemill.mill.report.gallery import THUMBNAILS, Whole
+from versemill.shards import storage
 
 FILE = "report.html"
 
@@ -32,15 +32,18 @@ TEXT_CHARACTERS = 2000
 """Of any text on the page but those that are `Whole`."""
 
 
-def write(directory: str | Path) -> Path | str:
+def write(directory: str | Path, assets: int = THUMBNAILS) -> Path | str:
     """Writes DIR/report.html and returns where it is.
+
+    Args:
+        assets: how many assets the gallery shows, evenly spread; those beyond the first few are pictures alone.
 
     Raises:
         ConfigError: there is no dataset.
         ShardError: a shard can't be read; `versemill verify` says which.
     """
     dataset = Dataset.open(directory)
-    storage.write_bytes(dataset.fs, dataset.path(FILE), bounded(facts(dataset)))
+    storage.write_bytes(dataset.fs, dataset.path(FILE), bounded(facts(dataset, assets)))
     return Path(dataset.root) / FILE if dataset.local else f"{dataset.uri.rstrip('/')}/{FILE}"
 
 

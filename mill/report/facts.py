@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 from PIL import Image
+
 from versemill.mill.folder import census, entries
 from versemill.mill.folder.census import Facts
 from versemill.mill.folder.dataset import Dataset
@@ -35,25 +36,27 @@ CONFIG_CHARACTERS = 60_000
 GRID_BYTES = 300_000
 
 
-def facts(dataset: Dataset) -> dict[str, Any]:
-    """What the template prints; see there for each."""
+def facts(dataset: Dataset, assets: int = gallery.THUMBNAILS) -> dict[str, Any]:
+    """What the template prints; see there for each. `assets`: see `gallery.thumbnails`."""
     state = status(dataset.location)
     there = census.read(dataset)
     gone = census.absent(dataset, there)
     sealed = census.whole({shard: fact for shard, fact in there.items() if shard not in gone})
     sample = [sealed[int(k)] for k in np.unique(np.linspace(0, len(sealed) - 1, min(SAMPLED_SHARDS, len(sealed))).astype(int))]
-    rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS)]
+    rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.path(fact["file"]), COLUMNS, fs=dataset.fs)]
     tried = {name: sum(counts.values()) for name, counts in state["sources"].items()}
     comparisons = distributions.comparisons(dataset.info["config"], tried, rows)
-    cards = list(gallery.cards(dataset, sealed))
+    tests = [each["p"] for each in comparisons if each["p"] is not None]
     examples = _examples(dataset, sealed, state["rejections"])
     return {
         "info": dataset.info,
         "place": dataset.uri,
         "state": state,
-        "gallery": cards,
+        "gallery": [*gallery.cards(dataset, sealed), *gallery.thumbnails(dataset, sealed, assets)],
         "comparisons": comparisons,
-        "unlikely": sum(each["p"] is not None and each["p"] < 0.001 for each in comparisons),
+        "tested": len(tests),
+        "doubtful": sum(p < 0.05 for p in tests),
+        "unlikely": sum(p < 0.001 for p in tests),
         "histograms": distributions.histograms(rows),
         "row_sources": distributions.sources(rows),
         "counted": len(rows),

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
 from versemill.mill.folder import census, staging, strays
 from versemill.mill.folder.dataset import Dataset, is_running
 from versemill.mill.pipeline.stages import STAGES

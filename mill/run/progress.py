@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
 from versemill.mill.terminal import Terminal, printable
 
 SILENT_EVERY = 5.0
@@ -160,8 +161,10 @@ def counts(numbers: Mapping[str, int]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """ "45 s", "3 min", "2 h 05 min"."""
+    """ "45 s", "3 min", "2 h 05 min", "3.4 days"."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes < 48 * 60 else f"{minutes / 1440:.1f} days"

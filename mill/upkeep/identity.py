@@ -5,13 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from versemill.config import digest
+from versemill.errors import ShardError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.folder.entries import Entry
 from versemill.mill.pipeline.config import AFTERWARDS
 from versemill.shards import read_rows
-
-from versemill.config import digest
-from versemill.errors import ShardError
 
 COLUMNS = ("meta.id", "meta.seed", "meta.index", "meta.config_digest", "meta.fingerprint_digest")
 
@@ -74,7 +74,7 @@ def row_faults(dataset: Dataset, shard: int, entry: Entry) -> Iterator[str]:
     """Rows that are not those of the ledger, or say another seed, config or fingerprint than the shard's."""
     expected = _expected(dataset, shard, entry)
     try:
-        rows = [row["meta"] for row in read_rows(dataset.fs, dataset.path(entry["file"]), COLUMNS)]
+        rows = [row["meta"] for row in read_rows(dataset.path(entry["file"]), COLUMNS, fs=dataset.fs)]
     except ShardError as error:
         yield str(error)
         return

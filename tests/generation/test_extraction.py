@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from versemill.generation import baselines, extraction, looks, metrics
 
 from versemill import mesh as meshes
 from versemill import seeds
+from versemill.generation import baselines, extraction, looks, metrics
 
 TAU = 0.03
 

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 from test_run import hashes, run
+
+from versemill.errors import VersemillError
 from versemill.mill.folder import disk
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline import config
 from versemill.mill.run import driver
-
-from versemill.errors import VersemillError
 
 
 @pytest.fixture

@@ -70,6 +70,11 @@ class Material:
                     f"got {texture.shape} {texture.dtype}"
                 )
 
+    def __repr__(self) -> str:
+        textures = [slot for slot in SLOTS if self.texture(slot) is not None]
+        shown = f"textures {', '.join(textures)}" if textures else f"colour {tuple(round(c, 3) for c in self.base_color)}"
+        return f"Material({self.name!r}, {self.source}, {shown})"
+
     def texture(self, slot: str) -> Texture | None:
         """The texture of one of `SLOTS`."""
         texture: Texture | None = getattr(self, f"{slot}_texture")
