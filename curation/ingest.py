@@ -18,6 +18,7 @@ from versemill.asset import Asset
 from versemill.config import canonical_json
 from versemill.errors import AssetError, VersemillError
 from versemill.gltf import from_glb
+from versemill.materials.material import clay_for_plain
 from versemill.materials.uv_sets import lay_out
 from versemill.materials.vertex_colors import paint
 from versemill.mesh import face_normals, normalized
@@ -113,7 +114,7 @@ def settled(asset: Asset, stem: str) -> Asset:
     return dataclasses.replace(
         asset,
         caption=_text(f"A model named {stem.replace('_', ' ').replace('-', ' ')}."),
-        materials=tuple(dataclasses.replace(m, name=_text(m.name), licence="unknown") for m in asset.materials),
+        materials=tuple(dataclasses.replace(m, name=_text(m.name), licence="unknown") for m in clay_for_plain(asset.materials)),
         part_names=tuple(_text(name) for name in asset.part_names),
     )
 

@@ -13,10 +13,12 @@ from versemill.mill.commands.common import (
     DEADLINE_S,
     MEMORY_MB,
     AsJson,
+    CurationOverrides,
     Deadline,
     Memory,
-    Overrides,
+    RenderOverrides,
     Root,
+    SourceOverrides,
     distinct,
     err,
     out,
@@ -59,7 +61,7 @@ def preview(
     root: Root = None,
     deadline_s: Deadline = DEADLINE_S,
     memory_mb: Memory = MEMORY_MB,
-    overrides: Overrides = None,
+    overrides: SourceOverrides = None,
 ) -> None:
     """Look at assets: RGB, normals, depth and parts of one, or a grid of many.
 
@@ -89,7 +91,7 @@ def specs(
     seed: Annotated[int, typer.Option(min=0, help="Dataset seed.")] = 0,
     build: Annotated[Path | None, typer.Option(metavar="SPEC.yaml", help="Build this specification instead.")] = None,
     glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Where --build writes its asset.")] = None,
-    overrides: Overrides = None,
+    overrides: SourceOverrides = None,
 ) -> None:
     """Browse DetailVerse specifications as YAML; any of them can be edited and built.
 
@@ -125,7 +127,7 @@ def curate(
     root: Root = None,
     deadline_s: Deadline = DEADLINE_S,
     memory_mb: Memory = MEMORY_MB,
-    overrides: Overrides = None,
+    overrides: CurationOverrides = None,
 ) -> None:
     """Clean meshes, make them watertight and sample them: per file NAME.glb, .watertight.ply, .fields.npz and .json.
 
@@ -189,7 +191,7 @@ def render(
     root: Root = None,
     deadline_s: Deadline = DEADLINE_S,
     memory_mb: Memory = MEMORY_MB,
-    overrides: Overrides = None,
+    overrides: RenderOverrides = None,
 ) -> None:
     """Render meshes: RGB, normals, depth and mask with their cameras (cameras.json says the conventions), and turntables.
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON value on standard
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, e.g. render.width=256. Repeatable."),
+]
+SourceOverrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the source, e.g. texture_size=256. Repeatable."),
+]
+CurationOverrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of curation, e.g. resolution=256. Repeatable."),
+]
+RenderOverrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the renderer, e.g. cameras.fov=40. Repeatable."),
 ]
 RunOverrides = Annotated[
     list[str] | None,
@@ -75,6 +88,18 @@ Memory = Annotated[
 ]
 DEADLINE_S, MEMORY_MB = (RunConfig.model_fields[name].default for name in ("deadline_s", "memory_mb"))
 
+
+class LogKind(StrEnum):
+    """Forms of the progress."""
+
+    auto = "auto"
+    json = "json"
+
+
+LogForm = Annotated[
+    LogKind,
+    typer.Option("--log", help="auto: a bar on a terminal, else lines with time, dataset and run; json: one object a line."),
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Every asset, every retry, and what Ray and the workers have to say.")
 ]

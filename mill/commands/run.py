@@ -7,6 +7,8 @@ import typer
 from versemill.mill.commands.common import (
     Address,
     Dataset,
+    LogForm,
+    LogKind,
     Overrides,
     PipelineName,
     Pipelines,
@@ -41,6 +43,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print the resolved config, the plan and its cost; write nothing.")
     ] = False,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Mill a dataset: generate, curate, render, sample and seal shards. The same command goes on where it was.
 
@@ -64,7 +67,7 @@ def run(
     if dry_run:
         _rehearse(loaded, stored.Dataset.at(uri_of(directory)))
         return
-    summary = driver.run(loaded, uri_of(directory), address=address, only=only, verbose=verbose)
+    summary = driver.run(loaded, uri_of(directory), address=address, only=only, verbose=verbose, log=log.value)
     if only:
         print_json(summary.outcomes)
         raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
@@ -90,14 +93,23 @@ def _rehearse(pipeline: "Pipeline", dataset: "Stored") -> None:
     out.print(f"nothing was written; without --dry-run, this command would write to {dataset.uri} and {what}", soft_wrap=True)
 
 
-def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None, verbose: Verbose = False) -> None:
+def retry(
+    directory: Dataset,
+    overrides: RunOverrides = None,
+    address: Address = None,
+    verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
+) -> None:
     """Make the failed assets again, and only them.
 
     Example: versemill retry out/quickstart --set run.memory_mb=16000
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(uri_of(directory), maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose))
+    _finish(
+        uri_of(directory),
+        maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose, log=log.value),
+    )
 
 
 def regenerate(
@@ -106,6 +118,7 @@ def regenerate(
     overrides: RunOverrides = None,
     address: Address = None,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Make whole shards again from config and seed; on the same machine their bytes are the same.
 
@@ -115,7 +128,9 @@ def regenerate(
 
     _finish(
         uri_of(directory),
-        maintenance.regenerate(uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose),
+        maintenance.regenerate(
+            uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose, log=log.value
+        ),
     )
 
 
@@ -125,6 +140,7 @@ def extend(
     overrides: RunOverrides = None,
     address: Address = None,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Make more of the same dataset; the rows that are there stay.
 
@@ -132,7 +148,10 @@ def extend(
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(uri_of(directory), maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose))
+    _finish(
+        uri_of(directory),
+        maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose, log=log.value),
+    )
 
 
 def debug(
@@ -145,7 +164,8 @@ def debug(
     from versemill.mill.upkeep import maintenance
 
     made = maintenance.debug(uri_of(directory), index)
-    print_json(made.record)
+    seconds = {stage: {"wall": wall, "cpu": cpu} for stage, (wall, cpu) in made.seconds.items()}
+    print_json({**made.record, "seconds": seconds})
 
 
 def _finish(place: str, summary: "Summary", pipeline: "Pipeline | None" = None) -> None:

@@ -27,12 +27,13 @@ from versemill.mill.pipeline.stages import Order
 from versemill.mill.run import cluster, crew, signals
 from versemill.mill.run.cluster import Cluster
 from versemill.mill.run.crew import Crew
-from versemill.mill.run.progress import Display, Tally
+from versemill.mill.run.progress import Display, Log, LogFormat, Tally
 from versemill.mill.run.record import Record
 from versemill.mill.run.schedule import Schedule
 from versemill.mill.run.shipping import environment
 from versemill.mill.run.watchdog import RENDERER, Sight
 from versemill.mill.run.worker import LOST, Answer, Error, Fatal, Maker
+from versemill.mill.terminal import Terminal
 from versemill.shards import storage
 from versemill.shards.storage import shown
 
@@ -67,6 +68,7 @@ def run(
     only: Sequence[int] | None = None,
     maker: Maker = stages.make,
     verbose: bool = False,
+    log: LogFormat = "auto",
 ) -> Summary:
     """Makes a dataset, or goes on with one that is not complete.
 
@@ -75,6 +77,7 @@ def run(
         out: the dataset's folder or URI.
         address: of a running Ray cluster; None starts one for this run.
         progress: show it on standard error. verbose: also every asset, every retry, and what Ray has to say.
+        log: "json" writes progress as JSON lines; see `mill.run.progress.Log`.
         only: make just these indices afresh, beside the dataset, seal nothing, and return their records: how one
             failure is reproduced alone.
         maker: makes one asset; a function of a module that workers can import.
@@ -112,11 +115,12 @@ def run(
             raise _not_begun(str(out), error) from error
         tally = Tally(total=0)
         try:
-            with Display(tally, progress, verbose) as display:
+            with Display(tally, Log(Terminal(stderr=True), dataset.uri, log), progress, verbose) as display:
                 sealed = _sealed(dataset, only, display)
                 if only is None and len(sealed) == dataset.shards:
                     return summarise(dataset)
                 who = Crew(plan, dataset, maker, only is not None, display.say)
+                display.log.run = who.id
                 with ray() as found, who.working(found):
                     return _Run(plan, dataset, sealed, only, who, found, guard, tally, display).go()
         except OSError as error:  # a disk or an object store that was there a moment ago
