@@ -1,4 +1,4 @@
-"""Ingestion: one mesh file of somebody else's becomes an `Asset`, or is refused with a reason."""
+"""Ingestion: a foreign mesh file becomes an `Asset`, or is refused with a reason."""
 
 import dataclasses
 import hashlib

@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 
 def run(
     pipeline: PipelineName,
-    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the dataset goes.", show_default=False)],
-    assets: Annotated[int | None, typer.Option(help="How many assets to try.", show_default="the pipeline's")] = None,
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder or URI.", show_default=False)],
+    assets: Annotated[int | None, typer.Option(help="Number of assets.", show_default="the pipeline's")] = None,
     seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
     overrides: Overrides = None,
     address: Address = None,
     file: Pipelines = None,
     only: Annotated[
-        list[int] | None, typer.Option(metavar="INDEX", help="Make these assets alone, seal nothing, and print them as JSON.")
+        list[int] | None,
+        typer.Option(metavar="INDEX", help="Make only these assets, seal nothing, and print the records as JSON."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved config, the plan and its cost; write nothing.")
@@ -45,7 +46,7 @@ def run(
     verbose: Verbose = False,
     log: LogForm = LogKind.auto,
 ) -> None:
-    """Mill a dataset: generate, curate, render, sample and seal shards. The same command goes on where it was.
+    """Make a dataset: generate, curate, render, sample, and seal shards. Run the same command again to resume.
 
     Examples:
 
@@ -100,7 +101,7 @@ def retry(
     verbose: Verbose = False,
     log: LogForm = LogKind.auto,
 ) -> None:
-    """Make the failed assets again, and only them.
+    """Retry the failed assets, and only those.
 
     Example: versemill retry out/quickstart --set run.memory_mb=16000
     """
@@ -120,7 +121,7 @@ def regenerate(
     verbose: Verbose = False,
     log: LogForm = LogKind.auto,
 ) -> None:
-    """Make whole shards again from config and seed; on the same machine their bytes are the same.
+    """Rebuild whole shards from config and seed; on the same machine the bytes are identical.
 
     Example: versemill regenerate out/quickstart --shards 3,7-9
     """
@@ -136,13 +137,13 @@ def regenerate(
 
 def extend(
     directory: Dataset,
-    assets: Annotated[int, typer.Option(help="Assets in all, not how many more.", show_default=False)],
+    assets: Annotated[int, typer.Option(help="New total number of assets.", show_default=False)],
     overrides: RunOverrides = None,
     address: Address = None,
     verbose: Verbose = False,
     log: LogForm = LogKind.auto,
 ) -> None:
-    """Make more of the same dataset; the rows that are there stay.
+    """Grow a dataset; existing rows stay.
 
     Example: versemill extend out/quickstart --assets 500
     """
@@ -154,10 +155,8 @@ def extend(
     )
 
 
-def debug(
-    directory: Dataset, index: Annotated[int, typer.Argument(help="Asset index, as the ledger names it.", show_default=False)]
-) -> None:
-    """Make one asset of a dataset in this process, without Ray: what it raises is shown whole.
+def debug(directory: Dataset, index: Annotated[int, typer.Argument(help="Index of the asset.", show_default=False)]) -> None:
+    """Make one asset of a dataset in this process, without Ray, and show the full traceback if it fails.
 
     Example: python -m pdb -m versemill debug out/quickstart 17
     """

@@ -1,4 +1,4 @@
-"""How a dataset stands: counts per stage, rates, rejections, failures, seconds. While a run goes on, and after."""
+"""The state of a dataset: counts per stage, rates, rejections, failures, seconds; during a run and after it."""
 
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,8 @@ def status(directory: str | Path) -> dict[str, Any]:
         "incomplete": complete but for assets that failed, "complete"),
         `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
         `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
-        `rejections` ["stage: reason" -> count], `rejected` [index, source, stage, reason, message, item] of the first ones, `failures` [index, stage, reason, signal, message, seed, command] (`command`
-        makes it alone, where it was made; None in a union whose part lay in several folders),
+        `rejections` ["stage: reason" -> count], `rejected` [index, source, stage, reason, message, item] of the first ones,
+        `failures` [index, stage, reason, signal, message, seed, command] (`command` makes it alone, where it was made; None in a union whose part lay in several folders),
         `runs` (their records) and `run`, the latest with `rate` (assets per second), `eta` and `busy`.
 
     Raises:

@@ -2,7 +2,7 @@
 
 Ray retries nothing here. An asset that raises, crashes its worker, outlives its deadline or outgrows its memory is
 tried again alone, a bounded number of times, and then goes into the ledger as failed. What is on disk is
-always enough to go on from: the same command continues a run that was killed.
+always enough to resume: the same command continues a run that was killed.
 """
 
 import contextlib
@@ -70,7 +70,7 @@ def run(
     verbose: bool = False,
     log: LogFormat = "auto",
 ) -> Summary:
-    """Makes a dataset, or goes on with one that is not complete.
+    """Makes a dataset, or resumes one that is not complete.
 
     Args:
         pipeline: from `mill.pipeline.config.load`.
@@ -86,7 +86,7 @@ def run(
         ConfigError: the config can't be run here, or the folder holds another dataset or can't be written.
         BusyError: another run is writing there.
         VersemillError: the disk is too small or full, the store out of reach, the folder gone, or a shard can't be sealed.
-        KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same command goes on.
+        KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same call resumes.
     """
     dataset = Dataset.at(out)
     if maker is stages.make and address is None:
@@ -124,7 +124,9 @@ def run(
                 with ray() as found, who.working(found):
                     return _Run(plan, dataset, sealed, only, who, found, guard, tally, display).go()
         except OSError as error:  # a disk or an object store that was there a moment ago
-            raise VersemillError(f"can't go on with '{shown(out)}': {error}; fix it, then run the same command") from error
+            raise VersemillError(
+                f"the run on '{shown(out)}' stopped: {error}; fix it, then run the same command again"
+            ) from error
 
 
 def _not_begun(out: str, error: OSError) -> VersemillError:
@@ -289,7 +291,7 @@ class _Run:
                 self._answered(answer)
 
     def _task_raised(self, task: Task, cause: BaseException) -> None:
-        """An error outside any asset: a damaged staging file is mended, all else ends the run."""
+        """An error outside any asset: a damaged staging file is remade, all else ends the run."""
         if task.shard is not None and isinstance(cause, ShardError):
             self._reseal(task.shard, str(cause))
         elif isinstance(cause, OSError):

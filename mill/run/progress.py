@@ -34,7 +34,7 @@ class Log:
 
     @property
     def lines(self) -> bool:
-        """Whether progress is told in lines instead of a bar."""
+        """Whether progress is printed in lines instead of a bar."""
         return self.kind == "json" or not self.console.is_terminal
 
     def write(self, text: str, **facts: Any) -> None:

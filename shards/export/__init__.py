@@ -1,7 +1,7 @@
 """Exports: a dataset in the files that other people's training code reads.
 
 A format is a `Format` in a module of this package, named in `FORMATS`. Shards are exported one by one, in parallel; a
-shard that is done leaves a marker in OUT/.export, so an export that was stopped goes on where it was.
+shard that is done leaves a marker in OUT/.export, so an export that was stopped can be resumed.
 """
 
 import hashlib
