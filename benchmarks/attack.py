@@ -19,13 +19,6 @@ from typing import Any
 
 import jinja2
 import numpy as np
-from versemill.mill.folder import checked
-from versemill.mill.pipeline import config
-from versemill.mill.run import driver
-from versemill.mill.run.alone import Alone
-from versemill.mill.terminal import CONTROL, Terminal
-from versemill.mill.upkeep.verify import notes, verify
-from versemill.shards import ShardsConfig, encode_row
 
 from benchmarks import faults, hostile_files, hostile_texts, trivial
 from benchmarks.common import Benchmark, Table
@@ -35,7 +28,14 @@ from versemill.curated import Curated
 from versemill.errors import AssetError, ConfigError, VersemillError
 from versemill.gltf import to_glb
 from versemill.markdown import MARKUP, inert
+from versemill.mill.folder import checked
+from versemill.mill.pipeline import config
+from versemill.mill.run import driver
+from versemill.mill.run.alone import Alone
+from versemill.mill.terminal import CONTROL, Terminal
+from versemill.mill.upkeep.verify import notes, verify
 from versemill.seeds import stream
+from versemill.shards import ShardsConfig, encode_row
 
 DEADLINE_S, MEMORY_MB = 60.0, 3000
 """Of one file; what reaches them is killed, which counts as handled."""

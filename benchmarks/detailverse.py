@@ -1,4 +1,4 @@
-"""DetailVerse: cost per asset, validity, detail and variety, beside the paper's table of sharp edges and Zeroverse.
+"""DetailVerse: cost per asset, validity, detail, looks and variety, beside the paper's table of sharp edges and Zeroverse.
 
 `python -m benchmarks.detailverse --count 2000 --detail fast --workers 2 --rows rows.jsonl` checks many indices in a process
 pool. It may be stopped and started again: what is in the file is not made twice. `--meshes DIR` sets the detail of
@@ -23,11 +23,12 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table as RichTable
 from scipy.stats import chi2, chisquare, rankdata
-from versemill.curation import duplicates
-from versemill.curation.features import features as scoring_features
 
 from benchmarks.common import Benchmark, Table, measure
+from benchmarks.looks import looks
 from versemill import curation, detail, detailverse, seeds, zeroverse
+from versemill.curation import duplicates
+from versemill.curation.features import features as scoring_features
 from versemill.errors import AssetError
 from versemill.mesh import components, sharp_edges, topology, volume
 
@@ -294,7 +295,9 @@ def run(quick: bool) -> Benchmark:
         "fast": collect("fast", 30 if quick else 200, 1, None, False),
         "default": collect("default", 15 if quick else 60, 1, None, True),
     }
-    return report(rows, 5 if quick else 30)
+    benchmark = report(rows, 5 if quick else 30)
+    benchmark.tables.append(looks(20 if quick else 100, benchmark.figures))
+    return benchmark
 
 
 def main() -> int:

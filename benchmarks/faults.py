@@ -24,13 +24,6 @@ from typing import Any
 
 import psutil
 from pydantic import Field
-from versemill.mill.folder.dataset import Dataset
-from versemill.mill.pipeline import config
-from versemill.mill.pipeline.sources import Source
-from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
-from versemill.mill.run import driver
-from versemill.mill.upkeep.maintenance import retry
-from versemill.shards import encode_row, read_rows
 
 from benchmarks.trivial import tetrahedron
 from versemill import seeds
@@ -38,6 +31,13 @@ from versemill.asset import Asset
 from versemill.config import Config
 from versemill.curated import Curated
 from versemill.errors import VersemillError
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline import config
+from versemill.mill.pipeline.sources import Source
+from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
+from versemill.mill.run import driver
+from versemill.mill.upkeep.maintenance import retry
+from versemill.shards import encode_row, read_rows
 
 MARK = "VERSEMILL_BENCHMARK"
 """Environment variable by which all processes of a run are known."""

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.curation.config import FieldsConfig
 
 from versemill import seeds
 from versemill.curated import Curated, Rejected
+from versemill.curation.config import FieldsConfig
 from versemill.fields import Fields
 from versemill.mesh import adjacency, face_cross, face_normals, sample_surface
 from versemill.queries import MeshQuery

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats.soup import check_counts
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 from versemill.gltf.compression import MESHOPT
 from versemill.gltf.document import parsed

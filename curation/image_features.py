@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.curation.features import normal_maps
 
+from versemill.curation.features import normal_maps
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.queries import MeshQuery
 

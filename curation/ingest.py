@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from versemill.asset import Asset
+from versemill.config import canonical_json
 from versemill.curation import blender
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats import READERS, Soup
 from versemill.curation.gltf_check import check_gltf
 from versemill.curation.place import Place
-
-from versemill.asset import Asset
-from versemill.config import canonical_json
 from versemill.errors import AssetError, VersemillError
 from versemill.gltf import from_glb
 from versemill.materials.material import clay_for_plain

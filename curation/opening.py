@@ -8,8 +8,8 @@ import stat
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def open_foreign(path: Path, roots: Iterable[Path], limit: int) -> bytes:
             raise AssetError("unreadable", f"{path.name} can't be read: {error.strerror}") from error
 
 
-def open_regular(path: Path, roots: Iterable[Path]) -> BinaryIO:
+def open_regular(path: Path, roots: Iterable[Path]) -> BufferedReader:
     """A regular file that ends inside one of the roots, open for reading.
 
     Raises:

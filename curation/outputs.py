@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import trimesh
+
+from versemill.curated import Curated, Rejected
 from versemill.curation.config import CurationConfig, FieldsConfig, LoadLimits
 from versemill.curation.fields import sample
 from versemill.curation.ingest import load
 from versemill.curation.pipeline import curate
-
-from versemill.curated import Curated, Rejected
 from versemill.errors import AssetError
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.gltf import to_glb

@@ -5,6 +5,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import trimesh
+
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.curated import Curated, Rejected
 from versemill.curation import meshlab
 from versemill.curation.clean import clean
 from versemill.curation.config import CurationConfig
@@ -15,10 +19,6 @@ from versemill.curation.ingest import load
 from versemill.curation.orient import rest_pose
 from versemill.curation.scores import score
 from versemill.curation.watertight import make_watertight
-
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.curated import Curated, Rejected
 from versemill.detail import measure
 from versemill.errors import AssetError
 from versemill.materials.material import CLAY

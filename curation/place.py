@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from versemill.curation.opening import Budget, is_inside, open_foreign
-
 from versemill.errors import AssetError
 
 MOST_ENTRIES = 20_000

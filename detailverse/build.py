@@ -2,20 +2,24 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.detailverse import words
-from versemill.detailverse.config import FACE_BUDGET, DetailverseConfig, Quality
-from versemill.detailverse.solids import Manifold, Shop, Solid, checked, union
-from versemill.detailverse.specification import PartSpec, Specification, sample_spec
-from versemill.detailverse.surfaces import Finish
 
 from versemill.asset import Asset
 from versemill.config import digest
+from versemill.detailverse import words
+from versemill.detailverse.config import FACE_BUDGET, DetailverseConfig, Quality
+from versemill.detailverse.solids import Manifold, Shop, Solid, checked, strut, union
+from versemill.detailverse.specification import PartSpec, Specification, sample_spec
+from versemill.detailverse.surfaces import Finish
 from versemill.errors import AssetError
 from versemill.materials import Material, procedural
 from versemill.mesh import component_volumes, components, face_cross
+from versemill.queries import MeshQuery
 
 TEXTURE_SPAN = 1.0
 """World units that one repeat of a texture covers."""
+
+PIN = 0.015
+"""Radius in world units of the rod that holds what would float."""
 
 CRUMB = 0.004
 """Smallest share of the volume that a loose component may have."""
@@ -74,8 +78,9 @@ def build(
 
     used = [spec.parts[name].material if name in spec.parts else "" for name in names]
     keys = list(dict.fromkeys(used))
-    materials = tuple(procedural.build(spec.materials[key], texture_size) if key else Material() for key in keys)
+    materials = tuple(procedural.build(spec.recipe(key), texture_size) if key else Material() for key in keys)
     material_ids = np.array([keys.index(key) for key in used], np.int32)[parts]
+    captions = words.captions(spec)
     asset = Asset(
         vertices=vertices,
         faces=faces,
@@ -87,13 +92,14 @@ def build(
         seed=seed,
         index=index,
         source="detailverse",
-        caption=words.caption(spec),
+        caption=captions.plain,
         tags=words.tags(spec),
         provenance={
             "specification": spec.model_dump(mode="json"),
             "detail": detail,
             "tessellation": edge,
             "faces_before_simplification": built,
+            "captions": captions.record(),
         },
     ).normalized()
     object.__setattr__(asset, "uvs", box_uvs(asset.vertices, asset.faces))
@@ -138,12 +144,35 @@ def finish(spec: Specification, name: str, part: PartSpec, detail: Quality, edge
 
 
 def join(solids: list[Solid]) -> tuple[Manifold, dict[str, int]]:
-    """The exact union of all solids, and part name -> manifold3d original id, in order of first appearance."""
+    """The exact union of all solids, and part name -> manifold3d original id, in order of first appearance.
+
+    What touches nothing, as a wing may in an unlucky stance, is held by a pin to the nearest place of the rest.
+    """
     groups: dict[str, list[Manifold]] = {}
     for item in solids:
         groups.setdefault(item.part, []).append(item.body)
     originals = {name: union(bodies).as_original() for name, bodies in groups.items()}
-    return union(originals.values()), {name: body.original_id() for name, body in originals.items()}
+    body = union(originals.values())
+    pieces = sorted(body.decompose(), key=lambda piece: -piece.volume())
+    floating = [piece for piece in pieces[1:] if piece.volume() > CRUMB * body.volume()]
+    if floating:
+        names = {original.original_id(): name for name, original in originals.items()}
+        for piece in floating:
+            groups[names[int(piece.to_mesh().run_original_id[0])]].append(pin(piece, pieces[0]))
+        originals = {name: union(bodies).as_original() for name, bodies in groups.items()}
+        body = union(originals.values())
+    return body, {name: original.original_id() for name, original in originals.items()}
+
+
+def pin(piece: Manifold, rest: Manifold) -> Manifold:
+    """A rod from a piece to the nearest place of the rest."""
+    mesh = rest.to_mesh()
+    corners = np.asarray(piece.to_mesh().vert_properties[:, :3], np.float64)
+    away, _, places = MeshQuery(mesh.vert_properties[:, :3], mesh.tri_verts.astype(np.int32)).closest(corners)
+    nearest = int(away.argmin())
+    start, end = corners[nearest], places[nearest].astype(np.float64)
+    step = (end - start) / max(float(np.linalg.norm(end - start)), 1e-9) * PIN
+    return strut(start - step, end + step, PIN, 8)
 
 
 def reduce(body: Manifold, budget: int) -> Manifold:

@@ -26,6 +26,18 @@ class DetailverseConfig(Config):
     operators: tuple[str, ...] = Field(
         default=(), description="the only detail operators that may be drawn; empty means all of them"
     )
+    ornament: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        description="share of the parts that may carry ornament which do; what is plain shows its form",
+    )
+    wild: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description="share of assets in any colours and patterns (camouflage, spots, neon), whatever they are made of",
+    )
     detail: Quality = Field(default="default", description="sampling density: 'fast' for trials, 'default' for corpora")
     texture_size: int = Field(default=512, ge=32, le=4096, description="side of every baked texture in pixels")
     face_budget: int | None = Field(

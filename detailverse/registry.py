@@ -8,6 +8,7 @@ read them. Adding one is one class with one decorator, in any module of `familie
 import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
@@ -16,10 +17,10 @@ import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from pydantic import Field
-from versemill.detailverse.solids import Shop, Solid
-from versemill.detailverse.surfaces import Patch
 
 from versemill.config import Config
+from versemill.detailverse.solids import Shop, Solid
+from versemill.detailverse.surfaces import Patch
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +31,9 @@ STYLES: dict[str, tuple[str, ...]] = {
     "organic": ("scales", "voronoi", "reaction_diffusion", "ridges", "erosion", "cracks"),
     "ornate": ("beads", "scales", "guilloche", "quilting", "glyphs", "rope", "basket_weave", "greek_key", "arcade", "studs"),
     "alien": ("reaction_diffusion", "hex_grid", "voronoi", "glyphs", "panels", "ridges", "studs"),
+    "plain": (),
 }
-"""Style -> the operators that it prefers; a surface takes them where its family allows them too."""
+"""Style -> the operators that it prefers, where its family allows them too; "plain" is what has no period."""
 
 
 class Operator(Config):
@@ -47,6 +49,9 @@ class Operator(Config):
     """"field" fills a band, "border" runs round in one row of cells, "skin" is a function of space that needs no cells."""
     aspect: ClassVar[float] = 1.0
     """Height of a cell over its width."""
+
+    decorates: ClassVar[bool] = True
+    """Whether it adorns, rather than serves, as the tread of a tyre does."""
 
     pitch: float
     depth: float
@@ -70,8 +75,8 @@ class Slot:
 
     Attributes:
         operators: names that may be drawn; empty for a plain part.
-        materials: name of the material group (see `palette`) that it is made of.
-        ornament: probability that it is decorated at all.
+        materials: name of the group of substances (see `substances`) that it is made of, or of one substance.
+        ornament: probability that it is decorated, relative to the config's share.
         bands: most bands that a decorated surface is divided into.
     """
 
@@ -85,9 +90,13 @@ class Family(Config):
     """A family: its fields are its proportions, `slots` its parts, `build` its geometry."""
 
     slots: ClassVar[dict[str, Slot]]
-    styles: ClassVar[tuple[str, ...]] = tuple(STYLES)
+    styles: ClassVar[tuple[str, ...]] = tuple(name for name in STYLES if name != "plain")
     title: ClassVar[str]
     """What people call the family."""
+    labels: ClassVar[dict[str, str]] = {}
+    """Part -> what captions call it, where that is another word."""
+    renamed: ClassVar[dict[str, str]] = {}
+    """Part, or member, of older specifications -> its name today."""
     grain: ClassVar[Literal["x", "y", "z"]] = "z"
     """The axis along which members may be longer or shorter: one that leaves round what has to be round."""
 
@@ -97,13 +106,25 @@ class Family(Config):
         """The slots that this member has; all of them unless a family says otherwise."""
         return tuple(self.slots)
 
+    def name(self) -> str:
+        """What a caption calls this member in a word or two: 'amphora'."""
+        return str(getattr(self, "kind", None) or getattr(self, "shape", ""))
+
+    def label(self, part: str) -> str:
+        """What captions call a part."""
+        return self.labels.get(part, part.replace("_", " "))
+
     def noun(self) -> str:
-        """What a caption calls this member: 'tall amphora with two handles'."""
-        raise NotImplementedError
+        """What a caption calls this member; "{}" stands for its material: 'tall {} amphora with two handles'."""
+        return self.name()
 
     def build(self, shop: Shop) -> list[Solid]:
-        """The solids; they overlap where they are joined. Z is up, the front faces -Y, the size is about 2."""
-        raise NotImplementedError
+        """The solids; they overlap where they are joined. Z is up, the front faces -Y, the size is about 2.
+
+        Unless a family says otherwise, a method named after the member makes them: `_battle_axe` makes a 'battle axe'.
+        """
+        solids: list[Solid] = getattr(self, "_" + re.sub("[ -]", "_", str(getattr(self, "kind", ""))))(shop)
+        return solids
 
 
 _FAMILIES: dict[str, type[Family]] = {}

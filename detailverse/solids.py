@@ -7,10 +7,10 @@ import manifold3d as m3
 import numpy as np
 from manifold3d import Manifold as Manifold
 from numpy.typing import ArrayLike, NDArray
-from versemill.detailverse.spines import Spine
-from versemill.detailverse.surfaces import PLAIN, Finish, Ornament, grid, slab
 
 from versemill import seeds
+from versemill.detailverse.spines import Spine
+from versemill.detailverse.surfaces import PLAIN, Finish, Ornament, grid, slab
 from versemill.errors import AssetError
 
 Floats = NDArray[np.float64]
@@ -167,3 +167,30 @@ def facing(direction: ArrayLike, up: ArrayLike = (0, 0, 1)) -> Floats:
         x = np.cross((0.0, 1.0, 0.0), z)
     x /= np.linalg.norm(x)
     return np.stack([x, np.cross(z, x), z], 1)
+
+
+def cut(outline: ArrayLike, thick: float, edge: float = 0.0, holes: Sequence[ArrayLike] = ()) -> Manifold:
+    """A plate cut to an outline (K, 2) of (x, z), counter-clockwise, `thick` along y and centred there.
+
+    Args:
+        edge: how far the rim is set back on both faces, over a third of the thickness.
+        holes: outlines that are left out.
+    """
+    flat = m3.CrossSection([np.asarray(outline, np.float64), *[np.asarray(h, np.float64) for h in holes]], m3.FillRule.EvenOdd)
+    body = flat.extrude(thick).translate([0, 0, -thick / 2])
+    if edge > 0:
+        core = thick * 0.66
+        inner = flat.offset(-edge, m3.JoinType.Miter)
+        body = union([flat.extrude(core).translate([0, 0, -core / 2]), inner.extrude(thick).translate([0, 0, -thick / 2])])
+    return checked(body.rotate([90, 0, 0]))
+
+
+def mirrored(bodies: Iterable[Manifold]) -> list[Manifold]:
+    """The bodies, and their mirror images across the plane x = 0."""
+    return [copy for body in bodies for copy in (body, body.mirror([1, 0, 0]))]
+
+
+def around(body: Manifold, count: int, axis: str = "z") -> list[Manifold]:
+    """`count` copies of a body, turned evenly about an axis through the origin."""
+    turn = np.array([axis == "x", axis == "y", axis == "z"], np.float64)
+    return [body.rotate((turn * 360 * k / count).tolist()) for k in range(count)]

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field, model_validator
-from versemill.detailverse import registry
-from versemill.detailverse.config import DetailverseConfig
-from versemill.detailverse.palette import MATERIALS
-from versemill.detailverse.registry import STYLES, Family, Operator, Slot
 
 from versemill import seeds
 from versemill.config import Config
-from versemill.materials import procedural
+from versemill.detailverse import registry, substances
+from versemill.detailverse.config import DetailverseConfig
+from versemill.detailverse.registry import STYLES, Family, Operator, Slot
 
 
 class OperatorSpec(Config):
@@ -63,7 +61,7 @@ class Specification(Config):
         category: name of the family. style: one of `STYLES`; it chose operators and colours the caption.
         proportions: values of the family's own fields; what is missing takes its default.
         parts: part name -> material key and operators. Parts that are missing are plain.
-        materials: material key -> recipe of `versemill.materials.procedural`.
+        materials: material key -> recipe of `versemill.materials.procedural`, or {material: a substance, shade: a colour}.
         variation: key of what is scattered rather than described.
     """
 
@@ -73,6 +71,14 @@ class Specification(Config):
     parts: dict[str, PartSpec] = Field(default={})
     materials: dict[str, dict[str, Any]] = Field(default={})
     variation: int = Field(default=0, ge=0, lt=2**53)
+
+    def recipe(self, key: str) -> dict[str, Any]:
+        """The complete recipe of a material."""
+        known = self.materials[key]
+        if "family" in known:
+            return known
+        rng = seeds.stream(self.variation, 0, f"detailverse/material/{key}")
+        return substances.recipe(rng, str(known.get("material", "")), str(known.get("shade", "")))
 
     def family(self) -> Family:
         """The family with this specification's proportions."""
@@ -85,8 +91,13 @@ class Specification(Config):
             raise ValueError(f"unknown category '{self.category}'; known: {', '.join(known)}")
         if self.style not in STYLES:
             raise ValueError(f"unknown style '{self.style}'; known: {', '.join(STYLES)}")
-        slots = self.family().parts()
+        for key in self.materials:
+            self.recipe(key)
+        family = self.family()
+        slots = family.parts()
         for name, part in self.parts.items():
+            if name not in slots and name in family.renamed:
+                raise ValueError(f"part '{name}' of a {self.category} is now called '{family.renamed[name]}'")
             if name not in slots:
                 raise ValueError(f"this {self.category} has no part '{name}'; it has {', '.join(slots)}")
             if part.material not in self.materials:
@@ -113,6 +124,7 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
     family = known[category]
     styles = family.styles
     style = styles[int(stream("style").integers(len(styles)))]
+    wild = bool(stream("wild").random() < config.wild)
     proportions = registry.draw(family, stream("proportions"))
     slots = {name: family.slots[name] for name in family(**proportions).parts()}
     groups = sorted({slot.materials for slot in slots.values()})
@@ -124,16 +136,16 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
             name: PartSpec(material=slot.materials, operators=_ornament(slot, style, config, stream(f"ornament/{name}")))
             for name, slot in slots.items()
         },
-        materials={group: procedural.draw(stream(f"material/{group}"), MATERIALS[group]) for group in groups},
+        materials={group: substances.draw(stream(f"material/{group}"), group, style, wild) for group in groups},
         variation=int(stream("variation").integers(2**53)),
     )
 
 
 def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.Generator) -> tuple[OperatorSpec, ...]:
-    """Operators for one part: one to `slot.bands` fields, with borders between and beside them."""
+    """Operators for one part: one to `slot.bands` fields, with borders beside them and plain stretches between."""
     kinds = registry.operators()
     allowed = [name for name in slot.operators if not config.operators or name in config.operators]
-    plain, wanted = rng.random() >= slot.ornament, int(rng.integers(1, slot.bands + 1))
+    plain, wanted = rng.random() >= slot.ornament * config.ornament, int(rng.integers(1, slot.bands + 1))
     if plain or not allowed:
         return ()
     borders = [name for name in allowed if kinds[name].role == "border"]
@@ -143,24 +155,29 @@ def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.
         weights = np.array([4.0 if name in STYLES[style] else 1.0 for name in names])
         return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
+    if slot.bands == 1:
+        name = pick(fields)
+        return (OperatorSpec(name=name, params=registry.draw(kinds[name], rng)),)
     chosen: list[tuple[str, float]] = []
-    edged = slot.bands > 1 and bool(borders)
-    for k in range(wanted):
-        if edged and rng.random() < (0.6 if k == 0 else 0.8):
-            chosen.append((pick(borders), float(rng.uniform(0.1, 0.16)) * wanted))
-        chosen.append((pick(fields), float(rng.uniform(0.7, 1.5))))
-    if edged and rng.random() < 0.6:
-        chosen.append((pick(borders), float(rng.uniform(0.1, 0.16)) * wanted))
-    total = sum(width for _, width in chosen)
-    gap = 0.02 if len(chosen) > 1 else 0.0
+    for _ in range(wanted):
+        if borders and rng.random() < 0.7:
+            chosen.append((pick(borders), float(rng.uniform(0.07, 0.11))))
+        chosen.append((pick(fields), float(rng.uniform(0.18, 0.34)) / wanted**0.5))
+    if borders and rng.random() < 0.5:
+        chosen.append((pick(borders), float(rng.uniform(0.07, 0.11))))
+    covered = sum(width for _, width in chosen)
+    shrink = min(1.0, 0.7 / covered)
+    spaces = rng.uniform(0.3, 1.0, len(chosen) + 1)
+    spaces *= (1 - covered * shrink) / spaces.sum()
     cursor, result = 0.0, []
-    for name, width in chosen:
-        step = width / total
+    for (name, width), space in zip(chosen, spaces[:-1], strict=True):
+        cursor += float(space)
         params = registry.draw(kinds[name], rng)
         if kinds[name].role == "skin":
             result.append(OperatorSpec(name=name, params=params))
         else:
-            band = (round(cursor + gap / 2, 4), round(min(cursor + step - gap / 2, 1.0), 4))
-            result.append(OperatorSpec(name=name, band=band, params=params))
-        cursor += step
+            result.append(
+                OperatorSpec(name=name, band=(round(cursor, 4), round(min(cursor + width * shrink, 1.0), 4)), params=params)
+            )
+        cursor += width * shrink
     return tuple(result)

@@ -1,10 +1,11 @@
 """What is swept: cross-sections, and the spines that carry them along an axis (a lathe) or a path (a tube)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
 
 Floats = NDArray[np.float64]
 Contour = Callable[[Floats], tuple[Floats, Floats]]
@@ -202,3 +203,19 @@ def tube(
     radii = np.broadcast_to(np.asarray(radius, np.float64), len(points)).astype(np.float64)
     radii = np.r_[radii, radii[0]] if closed else radii
     return Spine(t, ring, a, b, radii, np.tile([1.0, 0.0], (len(ring), 1)), (0.0, float(t[-1])), closed, contour, float(twist))
+
+
+def curve(points: ArrayLike | Sequence[ArrayLike], count: int = 32, closed: bool = False) -> Floats:
+    """(count, 3) points of a smooth curve through the given ones (K, 3), at even steps of their chord length."""
+    knots = np.asarray(points, np.float64)
+    if closed:
+        knots = np.concatenate([knots, knots[:1]])
+    t = np.r_[0, np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))]
+    at = np.linspace(0, t[-1], count + 1)[:-1] if closed else np.linspace(0, t[-1], count)
+    return np.asarray(CubicSpline(t, knots, bc_type="periodic" if closed else "natural")(at))
+
+
+def outline(points: ArrayLike, count: int = 64) -> Floats:
+    """(count, 2) points of a smooth closed outline through the given ones (K, 2)."""
+    flat = np.asarray(points, np.float64)
+    return curve(np.c_[flat, np.zeros(len(flat))], count, closed=True)[:, :2]

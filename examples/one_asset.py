@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+import versemill
 from versemill.curation import curate, sample
 from versemill.render import CameraConfig, RenderConfig, render
 from versemill.render.pictures import passes_sheet
 from versemill.zeroverse import ZeroverseConfig, generate
-
-import versemill
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out/examples")
 out.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import trimesh
 from pydantic import Field
-from versemill.mill.pipeline.sources import Source
 
 from versemill import Asset, Material, seeds
 from versemill.config import Config
+from versemill.mill.pipeline.sources import Source
 
 
 class TowersConfig(Config):

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import trimesh
+
 from versemill.mill.pipeline import config
 from versemill.mill.report import status
 from versemill.mill.run import driver

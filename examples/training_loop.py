@@ -7,6 +7,7 @@ import torch
 from quickstart import dataset
 from torch import nn
 from torch.utils.data import DataLoader
+
 from versemill.shards import ShardDataset
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out/examples")

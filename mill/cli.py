@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
+
+from versemill import __version__
+from versemill.errors import VersemillError
 from versemill.mill.commands import assets, deliver, generate, inspect, models, pipelines, run
 from versemill.mill.commands.common import err, out
 from versemill.mill.run import signals
 from versemill.shards.storage import MISTAKES, shown
-
-from versemill import __version__
-from versemill.errors import VersemillError
 
 EXIT_CODES = (
     "Exit codes: 0 success; 1 an error, or a negative result of verify, validate, diff or curate; 2 a bad argument, "

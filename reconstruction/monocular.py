@@ -16,6 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
+
 from versemill.reconstruction.posed import turn_about_z
 from versemill.reconstruction.presets import upgrade
 from versemill.training.batches import Batches, to_device

@@ -6,6 +6,12 @@ from typing import Any
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
+
+from versemill import device as _device
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.camera import Camera
+from versemill.errors import AssetError
 from versemill.render import cameras as _cameras
 from versemill.render import lighting as _lighting
 from versemill.render.config import RenderConfig
@@ -14,12 +20,6 @@ from versemill.render.kernels.geometry import TILE, GBuffer, cover, properties, 
 from versemill.render.kernels.shading import shading
 from versemill.render.lighting import Lighting
 from versemill.render.scene import pack, pack_light, pack_views, split_sum_table
-
-from versemill import device as _device
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.camera import Camera
-from versemill.errors import AssetError
 from versemill.views import PASSES, Views
 
 KERNELS = [f"versemill.render.kernels.{name}" for name in ("geometry", "shading", "film")]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from versemill.render.config import RenderConfig
-from versemill.render.engine import render
 
 from versemill.asset import Asset
+from versemill.render.config import RenderConfig
+from versemill.render.engine import render
 from versemill.views import PASSES, Views
 
 Picture = NDArray[np.uint8]

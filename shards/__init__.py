@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import lazy_loader
+
 from versemill.shards.cache import DiskCache
 from versemill.shards.card import card
 from versemill.shards.checks import Problem, verify_shard

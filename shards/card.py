@@ -4,10 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from versemill.shards.schema import COLUMNS, SCHEMA_VERSION
-
 from versemill import CONVENTION_VERSION, __version__
 from versemill.markdown import inert, table
+from versemill.shards.schema import COLUMNS, SCHEMA_VERSION
 
 MOST_WORDS = 100
 """Licences, reasons and splits that are listed."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
-from versemill.shards.checks import Problem
-from versemill.shards.rows import decode_fields, decode_mesh, decode_views, read_rows
-from versemill.shards.storage import sha256
 
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.mesh import volume
+from versemill.shards.checks import Problem
+from versemill.shards.rows import decode_fields, decode_mesh, decode_views, read_rows
+from versemill.shards.storage import sha256
 from versemill.views import PASSES, Views
 
 TOLERANCES = {"points": 0.001, "volume": 0.001, "camera": 1e-9}

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
 from torch.utils.data import Dataset
+
+from versemill.errors import ShardError
 from versemill.shards.cache import DiskCache
 from versemill.shards.cells import Cells, LocalShard
 from versemill.shards.duplicates import duplicate_indices
@@ -20,8 +22,6 @@ from versemill.shards.folder import Shard, check_split, find_shards, open_shard
 from versemill.shards.lending import Sample
 from versemill.shards.reading import Reading, Selection, select
 from versemill.shards.schema import completed, is_blob
-
-from versemill.errors import ShardError
 
 MEGABYTE = 1_000_000
 

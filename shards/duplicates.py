@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
-from versemill.shards.folder import Shard
-from versemill.shards.storage import exists, join, open_storage, shown, write_atomic
 
 from versemill.errors import ConfigError, ShardError
+from versemill.shards.folder import Shard
+from versemill.shards.storage import exists, join, open_storage, shown, write_atomic
 
 TABLE = "duplicates/table.parquet"
 ROWS = b"versemill.rows"

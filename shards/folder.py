@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
-from versemill.shards.schema import refusal
-from versemill.shards.storage import join, list_files, open_storage, shown
 
 from versemill.errors import ConfigError, ShardError
 from versemill.seeds import SPLITS
+from versemill.shards.schema import refusal
+from versemill.shards.storage import join, list_files, open_storage, shown
 
 
 def shard_name(number: int) -> str:

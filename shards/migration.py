@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
+
+from versemill.covisibility import covisibility
+from versemill.errors import ShardError
 from versemill.shards.codecs import encode_colour
 from versemill.shards.config import ShardsConfig
 from versemill.shards.rows import decode_cameras, decode_pass, read_rows
 from versemill.shards.schema import SCHEMA, SCHEMA_VERSION
 from versemill.shards.writing import Sealed, seal
-
-from versemill.covisibility import covisibility
-from versemill.errors import ShardError
 from versemill.views import passes_of
 
 

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from versemill.shards.codecs import decode_array, decode_colour, dequantise
-from versemill.shards.lending import Sample
-from versemill.shards.rows import check_columns, decode_pass, decode_table
 
 from versemill import seeds
 from versemill.camera import OPENGL
 from versemill.config import nearest
 from versemill.errors import ConfigError
 from versemill.fields import FIELD_ARRAYS
+from versemill.shards.codecs import decode_array, decode_colour, dequantise
+from versemill.shards.lending import Sample
+from versemill.shards.rows import check_columns, decode_pass, decode_table
 from versemill.views import PASSES, passes_of
 
 

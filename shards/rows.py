@@ -10,10 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
-from versemill.shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
-from versemill.shards.config import ShardsConfig
-from versemill.shards.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, completed, refusal
-from versemill.shards.storage import open_storage
 
 from versemill import CONVENTION_VERSION
 from versemill.camera import Camera
@@ -23,6 +19,10 @@ from versemill.curated import Curated
 from versemill.errors import AssetError, ShardError
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.gltf import to_glb
+from versemill.shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
+from versemill.shards.config import ShardsConfig
+from versemill.shards.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, completed, refusal
+from versemill.shards.storage import open_storage
 from versemill.views import PASSES, Pass, Views
 
 

@@ -6,15 +6,15 @@ from typing import Unpack
 
 import torch.distributed as dist
 from torch.utils.data import IterableDataset, get_worker_info
+
+from versemill import seeds
+from versemill.errors import ConfigError
 from versemill.shards.cache import DiskCache
 from versemill.shards.dataset import MEGABYTE, RowReader
 from versemill.shards.duplicates import duplicate_indices
 from versemill.shards.folder import Shard, check_split, find_shards, open_shard
 from versemill.shards.lending import Sample
 from versemill.shards.reading import Reading, Selection, select
-
-from versemill import seeds
-from versemill.errors import ConfigError
 
 Row = tuple[Shard, int]
 

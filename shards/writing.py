@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
+
+from versemill.errors import ShardError
 from versemill.shards.config import ShardsConfig
 from versemill.shards.schema import SCHEMA, blob_leaves, leaves, schema
 from versemill.shards.storage import write_atomic
-
-from versemill.errors import ShardError
 
 MEGABYTE = 1_000_000
 

@@ -12,6 +12,7 @@ import pytest
 import trimesh
 import typer.main
 from typer.exceptions import TyperException
+
 from versemill.mill import cli
 
 ROOT = Path(__file__).parents[1]

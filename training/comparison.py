@@ -8,10 +8,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from versemill.training.family import Metric
-from versemill.training.statistics import Comparison
 
 from versemill.markdown import table
+from versemill.training.family import Metric
+from versemill.training.statistics import Comparison
 
 Runs = dict[str, list[list[float] | None]]
 """Arm -> training seed -> score per object; None where that training diverged."""

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
-from versemill.training.splats import ALPHA_MIN, Gaussians
 
 from versemill.ply import header
+from versemill.training.splats import ALPHA_MIN, Gaussians
 
 SH0 = 0.28209479177387814
 """The constant spherical harmonic: viewers show 0.5 + SH0 * f_dc."""

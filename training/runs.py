@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from versemill.training.family import Family
-from versemill.training.recipe import WORDS, Recipe
 
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.files import written_aside
+from versemill.training.family import Family
+from versemill.training.recipe import WORDS, Recipe
 
 CHECKPOINT, RECORDS, CONFIG = "checkpoint.pt", "metrics.jsonl", "config.json"
 

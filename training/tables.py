@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from versemill.markdown import table
 from versemill.training.family import Metric
 from versemill.training.statistics import MIN_OBJECTS
-
-from versemill.markdown import table
 
 Gain = tuple[float, float | None, float | None]
 """A mean gain over objects and its 95 % interval, None where there are too few objects."""

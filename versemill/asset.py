@@ -82,9 +82,11 @@ class Asset:
                 raise ValueError(f"asset {name} must be {wanted} {np.dtype(dtype)}, got {array.shape} {array.dtype}")
 
     def __repr__(self) -> str:
-        counts = {"vertices": self.vertices, "faces": self.faces, "materials": self.materials, "parts": self.part_names}
-        sizes = ", ".join(f"{len(items):,} {name if len(items) != 1 else name[:-1]}" for name, items in counts.items())
-        return f"Asset({self.source} #{self.index}: {sizes.replace('1 vertice,', '1 vertex,')})"
+        counts = {
+            "face": len(self.faces), "material": len(self.materials), "part": len(self.part_names),
+        }  # fmt: skip
+        sizes = ", ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+        return f"Asset({self.source} #{self.index}: {len(self.vertices):,} vertices, {sizes})"
 
     def _repr_html_(self) -> str:
         return notebook.figure(self, self.caption)

@@ -5,12 +5,11 @@
 
 from typing import Any
 
+from versemill.asset import Asset
+from versemill.errors import AssetError
 from versemill.zeroverse import draws, layout, objects, rooms
 from versemill.zeroverse.config import ZeroverseConfig, presets
 from versemill.zeroverse.draws import VERSION, Plan
-
-from versemill.asset import Asset
-from versemill.errors import AssetError
 
 __all__ = ["ZeroverseConfig", "build", "draw", "generate", "presets", "rebuild"]
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import manifold3d
 import numpy as np
 from manifold3d import Manifold
-from versemill.zeroverse.shape import Shape
 
 from versemill.errors import AssetError
+from versemill.zeroverse.shape import Shape
 
 
 def solid(shape: Shape) -> Manifold:

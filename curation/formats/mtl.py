@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.curation.config import LoadLimits
 from versemill.curation.opening import open_image
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 from versemill.materials.material import Material, Texture
 from versemill.materials.sampler import Sampler

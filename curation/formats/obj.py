@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats import mtl
 from versemill.curation.formats.polygons import triangulate
 from versemill.curation.formats.soup import Soup, check_counts, check_geometry
 from versemill.curation.opening import open_image
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 from versemill.materials.material import Material
 from versemill.materials.uv_sets import Placement

@@ -2,12 +2,12 @@
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats.obj import decoded
 from versemill.curation.formats.polygons import triangulate
 from versemill.curation.formats.soup import Soup, check_counts, check_geometry
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 
 

@@ -6,12 +6,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import ROOF
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, section, subtract, union
 from versemill.detailverse.spines import Contour, Spine, circle, lathe, polygon, rectangle
 
-MASONRY = ("bricks", "cracks", "panels", "planks")
+MASONRY = ("bricks", "bricks", "cracks", "panels")
 
 
 @family("building")
@@ -21,10 +22,10 @@ class Building(Family):
     title: ClassVar[str] = "buildings and towers"
     styles: ClassVar[tuple[str, ...]] = ("classical", "rustic", "ornate", "industrial")
     slots: ClassVar[dict[str, Slot]] = {
-        "walls": Slot(MASONRY, "masonry"),
-        "cornices": Slot(("dentils", "beads", "egg_and_dart", "greek_key", "rope"), "stone"),
-        "roof": Slot(ROOF, "roof"),
-        "openings": Slot((), "wood"),
+        "walls": Slot(MASONRY, "masonry", ornament=1.7),
+        "cornices": Slot(("dentils", "beads", "egg_and_dart", "greek_key", "rope"), "trim stone"),
+        "roof": Slot(ROOF, "roof", ornament=1.7),
+        "openings": Slot((), "joinery"),
     }
 
     kind: Literal["tower", "keep", "pagoda", "lighthouse", "chapel", "ziggurat"] = Field(
@@ -41,7 +42,7 @@ class Building(Family):
         plan = {4: "square", 6: "hexagonal", 8: "octagonal", 32: "round"}[self._sides()]
         if self.kind == "chapel":
             return f"chapel of {self.storeys + 1} bays with a bell tower"
-        return f"{plan} {self.kind} of {self.storeys} storeys"
+        return f"{plan} {{}} {self.kind} of {self.storeys} storeys"
 
     def _sides(self) -> int:
         if self.kind == "lighthouse":

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import BORDERS, STRIP, WALL
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, move, prism, strut, subtract
@@ -62,11 +63,11 @@ class Column(Family):
         if self.kind == "balustrade":
             return f"balustrade of {self.count} balusters"
         if self.kind == "portal":
-            return f"portal of two {self.order} columns under a pediment"
-        name = f"{self.order} column" if self.kind == "column" else self.kind
+            return f"portal of two {self.order.capitalize()} columns under a pediment"
+        name = f"{self.order.capitalize()} column" if self.kind == "column" else self.kind
         twisted = "twisted " if self._twisted() else ""
         section = "" if self.section == "round" else f"{self.section} "
-        return f"{twisted}{section}{name} on a pedestal"
+        return f"{twisted}{section}{{}} {name} on a pedestal"
 
     def _twisted(self) -> bool:
         return self.kind in ("column", "portal") and abs(self.twist) >= 0.3

@@ -7,11 +7,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.interpolate import CubicSpline
+
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, hull, strut, union
 from versemill.detailverse.spines import Contour, circle, lathe, tube
-
-HIDE = ("scales", "voronoi", "hex_grid", "reaction_diffusion", "studs", "ribs", "knurling")
 
 
 def oval(width: float, height: float) -> Contour:
@@ -30,12 +29,27 @@ class Creature(Family):
     """An animal, facing the front."""
 
     title: ClassVar[str] = "creatures"
-    styles: ClassVar[tuple[str, ...]] = ("organic", "alien", "ornate")
+    styles: ClassVar[tuple[str, ...]] = ("organic",)
+    renamed: ClassVar[dict[str, str]] = {
+        "body": "scales, flanks, skin, head and arms or segments",
+        "limbs": "skin, fins, arms or legs",
+        "shell": "wing cases",
+    }
     slots: ClassVar[dict[str, Slot]] = {
-        "body": Slot(HIDE, "living"),
-        "shell": Slot(("hex_grid", "voronoi", "scales", "studs", "panels", "ribs", "reaction_diffusion"), "living"),
-        "limbs": Slot(("scales", "ribs", "beads", "studs", "knurling", "voronoi"), "living"),
-        "eyes": Slot((), "gem"),
+        "scales": Slot(("scales",), "scaly skin", ornament=1.6),
+        "flanks": Slot(("scales",), "fish skin", ornament=1.6),
+        "fins": Slot((), "fish skin"),
+        "shell": Slot(("hex_grid", "voronoi", "hex_grid"), "turtle shell", ornament=2.0),
+        "skin": Slot(("voronoi",), "scaly skin", ornament=0.3),
+        "head and arms": Slot((), "smooth skin"),
+        "suckers": Slot((), "shell"),
+        "wing cases": Slot(("ribs", "grooves"), "beetle shell", ornament=0.8),
+        "body": Slot((), "beetle shell"),
+        "legs": Slot((), "hoof"),
+        "segments": Slot((), "caterpillar skin"),
+        "hairs": Slot((), "hair"),
+        "head": Slot((), "caterpillar skin"),
+        "eyes": Slot((), "eye"),
     }
 
     kind: Literal["snake", "fish", "turtle", "octopus", "beetle", "caterpillar"] = Field(
@@ -55,12 +69,12 @@ class Creature(Family):
 
     def parts(self) -> tuple[str, ...]:
         return {
-            "snake": ("body", "eyes"),
-            "fish": ("body", "limbs", "eyes"),
-            "turtle": ("shell", "limbs", "body", "eyes"),
-            "octopus": ("body", "limbs", "eyes"),
-            "beetle": ("shell", "body", "limbs", "eyes"),
-            "caterpillar": ("body", "limbs", "eyes"),
+            "snake": ("scales", "eyes"),
+            "fish": ("flanks", "fins", "eyes"),
+            "turtle": ("shell", "skin", "eyes"),
+            "octopus": ("head and arms", "suckers", "eyes"),
+            "beetle": ("wing cases", "body", "legs", "eyes"),
+            "caterpillar": ("segments", "head", "hairs", "eyes"),
         }[self.kind]
 
     def build(self, shop: Shop) -> list[Solid]:
@@ -97,7 +111,7 @@ class Creature(Family):
         path = CubicSpline(u[keep], points[keep])(np.linspace(0, u[-1], 260))
         s = np.linspace(0, 1, 260)
         radius = thick * np.clip(np.minimum(0.08 + 3.5 * s, 1.15 - 0.35 * s), 0.05, 1)
-        body = shop.sweep(tube(path, radius), "body")
+        body = shop.sweep(tube(path, radius), "scales")
         tip = path[-1]
         k = self.head
         head = hull(
@@ -117,7 +131,7 @@ class Creature(Family):
         ]
         at = tip.tolist()
         ridge = [strut((side * 0.13 * k, 0.02, 0.09 * k), (side * 0.1 * k, -0.2 * k, 0.08 * k), 0.025, 10) for side in (1, -1)]
-        solids = [Solid(body, "body"), Solid(union([head, *tongue, *ridge]).translate(at), "body")]
+        solids = [Solid(body, "scales"), Solid(union([head, *tongue, *ridge]).translate(at), "scales")]
         return solids + [Solid(e.body.translate(at), "eyes") for e in self._eyes(0.125 * k, -0.1 * k, 0.05 * k, 0.045)]
 
     def _fish(self, shop: Shop) -> list[Solid]:
@@ -126,8 +140,8 @@ class Creature(Family):
         r = self.stout * (0.5 * np.sin(np.pi * np.clip(s, 0, 1) ** 0.75) ** 0.8 * (1 - 0.25 * s) + 0.06)
         r[0], r[-1] = 0.03, 0.08
         path = np.stack([-0.95 + 1.55 * s, 0.1 * self.curl * np.sin(2.5 * s), 0 * s], 1)
-        body = shop.sweep(tube(path, r, contour=oval(0.5, 1.0), up=(0, 0, 1)), "body")
-        solids = [Solid(body, "body")]
+        body = shop.sweep(tube(path, r, contour=oval(0.5, 1.0), up=(0, 0, 1)), "flanks")
+        solids = [Solid(body, "flanks")]
         tail_at = path[-1]
 
         def fin(rays: list[tuple[np.ndarray, np.ndarray]], thick: float = 0.021) -> list[Manifold]:
@@ -150,15 +164,15 @@ class Creature(Family):
         ]
         low = [(p * [1, 1, -1] + [0.2, 0, 0], q * [1, 1, -0.75] + [0.2, 0, 0]) for p, q in top[: n // 2]]
         for rays in (tail, top, low):
-            solids += [Solid(b, "limbs") for b in fin(rays)]
+            solids += [Solid(b, "fins") for b in fin(rays)]
         flank = 0.52 * float(np.interp(-0.72, path[:, 0], r))
         for side in (1, -1):
             root = np.array([-0.42, side * 0.2, -0.08])
             rays = [(root + [0.01 * k, 0, 0], root + [0.3 - 0.02 * k, side * 0.14, -0.06 - 0.05 * k]) for k in range(6)]
-            solids += [Solid(b, "limbs") for b in fin(rays, 0.016)]
+            solids += [Solid(b, "fins") for b in fin(rays, 0.016)]
             solids.append(Solid(Manifold.sphere(0.075, 28).translate([-0.72, side * flank, 0.1]), "eyes"))
         lips = [strut((-0.96, -0.03, z), (-0.96, 0.04, z), 0.035, 12) for z in (0.025, -0.03)]
-        return solids + [Solid(b, "body") for b in lips]
+        return solids + [Solid(b, "flanks") for b in lips]
 
     def _turtle(self, shop: Shop) -> list[Solid]:
         angle = np.linspace(0, np.pi / 2, 40)
@@ -177,7 +191,7 @@ class Creature(Family):
                         (sx * 0.84, y + lean, -0.46),
                     ]
                 )
-                solids.append(Solid(shop.sweep(tube(path, [0.16, 0.17, 0.14, 0.16]), "limbs", copies=4), "limbs"))
+                solids.append(Solid(shop.sweep(tube(path, [0.16, 0.17, 0.14, 0.16]), "skin", copies=4), "skin"))
                 claws = [
                     strut(path[-1] + [0.05 * k, -0.12, 0.03], path[-1] + [0.06 * k, -0.2, 0.01], 0.03, 8, 0.01)
                     for k in (-1, 0, 1)
@@ -185,7 +199,7 @@ class Creature(Family):
                 solids += [Solid(c, "eyes") for c in claws]
         lift = 0.05 + 0.25 * self.curl
         neck = np.array([(0, -0.6, -0.02), (0, -0.85, 0.02), (0, -1.02, lift), (0, -1.2, lift + 0.06)])
-        solids.append(Solid(shop.sweep(tube(neck, [0.15, 0.13, 0.14, 0.15 * self.head]), "body"), "body"))
+        solids.append(Solid(shop.sweep(tube(neck, [0.15, 0.13, 0.14, 0.15 * self.head]), "skin"), "skin"))
         k = self.head
         head = Manifold.sphere(0.19 * k, 40).scale([0.9, 1.25, 0.85]).translate([0, -1.25, lift + 0.08])
         beak = hull(
@@ -200,7 +214,7 @@ class Creature(Family):
             )
         )
         tail = strut((0, 0.75, -0.08), (0.05 * self.curl, 1.08, -0.16), 0.09, 14, 0.02)
-        solids += [Solid(b, "body") for b in (head, beak, tail)]
+        solids += [Solid(b, "skin") for b in (head, beak, tail)]
         return solids + self._eyes(0.13 * k, -1.36, lift + 0.14, 0.045)
 
     def _octopus(self, shop: Shop) -> list[Solid]:
@@ -208,8 +222,8 @@ class Creature(Family):
         r = 0.4 * self.stout * np.sin(np.pi * (0.12 + 0.88 * s)) ** 0.6 * (0.75 + 0.35 * s) + 0.02
         r[-1] = 0
         path_z = -0.25 + 1.2 * s
-        head = shop.sweep(lathe([(0, -0.25), *zip(r, path_z, strict=True)], (18, 50)), "body")
-        solids = [Solid(head, "body")]
+        head = shop.sweep(lathe([(0, -0.25), *zip(r, path_z, strict=True)], (18, 50)), "head and arms")
+        solids = [Solid(head, "head and arms")]
         t = np.linspace(0, 1, 60)
         n = self.count
         for k in range(n):
@@ -224,19 +238,19 @@ class Creature(Family):
             )
             radius = 0.165 * (1 - t) ** 0.8 + 0.025
             path = np.stack([x, y, z], 1)
-            solids.append(Solid(shop.sweep(tube(path, radius), "limbs", copies=n), "limbs"))
+            solids.append(Solid(shop.sweep(tube(path, radius), "head and arms", copies=n), "head and arms"))
             for j in range(4, 56, 4):
                 side = np.array([-np.sin(a), np.cos(a), 0]) * radius[j] * 0.55
                 for sign in (1, -1):
                     at = path[j] + sign * side - [0, 0, radius[j] * 0.72]
                     solids.append(
-                        Solid(Manifold.sphere(float(radius[j] * 0.42), 12).scale([1, 1, 0.7]).translate(at.tolist()), "body")
+                        Solid(Manifold.sphere(float(radius[j] * 0.42), 12).scale([1, 1, 0.7]).translate(at.tolist()), "suckers")
                     )
         return (
             solids
             + self._eyes(0.22 * self.stout, -0.3, 0.1, 0.11 * self.head)
             + [
-                Solid(Manifold.sphere(0.14 * self.head, 24).translate([side * 0.2 * self.stout, -0.23, 0.11]), "body")
+                Solid(Manifold.sphere(0.14 * self.head, 24).translate([side * 0.2 * self.stout, -0.23, 0.11]), "head and arms")
                 for side in (1, -1)
             ]
         )
@@ -245,9 +259,9 @@ class Creature(Family):
         angle = np.linspace(0, np.pi / 2, 36)
         dome = np.stack([0.6 * np.cos(angle), 0.42 * self.stout * np.sin(angle)], 1)
         dome[-1, 0] = 0
-        shell = shop.sweep(lathe([(0, -0.08), (0.58, -0.08), *dome.tolist()], (3, 36), oval(0.85, 1.25)), "shell")
+        shell = shop.sweep(lathe([(0, -0.08), (0.58, -0.08), *dome.tolist()], (3, 36), oval(0.85, 1.25)), "wing cases")
         seam = strut((0, -0.7, 0.25), (0, 0.75, 0.05), 0.02, 8)
-        solids = [Solid(shell, "shell"), Solid(seam.translate([0, 0, 0.18]), "body")]
+        solids = [Solid(shell, "wing cases"), Solid(seam.translate([0, 0, 0.18]), "body")]
         bulge = np.linspace(-np.pi / 2, np.pi / 2, 24)
         egg = lathe(np.stack([np.cos(bulge), np.sin(bulge)], 1) * 0.36, (3, 21))
         thorax = shop.sweep(egg, "body", copies=2).scale([1.25, 0.8, 0.8 * self.stout]).translate([0, -0.72, 0.06])
@@ -267,7 +281,7 @@ class Creature(Family):
                 )
                 widths = ((0.1, 0.075), (0.08, 0.05), (0.05, 0.03))
                 bars = [
-                    shop.sweep(tube(np.linspace(a, b, 5), np.linspace(*wide, 5)), "limbs", copies=18)
+                    shop.sweep(tube(np.linspace(a, b, 5), np.linspace(*wide, 5)), "legs", copies=18)
                     for (a, b), wide in zip(itertools.pairwise(joints), widths, strict=True)
                 ]
                 bars += [
@@ -284,13 +298,13 @@ class Creature(Family):
                     )
                     for f in np.linspace(0.2, 0.9, 5)
                 ]
-                solids += [Solid(b, "limbs") for b in (*bars, *spikes)]
+                solids += [Solid(b, "legs") for b in (*bars, *spikes)]
             horn = np.array([(side * 0.08, -1.15, 0.02), (side * 0.2, -1.35, 0.06), (side * 0.14, -1.55, 0.14)])
-            solids += [Solid(strut(a, b, 0.05, 12, 0.03), "limbs") for a, b in itertools.pairwise(horn)]
+            solids += [Solid(strut(a, b, 0.05, 12, 0.03), "legs") for a, b in itertools.pairwise(horn)]
             feeler = np.array([(side * 0.16, -1.12, 0.1), (side * 0.4, -1.3, 0.3), (side * 0.6, -1.3, 0.42)])
-            solids += [Solid(strut(a, b, 0.02, 8), "limbs") for a, b in itertools.pairwise(feeler)]
+            solids += [Solid(strut(a, b, 0.02, 8), "legs") for a, b in itertools.pairwise(feeler)]
             solids += [
-                Solid(Manifold.sphere(0.04, 12).translate((feeler[-1] + [side * 0.05 * j, 0, 0.02 * j]).tolist()), "limbs")
+                Solid(Manifold.sphere(0.04, 12).translate((feeler[-1] + [side * 0.05 * j, 0, 0.02 * j]).tolist()), "legs")
                 for j in range(3)
             ]
         return solids + self._eyes(0.19 * self.head, -1.1, 0.08, 0.07)
@@ -306,13 +320,13 @@ class Creature(Family):
             [(0, -0.16), *[(0.27 * self.stout * np.cos(a), 0.17 * np.sin(a)) for a in np.linspace(-1.2, 1.2, 20)], (0, 0.16)],
             (4, 17),
         )
-        body = shop.sweep(ring, "body", copies=n).rotate([90, 0, 0])
+        body = shop.sweep(ring, "segments", copies=n).rotate([90, 0, 0])
         for k in range(n):
             size = 1.0 - 0.35 * t[k] ** 3
-            solids.append(Solid(body.scale([size, 1.0, size]).translate([0, float(y[k]), float(z[k])]), "body"))
+            solids.append(Solid(body.scale([size, 1.0, size]).translate([0, float(y[k]), float(z[k])]), "segments"))
             for side in (1, -1):
                 foot = [side * 0.24, float(y[k]), float(z[k]) - 0.27 * size]
-                solids.append(Solid(strut((side * 0.12, float(y[k]), float(z[k]) - 0.1), foot, 0.07, 14, 0.05), "limbs"))
+                solids.append(Solid(strut((side * 0.12, float(y[k]), float(z[k]) - 0.1), foot, 0.07, 14, 0.05), "head"))
                 hair = [
                     strut(
                         (side * 0.15 * c, float(y[k]), float(z[k]) + 0.2 * size),
@@ -323,14 +337,14 @@ class Creature(Family):
                     )
                     for c in (0.25, 0.7, 1.1)
                 ]
-                solids += [Solid(h, "limbs") for h in hair]
-        solids.append(Solid(strut((0, float(y[0]), float(z[0])), (0, float(y[-1]), float(z[-1])), 0.12, 16), "body"))
+                solids += [Solid(h, "hairs") for h in hair]
+        solids.append(Solid(strut((0, float(y[0]), float(z[0])), (0, float(y[-1]), float(z[-1])), 0.12, 16), "segments"))
         head = Manifold.sphere(0.3 * self.head, 48).translate([0, -1.08, float(z[0]) + 0.05])
-        solids.append(Solid(head, "limbs"))
+        solids.append(Solid(head, "head"))
         for side in (1, -1):
             feeler = np.array([(side * 0.1, -1.2, float(z[0]) + 0.25), (side * 0.2, -1.3, float(z[0]) + 0.5)])
             solids += [
-                Solid(strut(feeler[0], feeler[1], 0.025, 10), "limbs"),
-                Solid(Manifold.sphere(0.06, 20).translate(feeler[1].tolist()), "limbs"),
+                Solid(strut(feeler[0], feeler[1], 0.025, 10), "head"),
+                Solid(Manifold.sphere(0.06, 20).translate(feeler[1].tolist()), "head"),
             ]
         return solids + self._eyes(0.14, -1.3 * (0.94 + 0.06 * self.head), float(z[0]) + 0.12, 0.08)

@@ -6,10 +6,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, section, strut, subtract
 from versemill.detailverse.spines import Contour, circle, lathe, polygon, rectangle, tube
 
+BACKS = {"spindles": "spindle", "slats": "slatted", "panel": "panelled"}
+LEGS = {"baluster": "baluster", "bobbin": "bobbin", "taper": "tapering", "cabriole": "cabriole"}
 TURNED = ("rope", "beads", "fluting", "ribs", "grooves", "knurling", "scales")
 
 
@@ -24,8 +27,8 @@ class Furniture(Family):
         "frame": Slot((), "wood"),
         "legs": Slot(TURNED, "wood"),
         "rails": Slot(("panels", "greek_key", "dentils", "beads", "egg_and_dart", "arcade", "rope", "planks"), "wood"),
-        "seat": Slot(("quilting", "basket_weave", "scales", "ribs", "studs"), "fabric"),
-        "fittings": Slot((), "metal"),
+        "seat": Slot(("quilting", "quilting", "knit", "ribs"), "fabric"),
+        "fittings": Slot((), "iron"),
     }
 
     kind: Literal["chair", "stool", "table", "chest", "lamp", "clock"] = Field(default="chair", description="what it is")
@@ -37,15 +40,19 @@ class Furniture(Family):
     height: float = Field(default=0.9, ge=0.75, le=1.0, description="height of the legs")
 
     def noun(self) -> str:
-        legs = f"with {self.turning} legs"
+        legs = f"with {LEGS[self.turning]} legs"
         return {
-            "chair": f"chair with a {self.back} back",
-            "stool": f"upholstered stool {legs}",
-            "table": f"round table {legs}" if self.count % 2 else f"table {legs}",
+            "chair": f"chair with a {BACKS[self.back]} back",
+            "stool": f"upholstered {{}} stool {legs}",
+            "table": f"round {{}} table {legs}" if self.count % 2 else f"table {legs}",
             "chest": "chest with a domed lid and iron bands",
-            "lamp": "table lamp with a pleated shade",
-            "clock": "long-case clock",
+            "lamp": "table lamp with a cloth shade",
+            "clock": "long-case clock with a pendulum",
         }[self.kind]
+
+    def label(self, part: str) -> str:
+        lamp = {"legs": "base", "seat": "shade"} if self.kind == "lamp" else {}
+        return lamp.get(part, part)
 
     def parts(self) -> tuple[str, ...]:
         return {

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import ARMOUR
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, strut, subtract, union
@@ -19,11 +20,12 @@ class Hull(Family):
     title: ClassVar[str] = "greebled hulls"
     grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
+    renamed: ClassVar[dict[str, str]] = {"greebles": "machinery", "turret": "turrets"}
     slots: ClassVar[dict[str, Slot]] = {
-        "hull": Slot((), "paint"),
-        "greebles": Slot((), "metal"),
-        "engines": Slot(("ribs", "grooves", "knurling", "panels", "fluting"), "metal"),
-        "turret": Slot(ARMOUR, "paint"),
+        "hull": Slot((), "hull"),
+        "machinery": Slot((), "bare metal"),
+        "engines": Slot(("ribs", "grooves", "knurling", "panels", "fluting"), "bare metal"),
+        "turrets": Slot(ARMOUR, "hull", ornament=0.8),
     }
 
     kind: Literal["cruiser", "freighter", "station", "block"] = Field(default="cruiser", description="overall form")
@@ -40,6 +42,14 @@ class Hull(Family):
             "station": f"space station with {self.engines} docking arms",
             "block": "engine block covered in pipes and vents",
         }[self.kind]
+
+    def name(self) -> str:
+        return {"cruiser": "starship", "freighter": "space freighter", "station": "space station", "block": "engine block"}[
+            self.kind
+        ]
+
+    def parts(self) -> tuple[str, ...]:
+        return ("hull", "machinery", "engines", "turrets")
 
     def build(self, shop: Shop) -> list[Solid]:
         return {"cruiser": self._ship, "freighter": self._freighter, "station": self._station, "block": self._block}[self.kind](
@@ -76,11 +86,11 @@ class Hull(Family):
         spread = np.linspace(-0.62, 0.62, self.engines) * w if self.engines > 1 else np.zeros(1)
         radius = min(0.19, 0.55 * h + 0.05, 0.55 * w * 1.24 / max(self.engines - 1, 1))
         bells = [self._engine(shop, radius).translate([float(x), 0.8, 0]) for x in spread]
-        turret = [Solid(self._turret(shop).translate([side * w * 0.35, -0.2, h * 0.8]), "turret") for side in (1, -1)]
+        turret = [Solid(self._turret(shop).translate([side * w * 0.35, -0.2, h * 0.8]), "turrets") for side in (1, -1)]
         return [
             Solid(hull, "hull"),
             *(Solid(b, "hull") for b in bridge),
-            *(Solid(m, "greebles") for m in (*greebles, *masts)),
+            *(Solid(m, "machinery") for m in (*greebles, *masts)),
             *(Solid(e, "engines") for e in bells),
             *turret,
         ]
@@ -100,7 +110,7 @@ class Hull(Family):
         return shop.sweep(lathe(profile, (2, 3)), "engines").rotate([-90, 0, 0])
 
     def _turret(self, shop: Shop) -> Manifold:
-        base = shop.sweep(lathe([(0, -0.06), (0.13, -0.06), (0.13, 0.06), (0.1, 0.1), (0, 0.1)], (1, 2)), "turret")
+        base = shop.sweep(lathe([(0, -0.06), (0.13, -0.06), (0.13, 0.06), (0.1, 0.1), (0, 0.1)], (1, 2)), "turrets")
         head = box((0.14, 0.17, 0.08), (0, 0, 0.12), 0.02)
         barrels = [cylinder(0.018, 0.3, (x, -0.2, 0.13), "y", 12) for x in (-0.035, 0.035)]
         return union([base, head, *barrels])
@@ -111,10 +121,10 @@ class Hull(Family):
         """Greebles dropped on a body from outside, where rays meet it, facing the axis."""
         rng = shop.rng(f"greebles/{name}")
         found: list[Manifold] = []
-        count = int(240 * self.density)
+        count = int(110 * self.density)
         side = axis[0] != 0
         for _ in range(count):
-            u, v = rng.uniform(-1, 1) * wide * 0.9, rng.uniform(-1, 1) * long
+            u, v = rng.uniform(-1, 1) ** 3 * wide * 0.9, rng.uniform(-1, 1) * long
             sign = float(axis[2]) if not side else 1.0 if rng.random() < 0.5 else -1.0
             start, end = ((sign * 3, v, u * 0.8), (0, v, u * 0.8)) if side else ((u, v, 3.0 * sign), (u, v, 0.0))
             sizes = rng.uniform(0.045, 0.125, 3) * [1, 1.5, 0.7]
@@ -181,8 +191,8 @@ class Hull(Family):
         return [
             Solid(subtract(head, window), "hull"),
             Solid(stern, "hull"),
-            *(Solid(b, "greebles") for b in (spine_body, *ribs, *extra)),
-            *(Solid(b, "turret") for b in boxes),
+            *(Solid(b, "machinery") for b in (spine_body, *ribs, *extra)),
+            *(Solid(b, "turrets") for b in boxes),
             *(Solid(e, "engines") for e in bells),
         ]
 
@@ -207,7 +217,7 @@ class Hull(Family):
             ),
             "engines",
         )
-        low = shop.sweep(lathe([(0, -0.6), (0.31, -0.58), (0.31, -0.22), (0, -0.2)], (1, 2)), "turret")
+        low = shop.sweep(lathe([(0, -0.6), (0.31, -0.58), (0.31, -0.22), (0, -0.2)], (1, 2)), "turrets")
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         ring = shop.sweep(tube(np.stack([0.85 * np.cos(a), 0.85 * np.sin(a), 0 * a], 1), 1.0, True, rectangle(0.11, 0.075)))
         modules = [
@@ -238,10 +248,10 @@ class Hull(Family):
         extra = self._cover(shop, ring, "ring", (0, 0, 1), 1.0, 0.95)
         return [
             Solid(core, "engines"),
-            Solid(low, "turret"),
+            Solid(low, "turrets"),
             Solid(ring, "hull"),
             *(Solid(b, "hull") for b in (*arms, *modules)),
-            *(Solid(b, "greebles") for b in (*extra, *panels)),
+            *(Solid(b, "machinery") for b in (*extra, *panels)),
         ]
 
     def _block(self, shop: Shop) -> list[Solid]:
@@ -266,11 +276,11 @@ class Hull(Family):
         extra = self._cover(shop, body, "top", (0, 0, 1), w, 0.8) + self._cover(shop, body, "side", (1, 0, 0), h, 0.8)
         fan = [(0, -0.06), (0.3, -0.06), (0.3, 0.08), (0.26, 0.08), (0.22, 0.03), (0.1, 0.03), (0.05, 0.1), (0, 0.12)]
         blades = [box((0.2, 0.05, 0.05), (0.15, 0, 0.05), 0.01).rotate([30, 0, 0]).rotate([0, 0, 40.0 * k]) for k in range(9)]
-        front = union([shop.sweep(lathe(fan, (1, 2)), "turret"), *blades]).rotate([90, 0, 0]).translate([0, -0.84, 0])
+        front = union([shop.sweep(lathe(fan, (1, 2)), "turrets"), *blades]).rotate([90, 0, 0]).translate([0, -0.84, 0])
         return [
             Solid(body, "hull"),
-            Solid(front, "turret"),
-            *(Solid(b, "greebles") for b in (*pipes, *extra)),
+            Solid(front, "turrets"),
+            *(Solid(b, "machinery") for b in (*pipes, *extra)),
             *(Solid(b, "engines") for b in banks),
         ]
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import (
     Manifold,
@@ -32,9 +33,11 @@ class Jewellery(Family):
     title: ClassVar[str] = "knots, chains and jewellery"
     grain: ClassVar[Literal["x", "y", "z"]] = "y"
     styles: ClassVar[tuple[str, ...]] = ("ornate", "classical", "alien", "industrial")
+    renamed: ClassVar[dict[str, str]] = {"cord": "links"}
     slots: ClassVar[dict[str, Slot]] = {
-        "cord": Slot(CORD, "metal"),
-        "setting": Slot(("beads", "rope", "greek_key", "dentils"), "metal"),
+        "cord": Slot(CORD, "precious"),
+        "links": Slot((), "precious"),
+        "setting": Slot(("beads", "rope", "greek_key", "dentils"), "precious"),
         "stones": Slot((), "gem"),
     }
 
@@ -50,17 +53,20 @@ class Jewellery(Family):
 
     def noun(self) -> str:
         return {
-            "chain": f"chain of {self.count} links",
+            "chain": f"chain of {self._links()} links",
             "ring": "finger ring with a faceted stone",
-            "crown": f"crown of {self.count} points set with stones",
-            "medallion": f"medallion with {self.count} stones and {self.q} pendants",
-        }.get(self.kind, f"({self._turns()[0]},{self._turns()[1]}) torus knot")
+            "crown": f"crown with {self.count} points and set stones",
+            "medallion": f"medallion with {self.count} small stones and {self.q} pendants",
+        }.get(self.kind, f"knot that goes round {self._turns()[0]} times")
+
+    def _links(self) -> int:
+        return self.count + self.count % 2
 
     def _turns(self) -> tuple[int, int]:
         return (self.p, 4) if self.p == 3 and self.q == 3 else (self.p, self.q)
 
     def parts(self) -> tuple[str, ...]:
-        return ("cord",) if self.kind in ("knot", "chain") else tuple(self.slots)
+        return {"knot": ("cord",), "chain": ("links",)}.get(self.kind, ("setting", "cord", "stones"))
 
     def _contour(self) -> Contour:
         return {"round": circle, "square": polygon(4), "flat": rectangle(1.35, 0.6)}[self.section]
@@ -85,28 +91,28 @@ class Jewellery(Family):
             )
         ]
 
-    def _link(self, shop: Shop, long: float, wide: float, part: str = "", copies: int = 1) -> Manifold:
+    def _link(self, shop: Shop, long: float, wide: float) -> Manifold:
         s = np.linspace(0, 2 * np.pi, 72, endpoint=False)
         x = (long - wide) * np.clip(np.cos(s) * 1.6, -1, 1) + wide * np.cos(s)
         curve = np.stack([x, wide * np.sin(s), 0 * s], 1)
         path = _even(curve, 72 if shop.fine else 44)
-        return shop.sweep(tube(path, self.thick * 0.42, True, self._contour()), part, copies=copies)
+        return shop.sweep(tube(path, self.thick * 0.42, True, self._contour()), segments=24 if shop.fine else 16)
 
     def _chain(self, shop: Shop) -> list[Solid]:
-        """Links on an oval, every second one turned and left plain; each rests in its neighbours."""
-        count = self.count + self.count % 2 + 6
+        """Links on an oval, every second one turned; each rests in its neighbours, and daylight shows through all of them."""
+        count = self._links()
         a = np.linspace(0, 2 * np.pi, 240, endpoint=False)
         places = _even(np.stack([0.9 * np.cos(a), (0.1 + 1.35 * self.height) * 0.9 * np.sin(a), 0 * a], 1), count)
         along = np.roll(places, -1, 0) - np.roll(places, 1, 0)
         turns = np.degrees(np.arctan2(along[:, 1], along[:, 0]))
         gap = float(np.linalg.norm(np.diff(places, axis=0), axis=1).max())
         long = gap / 2 + self.thick * 0.42 * 0.98
-        wide = 0.07 + 0.18 * self.height
-        links = self._link(shop, long, wide, "cord", count // 2), self._link(shop, long, wide)
+        wide = max((0.34 + 0.2 * self.height) * long, 2.8 * self.thick * 0.42)
+        link = self._link(shop, long, wide)
         solids = []
         for k in range(count):
-            body = links[k % 2].rotate([90.0 * (k % 2) + 45, 0, 0]).rotate([0, 0, float(turns[k])])
-            solids.append(Solid(body.translate(places[k].tolist()).rotate([90, 0, 0]), "cord"))
+            body = link.rotate([90.0 * (k % 2) + 45, 0, 0]).rotate([0, 0, float(turns[k])])
+            solids.append(Solid(body.translate(places[k].tolist()).rotate([90, 0, 0]), "links"))
         return solids
 
     def _stone(self, size: float) -> Manifold:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.spatial import Voronoi, cKDTree
+
 from versemill.detailverse.fields import extract
 from versemill.detailverse.palette import STRIP
 from versemill.detailverse.registry import Family, Floats, Slot, family
@@ -21,9 +22,9 @@ class Lattice(Family):
     title: ClassVar[str] = "lattices"
     styles: ClassVar[tuple[str, ...]] = ("alien", "organic", "industrial")
     slots: ClassVar[dict[str, Slot]] = {
-        "lattice": Slot((), "paint"),
-        "hoops": Slot(("rope", "beads", "knurling", "studs", "ribs", "grooves", "hex_grid"), "metal"),
-        "stand": Slot((*STRIP, "panels", "hex_grid", "greek_key"), "metal"),
+        "lattice": Slot((), "lattice"),
+        "hoops": Slot(("rope", "knurling", "grooves"), "bare metal", ornament=0.5),
+        "stand": Slot((*STRIP, "panels", "greek_key"), "bare metal", ornament=0.8),
     }
 
     kind: Literal["gyroid", "schwarz", "diamond", "voronoi", "octet", "truss"] = Field(
@@ -36,14 +37,17 @@ class Lattice(Family):
 
     def noun(self) -> str:
         name = {
-            "gyroid": "gyroid lattice",
-            "schwarz": "Schwarz P lattice",
-            "diamond": "diamond lattice",
-            "voronoi": "Voronoi foam",
-            "octet": "octet truss",
-            "truss": "braced cubic truss",
+            "gyroid": "gyroid sculpture",
+            "schwarz": "lattice of tubes",
+            "diamond": "diamond lattice sculpture",
+            "voronoi": "open foam sculpture",
+            "octet": "truss sculpture",
+            "truss": "braced truss sculpture",
         }
-        return f"{self.envelope}-shaped {name[self.kind]} on a stand"
+        return f"{self.envelope}-shaped {{}} {name[self.kind]} on a stand"
+
+    def name(self) -> str:
+        return "lattice sculpture"
 
     def build(self, shop: Shop) -> list[Solid]:
         open_body = self._bars(shop) if self.kind in ("voronoi", "octet", "truss") else self._sheet(shop)

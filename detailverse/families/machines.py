@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import STRIP
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, section, subtract, union
@@ -62,7 +63,7 @@ class Machine(Family):
         "hub": Slot(STRIP, "metal"),
         "bolts": Slot((), "metal"),
         "rim": Slot(("knurling", "ribs", "studs", "dentils", "hex_grid", "glyphs", "rivets"), "metal"),
-        "grip": Slot(("knurling", "ribs", "grooves", "fluting", "studs"), "paint"),
+        "grip": Slot(("knurling", "ribs", "grooves", "fluting", "studs"), "handle"),
     }
 
     kind: Literal["gear", "flange", "heat sink", "valve", "bearing", "piston"] = Field(default="gear", description="what it is")

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.noise import fractal, hashed
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, facing, hull, move, subtract, union
@@ -25,10 +26,14 @@ class Mineral(Family):
     """A boulder, an outcrop, crystals on their matrix or in an opened geode."""
 
     title: ClassVar[str] = "rocks and crystals"
-    styles: ClassVar[tuple[str, ...]] = ("organic", "rustic", "alien")
+    styles: ClassVar[tuple[str, ...]] = ("organic",)
+    renamed: ClassVar[dict[str, str]] = {"crystals": "cubes or steps", "rock": "columns"}
     slots: ClassVar[dict[str, Slot]] = {
-        "rock": Slot(ROCK, "mineral"),
-        "crystals": Slot((), "gem"),
+        "rock": Slot(ROCK, "mineral", ornament=1.0),
+        "crystals": Slot((), "crystal"),
+        "cubes": Slot((), "pyrite"),
+        "steps": Slot((), "bismuth"),
+        "columns": Slot(("ridges",), "basalt"),
     }
 
     kind: Literal["boulder", "crystal cluster", "geode", "pyrite", "basalt columns", "bismuth"] = Field(
@@ -43,15 +48,23 @@ class Mineral(Family):
 
     def noun(self) -> str:
         return {
-            "boulder": "weathered boulder",
-            "geode": "split geode lined with crystals",
-            "pyrite": "cluster of intergrown pyrite cubes",
-            "bismuth": "stepped bismuth crystal",
-            "basalt columns": "outcrop of basalt columns",
+            "boulder": "weathered {} boulder",
+            "geode": "split {} geode lined with crystals",
+            "pyrite": "cluster of intergrown cubes",
+            "bismuth": "stepped {} crystal",
+            "basalt columns": "outcrop of columns",
         }.get(self.kind, f"cluster of {self.count} crystals")
 
     def parts(self) -> tuple[str, ...]:
-        return ("rock",) if self.kind in ("boulder", "basalt columns") else ("rock", "crystals")
+        return {
+            "boulder": ("rock",),
+            "basalt columns": ("columns",),
+            "pyrite": ("cubes", "rock"),
+            "bismuth": ("steps", "rock"),
+        }.get(self.kind, ("crystals", "rock"))
+
+    def name(self) -> str:
+        return {"pyrite": "crystal cluster", "bismuth": "crystal", "basalt columns": "rock outcrop"}.get(self.kind, self.kind)
 
     def build(self, shop: Shop) -> list[Solid]:
         return {
@@ -92,7 +105,7 @@ class Mineral(Family):
             plane /= np.linalg.norm(plane)
             body = body.trim_by_plane((-plane).tolist(), -float((corner @ plane).max() - rng.uniform(0.02, 0.11)))
         seed = int(rng.integers(2**31))
-        skins = shop.finish("rock").skins
+        skins = (shop.finish("columns") if self.kind == "basalt columns" else shop.finish("rock")).skins
 
         def roughen(points: Floats) -> Floats:
             zero = np.zeros(len(points))
@@ -124,7 +137,7 @@ class Mineral(Family):
         """Six-sided columns side by side, broken across into drums, on a common bed."""
         rng = shop.rng("basalt")
         pitch = 0.38 - 0.006 * self.count
-        solids = [Solid(self._rock(shop, 0.95, 0.3, "rock/0").translate([0, 0, -0.75]), "rock")]
+        solids = [Solid(self._rock(shop, 0.95, 0.3, "rock/0").translate([0, 0, -0.75]), "columns")]
         angle = np.pi / 6 + np.pi / 3 * np.arange(6)
         reach = int(np.ceil(0.95 / pitch))
         lean = rng.uniform(-0.4, 0.4, 2)
@@ -148,11 +161,11 @@ class Mineral(Family):
                     ring = middle + (outline - middle) * rng.uniform(0.86, 0.97)
                     rows = [(0.84, z - 0.004), (1.0, z + 0.02), (1.0, z + tall - 0.02), (0.84, z + tall + 0.004)]
                     points = [np.c_[middle + (ring - middle) * k, np.full(6, h)] for k, h in rows]
-                    solids.append(Solid(hull(np.concatenate(points)), "rock"))
+                    solids.append(Solid(hull(np.concatenate(points)), "columns"))
                     z += tall
         # The rock may be chipped away under the outer columns; a slab under all of them holds them together.
         slab = np.concatenate(feet) * 0.99
-        solids.append(Solid(hull(np.concatenate([np.c_[slab, np.full(len(slab), h)] for h in (-0.9, -0.76)])), "rock"))
+        solids.append(Solid(hull(np.concatenate([np.c_[slab, np.full(len(slab), h)] for h in (-0.9, -0.76)])), "columns"))
         return solids
 
     def _crystal(self, r: float, length: float, rng: np.random.Generator) -> Manifold:
@@ -202,7 +215,7 @@ class Mineral(Family):
                     at[np.arange(3) != axis] = shift
                     cube += box(size, at, 0.012 * side)
             turned = cube.rotate(rng.uniform(-25 - 40 * f, 25 + 40 * f, 3).tolist())
-            solids.append(Solid(turned.translate([r * np.cos(a), r * np.sin(a), 0.32 - 0.55 * f]), "crystals"))
+            solids.append(Solid(turned.translate([r * np.cos(a), r * np.sin(a), 0.32 - 0.55 * f]), "cubes"))
         return solids
 
     def _bismuth(self, shop: Shop) -> list[Solid]:
@@ -227,7 +240,7 @@ class Mineral(Family):
             body = subtract(box((side, side, tall)), cuts)
             a, r = 2.39996 * k + rng.uniform(-0.3, 0.3), 0.7 * np.sqrt(f)
             turn = [*rng.uniform(-12, 12, 2).tolist(), float(rng.uniform(0, 90))]
-            solids.append(Solid(body.rotate(turn).translate([r * np.cos(a), r * np.sin(a), 0.25 - 0.6 * f]), "crystals"))
+            solids.append(Solid(body.rotate(turn).translate([r * np.cos(a), r * np.sin(a), 0.25 - 0.6 * f]), "steps"))
         return solids
 
     def _geode(self, shop: Shop) -> list[Solid]:

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import STRIP
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut, union
@@ -19,12 +20,23 @@ class Plant(Family):
     """A plant whose parts follow the golden angle, some in a pot."""
 
     title: ClassVar[str] = "plants and phyllotaxis"
-    styles: ClassVar[tuple[str, ...]] = ("organic", "ornate", "rustic")
+    styles: ClassVar[tuple[str, ...]] = ("organic", "rustic")
     slots: ClassVar[dict[str, Slot]] = {
-        "leaves": Slot((), "plant"),
-        "stem": Slot((), "bark"),
-        "pot": Slot((*STRIP, "basket_weave", "hammering", "panels", "greek_key"), "vessel", bands=2),
+        "scales": Slot((), "cone scale"),
+        "bracts": Slot((), "artichoke leaf"),
+        "petals": Slot((), "sunflower petal"),
+        "seeds": Slot((), "seed"),
+        "fruit": Slot((), "pineapple rind"),
+        "flesh": Slot((), "succulent leaf"),
+        "spines": Slot((), "bone"),
+        "leaves": Slot((), "leaf"),
+        "stalk": Slot((), "stalk"),
+        "soil": Slot((), "soil"),
+        "pot": Slot((*STRIP, "basket_weave", "hammering", "panels", "greek_key"), "pottery", bands=2),
     }
+
+    labels: ClassVar[dict[str, str]] = {"bracts": "leaves", "flesh": "flesh"}
+    renamed: ClassVar[dict[str, str]] = {"stem": "stalk, fruit, seeds or soil", "leaves": "scales, bracts, petals or flesh"}
 
     kind: Literal["pine cone", "artichoke", "succulent", "pineapple", "cactus", "sunflower"] = Field(
         default="succulent", description="what it is"
@@ -39,12 +51,19 @@ class Plant(Family):
 
     def noun(self) -> str:
         potted = " in a pot" if self.kind in ("succulent", "cactus") else ""
-        return {"succulent": f"rosette succulent of {self.count} leaves", "cactus": f"ribbed cactus with {self.ribs} ribs"}.get(
+        return {"succulent": "rosette succulent", "cactus": f"cactus with {self.ribs} ribs and two arms"}.get(
             self.kind, self.kind
         ) + potted
 
     def parts(self) -> tuple[str, ...]:
-        return ("leaves", "stem", "pot") if self.kind in ("succulent", "cactus") else ("leaves", "stem")
+        return {
+            "pine cone": ("scales",),
+            "artichoke": ("bracts", "stalk"),
+            "succulent": ("flesh", "soil", "pot"),
+            "pineapple": ("fruit", "leaves"),
+            "cactus": ("flesh", "spines", "soil", "pot"),
+            "sunflower": ("petals", "seeds", "stalk", "leaves"),
+        }[self.kind]
 
     def build(self, shop: Shop) -> list[Solid]:
         return {"pine cone": self._cone, "artichoke": self._cone, "pineapple": self._pineapple, "succulent": self._succulent,
@@ -91,13 +110,18 @@ class Plant(Family):
     def _cone(self, shop: Shop) -> list[Solid]:
         artichoke = self.kind == "artichoke"
         solids: list[Solid] = []
-        outline = np.array([(0, -0.9), (0.2, -0.78), (0.36, -0.45), (0.3, 0.1), (0.14, 0.55), (0, 0.8)]) * [self.pot / 0.45, 1]
+        outline = np.array([(0, -0.9), (0.2, -0.78), (0.36, -0.45), (0.3, 0.1), (0.14, 0.55), (0, 0.8)])
+        if artichoke:
+            outline = np.array([(0, -0.9), (0.4, -0.8), (0.58, -0.45), (0.55, -0.1), (0.38, 0.25), (0, 0.5)])
+        outline = outline * [self.pot / 0.45, 1]
         core = shop.sweep(lathe(outline))
-        solids.append(Solid(core, "stem"))
-        leaf = self._leaf(shop, 0.4, 0.36 * self.width, 0.09, 0.12, 1.4) if artichoke else self._scale(0.34, 0.24 * self.width)
-        for k in range(self.count):
-            f = (k + 0.5) / self.count
-            z = -0.85 + 1.6 * f
+        leaves, stem = ("bracts", "stalk") if artichoke else ("scales", "scales")
+        solids.append(Solid(core, stem))
+        leaf = self._leaf(shop, 0.5, 0.5 * self.width, 0.08, 0.12, 1.2) if artichoke else self._scale(0.34, 0.24 * self.width)
+        count = 2 * self.count // 3 if artichoke else self.count
+        for k in range(count):
+            f = (k + 0.5) / count
+            z = -0.85 + (1.3 if artichoke else 1.6) * f
             r = 0.88 * float(np.interp(z, outline[:, 1], outline[:, 0]))
             a = GOLDEN * k
             out = np.array([np.cos(a), np.sin(a), 0.0])
@@ -105,16 +129,16 @@ class Plant(Family):
             way = out * np.sin(lean) + np.array([0, 0, np.cos(lean)])
             up = np.cross(way, np.cross([0, 0, 1], out))
             up = up if up @ out < 0 else -up
-            solids.append(Solid(self._set(leaf, out * r + [0, 0, z], way, up, 1.1 - 0.55 * f), "leaves"))
+            solids.append(Solid(self._set(leaf, out * r + [0, 0, z], way, up, 1.1 - 0.55 * f), leaves))
         if artichoke:
-            solids.append(Solid(strut((0, 0, -1.2), (0, 0, -0.7), 0.12, 20), "stem"))
+            solids.append(Solid(strut((0, 0, -1.2), (0, 0, -0.7), 0.12, 20), stem))
         else:
-            solids.append(Solid(cylinder(0.1, 0.3, (0, 0, -0.95), segments=16), "stem"))
+            solids.append(Solid(cylinder(0.1, 0.3, (0, 0, -0.95), segments=16), stem))
         return solids
 
     def _succulent(self, shop: Shop) -> list[Solid]:
-        solids = [self._pot(shop, -0.15)]
-        solids.append(Solid(Manifold.sphere(0.22, 32).translate([0, 0, -0.1]), "stem"))
+        solids = self._pot(shop, -0.15)
+        solids.append(Solid(Manifold.sphere(0.22, 32).translate([0, 0, -0.1]), "flesh"))
         leaf = self._leaf(shop, 0.62, 0.24 * self.width, 0.1, 0.12, 1.5)
         count = int(self.count * 0.8)
         for k in range(count):
@@ -126,11 +150,11 @@ class Plant(Family):
             up = np.cross(way, np.cross([0, 0, 1], out))
             up = up if up @ out < 0 else -up
             solids.append(
-                Solid(self._set(leaf, out * 0.16 * f + [0, 0, 0.02 - 0.1 * f], way, up, 0.35 + 0.85 * f**0.8), "leaves")
+                Solid(self._set(leaf, out * 0.16 * f + [0, 0, 0.02 - 0.1 * f], way, up, 0.35 + 0.85 * f**0.8), "flesh")
             )
         return solids
 
-    def _pot(self, shop: Shop, top: float) -> Solid:
+    def _pot(self, shop: Shop, top: float) -> list[Solid]:
         r = self.pot
         profile = [
             (0, top - 0.7),
@@ -142,12 +166,13 @@ class Plant(Family):
             (r * 0.9, top - 0.08),
             (0, top - 0.08),
         ]
-        return Solid(shop.sweep(lathe(profile, (1, 2)), "pot"), "pot")
+        soil = cylinder(0.92 * r, 0.06, (0, 0, top - 0.07), segments=48)
+        return [Solid(shop.sweep(lathe(profile, (1, 2)), "pot"), "pot"), Solid(soil, "soil")]
 
     def _pineapple(self, shop: Shop) -> list[Solid]:
         outline = np.array([(0, -1), (0.2, -0.97), (0.38, -0.75), (0.42, -0.4), (0.36, 0.0), (0.13, 0.2), (0, 0.22)])
         outline *= [self.pot / 0.45, 1]
-        solids = [Solid(shop.sweep(lathe(outline)), "stem")]
+        solids = [Solid(shop.sweep(lathe(outline)), "fruit")]
         a = np.linspace(0, 2 * np.pi, 6, endpoint=False)
         ring = np.stack([np.cos(a), np.sin(a)], 1)
         stud = hull(np.concatenate([np.c_[ring * 1.0, 0 * a - 0.6], np.c_[ring * 0.8, 0 * a + 0.15], [[0.1, 0, 0.75]]])).scale(
@@ -160,7 +185,7 @@ class Plant(Family):
             t = GOLDEN * k
             out = np.array([np.cos(t), np.sin(t), 0.55 * (z + 0.4) / 0.6])
             place = np.array([np.cos(t) * r, np.sin(t) * r, z])
-            solids.append(Solid(move(stud, facing(out), place), "stem"))
+            solids.append(Solid(move(stud, facing(out), place), "fruit"))
         leaf = self._leaf(shop, 0.5 + 0.5 * self.open, 0.16 * self.width, 0.05, -0.35, 0.7)
         for k in range(30):
             f = (k + 0.5) / 30
@@ -176,13 +201,13 @@ class Plant(Family):
         return solids
 
     def _cactus(self, shop: Shop) -> list[Solid]:
-        solids = [self._pot(shop, -0.45)]
+        solids = self._pot(shop, -0.45)
         contour = lobed(self.ribs, 0.1, sharp=True)
         stems = [(np.array([0, 0, -0.6]), np.array([0, 0, 0.9]), 0.3)]
         for side, height in ((1, 0.0), (-1, 0.2)):
             stems.append((np.array([side * 0.52, 0, height]), np.array([side * 0.55, 0, height + 0.5]), 0.16))
             elbow = np.array([[side * 0.2, 0, height - 0.08], [side * 0.42, 0, height - 0.1], [side * 0.52, 0, height + 0.02]])
-            solids += [Solid(strut(p, q, 0.13, 24), "leaves") for p, q in itertools.pairwise(elbow)]
+            solids += [Solid(strut(p, q, 0.13, 24), "flesh") for p, q in itertools.pairwise(elbow)]
         spine = [
             strut((0, 0, 0), (t * 0.05, s * 0.05, 0.06), 0.011, 6, 0.004) for t, s in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
         ]
@@ -200,19 +225,19 @@ class Plant(Family):
             profile = [(0, 0.0), *zip(bulge, z * length, strict=True)]
             profile[-1] = (0.0, length)
             body = shop.sweep(lathe(profile, contour=contour)).translate([float(low[0]), float(low[1]), float(low[2])])
-            solids.append(Solid(body, "leaves"))
+            solids.append(Solid(body, "flesh"))
             for k in range(self.ribs):
                 for f in np.arange(0.1, 0.92, 0.16 / length):
                     t = 2 * np.pi * k / self.ribs - np.pi / 2
                     reach = float(np.interp(f, z, bulge)) * 1.1 - 0.005
                     out = np.array([np.cos(t), np.sin(t), 0.15])
                     place = low + [reach * np.cos(t), reach * np.sin(t), f * length]
-                    solids.append(Solid(move(needle, facing(out), place), "stem"))
+                    solids.append(Solid(move(needle, facing(out), place), "spines"))
         return solids
 
     def _sunflower(self, shop: Shop) -> list[Solid]:
         """Face to the front, on a stalk with two leaves."""
-        solids = [Solid(cylinder(0.42, 0.12, segments=48) + Manifold.sphere(0.42, 48).scale([1, 1, 0.32]), "stem")]
+        solids = [Solid(cylinder(0.42, 0.12, segments=48) + Manifold.sphere(0.42, 48).scale([1, 1, 0.32]), "seeds")]
         seed_body = hull(
             np.array(
                 [
@@ -229,7 +254,7 @@ class Plant(Family):
                     seed_body.rotate([0, 0, float(np.degrees(t))]).translate(
                         [r * np.cos(t), r * np.sin(t), 0.055 + 0.05 * np.cos(r * 4)]
                     ),
-                    "stem",
+                    "seeds",
                 )
             )
         petal = self._leaf(shop, 0.3 + 0.5 * self.open, 0.2 * self.width, 0.04, 0.18, 1.0)
@@ -247,7 +272,7 @@ class Plant(Family):
                             np.array([0, 0, 1.0]),
                             1.0,
                         ),
-                        "leaves",
+                        "petals",
                     )
                 )
         for k in range(26):
@@ -255,11 +280,11 @@ class Plant(Family):
             t, tier = GOLDEN * k, 0.5 + 0.5 * (k % 2)
             way = np.array([np.cos(t), np.sin(t), -0.3 * tier])
             at = np.array([0.2 * tier * np.cos(t), 0.2 * tier * np.sin(t), -0.08 * tier - 0.05])
-            solids.append(Solid(self._set(petal, at, way, np.array([0, 0, -1.0]), 0.55), "stem"))
+            solids.append(Solid(self._set(petal, at, way, np.array([0, 0, -1.0]), 0.55), "stalk"))
         solids = [Solid(s.body.rotate([90, 0, 0]).translate([0, 0, 0.5]), s.part) for s in solids]
         low = 0.2 - 2.6 * self.pot  # the foot
         stalk = np.array([(0, 0.0, 0.3), (0, 0.09, 0.1), (0, 0.08, 0.3 + 0.54 * (low - 0.3)), (0, 0.0, low)])
-        solids += [Solid(strut(a, b, 0.055, 16), "stem") for a, b in itertools.pairwise(stalk)]
+        solids += [Solid(strut(a, b, 0.055, 16), "stalk") for a, b in itertools.pairwise(stalk)]
         leaf = self._leaf(shop, 0.7, 0.4, 0.05, -0.15, 1.3)
         for side, z in ((1, 0.3 + 0.65 * (low - 0.3)), (-1, 0.3 + 0.5 * (low - 0.3))):
             solids.append(

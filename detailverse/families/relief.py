@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import RELIEF
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, prism, solid, subtract, union
@@ -17,11 +18,13 @@ class Relief(Family):
 
     title: ClassVar[str] = "relief panels"
     grain: ClassVar[Literal["x", "y", "z"]] = "y"
-    styles: ClassVar[tuple[str, ...]] = ("classical", "ornate", "rustic", "organic", "alien")
+    styles: ClassVar[tuple[str, ...]] = ("classical", "ornate", "rustic")
+    renamed: ClassVar[dict[str, str]] = {"figure": "carving", "field": "ground"}
     slots: ClassVar[dict[str, Slot]] = {
-        "field": Slot(RELIEF, "stone"),
-        "frame": Slot(("greek_key", "beads", "guilloche", "dentils", "egg_and_dart", "rope", "fluting", "studs"), "stone"),
-        "figure": Slot((), "metal"),
+        "field": Slot(RELIEF, "panel", ornament=2.0),
+        "carving": Slot((), "panel"),
+        "ground": Slot((), "panel"),
+        "frame": Slot(("greek_key", "beads", "guilloche", "dentils", "egg_and_dart", "rope"), "panel", ornament=0.8),
     }
 
     kind: Literal["girih", "celtic", "rosette", "field", "fan"] = Field(default="girih", description="main motif")
@@ -43,16 +46,20 @@ class Relief(Family):
             "field": "an all-over pattern",
         }[self.kind]
         crown = {"none": "", "gable": " under a gable", "arch": " under an arch", "shoulders": " between two finials"}
-        return f"relief panel of {motif}{crown[self.crest]}"
+        return f"carved {{}} panel with {motif}{crown[self.crest]}"
 
     def parts(self) -> tuple[str, ...]:
-        return ("field", "frame") if self.kind == "field" else ("figure", "field", "frame")
+        return ("field", "frame") if self.kind == "field" else ("carving", "ground", "frame")
+
+    def name(self) -> str:
+        return "carved panel"
 
     def build(self, shop: Shop) -> list[Solid]:
         height = 2.0 / max(self.ratio, 1.0)
         width = height * self.ratio
         b = self.border
-        solids = [Solid(shop.plate(width - b, height - b, 0.16, "field", copies=2), "field")]
+        ground = "field" if self.kind == "field" else "ground"
+        solids = [Solid(shop.plate(width - b, height - b, 0.16, ground, copies=2), ground)]
         for turn, long in ((0, width), (90, height), (180, width), (270, height)):
             away = (height if turn % 180 == 0 else width) / 2 - b / 2
             bar = _bar(shop, long, b).translate([0, -0.05, -away]).rotate([0, -float(turn), 0])
@@ -64,7 +71,7 @@ class Relief(Family):
                 solids.append(Solid(Manifold.sphere(b * 0.36, 24).translate([at[0], -0.22, at[2]]), "frame"))
         solids += [Solid(body, "frame") for body in self._crest(width, height)]
         if self.kind != "field":
-            solids.append(Solid(self._figure(shop, width - 2 * b, height - 2 * b), "figure"))
+            solids.append(Solid(self._figure(shop, width - 2 * b, height - 2 * b), "carving"))
         front = [Solid(s.body.translate([0, -0.07, 0]), s.part) for s in solids]
         return front + [Solid(s.body.rotate([0, 0, 180]), s.part) for s in front]
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import ARMOUR
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, hull, strut, subtract, union
@@ -19,11 +20,12 @@ class Robot(Family):
     title: ClassVar[str] = "robots and vehicles"
     grain: ClassVar[Literal["x", "y", "z"]] = "x"
     styles: ClassVar[tuple[str, ...]] = ("industrial", "alien")
+    labels: ClassVar[dict[str, str]] = {"limbs": "joints and fittings"}
     slots: ClassVar[dict[str, Slot]] = {
-        "body": Slot(ARMOUR, "paint"),
-        "limbs": Slot(("grooves", "ribs", "knurling", "studs"), "metal"),
-        "wheels": Slot(("studs", "ribs", "knurling", "dentils"), "metal"),
-        "lamps": Slot((), "gem"),
+        "body": Slot(ARMOUR, "hull", ornament=0.7),
+        "limbs": Slot(("grooves", "ribs", "knurling"), "bare metal"),
+        "wheels": Slot(("tread",), "rubber", ornament=1.8),
+        "lamps": Slot((), "lamp"),
     }
 
     kind: Literal["biped", "tracked", "walker", "rover", "tank", "truck"] = Field(default="biped", description="what it is")
@@ -43,6 +45,11 @@ class Robot(Family):
             "tank": "tank",
             "truck": f"{2 * self.count}-wheeled armoured truck",
         }[self.kind]
+
+    def name(self) -> str:
+        return {"biped": "robot", "tracked": "tracked robot", "walker": "walking robot", "truck": "armoured truck"}.get(
+            self.kind, self.kind
+        )
 
     def parts(self) -> tuple[str, ...]:
         return ("body", "limbs", "lamps") if self.kind in ("biped", "walker") else ("body", "wheels", "limbs", "lamps")

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.families.minerals import ball
 from versemill.detailverse.noise import fractal
 from versemill.detailverse.registry import Family, Slot, family
@@ -19,11 +20,14 @@ class Shell(Family):
 
     title: ClassVar[str] = "shells and corals"
     grain: ClassVar[Literal["x", "y", "z"]] = "y"
-    styles: ClassVar[tuple[str, ...]] = ("organic", "ornate", "alien")
+    styles: ClassVar[tuple[str, ...]] = ("organic",)
+    labels: ClassVar[dict[str, str]] = {"base": "rock"}
+    renamed: ClassVar[dict[str, str]] = {"shell": "spines"}
     slots: ClassVar[dict[str, Slot]] = {
-        "shell": Slot(("ribs", "scales", "grooves", "beads", "studs", "hammering"), "shell"),
-        "coral": Slot(("pebbles", "ridges"), "living"),
-        "base": Slot(("erosion", "pebbles"), "mineral"),
+        "shell": Slot(("grooves", "ribs"), "seashell", ornament=1.0),
+        "spines": Slot((), "sea urchin"),
+        "coral": Slot(("pebbles",), "coral", ornament=0.8),
+        "base": Slot(("erosion",), "mineral", ornament=1.2),
     }
 
     kind: Literal["whelk", "nautilus", "urchin", "brain coral", "tube coral", "branch coral"] = Field(
@@ -46,15 +50,18 @@ class Shell(Family):
 
     def noun(self) -> str:
         return {
-            "whelk": f"spiral whelk shell of {self.turns:.0f} whorls",
+            "whelk": f"spiral sea shell of {self.turns:.0f} whorls",
             "nautilus": "nautilus shell",
-            "urchin": f"sea urchin with {2 * self.ribs} meridians",
-        }.get(self.kind, self.kind)
+            "urchin": "sea urchin covered in spines" if self.turns > 4.4 else "sea urchin shell covered in knobs",
+        }.get(self.kind, f"{self.kind} on a rock")
+
+    def name(self) -> str:
+        return {"whelk": "sea shell", "nautilus": "nautilus shell", "urchin": "sea urchin"}.get(self.kind, "coral")
 
     def parts(self) -> tuple[str, ...]:
         if self.kind in ("whelk", "nautilus"):
             return ("shell",)
-        return ("shell",) if self.kind == "urchin" else ("coral", "base")
+        return ("spines",) if self.kind == "urchin" else ("coral", "base")
 
     def build(self, shop: Shop) -> list[Solid]:
         return {
@@ -97,7 +104,7 @@ class Shell(Family):
         profile = np.stack([0.72 * np.sin(angle), -high * np.cos(angle)], 1)
         profile[[0, -1], 0] = 0
         body = shop.sweep(lathe(profile, contour=lobed(5, 0.03)))
-        solids = [Solid(body, "shell")]
+        solids = [Solid(body, "spines")]
         knob = Manifold.sphere(1.0, 20)
         spine = Manifold.cylinder(1.0, 0.5, 0.12, 8)
         for k in range(2 * self.ribs):
@@ -108,10 +115,10 @@ class Shell(Family):
                 if k % 2:
                     size *= 0.55
                 out = place / np.array([0.72, 0.72, high]) ** 2
-                solids.append(Solid(knob.scale([size] * 3).translate(place.tolist()), "shell"))
+                solids.append(Solid(knob.scale([size] * 3).translate(place.tolist()), "spines"))
                 if k % 2 == 0 and j % 2 == 0 and self.turns > 4.4:
                     long = 0.1 + 0.4 * (self.turns - 4.4) + 0.1 * np.sin(3 * k + j)
-                    solids.append(Solid(move(spine.scale([size * 0.8, size * 0.8, long]), facing(out), place), "shell"))
+                    solids.append(Solid(move(spine.scale([size * 0.8, size * 0.8, long]), facing(out), place), "spines"))
         return solids
 
     def _base(self, shop: Shop) -> Solid:
@@ -121,7 +128,7 @@ class Shell(Family):
         zero = np.zeros(len(points))
         for op in shop.finish("base").skins:
             rise += op.height(Patch(zero, zero, 1, 1, points * 0.6, (op.pitch, op.pitch), 5))
-        wide = 7 * self.growth - 0.14
+        wide = (7 * self.growth - 0.14) * (0.75 if self.kind == "branch coral" else 1.0)
         return Solid(solid(points * rise[:, None] * [wide, wide, 0.32] + [0, 0, -0.72], faces), "base")
 
     def _brain(self, shop: Shop) -> list[Solid]:

@@ -6,11 +6,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, strut, subtract
-from versemill.detailverse.spines import lathe, polygon, tube
+from versemill.detailverse.spines import lathe, lobed, polygon, tube
 
-CLOTH = ("quilting", "basket_weave", "ribs", "scales", "studs", "knurling", "hex_grid")
+CLOTH = ("quilting", "knit", "ribs")
+PLAIT = ("basket_weave",)
 
 
 @family("textile")
@@ -18,11 +20,18 @@ class Textile(Family):
     """Something soft or plaited."""
 
     title: ClassVar[str] = "woven, knitted and quilted things"
-    styles: ClassVar[tuple[str, ...]] = ("rustic", "ornate", "organic")
+    styles: ClassVar[tuple[str, ...]] = ("rustic", "ornate", "classical", "plain")
+    labels: ClassVar[dict[str, str]] = {"cloth": "cover"}
+    renamed: ClassVar[dict[str, str]] = {"cloth": "wicker, or the pile of a rug", "trim": "rims"}
     slots: ClassVar[dict[str, Slot]] = {
-        "cloth": Slot(CLOTH, "fabric"),
-        "yarn": Slot((), "fabric"),
-        "trim": Slot(("rope", "beads", "ribs", "grooves"), "fabric"),
+        "cloth": Slot(CLOTH, "cloth", ornament=0.8),
+        "wicker": Slot(PLAIT, "basket", ornament=2.0),
+        "rims": Slot(("rope",), "basket", ornament=2.0),
+        "pile": Slot(("knit", "ribs", "basket_weave"), "carpet", ornament=1.0),
+        "yarn": Slot((), "yarn"),
+        "needles": Slot((), "ash wood"),
+        "trim": Slot(("rope",), "trim", ornament=0.8),
+        "feet": Slot((), "fine wood"),
     }
 
     kind: Literal["cushion", "basket", "bolster", "ball of yarn", "rug", "pouffe"] = Field(
@@ -43,14 +52,21 @@ class Textile(Family):
 
     def noun(self) -> str:
         return {
-            "cushion": "square cushion with a corded edge",
-            "basket": "basket with a handle" if self.handle else "open basket",
+            "cushion": "square {} cushion with a corded edge",
+            "basket": "basket with a handle" if self.handle else "open {} basket",
             "bolster": "bolster with tassels",
-            "rug": "rolled rug with a fringe",
+            "rug": "half-rolled {} rug with a fringe",
+            "ball of yarn": "ball of yarn with two knitting needles",
+            "pouffe": "round {} pouffe with a buttoned top",
         }.get(self.kind, self.kind)
 
     def parts(self) -> tuple[str, ...]:
-        return ("yarn",) if self.kind == "ball of yarn" else ("cloth", "trim")
+        return {
+            "ball of yarn": ("yarn", "needles"),
+            "basket": ("wicker", "rims"),
+            "rug": ("pile", "trim"),
+            "pouffe": ("cloth", "trim", "feet"),
+        }.get(self.kind, ("cloth", "trim"))
 
     def build(self, shop: Shop) -> list[Solid]:
         return {
@@ -69,12 +85,21 @@ class Textile(Family):
         r[[0, -1]] = 0
         f = np.arange(240) / 240
         section, _ = contour(f)
-        lie = shop.sweep(lathe(np.stack([r, z], 1), (8, 41), contour), "cloth")
+        lie = shop.sweep(lathe(np.stack([r, z], 1), (8, 41), contour), "cloth", segments=96).warp_batch(self._creased)
         cord = shop.sweep(tube(np.c_[section * self.size * 0.995, 0 * f], 0.05, closed=True), "trim")
         corners = [section[30 + 60 * k] * self.size for k in range(4)]
         tassels = [t for c in corners for t in self._tassel(np.array([c[0], c[1], 0.0]), np.array([c[0], c[1], 0.0]))]
         solids = [Solid(lie, "cloth"), Solid(cord, "trim"), *(Solid(t, "trim") for t in tassels)]
         return [Solid(s.body.rotate([68, 0, 0]), s.part) for s in solids]
+
+    def _creased(self, points: np.ndarray) -> np.ndarray:
+        """Folds that run from the corners inwards, and the dent of a head: both faces move, the seam stays."""
+        x, y = points[:, 0] / self.size, points[:, 1] / self.size
+        corner = np.hypot(np.abs(x) - 0.85, np.abs(y) - 0.85)
+        angle = np.arctan2(np.abs(y) - 0.95, np.abs(x) - 0.95)
+        fold = np.abs((angle * self.count / 3) % 1 - 0.5) * 2
+        points[:, 2] *= 1 - 0.35 * np.exp(-((corner / 0.4) ** 2)) * fold - 0.25 * np.exp(-((np.hypot(x, y) / 0.3) ** 2))
+        return points
 
     def _tassel(self, at: np.ndarray, way: np.ndarray) -> list[Manifold]:
         way = way / np.linalg.norm(way)
@@ -100,22 +125,22 @@ class Textile(Family):
             *zip((out - 0.07)[::-4], z[::-4], strict=True),
             (0, -0.5),
         ]
-        body = shop.sweep(lathe(profile, (1, 30)), "cloth")
+        body = shop.sweep(lathe(profile, (1, 30)), "wicker")
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
 
         def hoop(radius: float, height: float, thick: float) -> Solid:
             return Solid(
                 shop.sweep(
-                    tube(np.stack([radius * np.cos(a), radius * np.sin(a), 0 * a + height], 1), thick, closed=True), "trim"
+                    tube(np.stack([radius * np.cos(a), radius * np.sin(a), 0 * a + height], 1), thick, closed=True), "rims"
                 ),
-                "trim",
+                "rims",
             )
 
-        solids = [Solid(body, "cloth"), hoop(float(out[-1]) - 0.03, float(z[-1]), 0.075), hoop(float(out[0]), -0.57, 0.06)]
+        solids = [Solid(body, "wicker"), hoop(float(out[-1]) - 0.03, float(z[-1]), 0.075), hoop(float(out[0]), -0.57, 0.06)]
         if self.handle:
             t = np.linspace(-0.05, np.pi + 0.05, 50)
             path = np.stack([(out[-1] - 0.02) * np.cos(t), 0 * t, z[-1] + 0.75 * np.sin(t)], 1)
-            solids.append(Solid(shop.sweep(tube(path, 0.07, up=(0, 1, 0)), "trim"), "trim"))
+            solids.append(Solid(shop.sweep(tube(path, 0.07, up=(0, 1, 0)), "rims"), "rims"))
         return solids
 
     def _bolster(self, shop: Shop) -> list[Solid]:
@@ -162,15 +187,15 @@ class Textile(Family):
         tail = np.stack([0.1 + 1.0 * t, -0.2 + 0.25 * np.sin(5 * t) - 0.6 * t, 0.06 - ball - 0.09 * np.minimum(4 * t, 1)], 1)
         solids.append(Solid(shop.sweep(tube(tail, 0.055), segments=10), "yarn"))
         for side in (1, -1):
-            solids.append(Solid(strut((-0.9 * side, -0.3, 1.1), (0.6 * side, 0.35, -0.6), 0.035, 12), "yarn"))
-            solids.append(Solid(Manifold.sphere(0.09, 24).translate([-0.9 * side, -0.3, 1.1]), "yarn"))
+            solids.append(Solid(strut((-0.9 * side, -0.3, 1.1), (0.6 * side, 0.35, -0.6), 0.035, 12), "needles"))
+            solids.append(Solid(Manifold.sphere(0.09, 24).translate([-0.9 * side, -0.3, 1.1]), "needles"))
         return solids
 
     def _rug(self, shop: Shop) -> list[Solid]:
         """A rug, rolled at the back."""
         w, long = self.size * 0.8, 0.9 + 1.6 * self.square
-        flat = shop.plate(2 * w, long, 0.08, "cloth", copies=2).rotate([-90, 0, 0])
-        solids = [Solid(flat, "cloth"), Solid(flat.rotate([0, 180, 0]), "cloth")]
+        flat = shop.plate(2 * w, long, 0.08, "pile", copies=2).rotate([-90, 0, 0])
+        solids = [Solid(flat, "pile"), Solid(flat.rotate([0, 180, 0]), "pile")]
         for side in (1, -1):
             solids.append(
                 Solid(
@@ -185,9 +210,9 @@ class Textile(Family):
         r = thick - 0.05 * thick * turn
         spiral = np.stack([long / 2 + r * np.sin(turn), thick - r * np.cos(turn) - 0.02], 1)
         rolls = [strut((-w, *p), (w, *p), 0.042, 8) for p in spiral[::2]]
-        solids += [Solid(Manifold.batch_hull([a, b]), "cloth") for a, b in itertools.pairwise(rolls)]
+        solids += [Solid(Manifold.batch_hull([a, b]), "pile") for a, b in itertools.pairwise(rolls)]
         # Cords across the roll, where the flat part has its pattern.
-        solids += [Solid(strut((-w, *p), (w, *p), 0.056, 8), "cloth") for p in spiral[::3]]
+        solids += [Solid(strut((-w, *p), (w, *p), 0.056, 8), "pile") for p in spiral[::3]]
         count = 2 * self.count
         for k in range(count + 1):
             x = -w + 2 * w * k / count
@@ -203,7 +228,7 @@ class Textile(Family):
         r = self.size * (rim + (1 - rim) * np.sin(np.pi * s) ** 0.6)
         z = half * (2 * s - 1)
         profile = [(0, -half), *zip(r, z, strict=True), (r[-1] * 0.6, half + 0.05), (0.12, half + 0.02), (0, half + 0.01)]
-        solids = [Solid(shop.sweep(lathe(profile, (1, 40)), "cloth"), "cloth")]
+        solids = [Solid(shop.sweep(lathe(profile, (1, 40), lobed(self.count, 0.03, sharp=True)), "cloth"), "cloth")]
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         for height in (0.01 - half, half):
             ring = np.stack([1.01 * r[0] * np.cos(a), 1.01 * r[0] * np.sin(a), 0 * a + height], 1)
@@ -231,4 +256,4 @@ class Textile(Family):
             for sx in (1, -1)
             for sy in (1, -1)
         ]
-        return solids + [Solid(p, "trim") for p in (*pleats, *feet)]
+        return [*solids, *(Solid(p, "trim") for p in pleats), *(Solid(f, "feet") for f in feet)]

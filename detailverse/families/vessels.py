@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.interpolate import CubicSpline, PchipInterpolator
+
 from versemill.detailverse.palette import ROUND, STRIP
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Shop, Solid
@@ -35,7 +36,7 @@ class Vessel(Family):
         "body": Slot(ROUND, "vessel", bands=3),
         "foot": Slot(STRIP, "vessel"),
         "handles": Slot(("rope", "ribs", "knurling", "beads"), "vessel", ornament=0.9),
-        "lid": Slot(("ribs", "scales", "fluting", "beads"), "metal"),
+        "lid": Slot(("ribs", "scales", "fluting", "beads"), "vessel"),
     }
 
     shape: Literal["vase", "amphora", "bowl", "jug", "teapot", "urn", "goblet", "bottle"] = Field(
@@ -57,7 +58,7 @@ class Vessel(Family):
         extra = {"amphora": " with two handles", "jug": " with a handle and a spout", "teapot": " with a spout and a lid",
                  "urn": " with a lid"}.get(self.shape, "")  # fmt: skip
         faceted = {"lobed": "lobed ", "octagonal": "octagonal "}.get(self.section, "")
-        return f"{proportion}{faceted}{self.shape}{extra}"
+        return f"{proportion}{faceted}{{}} {self.shape}{extra}"
 
     def build(self, shop: Shop) -> list[Solid]:
         wide = WIDTHS[self.shape]

@@ -1,10 +1,11 @@
 """Masonry and carpentry: bricks, planks, panels, rivets, studs, grooves, hexagons, knurls."""
 # ruff: noqa: D102 - the base class documents its methods
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.noise import hashed
 from versemill.detailverse.operators.carved import steps
 from versemill.detailverse.registry import Floats, Operator, operator
@@ -158,7 +159,7 @@ class Grooves(Operator):
 class HexGrid(Operator):
     """A honeycomb of sunken or raised hexagons."""
 
-    phrase: ClassVar[str] = "a honeycomb"
+    phrase: ClassVar[str] = "a honeycomb pattern"
     aspect: ClassVar[float] = float(np.sqrt(3.0))
     pitch: float = Field(default=0.078, ge=0.056, le=0.101, description="distance between the cells of a row")
     depth: float = Field(default=0.032, ge=0.024, le=0.045, description="height of a cell")
@@ -238,3 +239,51 @@ class Glyphs(Operator):
         stroke = hashed(i, j, mirrored, y, patch.seed) < np.where((mirrored + y) % 2 == 1, 0.6, 0.25)
         ink = inner & (node | stroke)
         return self.depth * ink * (1.0 if self.raised else -1.0)
+
+
+@operator("knit")
+class Knit(Operator):
+    """Columns of knitted stitches: pairs of slanting loops, each over the one below."""
+
+    phrase: ClassVar[str] = "knitted stitches"
+    aspect: ClassVar[float] = 0.8
+    pitch: float = Field(default=0.1, ge=0.08, le=0.125, description="width of a stitch")
+    depth: float = Field(default=0.03, ge=0.022, le=0.038, description="height of a loop")
+
+    def columns(self) -> Floats:
+        half = np.array([0.01, 0.07, 0.16, 0.25, 0.34, 0.43])
+        return np.r_[half, half + 0.5]
+
+    def rows(self) -> Floats:
+        return np.arange(n := 8) / n
+
+    def height(self, patch: Patch) -> Floats:
+        x = patch.u % 1
+        leg = np.abs(2 * (x % 0.5) - 0.5) * 2
+        along = (patch.v - 0.9 * np.abs(2 * x - 1)) % 1
+        loop = np.sqrt(np.clip(1 - leg**2, 0, 1)) * np.clip(np.minimum(along, 1 - along) / 0.14, 0.15, 1)
+        return self.depth * (loop - 0.3)
+
+
+@operator("tread")
+class Tread(Operator):
+    """The tread of a tyre: slanting blocks on either side of a groove."""
+
+    phrase: ClassVar[str] = "a deep tread"
+    decorates: ClassVar[bool] = False
+    role: ClassVar[Literal["field", "border", "skin"]] = "border"
+    pitch: float = Field(default=0.075, ge=0.06, le=0.095, description="distance between blocks")
+    depth: float = Field(default=0.024, ge=0.018, le=0.03, description="depth of the grooves")
+
+    def columns(self) -> Floats:
+        return np.arange(n := 8) / n
+
+    def rows(self) -> Floats:
+        half = np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.44, 0.49])
+        return np.r_[half, 1 - half[::-1]]
+
+    def height(self, patch: Patch) -> Floats:
+        across = 2 * np.abs(patch.v / patch.nv - 0.5)
+        block = (patch.u + 0.8 * across) % 1
+        raised = (block > 0.3) & (across > 0.08) & (across < 0.97)
+        return np.where(raised, 0.5 * self.depth, -0.5 * self.depth)

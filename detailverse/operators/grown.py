@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.noise import cells, fractal, hashed, scatter, smoothstep
 from versemill.detailverse.registry import Floats, Operator, operator
 from versemill.detailverse.surfaces import BEVEL, Patch
@@ -45,7 +46,7 @@ class Scales(Operator):
 class Voronoi(Operator):
     """Irregular cells: raised pebbles or sunken pits between walls."""
 
-    phrase: ClassVar[str] = "a net of irregular cells"
+    phrase: ClassVar[str] = "irregular cells"
     pitch: float = Field(default=0.082, ge=0.06, le=0.097, description="mean size of a cell")
     depth: float = Field(default=0.038, ge=0.03, le=0.05, description="height of the cells")
     raised: bool = Field(default=True, description="pebbles rather than pits")
@@ -63,7 +64,7 @@ class Voronoi(Operator):
 class Cracks(Operator):
     """Dried mud: tilted plates between deep cracks."""
 
-    phrase: ClassVar[str] = "deep cracks"
+    phrase: ClassVar[str] = "a cracked surface"
     pitch: float = Field(default=0.112, ge=0.082, le=0.134, description="mean size of a plate")
     depth: float = Field(default=0.036, ge=0.026, le=0.046, description="depth of the cracks")
 
@@ -132,7 +133,7 @@ def _turing(seed: int, stripes: bool) -> Floats:
 class ReactionDiffusion(Operator):
     """A Turing pattern: labyrinth or spots, from the Swift-Hohenberg equation on a periodic raster."""
 
-    phrase: ClassVar[str] = "a reaction-diffusion labyrinth"
+    phrase: ClassVar[str] = "a labyrinth of ridges"
     pitch: float = Field(default=0.089, ge=0.062, le=0.112, description="wave length of the pattern")
     depth: float = Field(default=0.036, ge=0.028, le=0.045, description="height of the pattern")
     stripes: bool = Field(default=True, description="labyrinth rather than spots")
@@ -159,7 +160,7 @@ class ReactionDiffusion(Operator):
 class Ridges(Operator):
     """Branching crests: ridged noise in space."""
 
-    phrase: ClassVar[str] = "sharp ridges"
+    phrase: ClassVar[str] = "jagged ridges"
     role: ClassVar[Literal["field", "border", "skin"]] = "skin"
     pitch: float = Field(default=0.17, ge=0.13, le=0.215, description="distance between the main crests")
     depth: float = Field(default=0.07, ge=0.055, le=0.09, description="height of the crests")

@@ -9,6 +9,7 @@ import typer
 import yaml
 from rich.progress import track
 from rich.text import Text
+
 from versemill.mill.commands.common import (
     DEADLINE_S,
     MEMORY_MB,
@@ -103,11 +104,10 @@ def specs(
 
     versemill specs --sample 1 > mine.yaml; versemill specs --build mine.yaml --glb mine.glb
     """
-    from versemill.mill.pipeline import config, pages
-
     from versemill import detailverse
     from versemill.errors import ConfigError
     from versemill.gltf import to_glb
+    from versemill.mill.pipeline import config, pages
 
     if build is not None:
         if glb is None:
@@ -137,13 +137,12 @@ def curate(
 
     Example: versemill curate models/*.glb --out curated --set resolution=512
     """
+    from versemill.curated import Rejected
     from versemill.curation import CurationConfig
     from versemill.curation.outputs import summarise_file, write_rejected
+    from versemill.errors import AssetError
     from versemill.mill.pipeline import config
     from versemill.mill.run.alone import Alone
-
-    from versemill.curated import Rejected
-    from versemill.errors import AssetError
 
     settings = config.settings("curate", CurationConfig, overrides or [])
     distinct(files)
@@ -211,11 +210,10 @@ def render(
 
     versemill render chair.glb --out renders --set "passes=\\[rgb,albedo,part]" --set "cameras.fov=\\[30,60]"
     """
+    from versemill.errors import AssetError
     from versemill.mill.pipeline import config
     from versemill.mill.run.alone import Alone
     from versemill.render import RenderConfig, outputs
-
-    from versemill.errors import AssetError
 
     chosen = [f"cameras.preset={cameras}", f"engine={engine}", f"quality={quality}", f"width={size}", f"height={size}"]
     chosen += [f"cameras.views={views}"] if views is not None else []
@@ -235,7 +233,7 @@ def render(
     with Alone(deadline_s, memory_mb) as worker:
         for file in track(files, description="rendering", console=err, disable=not err.is_terminal):
             try:
-                said = worker.call(render_file, file, directory / file.stem, settings, seed, kind.value, turntable, root)
+                said = worker.call(render_file, file, directory / file.stem, settings, seed, kind, turntable, root)
             except AssetError as error:
                 failed += 1
                 out.print(Text.assemble(("failed", "red"), f" {file}: {error.reason}: {error}"), soft_wrap=True)
@@ -244,20 +242,21 @@ def render(
     raise typer.Exit(1 if failed else 0)
 
 
-def render_file(file: Path, folder: Path, settings: Any, seed: int, kind: str, turntable: str | None, root: Path | None) -> str:
+def render_file(
+    file: Path, folder: Path, settings: Any, seed: int, kind: Kind, turntable: str | None, root: Path | None
+) -> str:
     """Renders one file into a folder; says what it made.
 
     Raises:
         AssetError: it can't be read or rendered.
     """
+    from versemill import curation
     from versemill.render import RenderConfig, outputs
     from versemill.render import render as draw
 
-    from versemill import curation
-
     asset = dataclasses.replace(curation.load(file, root=root).normalized(), seed=seed)
     made = draw(asset, settings)
-    outputs.write_views(asset, made, folder, kind)
+    outputs.write_views(asset, made, folder, kind.value)
     if turntable is not None:
         turn = {"cameras": {"preset": "orbit", "framing": "sphere"}, "passes": ("rgb",)}
         lights = settings.lighting.model_copy(update={"count": 1})
@@ -273,10 +272,9 @@ def check_ready(settings: Any) -> None:
     Raises:
         MissingDependencyError, ConfigError: as the engines say.
     """
+    from versemill import device
     from versemill.render import lighting
     from versemill.render.cycles import find_blender
-
-    from versemill import device
 
     if settings.engine == "cycles":
         find_blender(settings.cycles)
@@ -297,7 +295,6 @@ def score(
     Example: versemill score fit labels.csv --out head.json; versemill curate new/*.glb --out new --set score_head=head.json
     """
     from versemill.curation.scores import fit_labels
-
     from versemill.errors import ConfigError
 
     if what != "fit":

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from versemill.mill.pipeline.config import RunConfig
-from versemill.mill.terminal import Terminal
 
 from versemill.errors import ConfigError, ShardError
+from versemill.mill.pipeline.config import RunConfig
+from versemill.mill.terminal import Terminal
 
 out = Terminal()
 err = Terminal(stderr=True)

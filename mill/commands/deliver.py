@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 from rich.text import Text
+
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
@@ -17,8 +19,6 @@ from versemill.mill.commands.common import (
     uri_of,
 )
 from versemill.shards.storage import shown
-
-from versemill.errors import ConfigError
 
 
 def dedup(
@@ -112,9 +112,8 @@ def export(
 
     Example: versemill export out/quickstart --format webdataset --to out/wds
     """
-    from versemill.mill.run.progress import steps
-
     from versemill import shards
+    from versemill.mill.run.progress import steps
 
     if format is None:
         table = Table("format", "who reads it", box=None)

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from versemill.mill.commands.common import out
-from versemill.mill.commands.models import Device
 
 from versemill.errors import ConfigError
+from versemill.mill.commands.common import out
+from versemill.mill.commands.models import Device
 
 
 def generate(

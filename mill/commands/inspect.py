@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 from rich.text import Text
+
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,

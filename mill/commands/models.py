@@ -10,13 +10,13 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
+
+from versemill.asset import Asset
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import AsJson, Dataset, err, holding_shards, out, print_json
 from versemill.mill.pipeline import config, models
 from versemill.mill.pipeline.sources import MESH_SUFFIXES
 from versemill.mill.run.progress import steps
-
-from versemill.asset import Asset
-from versemill.errors import ConfigError
 
 # OpenMP's waiting threads sleep instead of spinning; torch reads this when it is first imported. On a busy machine spinning
 # made training twenty times slower; on an idle one it gains little.
@@ -115,7 +115,7 @@ def evaluate(
 ) -> None:
     """Score a trained model on held-out assets or on meshes, next to its untrained state and its baselines.
 
-    The family is read from the run. Meshes are rendered with the paper's cameras; a mesh without materials gets a procedural one.
+    The family is read from the run. Meshes are rendered with the paper's cameras; one without materials gets a procedural one.
     The folder --out then holds the scores of all objects, and the family's outputs: pictures, splats, meshes.
 
     Examples:
@@ -124,9 +124,8 @@ def evaluate(
 
     versemill evaluate out/run chair.glb bunny.obj --dataset out/quickstart --judge views=8
     """
-    from versemill.training.runs import describe
-
     from versemill import training
+    from versemill.training.runs import describe
 
     if missing := [target for target in targets if not target.exists()]:
         raise ConfigError(f"'{missing[0]}' does not exist: name a dataset, a mesh file or a folder of meshes")

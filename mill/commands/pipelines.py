@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from versemill.mill.commands.common import Overrides, PipelineName, Pipelines, out
 
 from versemill.errors import ConfigError
+from versemill.mill.commands.common import Overrides, PipelineName, Pipelines, out
 
 
 def config_(pipeline: PipelineName, overrides: Overrides = None, file: Pipelines = None) -> None:

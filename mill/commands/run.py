@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import (
     Address,
     Dataset,
@@ -19,8 +21,6 @@ from versemill.mill.commands.common import (
     print_json,
     uri_of,
 )
-
-from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
     from versemill.mill.folder.dataset import Dataset as Stored

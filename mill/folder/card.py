@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from versemill.config import digest
+from versemill.errors import ShardError
 from versemill.mill.folder import census, entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import card, read_rows, storage
-
-from versemill.config import digest
-from versemill.errors import ShardError
 
 FILE = "README.md"
 COLUMNS = (

@@ -8,11 +8,11 @@ import posixpath
 from typing import Any
 
 from pyarrow import fs as pafs
+
+from versemill.config import digest
 from versemill.mill.folder import checked, entries
 from versemill.mill.folder.dataset import Dataset, shard_of
 from versemill.shards import storage
-
-from versemill.config import digest
 
 FILE = "census.json"
 VERSION = 2

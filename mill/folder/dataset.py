@@ -34,15 +34,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pyarrow import fs as pafs
+
+from versemill import CONVENTION_VERSION, __version__
+from versemill.config import digest
+from versemill.errors import BusyError, ConfigError
 from versemill.mill.folder import checked
 from versemill.mill.pipeline.config import AFTERWARDS, Pipeline
 from versemill.shards import storage
 from versemill.shards.folder import shard_name
 from versemill.shards.schema import SCHEMA_VERSION
-
-from versemill import CONVENTION_VERSION, __version__
-from versemill.config import digest
-from versemill.errors import BusyError, ConfigError
 
 FORMAT = 1
 KEYS = ("pipeline", "digest", "seed", "assets", "config", "files", "conventions", "versions")

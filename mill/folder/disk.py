@@ -4,11 +4,10 @@ import math
 import os
 from pathlib import Path
 
+from versemill.errors import VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.config import Pipeline
 from versemill.render.presets import CAMERAS
-
-from versemill.errors import VersemillError
 
 SAMPLE = 8
 """Rows after which their mean size is believed."""

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from versemill.errors import ShardError, VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import storage
 from versemill.shards.writing import read_row
-
-from versemill.errors import ShardError, VersemillError
 
 Record = dict[str, Any]
 """Of a finished asset: `index`, `source`, `status` ("row", "rejected", "failed"), `sha256` of its row or why it has none."""
@@ -41,7 +40,7 @@ def _whole(record: Any, index: int) -> bool:
     """Whether this is the record of the asset with that index, with all that the ledger says of it."""
     if not isinstance(record, dict) or record.get("index") != index or not isinstance(record.get("source"), str):
         return False
-    why = {"row": None, "rejected": "rejection", "failed": "failure"}.get(record.get("status"), "")
+    why = {"row": None, "rejected": "rejection", "failed": "failure"}.get(str(record.get("status")), "")
     if why == "" or not isinstance(record.get("seconds", {}), dict):
         return False
     return why is None or (

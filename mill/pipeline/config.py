@@ -13,17 +13,17 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
-from versemill.curation.config import CurationConfig, FieldsConfig
-from versemill.mill.pipeline import pages
-from versemill.mill.pipeline import sources as _sources
-from versemill.mill.pipeline.models import ValidateConfig
-from versemill.render.config import RenderConfig
-from versemill.shards.config import ShardsConfig
 
 from versemill import CONVENTION_VERSION
 from versemill.config import UNKNOWN_KEY, Config, digest, nearest
+from versemill.curation.config import CurationConfig, FieldsConfig
 from versemill.errors import ConfigError
+from versemill.mill.pipeline import pages
+from versemill.mill.pipeline import sources as _sources
+from versemill.mill.pipeline.models import ValidateConfig
 from versemill.plugins import search
+from versemill.render.config import RenderConfig
+from versemill.shards.config import ShardsConfig
 
 
 class RunConfig(Config):

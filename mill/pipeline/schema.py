@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from versemill.config import Config
 from versemill.mill.pipeline.config import SECTIONS
 from versemill.mill.pipeline.sources import SOURCES
-
-from versemill.config import Config
 
 FILE = "pipelines.schema.json"
 

@@ -53,8 +53,12 @@ def zeroverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[Shar
 
 
 def detailverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[Shares]:
-    """Families."""
+    """Families, and assets in any colours and patterns."""
     from versemill.detailverse import registry
 
     categories = entry["categories"] or dict.fromkeys(registry.families(), 1.0)
     yield Shares("family", categories, Counter(record["specification"]["category"] for record in records), "assets kept")
+    if "wild" in entry:  # A recipe that names no substance was drawn from all textures and colours.
+        materials = [record["specification"]["materials"].values() for record in records]
+        drawn = Counter("any" if any("material" not in recipe for recipe in each) else "its own" for each in materials)
+        yield Shares("colours and patterns", {"its own": 1 - entry["wild"], "any": entry["wild"]}, drawn, "assets kept")

@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from versemill.curation.config import LoadLimits
-from versemill.curation.ingest import SUFFIXES
-from versemill.curation.opening import open_regular
-from versemill.detailverse.config import DetailverseConfig
-from versemill.mill.pipeline import shares
-from versemill.mill.pipeline.shares import Shares
-from versemill.zeroverse.config import ZeroverseConfig
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
+from versemill.curation.config import LoadLimits
+from versemill.curation.ingest import SUFFIXES
+from versemill.curation.opening import open_regular
+from versemill.detailverse.config import DetailverseConfig
 from versemill.errors import AssetError, ConfigError
+from versemill.mill.pipeline import shares
+from versemill.mill.pipeline.shares import Shares
 from versemill.plugins import Table
+from versemill.zeroverse.config import ZeroverseConfig
 
 MESH_SUFFIXES = frozenset(SUFFIXES)
 COMPANION_SUFFIXES = frozenset(

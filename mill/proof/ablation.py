@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
-from versemill.mill.pipeline import config as pipelines
-from versemill.mill.pipeline import pages
-from versemill.mill.pipeline.config import Pipeline
-from versemill.mill.pipeline.models import FAMILIES, judging
-from versemill.training.family import Family, together
-from versemill.training.recipe import Recipe
 
 from versemill.asset import Asset
 from versemill.config import Config, nearest
 from versemill.errors import ConfigError
+from versemill.mill.pipeline import config as pipelines
+from versemill.mill.pipeline import pages
+from versemill.mill.pipeline.config import Pipeline
+from versemill.mill.pipeline.models import FAMILIES, judging
 from versemill.plugins import search
+from versemill.training.family import Family, together
+from versemill.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from versemill.training.comparison import Outcome

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from versemill.config import digest
+from versemill.errors import ConfigError
 from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.config import Pipeline
 from versemill.shards import FORMATS, export
-
-from versemill.config import digest
-from versemill.errors import ConfigError
 
 FILE = "after.json"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from versemill.mill.pipeline.models import FAMILIES
 
 import versemill
 from versemill.errors import VersemillError
+from versemill.mill.pipeline.models import FAMILIES
 
 NEEDS_DRIVER = "an NVIDIA GPU with driver R580 or later (with an older one, CUDA 12: pip install 'warp-lang<1.18')"
 CUDA_12 = "pip install 'warp-lang>=1.15,<1.18'"
@@ -138,6 +138,7 @@ def _cycles() -> Finding:
 
 def _meshlab() -> Finding:
     import trimesh
+
     from versemill.curation import meshlab
 
     ball = trimesh.creation.icosphere(3)

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from versemill.config import digest
+from versemill.errors import ConfigError
 from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.models import FAMILIES, ValidateConfig, judging, recipe
 from versemill.training.family import MODEL
-
-from versemill.config import digest
-from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
     from versemill.training.gate import Verdict

@@ -16,12 +16,12 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
+
+from versemill.errors import VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report.facts import facts
 from versemill.mill.report.gallery import THUMBNAILS, Whole
 from versemill.shards import storage
-
-from versemill.errors import VersemillError
 
 FILE = "report.html"
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 from PIL import Image
+
 from versemill.mill.folder import census, entries
 from versemill.mill.folder.census import Facts
 from versemill.mill.folder.dataset import Dataset

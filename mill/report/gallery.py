@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from versemill import gltf
+from versemill.errors import AssetError
 from versemill.mill.folder.census import Facts
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report import geometry
@@ -17,9 +20,6 @@ from versemill.shards import read_rows
 from versemill.shards.dataset import MEGABYTE, RowReader
 from versemill.shards.folder import open_shard
 from versemill.shards.rows import decode_pass
-
-from versemill import gltf
-from versemill.errors import AssetError
 from versemill.views import PASSES
 
 GALLERY = 16

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
+
+from versemill import curation, gltf
+from versemill.asset import Asset
+from versemill.errors import ConfigError
 from versemill.mill.pipeline import config, sources
 from versemill.mill.pipeline.sources import Source
 from versemill.mill.run.progress import steps
 from versemill.render import render
 from versemill.render.pictures import colour, gallery, look, passes_sheet
-
-from versemill import curation, gltf
-from versemill.asset import Asset
-from versemill.errors import ConfigError
 
 SHEET = ("rgb", "normal", "depth", "mask", "part")
 """Passes of the sheet of one asset."""

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Sequence
 
 from PIL import Image
+
+from versemill.errors import AssetError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.plan import Plan
 from versemill.mill.report.gallery import Whole
-
-from versemill.errors import AssetError
 
 MOST = 12
 """Pictures; a page needs no more, and each costs a second or two."""

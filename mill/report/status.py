@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
 from versemill.mill.folder import census, entries, staging, strays
 from versemill.mill.folder.dataset import Dataset, is_running
 from versemill.mill.pipeline.stages import STAGES
@@ -34,7 +35,8 @@ def status(directory: str | Path) -> dict[str, Any]:
         `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
         `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
         `rejections` ["stage: reason" -> count], `rejected` [index, source, stage, reason, message, item] of the first ones,
-        `failures` [index, stage, reason, signal, message, seed, command] (`command` makes it alone, where it was made; None in a union whose part lay in several folders),
+        `failures` [index, stage, reason, signal, message, seed, command] (`command` makes it
+        alone, where it was made; None in a union whose part lay in several folders),
         `runs` (their records) and `run`, the latest with `rate` (assets per second), `eta` and `busy`.
 
     Raises:

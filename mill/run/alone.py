@@ -11,10 +11,9 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
+from versemill.errors import AssetError
 from versemill.mill.run.watchdog import kill_tree, memory_of
 from versemill.mill.run.worker import die_with_parent
-
-from versemill.errors import AssetError
 
 POLL_SECONDS = 0.2
 START_SECONDS = 120.0

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from versemill.errors import ConfigError, VersemillError
 from versemill.mill.folder.fingerprint import machine
 from versemill.mill.run import local
 from versemill.mill.run.local import NONE, Processes
 from versemill.mill.run.watchdog import LastWords, Sight, Warden
-
-from versemill.errors import ConfigError, VersemillError
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from versemill.config import digest
+from versemill.device import resolve
+from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mill.folder.dataset import Dataset, differences
 from versemill.mill.folder.fingerprint import device_facts, machine
 from versemill.mill.pipeline import stages
@@ -16,10 +19,6 @@ from versemill.mill.run.cluster import Cluster, Wardens
 from versemill.mill.run.renderers import Renderers
 from versemill.mill.run.watchdog import LastWords, Sight, new_run
 from versemill.mill.run.worker import Kernels, Maker, StagedRows, Work, load_kernels, seal_shard, work
-
-from versemill.config import digest
-from versemill.device import resolve
-from versemill.errors import ConfigError, MissingDependencyError
 
 START_SECONDS = 300.0
 """How long render actors may take to start: a cold machine compiles their kernels first."""

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from versemill.errors import ConfigError, ShardError, VersemillError
 from versemill.mill.folder import card, census, disk, strays
 from versemill.mill.folder import dataset as layout
 from versemill.mill.folder.dataset import Dataset
@@ -36,8 +37,6 @@ from versemill.mill.run.worker import LOST, Answer, Error, Fatal, Maker
 from versemill.mill.terminal import Terminal
 from versemill.shards import storage
 from versemill.shards.storage import shown
-
-from versemill.errors import ConfigError, ShardError, VersemillError
 
 POLL_SECONDS = 0.25
 WATCH_SECONDS = 0.5

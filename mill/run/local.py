@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from versemill.mill.run import signals
-from versemill.mill.run.watchdog import clear_own
 
 from versemill.errors import VersemillError
+from versemill.mill.run import signals
+from versemill.mill.run.watchdog import clear_own
 
 PREFIX = "versemill-ray-"
 PARENT = "/tmp"

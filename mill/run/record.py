@@ -11,13 +11,13 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from versemill import __version__
 from versemill.mill.folder import disk
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.run.progress import Tally
 from versemill.mill.terminal import printable
 from versemill.shards import storage
-
-from versemill import __version__
 
 METRICS_FILE = "metrics.prom"
 COUNTED = (

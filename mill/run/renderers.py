@@ -9,13 +9,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from versemill.asset import Asset
+from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mill.pipeline.stages import Draw, RendererLost
 from versemill.mill.run.watchdog import RENDERER, LastWords, Notebook
 from versemill.mill.run.worker import Kernels, die_with_parent, load_kernels
 from versemill.render.config import RenderConfig
-
-from versemill.asset import Asset
-from versemill.errors import ConfigError, MissingDependencyError
 from versemill.views import Views
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from versemill.errors import ConfigError
 from versemill.mill.pipeline import outside
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.run.cluster import WORKER_ENVIRONMENT
-
-from versemill.errors import ConfigError
 from versemill.packages import PACKAGES
 
 

@@ -17,14 +17,13 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from versemill.curated import Rejected
+from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.folder.staging import record_file, row_file
 from versemill.mill.pipeline.stages import Made, Note, Order, Recipe, RendererLost, cpu_seconds
 from versemill.mill.run.watchdog import LOG_LINES, Notebook
 from versemill.shards.writing import read_row, seal, write_row
-
-from versemill.curated import Rejected
-from versemill.errors import ConfigError, MissingDependencyError
 
 Maker = Callable[[Recipe, Order, Note], Made]
 

@@ -18,15 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
 from versemill.curation.duplicates import NEAR, SIZE, VERSION, descriptor, find_duplicates
+from versemill.errors import ConfigError
 from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset, locked
 from versemill.shards import read_rows, storage
 from versemill.shards.duplicates import write_duplicates
 from versemill.shards.folder import shard_name
 from versemill.shards.rows import decode_table
-
-from versemill.errors import ConfigError
 
 STAMP = b"versemill.descriptors"
 COLUMNS = ["meta.index", "meta.split", "meta.content_hash", "mesh.watertight_vertices", "mesh.watertight_faces"]

@@ -12,6 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from scipy.special import stdtrit
+
+from versemill.errors import ConfigError
 from versemill.mill.folder import disk, entries
 from versemill.mill.folder.dataset import Dataset, comparable, describe, differences
 from versemill.mill.pipeline.config import Pipeline, restore
@@ -20,8 +22,6 @@ from versemill.mill.pipeline.stages import STAGES
 from versemill.mill.run import cluster, driver
 from versemill.mill.run.progress import duration
 from versemill.shards.folder import shard_name
-
-from versemill.errors import ConfigError
 
 CONFIDENCE = 0.9
 """Of the interval about each estimate; it covers the luck of the sample, not a machine of another speed."""

@@ -5,13 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from versemill.config import digest
+from versemill.errors import ShardError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.folder.entries import Entry
 from versemill.mill.pipeline.config import AFTERWARDS
 from versemill.shards import read_rows
-
-from versemill.config import digest
-from versemill.errors import ShardError
 
 COLUMNS = ("meta.id", "meta.seed", "meta.index", "meta.config_digest", "meta.fingerprint_digest")
 

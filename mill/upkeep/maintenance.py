@@ -11,6 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from versemill.config import digest
+from versemill.errors import ConfigError, ShardError
 from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset, comparable, differences, locked
 from versemill.mill.folder.fingerprint import fingerprint
@@ -28,9 +31,6 @@ from versemill.shards.compare import compare_shards
 from versemill.shards.folder import shard_name, shard_number
 from versemill.shards.schema import SCHEMA
 from versemill.shards.writing import write_row
-
-from versemill.config import digest
-from versemill.errors import ConfigError, ShardError
 
 
 def pipeline_of(dataset: Dataset, overrides: Sequence[str] = ()) -> Pipeline:
@@ -148,6 +148,8 @@ def _set_aside(dataset: Dataset, shard: int) -> None:
 
 def _judge(dataset: Dataset, shard: int) -> Remade:
     new = entries.read(dataset, shard)
+    if new is None:
+        return Remade(shard, "differs", "its ledger entry is missing or damaged after the shard was made again")
     old = dataset.read(f"replaced/{shard_name(shard)}.json") or {}
     if new["sha256"] == old.get("sha256"):
         return Remade(shard, "equal", f"the bytes are those of the ledger's SHA-256 {new['sha256'][:12]}")

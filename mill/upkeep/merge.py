@@ -13,15 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from versemill import CONVENTION_VERSION, __version__
+from versemill.config import digest
+from versemill.errors import ConfigError, ShardError
 from versemill.mill.folder import card, entries
 from versemill.mill.folder.dataset import FORMAT, Dataset, comparable, differences, is_running, is_there, locked, shard_count
 from versemill.mill.folder.ledger import Summary, summarise
 from versemill.shards import storage
 from versemill.shards.schema import SCHEMA_VERSION
-
-from versemill import CONVENTION_VERSION, __version__
-from versemill.config import digest
-from versemill.errors import ConfigError, ShardError
 
 Info = dict[str, Any]
 """The content of a dataset.json."""

@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from versemill.errors import ConfigError
 from versemill.mill.folder import census, checked, entries, strays
 from versemill.mill.folder.dataset import Dataset, is_running
 from versemill.mill.upkeep import identity
 from versemill.shards import storage, verify_shard
-
-from versemill.errors import ConfigError
 
 CHECKED = ("shards", "ledger", "timings", "runs", "staging")
 """Folders of a dataset that are looked into."""

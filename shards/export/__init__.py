@@ -14,15 +14,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from versemill.config import digest
+from versemill.errors import ConfigError
+from versemill.plugins import Table
 from versemill.shards.duplicates import duplicate_indices
 from versemill.shards.export.item import Item, save, text
 from versemill.shards.folder import check_split, find_shards, open_shard
 from versemill.shards.rows import read_rows
 from versemill.shards.storage import open_storage
-
-from versemill.config import digest
-from versemill.errors import ConfigError
-from versemill.plugins import Table
 
 Entry = dict[str, Any]
 """What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able."""

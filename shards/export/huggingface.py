@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from versemill.shards.card import dataset_info
-from versemill.shards.codecs import encode_colour, is_image_file
-from versemill.shards.export import Entry, Format
-from versemill.shards.export.item import Item, rgba, save
 
 from versemill.config import digest
 from versemill.files import written_aside
 from versemill.markdown import table
+from versemill.shards.card import dataset_info
+from versemill.shards.codecs import encode_colour, is_image_file
+from versemill.shards.export import Entry, Format
+from versemill.shards.export.item import Item, rgba, save
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from versemill.shards.rows import decode_cameras, decode_fields, decode_mesh, decode_pass
 
 from versemill.camera import Camera, invert_pose, to_opengl
 from versemill.errors import ConfigError
 from versemill.fields import Fields
 from versemill.files import written_aside
+from versemill.shards.rows import decode_cameras, decode_fields, decode_mesh, decode_pass
 
 Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """World (Z up) to glTF's axes (Y up): (x, y, z) -> (x, z, -y)."""

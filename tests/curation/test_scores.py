@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+
 from versemill.curation import CurationConfig, curate, curate_file
 from versemill.curation.features import features
 from versemill.curation.image_features import image_features, names
 from versemill.curation.scores import DEFAULT_HEAD, NAMES, LinearHead, fit, fit_labels, score
-
 from versemill.errors import ConfigError, MissingDependencyError
 
 BALL, BOX = trimesh.creation.icosphere(3), trimesh.creation.box()

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
 from versemill.detailverse import (
     DetailverseConfig,
     Specification,
@@ -19,10 +20,8 @@ from versemill.detailverse import (
     operators,
     registry,
     sample_spec,
-    words,
 )
 from versemill.detailverse.specification import OperatorSpec, PartSpec
-
 from versemill.mesh import components, face_areas, sharp_edges, topology, volume
 
 FAST = {"detail": "fast", "texture_size": 32}
@@ -65,20 +64,6 @@ def test_every_family_is_closed_and_one_object(name):
         assert (asset.seed, asset.index) == (11, index)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_captions_and_tags_come_from_the_specification(name):
-    spec = sample_spec(DetailverseConfig(categories=[name], **FAST), 3, 5)
-    text = words.caption(spec)
-    assert spec.family().noun() in text
-    assert spec.style in text
-    assert text.endswith(".")
-    assert text.count(".") == 1
-    assert name in words.tags(spec)
-    for part in spec.parts.values():
-        for op in part.operators:
-            assert op.operator().phrase in text
-
-
 @pytest.mark.slow
 def test_every_kind_of_every_family_is_closed():
     """Each form that a family knows."""
@@ -100,11 +85,23 @@ def test_the_frame_of_an_open_lattice_stands_on_its_own(kind, envelope, cells, w
     assert components(faces).max() == 0
 
 
-@pytest.mark.parametrize("index", [501, 1026])
-def test_hard_cases_stay_solved(index):
-    """A lattice of thin walls that only the last passes of simplification bring under the budget; a boulder whose broken
-    piece missed the rock."""
-    asset = generate(DetailverseConfig(**FAST), 0, index)
+HARD = {
+    "a lattice of thin walls that only the last passes of simplification bring under the budget": Specification(
+        category="lattice",
+        proportions={"stretch": 1.0073, "kind": "gyroid", "envelope": "egg", "cells": 4.9051, "wall": 0.2239, "core": False},
+        variation=3281458944979969,
+    ),
+    "a boulder whose broken piece missed the rock": Specification(
+        category="mineral",
+        proportions={"stretch": 0.9828, "kind": "boulder", "facets": 19, "count": 27, "flat": 0.7338, "rough": 0.0677},
+        variation=6158979000598846,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_hard_cases_stay_solved(case):
+    asset = build(HARD[case], "fast", 32)
     sealed(asset)
     assert components(asset.faces).max() == 0
 
@@ -250,7 +247,7 @@ def test_draws_are_golden():
     assert digest == GOLDEN
 
 
-@pytest.mark.parametrize("name", ["vessel", "building", "machine", "mineral"])
+@pytest.mark.parametrize("name", ["vessel", "building", "machine", "mineral", "road vehicle", "quadruped"])
 def test_geometry_is_golden_within_a_tolerance(name):
     """Another processor's rounding may move a vertex; a form may not change without a decision."""
     body, area, edges, sides = SHAPES[name]
@@ -277,9 +274,9 @@ def test_categories_follow_their_shares():
 
 
 def test_all_families_and_operators_are_reached():
-    specs = [sample_spec(DetailverseConfig(), 1, i) for i in range(600)]
+    specs = [sample_spec(DetailverseConfig(), 1, i) for i in range(1500)]
     assert {s.category for s in specs} == set(NAMES)
-    assert len(NAMES) >= 14
+    assert len(NAMES) >= 27
     assert {o.name for s in specs for p in s.parts.values() for o in p.operators} == set(operators())
     assert len(operators()) >= 18
 
@@ -338,12 +335,14 @@ def test_the_face_budget_is_kept_or_refused():
         build(spec, "fast", 32, face_budget=30)
 
 
-GOLDEN = "0a4868e6524be538f3b31975cc45c41c0f078c78bf021f1ea2478abe8fae5c23"
+GOLDEN = "6374c98cce79eb5ce0d9ecde98a658e5f7122b95832fd8bea90ec6254c21b6e6"
 
 SHAPES = {
-    "vessel": (0.44622, 9.81714, 14004, (0.9866, 0.9866, 2.0)),
-    "building": (2.59306, 21.7005, 22494, (1.4629, 1.6071, 2.0)),
-    "machine": (0.36544, 6.27975, 3385, (0.8563, 0.9254, 2.0)),
-    "mineral": (2.20272, 21.16483, 6266, (1.9611, 1.8165, 2.0)),
+    "vessel": (0.44166, 8.41397, 784, (0.9773, 0.9764, 2.0)),
+    "building": (2.60312, 20.94859, 24071, (1.4616, 1.6064, 2.0)),
+    "machine": (0.36501, 6.35579, 3621, (0.8575, 0.9289, 2.0)),
+    "mineral": (2.24228, 21.37110, 5557, (1.9731, 1.8275, 2.0)),
+    "road vehicle": (0.47639, 12.41860, 4717, (1.1278, 2.0, 1.0901)),
+    "quadruped": (0.12917, 2.66941, 1209, (0.3343, 1.6402, 2.0)),
 }
 """Category -> volume, area, sharp edges and sides of index 3 of seed 7, as made."""

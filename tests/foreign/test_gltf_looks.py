@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from foreign_files import QUAD, QUAD_FACES, QUAD_UV, Gltf, box, halves, png
 from PIL import Image
+
 from versemill.curation import LoadLimits, load
 from versemill.curation.bake import bake
-
 from versemill.errors import AssetError
 from versemill.gltf import from_glb, to_glb
 from versemill.materials.sampler import Sampler

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from foreign_files import OBJ_QUAD, halves, obj, png
 from PIL import Image
+
 from versemill.curation import LoadLimits, load
 from versemill.curation.formats.mtl import parse_map
-
 from versemill.errors import AssetError
 
 PICTURE = png(halves((255, 0, 0), (0, 255, 0)))

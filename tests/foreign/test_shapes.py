@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import trimesh
 from shapes import SHAPES, far_away
-from versemill.curation import LoadLimits, load
 
+from versemill.curation import LoadLimits, load
 from versemill.mesh import face_areas
 
 BLENDER = Path(LoadLimits().blender)

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import Field
-from versemill.mill.folder import checked
-from versemill.mill.pipeline import stages
-from versemill.mill.pipeline.sources import Source
-from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
-from versemill.render.config import RenderConfig
-from versemill.shards import encode_row
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.curated import Curated, Rejected
 from versemill.materials import Material
+from versemill.mill.folder import checked
+from versemill.mill.pipeline import stages
+from versemill.mill.pipeline.sources import Source
+from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
+from versemill.render.config import RenderConfig
+from versemill.shards import encode_row
 from versemill.views import Views
 
 

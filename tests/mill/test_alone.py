@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from versemill.mill.run.alone import Alone
 
 from versemill.errors import AssetError, ConfigError
+from versemill.mill.run.alone import Alone
 
 
 def strike(kind):
@@ -55,6 +55,7 @@ def test_the_commands_go_on_after_a_file_that_takes_too_long(tmp_path, monkeypat
     """`curate` over three files, the middle one with a deadline that nothing meets."""
     import trimesh
     from typer.testing import CliRunner
+
     from versemill.mill import cli
 
     for name in ("a", "b"):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
+
+from versemill import __version__
+from versemill.errors import ConfigError
 from versemill.mill import cli
 from versemill.mill.commands.common import uri_of
 from versemill.mill.commands.run import shard_numbers
 from versemill.mill.folder.dataset import Dataset, locked
-
-from versemill import __version__
-from versemill.errors import ConfigError
 
 
 def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from millstones import rewrite
 from test_run import hashes, run
+
+from versemill.errors import ConfigError, ShardError, VersemillError
 from versemill.mill.folder import checked, strays
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report import rejected
@@ -21,8 +23,6 @@ from versemill.mill.run import driver
 from versemill.mill.upkeep import maintenance
 from versemill.mill.upkeep.verify import notes, verify, verify_quick
 from versemill.shards import storage
-
-from versemill.errors import ConfigError, ShardError, VersemillError
 
 OPTIONS = {"maker": millstones.make, "progress": False}
 

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 from test_run import hashes, run
+
+from versemill.errors import VersemillError
 from versemill.mill.folder import disk
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline import config
 from versemill.mill.run import driver
-
-from versemill.errors import VersemillError
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ def test_the_guard_believes_the_rows_that_were_made(room, trivial, two_workers, 
 def test_a_run_stops_before_the_disk_is_full_and_goes_on_when_there_is_room(room, trivial, two_workers, tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "SNAPSHOT_SECONDS", 0.2)
     slow = ["sources.t.milliseconds=60", "run.chunk=1"]
-    room(*[10**12] * 8, 10**7)
+    ample, scarce = (SimpleNamespace(f_bavail=size, f_frsize=1, f_flag=0) for size in (10**12, 10**7))
+    monkeypatch.setattr(os, "statvfs", lambda path: scarce if any((tmp_path / "a").rglob("*.arrow")) else ample)
     with pytest.raises(VersemillError, match="make room, then run the same command"):
         run(trivial(overrides=slow), tmp_path / "a")
     kept = len(list((tmp_path / "a").rglob("*.arrow")))

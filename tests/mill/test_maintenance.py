@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from millstones import rewrite
 from test_run import entries, hashes, leftovers, run
+
+from versemill.curated import Rejected
+from versemill.errors import ConfigError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report.status import status, text
 from versemill.mill.upkeep import maintenance
 from versemill.mill.upkeep.verify import verify, verify_quick
-
-from versemill.curated import Rejected
-from versemill.errors import ConfigError
 
 OPTIONS = {"maker": millstones.make, "progress": False}
 

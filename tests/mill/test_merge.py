@@ -8,6 +8,8 @@ import millstones
 import pytest
 from millstones import rewrite
 from test_run import entries, hashes, leftovers, run
+
+from versemill.errors import ConfigError, ShardError
 from versemill.mill.folder.dataset import Dataset, differences, locked
 from versemill.mill.pipeline import config
 from versemill.mill.report import write as report
@@ -17,8 +19,6 @@ from versemill.mill.upkeep.dedup import dedup
 from versemill.mill.upkeep.merge import merge
 from versemill.mill.upkeep.verify import verify, verify_quick
 from versemill.shards import ShardDataset, read_rows
-
-from versemill.errors import ConfigError, ShardError
 
 
 def pipeline(seed, size=1.0, assets=24, name="t"):
@@ -303,6 +303,7 @@ def test_a_failure_is_made_alone_where_it_was_made(two_workers, tmp_path):
 
 def test_the_command(parts, tmp_path):
     from typer.testing import CliRunner
+
     from versemill.mill.cli import app
 
     done = CliRunner().invoke(app, ["merge", str(parts / "a"), str(parts / "b"), "--out", str(tmp_path / "out")])

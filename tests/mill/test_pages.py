@@ -7,9 +7,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from versemill.mill.pipeline import config, pages
 
 from versemill.errors import ConfigError
+from versemill.mill.pipeline import config, pages
 
 LEVELS = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 30))
 BOMBS = {

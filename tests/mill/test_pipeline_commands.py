@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 from typer.testing import CliRunner
+
 from versemill.mill import cli
 from versemill.mill.pipeline import config
 from versemill.mill.pipeline.schema import schema

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import trimesh
+
 from versemill.mill import report
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline import config

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from test_run import run
 from typer.testing import CliRunner
+
 from versemill.mill import cli
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline import config

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from test_run import run
+
+from versemill.errors import ConfigError
+from versemill.mesh import corner_normals, topology
 from versemill.mill import report
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.sources import SOURCES
 from versemill.mill.report import distributions, gallery, geometry
 from versemill.mill.report.facts import GRID_BYTES, facts
-
-from versemill.errors import ConfigError
-from versemill.mesh import corner_normals, topology
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (found := shutil.which(name))), None
@@ -91,10 +91,9 @@ def ball():
 @pytest.fixture(scope="module")
 def row(ball):
     """The ball as a row with every pass of five views."""
+    from versemill.curated import Curated
     from versemill.render import RenderConfig, render
     from versemill.shards import ShardsConfig, encode_row
-
-    from versemill.curated import Curated
     from versemill.views import PASSES
 
     cameras = {"preset": "ring", "views": 5, "elevation": (20, 20)}

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.control import strip_control_codes
 from rich.table import Table
 from rich.text import Text
+
 from versemill.mill.terminal import CONTROL, Terminal, printable
 
 NAMES = [

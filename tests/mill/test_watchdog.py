@@ -9,9 +9,9 @@ import time
 
 import psutil
 import pytest
-from versemill.mill.run.watchdog import Notebook, Sight, Warden, clear_abandoned, new_run, scratch
 
 from versemill.errors import VersemillError
+from versemill.mill.run.watchdog import Notebook, Sight, Warden, clear_abandoned, new_run, scratch
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 import torch
 from pyarrow import fs as pafs
 from torch.utils.data import DataLoader
+
+from versemill.errors import ShardError
 from versemill.shards import ShardDataset, read_rows, seal
 from versemill.shards import lending as lending_module
 from versemill.shards.cells import LocalShard
@@ -16,8 +18,6 @@ from versemill.shards.folder import open_shard
 from versemill.shards.reading import Selection
 from versemill.shards.schema import COLUMNS, is_blob
 from versemill.shards.streaming import ShardStream
-
-from versemill.errors import ShardError
 
 FS = pafs.LocalFileSystem()
 BLOBS = [f"{group}.{name}" for group, columns in COLUMNS.items() for name in columns if is_blob(f"{group}.{name}")]

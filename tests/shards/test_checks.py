@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
-from versemill.shards import ShardDataset, ShardsConfig, encode_row, read_rows, seal, verify_shard
-from versemill.shards.checks import check_views, stray_share
-from versemill.shards.folder import open_shard
 
 from versemill.camera import OPENGL, Camera
 from versemill.curated import Curated
 from versemill.errors import ConfigError, ShardError
+from versemill.shards import ShardDataset, ShardsConfig, encode_row, read_rows, seal, verify_shard
+from versemill.shards.checks import check_views, stray_share
+from versemill.shards.folder import open_shard
 from versemill.views import Views
 
 FS = pafs.LocalFileSystem()

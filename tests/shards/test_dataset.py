@@ -8,11 +8,11 @@ import pytest
 import torch
 from pyarrow import fs as pafs
 from torch.utils.data import DataLoader
-from versemill.shards import SCHEMA, ShardDataset, decode_views, read_rows, schema, seal, verify_shard
-from versemill.shards.schema import blob_leaves
 
 from versemill.camera import Camera
 from versemill.errors import ConfigError, ShardError
+from versemill.shards import SCHEMA, ShardDataset, decode_views, read_rows, schema, seal, verify_shard
+from versemill.shards.schema import blob_leaves
 
 FS = pafs.LocalFileSystem()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from versemill.shards import card
 from versemill.shards.export import FORMATS
 from versemill.shards.rows import decode_pass, decode_table

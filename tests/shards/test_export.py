@@ -9,13 +9,13 @@ import tarfile
 import numpy as np
 import pytest
 from pyarrow import fs as pafs
-from versemill.shards import card, seal
-from versemill.shards.export import FORMATS, export
-from versemill.shards.schema import COLUMNS
 
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 from versemill.gltf import from_glb
+from versemill.shards import card, seal
+from versemill.shards.export import FORMATS, export
+from versemill.shards.schema import COLUMNS
 
 SIZE, VIEWS, FOV = 32, 32, 50.0
 IDS = ["0-00000000", "0-00000001", "0-00000002"]

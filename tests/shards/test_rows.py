@@ -5,15 +5,15 @@ import json
 
 import numpy as np
 import pytest
-from versemill.shards import SCHEMA, ShardsConfig, decode_fields, decode_mesh, decode_views, encode_row, read_rows, schema
-from versemill.shards.codecs import LEVELS
-from versemill.shards.schema import COLUMNS, leaves
 
 from versemill.covisibility import covisibility
 from versemill.curated import Curated
 from versemill.errors import AssetError, ShardError
 from versemill.fields import FIELD_ARRAYS
 from versemill.gltf import from_glb
+from versemill.shards import SCHEMA, ShardsConfig, decode_fields, decode_mesh, decode_views, encode_row, read_rows, schema
+from versemill.shards.codecs import LEVELS
+from versemill.shards.schema import COLUMNS, leaves
 from versemill.views import PASSES, Views
 
 

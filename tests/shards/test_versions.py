@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
+
+from versemill.errors import ShardError
 from versemill.shards import (
     SCHEMA_VERSION,
     ShardDataset,
@@ -22,8 +24,6 @@ from versemill.shards import (
 )
 from versemill.shards.export import export
 from versemill.shards.streaming import ShardStream
-
-from versemill.errors import ShardError
 
 FS = pafs.LocalFileSystem()
 OLD = Path(__file__).parent / "data" / "schema-1.parquet"

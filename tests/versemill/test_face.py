@@ -14,15 +14,15 @@ import pytest
 import trimesh
 from PIL import Image
 from pydantic import ValidationError
-from versemill.curation import CurationConfig, curate, sample
-from versemill.render import RenderConfig, render
-from versemill.zeroverse import ZeroverseConfig, generate
 
 import versemill
 from versemill import detailverse
 from versemill.asset import Asset
 from versemill.curated import Curated, Rejected
+from versemill.curation import CurationConfig, curate, sample
 from versemill.materials.material import Material
+from versemill.render import RenderConfig, render
+from versemill.zeroverse import ZeroverseConfig, generate
 
 
 def test_import_versemill_shows_the_shared_words_and_loads_nothing_heavy() -> None:

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import trimesh
 from pydantic import Field
-from versemill.mill.pipeline.sources import Source
 
 from versemill import Asset, Material, seeds
 from versemill.config import Config
+from versemill.mill.pipeline.sources import Source
 
 
 class PebblesConfig(Config):
