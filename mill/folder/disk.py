@@ -1,4 +1,4 @@
-"""Room on the disk: is there enough before a run starts, and is there still enough while it goes on?"""
+"""Disk space: is there enough before a run starts, and during it?"""
 
 import math
 import os
