@@ -3,7 +3,7 @@ OUT ?= out/quickstart
 PYTHON ?=
 export PYTHON
 
-.PHONY: help run test lint setup blender clean
+.PHONY: help run test lint docs setup blender clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -21,6 +21,10 @@ test:  ## set up (Blender's module too), lint, build the wheel, and run every te
 lint:  ## ruff, mypy, the layer check
 	@deploy/setup.sh test
 	@deploy/test.sh lint
+
+docs:  ## the documentation site, into build/docs
+	@deploy/setup.sh test
+	@.venv/bin/mkdocs build --strict
 
 setup:  ## only the virtual environment
 	@deploy/setup.sh test

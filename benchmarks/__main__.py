@@ -18,6 +18,8 @@ NOT_BENCHMARKS = {
     "common",
     "faults",
     "foreign_blender",
+    "hostile_files",
+    "hostile_texts",
     "overhead",
     "render_curve",
     "render_device",

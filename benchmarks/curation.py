@@ -10,22 +10,22 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+
+from benchmarks.common import Benchmark, Table, measure
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.curated import Rejected
 from versemill.curation import CurationConfig, FieldsConfig, curate, load, meshlab, sample
 from versemill.curation.clean import clean, closed_components
 from versemill.curation.duplicates import NEAR, descriptor, find_duplicates
 from versemill.curation.ingest import SUFFIXES
 from versemill.curation.volumes import winding_surface
 from versemill.curation.watertight import METHODS, Source, Unsuitable, Watertight, make_watertight
-from versemill.zeroverse import ZeroverseConfig, generate
-
-from benchmarks.common import Benchmark, Table, measure
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.curated import Rejected
 from versemill.errors import VersemillError
 from versemill.materials.material import Material
 from versemill.mesh import components, sharp_edges, topology
 from versemill.queries import MeshQuery
+from versemill.zeroverse import ZeroverseConfig, generate
 
 Points = NDArray[np.float64]
 PEER = "pymeshlab 2025.7 alpha wrap (1 %/0.1 %), point-cloud-utils 0.34 (resolution 20k)"

@@ -23,12 +23,12 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table as RichTable
 from scipy.stats import chi2, chisquare, rankdata
-from versemill.curation import duplicates
-from versemill.curation.features import features as scoring_features
 
 from benchmarks.common import Benchmark, Table, measure
 from benchmarks.looks import looks
 from versemill import curation, detail, detailverse, seeds, zeroverse
+from versemill.curation import duplicates
+from versemill.curation.features import features as scoring_features
 from versemill.errors import AssetError
 from versemill.mesh import components, sharp_edges, topology, volume
 

@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import struct
@@ -23,13 +24,6 @@ from typing import Any
 
 import psutil
 from pydantic import Field
-from versemill.mill.folder.dataset import Dataset
-from versemill.mill.pipeline import config
-from versemill.mill.pipeline.sources import Source
-from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
-from versemill.mill.run import driver
-from versemill.mill.upkeep.maintenance import retry
-from versemill.shards import encode_row, read_rows
 
 from benchmarks.trivial import tetrahedron
 from versemill import seeds
@@ -37,6 +31,13 @@ from versemill.asset import Asset
 from versemill.config import Config
 from versemill.curated import Curated
 from versemill.errors import VersemillError
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline import config
+from versemill.mill.pipeline.sources import Source
+from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
+from versemill.mill.run import driver
+from versemill.mill.upkeep.maintenance import retry
+from versemill.shards import encode_row, read_rows
 
 MARK = "VERSEMILL_BENCHMARK"
 """Environment variable by which all processes of a run are known."""
@@ -169,7 +170,7 @@ class Outcome:
 
 
 def faults(assets: int, quick: bool) -> dict[int, str]:
-    """Index -> fault; with the four that strike the driver they are thirty."""
+    """Index -> fault; with the four that strike the driver they are thirty. With `quick`, one of each kind."""
     kinds = {"raise": 6, "abort": 5, "kill": 5, "loop": 3, "allocate": 3, "once abort": 2, "once kill": 2}
     listed = [kind for kind, count in kinds.items() for _ in range(1 if quick else count)]
     return dict(zip(sorted(random.Random(8).sample(range(assets), len(listed))), _shuffled(listed), strict=True))
@@ -200,8 +201,8 @@ def suffer(assets: int, quick: bool) -> Outcome:
         (folder / "config.json").write_text(json.dumps(pipeline.resolved))
         driver.run(pipeline, folder / "calm", progress=False, maker=make)
         (folder / "faults.json").write_text(json.dumps({str(k): v for k, v in struck.items()}))
-        outcome = Outcome(len(struck) + 4, assets, Dataset.open(folder / "calm").shards)
-        outcome.stops = _drive(folder, disk)
+        outcome = Outcome(len(struck) + (1 if quick else 4), assets, Dataset.open(folder / "calm").shards)
+        outcome.stops = _drive(folder, disk, quick)
         _compare(folder / "calm", disk / "faulty", struck, outcome)
         (folder / "faults.json").write_text("{}")
         retry(disk / "faulty", maker=make, progress=False)
@@ -213,8 +214,8 @@ def suffer(assets: int, quick: bool) -> Outcome:
     return outcome
 
 
-def _drive(folder: Path, disk: Path) -> list[str]:
-    """Starts the driver until the dataset is complete; kills it twice, fills its disk, makes its clock jump."""
+def _drive(folder: Path, disk: Path, quick: bool) -> list[str]:
+    """Starts the driver until the dataset is complete; kills it twice, fills its disk, makes its clock jump; or kills it."""
     jump = folder / "jump"
     jump.write_bytes(struct.pack("q", 0))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {MARK: str(os.getpid())}
@@ -238,6 +239,7 @@ def _drive(folder: Path, disk: Path) -> list[str]:
             time.sleep(3)
 
     events: list[tuple[float, Callable[[subprocess.Popen[bytes]], None]]] = [(0.2, kill), (0.4, fill), (0.6, leap), (0.8, kill)]
+    del events[1 if quick else 4 :]
     total = json.loads((folder / "config.json").read_text())["run"]["assets"]
     while True:
         command = [sys.executable, "-m", "benchmarks.faults", str(folder / "config.json"), str(disk / "faulty")]
@@ -307,7 +309,7 @@ def _rows(out: Path) -> dict[int, str]:
     dataset = Dataset.open(out)
     columns = ["meta.index", "meta.content_hash"]
     rows = (
-        row["meta"] for s in dataset.sealed() for row in read_rows(dataset.fs, dataset.path(dataset.shard_file(s)), columns)
+        row["meta"] for s in dataset.sealed() for row in read_rows(dataset.path(dataset.shard_file(s)), columns, fs=dataset.fs)
     )
     return {meta["index"]: meta["content_hash"] for meta in rows}
 
@@ -319,8 +321,15 @@ def _hashes(out: Path) -> dict[int, str]:
 
 def _litter() -> set[str]:
     """Files of Ray and ours in the places for temporary files and shared memory."""
-    places = {"/tmp": ("versemill-ray-*", f"versemill-{os.getuid()}/*", "ray"), "/dev/shm": ("*",)}
-    return {str(path) for place, patterns in places.items() for pattern in patterns for path in Path(place).glob(pattern)}
+    places = {"/tmp": ("versemill-ray-*", "versemill-run-*", "ray"), "/dev/shm": ("*",)}
+    found = {path for place, patterns in places.items() for pattern in patterns for path in Path(place).glob(pattern)}
+    return {str(path) for path in found if not _is_used(path)}
+
+
+def _is_used(path: Path) -> bool:
+    """Whether it is named after a process that lives, which may be somebody else's run."""
+    owner = re.match(r"versemill-(?:ray|run)-(\d+)-", path.name)
+    return bool(owner and psutil.pid_exists(int(owner[1])))
 
 
 def _processes(patience: float = 120.0) -> list[str]:

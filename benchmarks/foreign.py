@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from versemill.curation import LoadLimits, load
-from versemill.curation.ingest import SUFFIXES
-from versemill.render import RenderConfig, cameras
-from versemill.render.engine import render_views
 
 from benchmarks.common import Benchmark, Table
 from versemill.asset import Asset
+from versemill.curation import LoadLimits, load
+from versemill.curation.ingest import SUFFIXES
 from versemill.errors import AssetError, ConfigError
 from versemill.mesh import face_areas
+from versemill.render import RenderConfig, cameras
+from versemill.render.engine import render_views
 
 WORKER = Path(__file__).with_name("foreign_blender.py")
 READ_BY_BLENDER = (".glb", ".gltf", ".obj", ".ply", ".stl", ".fbx")

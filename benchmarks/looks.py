@@ -2,15 +2,15 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.detailverse.build import arrays, tessellate
-from versemill.render import render
-from versemill.render.config import RenderConfig
 
 from benchmarks.common import Table
 from versemill import detailverse, seeds
 from versemill.asset import Asset
+from versemill.detailverse.build import arrays, tessellate
 from versemill.mesh import face_areas
 from versemill.queries import MeshQuery
+from versemill.render import render
+from versemill.render.config import RenderConfig
 
 RAISED = 0.004
 """World units between an ornamented surface and the same asset without its operators: half a pixel of a 512² view."""

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from versemill.mill.pipeline import config
 
 from benchmarks.common import Benchmark, Table
+from versemill.mill.pipeline import config
 
 PEER = "a loop over the stages that seals the same shards, in one process with a worker's thread settings, on one core"
 HALVES = ("first", "second")
@@ -156,6 +156,7 @@ def _pipeline(assets: int, workers: int) -> config.Pipeline:
 
 def loop(half: str, assets: int, folder: Path) -> dict[str, Any]:
     """The peer: makes the assets of one half of the shards one after another and seals these."""
+    from versemill.config import digest
     from versemill.mill.folder.dataset import Dataset
     from versemill.mill.folder.fingerprint import fingerprint
     from versemill.mill.pipeline import stages
@@ -163,8 +164,6 @@ def loop(half: str, assets: int, folder: Path) -> dict[str, Any]:
     from versemill.mill.run.worker import load_kernels, pin, shard_metadata
     from versemill.render import KERNELS
     from versemill.shards.writing import seal
-
-    from versemill.config import digest
 
     pin()
     pipeline = _pipeline(assets, 1)

@@ -12,6 +12,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import torch
 from pyarrow import fs as pafs
+
+from benchmarks.common import Benchmark, Table, measure
+from versemill import shards
+from versemill.camera import intrinsics, look_at
+from versemill.curated import Rejected
 from versemill.mill.pipeline import config as pipelines
 from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.plan import Plan
@@ -23,11 +28,6 @@ from versemill.training.runs import load
 from versemill.training.scenes import Scenes
 from versemill.training.splats import WIDEN, Gaussians, composite, invert, project
 from versemill.training.splatting import render
-
-from benchmarks.common import Benchmark, Table, measure
-from versemill import shards
-from versemill.camera import intrinsics, look_at
-from versemill.curated import Rejected
 
 TRAINED = ((GAUSSIANS, "micro", 100), (GAUSSIANS, "tiny", 30), (TRIPLANE, "micro", 20))
 """Family, preset, steps that are timed, the reading of the shards in the first epoch included."""

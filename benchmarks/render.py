@@ -7,7 +7,6 @@ from functools import partial
 from multiprocessing import get_context
 
 import psutil
-from versemill.render import KERNELS, CameraConfig, RenderConfig, render
 
 from benchmarks.common import Benchmark, Table, measure
 from benchmarks.render_curve import curve
@@ -15,6 +14,7 @@ from benchmarks.render_device import encoded, throughput
 from benchmarks.render_geometry import SEED, composition, cycles, detail, embree
 from versemill import zeroverse
 from versemill.device import compile_kernels, resolve
+from versemill.render import KERNELS, CameraConfig, RenderConfig, render
 
 PAPER = 1445.0
 """Core-seconds of LRM-Zero's 32 views of one object, from its published machine count and time."""

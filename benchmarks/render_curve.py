@@ -9,17 +9,17 @@ import matplotlib
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from versemill.render import CameraConfig, CyclesConfig, Lighting, LightingConfig, RenderConfig
-from versemill.render import cameras as camera_samplers
-from versemill.render import lighting as lights
-from versemill.render.cycles import render_cycles
-from versemill.render.engine import render_passes
 
 from benchmarks.common import Table, measure
 from versemill import detailverse, zeroverse
 from versemill.asset import Asset
 from versemill.camera import Camera
 from versemill.device import resolve
+from versemill.render import CameraConfig, CyclesConfig, Lighting, LightingConfig, RenderConfig
+from versemill.render import cameras as camera_samplers
+from versemill.render import lighting as lights
+from versemill.render.cycles import render_cycles
+from versemill.render.engine import render_passes
 
 LIGHTINGS = ("studio", "sky", "area")
 WARP = {"fast": (1, 4, 16), "fine": (4, 6, 16, 64)}

@@ -7,13 +7,6 @@ from typing import Literal
 
 import numpy as np
 import warp as wp
-from versemill.mill.pipeline.stages import cpu_seconds, draw
-from versemill.mill.run import cluster
-from versemill.mill.run.crew import PER_GPU, START_SECONDS
-from versemill.mill.run.renderers import Remote, Renderers
-from versemill.mill.run.watchdog import new_run, scratch
-from versemill.render import KERNELS, CameraConfig, CyclesConfig, RenderConfig, render
-from versemill.shards import ShardsConfig, encode_row
 
 from benchmarks.common import Table, measure
 from versemill import zeroverse
@@ -21,6 +14,13 @@ from versemill.asset import Asset
 from versemill.curated import Curated
 from versemill.device import resolve
 from versemill.errors import MissingDependencyError
+from versemill.mill.pipeline.stages import cpu_seconds, draw
+from versemill.mill.run import cluster
+from versemill.mill.run.crew import PER_GPU, START_SECONDS
+from versemill.mill.run.renderers import Remote, Renderers
+from versemill.mill.run.watchdog import new_run, scratch
+from versemill.render import KERNELS, CameraConfig, CyclesConfig, RenderConfig, render
+from versemill.shards import ShardsConfig, encode_row
 from versemill.views import PASSES, Views
 
 DEVICE_LIMIT, END_TO_END_LIMIT = 300.0, 150.0

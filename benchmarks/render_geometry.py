@@ -9,14 +9,14 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 from trimesh.ray.ray_pyembree import RayMeshIntersector
-from versemill.curation import load
-from versemill.curation.ingest import SUFFIXES
-from versemill.render import CameraConfig, CyclesConfig, RenderConfig, render
 
 from benchmarks.common import Table
 from versemill import detailverse, mesh, zeroverse
 from versemill.asset import Asset
 from versemill.camera import Camera
+from versemill.curation import load
+from versemill.curation.ingest import SUFFIXES
+from versemill.render import CameraConfig, CyclesConfig, RenderConfig, render
 from versemill.views import Views
 
 SEED = 7

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import psutil
-from versemill.mill.pipeline import config
-from versemill.mill.run import driver
 
 from benchmarks import faults, overhead, trivial
 from benchmarks.common import Benchmark, Table
+from versemill.mill.pipeline import config
+from versemill.mill.run import driver
 
 
 def against_loop(quick: bool) -> Benchmark:

@@ -20,6 +20,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyarrow import fs as pafs
 from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from benchmarks.common import Benchmark, Table, measure
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.camera import Camera, intrinsics, look_at
+from versemill.curated import Curated
+from versemill.materials import Material
 from versemill.mill.folder import dataset as layout
 from versemill.mill.folder.fingerprint import fingerprint
 from versemill.mill.pipeline import config
@@ -28,13 +35,6 @@ from versemill.shards.dataset import RowReader
 from versemill.shards.folder import open_shard
 from versemill.shards.reading import Selection
 from versemill.shards.streaming import ShardStream
-
-from benchmarks.common import Benchmark, Table, measure
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.camera import Camera, intrinsics, look_at
-from versemill.curated import Curated
-from versemill.materials import Material
 from versemill.views import Views
 
 FS = pafs.LocalFileSystem()

@@ -1,15 +1,15 @@
 """Assets that cost nothing, for benchmarks of the run itself."""
 
 import numpy as np
-from versemill.mill.pipeline.sources import Source
-from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
-from versemill.shards import encode_row
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.curated import Curated
 from versemill.materials import Material
+from versemill.mill.pipeline.sources import Source
+from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
+from versemill.shards import encode_row
 
 CORNERS = np.array([[-1, -1, -1], [1, -1, -1], [0, 1, -1], [0, 0, 1]], np.float32)
 FACES = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], np.int32)

@@ -12,14 +12,14 @@ import numpy as np
 import psutil
 import trimesh
 from scipy.stats import chisquare
-from versemill.zeroverse import ZeroverseConfig, build, draw, generate
-from versemill.zeroverse.compose import compose
-from versemill.zeroverse.config import KINDS
-from versemill.zeroverse.wireframe import cage, struts
 
 from benchmarks.common import Benchmark, Table, measure
 from versemill import mesh
 from versemill.asset import Asset
+from versemill.zeroverse import ZeroverseConfig, build, draw, generate
+from versemill.zeroverse.compose import compose
+from versemill.zeroverse.config import KINDS
+from versemill.zeroverse.wireframe import cage, struts
 
 RELEASED = (1.9, 3.0)
 """Core-seconds per object of the released code for geometry and OBJ text, without augmentation (measured, 12 objects)."""

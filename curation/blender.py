@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from versemill.curation.config import LoadLimits
-
 from versemill.errors import AssetError
 
 SUFFIXES = (".fbx", ".usd", ".usda", ".usdc", ".usdz")

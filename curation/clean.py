@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from versemill.curation.visibility import escapes
 
 from versemill.asset import Asset
+from versemill.curation.visibility import escapes
 from versemill.mesh import component_volumes, components, directed_edges, face_areas, face_cross, facing_normals, topology
 from versemill.queries import MeshQuery
 

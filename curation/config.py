@@ -98,7 +98,7 @@ class CurationConfig(Config):
     meshlab_seconds: float = Field(default=60.0, gt=0, description="deadline of one pymeshlab job")
     untextured: Literal["keep", "clay"] = Field(default="keep", description="clay: an asset without textures gets neutral clay")
     image_models: tuple[str, ...] = Field(
-        default=(), description="TorchScript or .pt2 files of image models (DINOv2, CLIP) whose features join the score"
+        default=(), description="TorchScript files of image models (DINOv2, CLIP) whose features join the score"
     )
     score_head: str = Field(
         default="", description="JSON file of `versemill score fit` that scores; empty: the head written by hand"

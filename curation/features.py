@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
-from versemill.curation.visibility import escapes
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.camera import look_at
+from versemill.curation.visibility import escapes
 from versemill.materials.material import Material
 from versemill.mesh import components, face_areas, face_normals, sample_surface, topology
 from versemill.queries import MeshQuery

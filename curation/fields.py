@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.curation.config import FieldsConfig
 
 from versemill import seeds
 from versemill.curated import Curated, Rejected
+from versemill.curation.config import FieldsConfig
 from versemill.fields import Fields
 from versemill.mesh import adjacency, face_cross, face_normals, sample_surface
 from versemill.queries import MeshQuery
@@ -16,12 +16,16 @@ from versemill.views import Views
 VOLUME_BOX = 1.05
 
 
-def sample(curated: Curated, config: FieldsConfig) -> Fields:
+def sample(curated: Curated, config: FieldsConfig | None = None) -> Fields:
     """Draws the field arrays of `versemill.fields.Fields` from the watertight surface (TripoSG section 4; Dora's sharp edges).
 
     Signed distances are exact closest distances, negative inside by winding number. A surface without sharp edges gives
     empty sharp arrays, not an error.
+
+    Args:
+        config: the default is `FieldsConfig()`.
     """
+    config = config or FieldsConfig()
     vertices, faces = curated.watertight_vertices, curated.watertight_faces
     asset = curated.asset
 

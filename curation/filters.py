@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from versemill.curation.config import FilterConfig
-
 from versemill.asset import Asset
+from versemill.curation.config import FilterConfig
 from versemill.plugins import Table
 
 Features = dict[str, float]

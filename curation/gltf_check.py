@@ -1,7 +1,6 @@
 """What a glTF file claims, checked before anything is read from it: lengths, cycles, references and sizes."""
 
 import base64
-import json
 import struct
 from typing import Any
 from urllib.parse import unquote
@@ -9,12 +8,18 @@ from urllib.parse import unquote
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats.soup import check_counts
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 from versemill.gltf.compression import MESHOPT
+from versemill.gltf.document import parsed
 from versemill.gltf.extensions import check_required
 
 COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
+LISTS = ("materials", "textures", "images", "meshes", "buffers")
+"""Lists that may be as long as `max_geometries` each."""
+
+ATTRIBUTES = 12
+"""Attributes of a vertex, over all vertices: position, normal, tangent, colour, joints, weights, and some UV sets."""
+
 TYPE_COUNT = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 
 
@@ -39,8 +44,9 @@ def check_gltf(name: str, data: bytes, place: Place, limits: LoadLimits) -> dict
         views = [_view(name, i, v, buffers) for i, v in enumerate(document.get("bufferViews", []))]
         for i, accessor in enumerate(document.get("accessors", [])):
             _check_accessor(name, i, accessor, views, limits)
+        check_counts(name, 0, 0, max(len(document.get(key, ())) for key in LISTS), limits)
         _check_instances(name, document, limits)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise AssetError("unreadable", f"{name} is not valid glTF: {type(error).__name__} {error}") from error
     return document
 
@@ -69,7 +75,7 @@ def _parts(name: str, data: bytes) -> tuple[dict[str, Any], bytes | None]:
     elif name.lower().endswith(".glb"):
         raise AssetError("unreadable", f"{name} does not begin with the GLB magic 'glTF'")
     try:
-        document = json.loads(text)
+        document = parsed(text.removeprefix(b"\xef\xbb\xbf").rstrip(b"\0"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise AssetError("unreadable", f"the JSON of {name} can't be parsed: {error}") from error
     if not isinstance(document, dict):
@@ -135,7 +141,7 @@ def _check_instances(name: str, document: dict[str, Any], limits: LoadLimits) ->
     children = {child for node in nodes for child in node.get("children", [])}
     seen: set[int] = set()
     stack = [i for i in range(len(nodes)) if i not in children]
-    faces = vertices = geometries = 0
+    faces = vertices = geometries = values = 0
     while stack:
         i = stack.pop()
         if i in seen:
@@ -147,6 +153,8 @@ def _check_instances(name: str, document: dict[str, Any], limits: LoadLimits) ->
         times = _instances(nodes[i], accessors)
         for primitive in document["meshes"][nodes[i]["mesh"]]["primitives"]:
             count = accessors[primitive["attributes"]["POSITION"]]["count"]
+            _check_attributes(name, primitive["attributes"], accessors, count)
+            values += times * count * len(primitive["attributes"])
             corners = accessors[primitive["indices"]]["count"] if "indices" in primitive else count
             vertices += times * count
             # A strip or a fan has a triangle for nearly every index.
@@ -155,6 +163,18 @@ def _check_instances(name: str, document: dict[str, Any], limits: LoadLimits) ->
     if len(seen) < len(nodes):
         raise AssetError("node_cycle", f"{len(nodes) - len(seen)} nodes of {name} hang in a cycle")
     check_counts(name, vertices, faces, geometries, limits)
+    if values > ATTRIBUTES * limits.max_vertices:
+        raise AssetError(
+            "too_large",
+            f"{name} has {values} values of vertices; the limit is {ATTRIBUTES} x max_vertices ({limits.max_vertices})",
+        )
+
+
+def _check_attributes(name: str, attributes: dict[str, int], accessors: list[dict[str, Any]], count: int) -> None:
+    """Each attribute has a value per position, which glTF asks for, and nothing is allocated for more."""
+    for attribute, k in attributes.items():
+        if accessors[k]["count"] != count:
+            raise AssetError("bad_accessor", f"{attribute} of {name} has {accessors[k]['count']} values for {count} positions")
 
 
 def _instances(node: dict[str, Any], accessors: list[dict[str, Any]]) -> int:

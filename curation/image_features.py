@@ -1,20 +1,23 @@
 """Features of image models, DINOv2 or CLIP for instance, from local files: TripoSG's scores are linear in them.
 
-A file is TorchScript, or what torch.export saves where its name ends in .pt2: both hold weights and graph, and run no code.
+A file is TorchScript. It is a program in a language of its own, which can't call Python or start other programs, and it is
+run: take models from people whose programs you would run. What torch.export saves (.pt2) is refused, since reading it runs
+pickled Python code.
 
 A model takes (N, 3, 224, 224) float32 in [0, 1], RGB, and answers (N, D); its own normalisation belongs inside it. It sees
 the four normal maps of `curation.features`, coloured as normals are, on white; the mean over the views is the feature.
 """
 
 import hashlib
+import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.curation.features import normal_maps
 
+from versemill.curation.features import normal_maps
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.queries import MeshQuery
 
@@ -68,9 +71,19 @@ def fingerprint(path: str) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
     except OSError as error:
         raise MissingDependencyError(
-            f"the weights '{path}' of curate.image_models can't be read ({error.strerror}); put a TorchScript or .pt2 file "
+            f"the weights '{path}' of curate.image_models can't be read ({error.strerror}); put a TorchScript file "
             "there (docs/curation.md says how to make one), or leave the setting empty: scores then rest on geometry alone"
         ) from error
+
+
+def is_torchscript(path: str) -> bool:
+    """Whether a file is a TorchScript archive: a zip with a folder `code`, and none of torch.export's members."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.partition("/")[2] for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile):
+        return False
+    return any(name.startswith("code/") for name in names) and not any(name.startswith("models/") for name in names)
 
 
 @cache
@@ -79,14 +92,12 @@ def _load(path: str, device: str) -> Any:
 
     fingerprint(path)
     try:
-        if path.endswith(".pt2"):
-            return torch.export.load(path).module().to(device)
+        if not is_torchscript(path):
+            raise ValueError("reading what torch.export and torch.save write runs pickled code; save it with torch.jit")
         return torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"'{path}' is no TorchScript or .pt2 file ({first}); docs/curation.md says how to make one"
-        ) from error
+        raise ConfigError(f"'{path}' is not a TorchScript file ({first}); docs/curation.md says how to make one") from error
 
 
 def _device(device: str) -> str:

@@ -1,4 +1,4 @@
-"""Ingestion: one mesh file of somebody else's becomes an `Asset`, or is refused with a reason."""
+"""Ingestion: a foreign mesh file becomes an `Asset`, or is refused with a reason."""
 
 import dataclasses
 import hashlib
@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from versemill.asset import Asset
+from versemill.config import canonical_json
 from versemill.curation import blender
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats import READERS, Soup
 from versemill.curation.gltf_check import check_gltf
 from versemill.curation.place import Place
-
-from versemill.asset import Asset
-from versemill.errors import AssetError
+from versemill.errors import AssetError, VersemillError
 from versemill.gltf import from_glb
+from versemill.materials.material import clay_for_plain
 from versemill.materials.uv_sets import lay_out
 from versemill.materials.vertex_colors import paint
 from versemill.mesh import face_normals, normalized
@@ -26,6 +28,11 @@ TO_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Turns a Y-up world into a Z-up one: what looked along +Z looks along -Y."""
 
 DEFAULT_LIMITS = LoadLimits()
+MOST_SCALE = 1e30
+"""Half a longest side that is believed: squares of it are finite."""
+
+MOST_CHARACTERS = 200
+"""Of a name in a foreign file."""
 
 
 def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS, root: Path | None = None) -> Asset:
@@ -55,14 +62,24 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS, root: Path | None = No
     if suffix not in SUFFIXES:
         raise AssetError("unsupported_format", f"{path.name}: only {', '.join(SUFFIXES)} are read")
     place = Place(path, None if root is None else Path(root), limits.max_bytes)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are refused, not warned of
+            return settled(_loaded(path, suffix, place, limits), path.stem)
+    except VersemillError:
+        raise
+    except MemoryError as error:
+        raise AssetError("too_large", f"{path.name} does not fit into memory") from error
+    except Exception as error:
+        # Parsers of foreign files raise anything at all; each is a refusal of this one file.
+        raise AssetError("broken_file", f"{path.name} can't be read: {type(error).__name__}: {error}") from error
+
+
+def _loaded(path: Path, suffix: str, place: Place, limits: LoadLimits) -> Asset:
     data = place.read(path)
     history: dict[str, Any] = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     if suffix in READERS:
         up = limits.up if limits.up != "auto" else "y" if suffix == ".obj" else "z"
-        try:
-            asset = _build(path.name, READERS[suffix](data, place, limits), up)
-        except MemoryError as error:
-            raise AssetError("too_large", f"{path.name} does not fit into memory") from error
+        asset = _build(path.name, READERS[suffix](data, place, limits), up)
     else:
         if suffix in blender.SUFFIXES:
             data, about = blender.to_glb(path, limits, place.roots[0])
@@ -73,9 +90,38 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS, root: Path | None = No
             lambda uri: place.read_named(uri, "bad_image"),
             normalized=True,
             max_texture_side=limits.max_texture_side,
+            trusted=False,
         )
-    caption = asset.caption or f"A model named {path.stem.replace('_', ' ').replace('-', ' ')}."
-    return dataclasses.replace(asset, caption=caption, provenance={**asset.provenance, **history})
+    return dataclasses.replace(asset, provenance={**asset.provenance, **history})
+
+
+def settled(asset: Asset, stem: str) -> Asset:
+    """A foreign asset whose texts can be written and whose numbers are finite; its licence is unknown, its caption its name.
+
+    Raises:
+        AssetError: "not_finite": a material, the place in its source, or the history holds NaN or infinity.
+    """
+    for material in asset.materials:
+        numbers = (*material.base_color, *material.emissive, material.metallic, material.roughness, material.alpha_cutoff)
+        if not np.isfinite(numbers).all():
+            raise AssetError("not_finite", f"material '{_text(material.name)}' holds NaN or infinity")
+    if not np.isfinite((*asset.center, asset.scale)).all() or not 0 < asset.scale < MOST_SCALE:
+        raise AssetError("not_finite", f"its longest side is {2 * asset.scale:g} at {asset.center}; scale it to a usual size")
+    try:
+        canonical_json(asset.provenance)
+    except ValueError as error:
+        raise AssetError("not_finite", f"its history can't be written: {error}") from error
+    return dataclasses.replace(
+        asset,
+        caption=_text(f"A model named {stem.replace('_', ' ').replace('-', ' ')}."),
+        materials=tuple(dataclasses.replace(m, name=_text(m.name), licence="unknown") for m in clay_for_plain(asset.materials)),
+        part_names=tuple(_text(name) for name in asset.part_names),
+    )
+
+
+def _text(text: str) -> str:
+    """A name as it can be written: lone surrogates as escapes, and not endless."""
+    return text[:MOST_CHARACTERS].encode(errors="backslashreplace").decode()
 
 
 def _build(name: str, soup: Soup, up: str) -> Asset:

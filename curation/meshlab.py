@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from versemill.curation.bake import bake
 
 from versemill.asset import Asset
+from versemill.curation.bake import bake
 from versemill.errors import AssetError, MissingDependencyError
 from versemill.mesh import adjacency, face_areas
 from versemill.queries import MeshQuery

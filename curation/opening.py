@@ -7,6 +7,8 @@ import os
 import stat
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,37 @@ from PIL import Image
 
 from versemill.errors import AssetError
 from versemill.materials import images
+
+TEXTURES = 4
+"""Largest textures (max_texture_side squared) whose pixels all textures of one model may have together."""
+
+
+@dataclass
+class Budget:
+    """What one model may still ask of this machine, over all files and images that it names.
+
+    Attributes:
+        bytes: of files. texels: of decoded images so far.
+    """
+
+    bytes: int
+    texels: int = 0
+
+    def spend_bytes(self, count: int, label: str) -> None:
+        """Raises AssetError "too_large" where nothing is left for so many."""
+        if count > self.bytes:
+            raise AssetError("too_large", f"{label} has {count} bytes; of the model's max_bytes {self.bytes} are left")
+        self.bytes -= count
+
+    def spend_texels(self, size: tuple[int, int], max_side: int, label: str) -> None:
+        """Raises AssetError "image_too_large" where the textures have more than `TEXTURES` of the largest together."""
+        self.texels += size[0] * size[1]
+        if self.texels > TEXTURES * max_side**2:
+            raise AssetError(
+                "image_too_large",
+                f"with {label} the textures have {self.texels} pixels; the limit is {TEXTURES} x max_texture_side squared, "
+                f"max_texture_side is {max_side}",
+            )
 
 
 def is_inside(path: Path, roots: Iterable[Path]) -> bool:
@@ -30,6 +63,22 @@ def open_foreign(path: Path, roots: Iterable[Path], limit: int) -> bytes:
         AssetError: "unsafe_path" where it ends outside; "missing_file" where there is none, or something else than a file;
             "too_large" above `limit` bytes; "unreadable" where the system refuses.
     """
+    with open_regular(path, roots) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise AssetError("too_large", f"{path.name} has {size} bytes; the limit max_bytes is {limit}")
+        try:
+            return file.read(limit)
+        except OSError as error:
+            raise AssetError("unreadable", f"{path.name} can't be read: {error.strerror}") from error
+
+
+def open_regular(path: Path, roots: Iterable[Path]) -> BufferedReader:
+    """A regular file that ends inside one of the roots, open for reading.
+
+    Raises:
+        AssetError: as `open_foreign`, but for its size.
+    """
     roots = tuple(roots)
     if not is_inside(path, roots):
         raise AssetError(
@@ -38,28 +87,26 @@ def open_foreign(path: Path, roots: Iterable[Path], limit: int) -> bytes:
             "name a root (--root) that holds it, or put it beside the model",
         )
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise AssetError("missing_file", f"{path} is not a regular file")
-            if status.st_size > limit:
-                raise AssetError("too_large", f"{path.name} has {status.st_size} bytes; the limit max_bytes is {limit}")
-            return file.read(limit)
+        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise AssetError("missing_file", f"{path} is not a file") from error
     except OSError as error:
         raise AssetError("unreadable", f"{path.name} can't be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise AssetError("missing_file", f"{path} is not a regular file")
+    return file
 
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def check_image(data: bytes, label: str, max_side: int) -> None:
-    """Reads only an image's header.
+def check_image(data: bytes, label: str, max_side: int) -> tuple[int, int]:
+    """Width and height of an image, by its header alone.
 
     Raises:
-        AssetError: "bad_image" where it is none, "image_too_large" above `max_side` pixels a side.
+        AssetError: "bad_image" where it is not one, "image_too_large" above `max_side` pixels a side.
     """
     try:
         with warnings.catch_warnings():
@@ -73,15 +120,18 @@ def check_image(data: bytes, label: str, max_side: int) -> None:
         raise AssetError(
             "image_too_large", f"{label} has {size[0]} x {size[1]} pixels; the limit max_texture_side is {max_side}"
         )
+    return size
 
 
-def open_image(data: bytes, label: str, max_side: int, mode: images.Mode = "RGBA", colour: bool = True) -> NDArray[np.uint8]:
+def open_image(
+    data: bytes, label: str, max_side: int, budget: Budget, mode: images.Mode = "RGBA", colour: bool = True
+) -> NDArray[np.uint8]:
     """(H, W, C) uint8 texels; see `versemill.materials.images.decode`.
 
     Raises:
         AssetError: as `check_image`; "bad_image" also where the pixels can't be decoded.
     """
-    check_image(data, label, max_side)
+    budget.spend_texels(check_image(data, label, max_side), max_side, label)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

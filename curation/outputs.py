@@ -6,15 +6,24 @@ from typing import Any
 
 import numpy as np
 import trimesh
+
+from versemill.curated import Curated, Rejected
 from versemill.curation.config import CurationConfig, FieldsConfig, LoadLimits
 from versemill.curation.fields import sample
 from versemill.curation.ingest import load
 from versemill.curation.pipeline import curate
-
-from versemill.curated import Curated, Rejected
 from versemill.errors import AssetError
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.gltf import to_glb
+
+MEANINGS = {
+    "as_is": " (the mesh was closed already)",
+    "union": " (closed parts joined)",
+    "capped_union": " (parts closed, then joined)",
+    "winding": " (rebuilt from winding numbers)",
+    "shell": " (a thin closed shell around an open surface)",
+}
+"""What made the watertight surface, for people; see `curation.watertight`."""
 
 
 def curate_file(
@@ -36,13 +45,31 @@ def curate_file(
     except AssetError as error:
         answer = Rejected("ingest", error.reason, str(error))
     if isinstance(answer, Rejected):
-        write_report(out / f"{path.stem}.json", report(path.name, answer))
-        return answer
+        return write_rejected(path, out, answer)
     arrays = sample(answer, fields or FieldsConfig())
     (out / f"{path.stem}.glb").write_bytes(to_glb(answer.asset))
     write_ply(out / f"{path.stem}.watertight.ply", answer)
     np.savez_compressed(out / f"{path.stem}.fields.npz", **{name: getattr(arrays, name) for name in FIELD_ARRAYS})
     write_report(out / f"{path.stem}.json", report(path.name, answer, arrays))
+    return answer
+
+
+def summarise_file(path: Path, out: Path, config: CurationConfig, root: Path | None = None) -> str | Rejected:
+    """`curate_file`, answered in a line where the file is kept: what a process tells another."""
+    answer = curate_file(path, out, config, root=root)
+    if isinstance(answer, Rejected):
+        return answer
+    method = answer.methods["watertight"]
+    meaning = MEANINGS.get(method, "")
+    return (
+        f"{len(answer.asset.faces):,} faces; watertight surface of {len(answer.watertight_faces):,} faces by {method}{meaning}"
+    )
+
+
+def write_rejected(path: Path, out: Path, answer: Rejected) -> Rejected:
+    """Writes a rejected file's NAME.json, and gives the reason back."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_report(out / f"{path.stem}.json", report(path.name, answer))
     return answer
 
 

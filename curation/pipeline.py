@@ -2,34 +2,46 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import trimesh
+
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.curated import Curated, Rejected
 from versemill.curation import meshlab
 from versemill.curation.clean import clean
 from versemill.curation.config import CurationConfig
 from versemill.curation.features import features
 from versemill.curation.filters import judge
 from versemill.curation.image_features import fingerprint, image_features
+from versemill.curation.ingest import load
 from versemill.curation.orient import rest_pose
 from versemill.curation.scores import score
 from versemill.curation.watertight import make_watertight
-
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.curated import Curated, Rejected
 from versemill.detail import measure
 from versemill.errors import AssetError
-from versemill.materials.material import Material
+from versemill.materials.material import CLAY
 from versemill.mesh import components, topology
 
-CLAY = Material(base_color=(0.55, 0.53, 0.5, 1.0), roughness=0.8, source="clay")
+Mesh: TypeAlias = Asset | trimesh.Trimesh | trimesh.Scene | str | Path
+"""What can be curated: an asset, a trimesh object, or the path of a mesh file."""
 
 
-def curate(asset: Asset, config: CurationConfig) -> Curated | Rejected:
-    """Makes an asset ready to render and to sample, or says why not (TripoSG section 4, its data-building system).
+def curate(mesh: Mesh, config: CurationConfig | None = None) -> Curated | Rejected:
+    """Makes a mesh ready to render and to sample, or says why not (TripoSG section 4, its data-building system).
 
     Bad meshes end in a rejection, never in an exception.
+
+    Args:
+        mesh: an asset; a trimesh mesh or scene, taken to be Z up; or the path of a file (see `load`).
+        config: the default is `CurationConfig()`.
     """
+    config = config or CurationConfig()
+    try:
+        asset = _asset(mesh)
+    except AssetError as error:
+        return Rejected("ingest", error.reason, str(error))
     try:
         asset = asset.normalized()
     except AssetError as error:
@@ -72,6 +84,12 @@ def curate(asset: Asset, config: CurationConfig) -> Curated | Rejected:
     if config.detail:
         metrics["detail"] = dataclasses.asdict(measure(asset.vertices, asset.faces, config.device))
     return Curated(asset, result.vertices, result.faces, metrics, {**result.methods, **fixes, "score": scored_by(config)})
+
+
+def _asset(mesh: Mesh) -> Asset:
+    if isinstance(mesh, Asset):
+        return mesh
+    return load(Path(mesh)) if isinstance(mesh, str | Path) else Asset.from_trimesh(mesh)
 
 
 def scored_by(config: CurationConfig) -> dict[str, Any]:

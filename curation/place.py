@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from versemill.curation.opening import is_inside, open_foreign
-
+from versemill.curation.opening import Budget, is_inside, open_foreign
 from versemill.errors import AssetError
 
 MOST_ENTRIES = 20_000
@@ -46,8 +45,26 @@ class Place:
         return tuple(dict.fromkeys((self.folder.resolve(), self.model.resolve().parent)))
 
     def read(self, path: Path) -> bytes:
-        """A file's bytes; see `open_foreign`."""
-        return open_foreign(path, self.roots, self.limit)
+        """A file's bytes, which are read once however often they are asked for; see `open_foreign`.
+
+        Raises:
+            AssetError: as `open_foreign`; "too_large" also where the model's files are larger than `limit` together.
+        """
+        real = os.path.realpath(path)
+        if real not in self._files:
+            data = open_foreign(path, self.roots, self.limit)
+            self.budget.spend_bytes(len(data), path.name)
+            self._files[real] = data
+        return self._files[real]
+
+    @cached_property
+    def budget(self) -> Budget:
+        """What all that the model names may still ask for."""
+        return Budget(self.limit)
+
+    @cached_property
+    def _files(self) -> dict[str, bytes]:
+        return {}
 
     def read_named(self, name: str, missing: str) -> bytes:
         """The file that a relative path or URI names exactly, with `missing` as the reason where there is none.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
 from versemill.curation.features import feature_vector
 from versemill.curation.image_features import names
-
 from versemill.errors import ConfigError
 
 NAMES = (

@@ -8,12 +8,12 @@ from typing import Any
 import manifold3d
 import numpy as np
 from numpy.typing import NDArray
+
+from versemill.curated import Rejected
 from versemill.curation.clean import closed_components
 from versemill.curation.config import CurationConfig
 from versemill.curation.visibility import escapes, hemisphere
 from versemill.curation.volumes import shell_surface, winding_surface
-
-from versemill.curated import Rejected
 from versemill.mesh import component_volumes, components, face_areas, face_normals, sample_surface, topology, volume
 from versemill.queries import MeshQuery
 

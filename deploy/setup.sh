@@ -11,14 +11,14 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 2; }
 
 case $what in
   run) extras=meshlab ;;
-  test) extras=meshlab,test,lint ;;
+  test) extras=meshlab,test,lint,docs ;;
   *) fail "usage: deploy/setup.sh run|test" ;;
 esac
 state=$(cat pyproject.toml setup.py constraints.txt deploy/setup.sh deploy/blender.sh versemill/__init__.py versemill/packages.py | sha256sum | cut -c1-16)
 stamp=$venv/.versemill-$what
 [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && exit 0
 
-# apt_install PACKAGE...: installs when we may (root, or sudo without a password), else says the line to type.
+# apt_install PACKAGE...: installs with root or passwordless sudo, else prints the command.
 apt_install() {
   local as=
   if [ "$(id -u)" != 0 ]; then

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union
 from versemill.detailverse.spines import lathe
 

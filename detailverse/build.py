@@ -2,14 +2,14 @@
 
 import numpy as np
 from numpy.typing import NDArray
+
+from versemill.asset import Asset
+from versemill.config import digest
 from versemill.detailverse import words
 from versemill.detailverse.config import FACE_BUDGET, DetailverseConfig, Quality
 from versemill.detailverse.solids import Manifold, Shop, Solid, checked, strut, union
 from versemill.detailverse.specification import PartSpec, Specification, sample_spec
 from versemill.detailverse.surfaces import Finish
-
-from versemill.asset import Asset
-from versemill.config import digest
 from versemill.errors import AssetError
 from versemill.materials import Material, procedural
 from versemill.mesh import component_volumes, components, face_cross
@@ -44,12 +44,16 @@ TOLERANCES = (0.0003, 0.0006, 0.0012, 0.0024, 0.0048, 0.0096, 0.0192, 0.0192, 0.
 three times, since a lattice of thin walls gives way only slowly."""
 
 
-def generate(config: DetailverseConfig, seed: int, index: int) -> Asset:
+def generate(config: DetailverseConfig | None = None, seed: int = 0, index: int = 0) -> Asset:
     """The asset of (config, seed, index): the same bytes on every run.
+
+    Args:
+        config: the default is `DetailverseConfig()`.
 
     Raises:
         AssetError: a solid failed; its reason says how.
     """
+    config = config or DetailverseConfig()
     spec = sample_spec(config, seed, index)
     return build(spec, detail=config.detail, texture_size=config.texture_size, face_budget=config.faces, seed=seed, index=index)
 
@@ -190,7 +194,7 @@ def reduce(body: Manifold, budget: int) -> Manifold:
 
 def arrays(body: Manifold, originals: list[int]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
     """Vertices, faces and the place of each face's source in `originals`. Closed cavities, which
-    nobody sees, are filled, and loose crumbs (below CRUMB of the volume), such as a cut may leave, are dropped."""
+    no view shows, are filled, and loose crumbs (below CRUMB of the volume), such as a cut may leave, are dropped."""
     mesh = body.to_mesh()
     vertices = np.ascontiguousarray(mesh.vert_properties[:, :3], np.float32)
     faces = np.ascontiguousarray(mesh.tri_verts, np.int32)

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+
 from versemill.detailverse.solids import Solid, box, cylinder, hull, strut
 
 Spot = tuple[float, float, float]

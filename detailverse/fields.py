@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import marching_cubes
-from versemill.detailverse.solids import Manifold, solid
 
+from versemill.detailverse.solids import Manifold, solid
 from versemill.errors import AssetError
 
 Floats = NDArray[np.float64]

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
+
 from versemill.detailverse.solids import Manifold, checked
 
 Face = Literal["sans", "serif", "mono"]

@@ -1,6 +1,7 @@
 """Hands, feet and clothes of human figures."""
 
 import numpy as np
+
 from versemill.detailverse.fields import Floats
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, strut
 from versemill.detailverse.spines import lathe, lobed, tube

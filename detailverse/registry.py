@@ -17,10 +17,10 @@ import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from pydantic import Field
-from versemill.detailverse.solids import Shop, Solid
-from versemill.detailverse.surfaces import Patch
 
 from versemill.config import Config
+from versemill.detailverse.solids import Shop, Solid
+from versemill.detailverse.surfaces import Patch
 
 Floats = NDArray[np.float64]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
+
 from versemill.detailverse.fields import Floats, extract
 from versemill.detailverse.solids import Manifold, Shop
 

@@ -7,10 +7,10 @@ import manifold3d as m3
 import numpy as np
 from manifold3d import Manifold as Manifold
 from numpy.typing import ArrayLike, NDArray
-from versemill.detailverse.spines import Spine
-from versemill.detailverse.surfaces import PLAIN, Finish, Ornament, grid, slab
 
 from versemill import seeds
+from versemill.detailverse.spines import Spine
+from versemill.detailverse.surfaces import PLAIN, Finish, Ornament, grid, slab
 from versemill.errors import AssetError
 
 Floats = NDArray[np.float64]

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field, model_validator
-from versemill.detailverse import registry, substances
-from versemill.detailverse.config import DetailverseConfig
-from versemill.detailverse.registry import STYLES, Family, Operator, Slot
 
 from versemill import seeds
 from versemill.config import Config
+from versemill.detailverse import registry, substances
+from versemill.detailverse.config import DetailverseConfig
+from versemill.detailverse.registry import STYLES, Family, Operator, Slot
 
 
 class OperatorSpec(Config):

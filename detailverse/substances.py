@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from versemill.detailverse import colors
 from versemill.detailverse.substance_table import SUBSTANCES
-
 from versemill.materials import procedural
 from versemill.materials.palette import near
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.detailverse.spines import Contour, Spine, lerp
 
 Floats = NDArray[np.float64]

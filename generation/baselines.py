@@ -3,9 +3,9 @@
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
-from versemill.generation.extraction import BOX, Mesh, surface
 
 from versemill.camera import Camera
+from versemill.generation.extraction import BOX, Mesh, surface
 from versemill.queries import MeshQuery
 
 Floats = NDArray[np.floating]

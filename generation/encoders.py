@@ -10,9 +10,9 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from versemill.generation.transformer import Block
 
 from versemill.errors import ConfigError, MissingDependencyError
+from versemill.generation.transformer import Block
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pixels, by which both frozen networks were trained."""

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from versemill.generation.extraction import Mesh
 
 from versemill.camera import Camera, look_at, orthographic_intrinsics
+from versemill.generation.extraction import Mesh
 from versemill.mesh import face_normals
 from versemill.queries import MeshQuery
 
@@ -38,7 +38,7 @@ def front(size: int, elevation: float = 10.0, azimuth: float = -90.0) -> Camera:
 def normal_picture(mesh: Mesh, camera: Camera) -> NDArray[np.float32]:
     """(3, H, W) in [0, 1] over white: camera-space normals as colours, what Normal-FID looks at."""
     mask, normals = seen(mesh, camera)
-    colors = (normals @ camera.c2w[:3, :3].astype(np.float32)) * np.float32([1, -1, -1]) / 2 + 0.5
+    colors = (normals @ camera.c2w[:3, :3].astype(np.float32)) * np.array([1, -1, -1], np.float32) / 2 + 0.5
     return np.where(mask[..., None], colors, 1).transpose(2, 0, 1).astype(np.float32)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from torch import Tensor
+
 from versemill.generation.paths import Path, split
 
 Estimator = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

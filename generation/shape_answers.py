@@ -3,19 +3,21 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
-from versemill.generation import conditions
-from versemill.generation.extraction import Mesh
-from versemill.generation.families import SHAPE_FLOW
-from versemill.generation.shape_flow_judging import noise_of
-from versemill.generation.shape_vae_judging import extracted
-from versemill.training.runs import load, torch_device
 
 from versemill import gltf
 from versemill.asset import Asset
 from versemill.errors import AssetError
+from versemill.generation import conditions
+from versemill.generation.extraction import Mesh
+from versemill.generation.families import SHAPE_FLOW
+from versemill.generation.shape_flow_judging import noise_of
+from versemill.generation.shape_generator import ShapeGenerator
+from versemill.generation.shape_vae_judging import extracted
 from versemill.materials.material import Material
+from versemill.training.runs import load, torch_device
 
 RESOLUTIONS = (64, 128, 256, 512)
 
@@ -39,7 +41,8 @@ def generate(
         ConfigError: no trained shape-flow, or a picture that can't be used. AssetError: the shape came out empty.
     """
     target = torch_device(device)
-    network, recipe = load(SHAPE_FLOW, run_dir, target)
+    loaded, recipe = load(SHAPE_FLOW, run_dir, target)
+    network = cast(ShapeGenerator, loaded)
     started = time.perf_counter()
     pictures = None
     if image is not None:

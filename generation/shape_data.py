@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.generation.extraction import Mesh
-from versemill.shards import ShardDataset
 
 from versemill.errors import ConfigError
+from versemill.generation.extraction import Mesh
+from versemill.shards import ShardDataset
 
 Floats = NDArray[np.float32]
 FIELDS = (
@@ -84,11 +84,13 @@ def about_z(angle: float, mirror: bool = False) -> Floats:
 def shape(sample: dict[str, Any]) -> Shape:
     """The shape of a `shards.ShardDataset` sample that was read with `FIELDS`."""
     arrays = {name: sample[name].numpy().astype(np.float32) for name in FIELDS}
-    pairs = [
+    near, sharp_near, volume = (
         np.concatenate([arrays[f"{name}_points"], arrays[f"{name}_sdf"].reshape(-1, 1)], 1)
         for name in ("near", "sharp_near", "vol")
-    ]
-    return Shape(arrays["surface"], arrays["sharp_surface"], *pairs, str(sample["id"]), int(sample["index"]))
+    )
+    return Shape(
+        arrays["surface"], arrays["sharp_surface"], near, sharp_near, volume, str(sample["id"]), int(sample["index"])
+    )  # fmt: skip
 
 
 class ShapeSet:

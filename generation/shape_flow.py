@@ -4,6 +4,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
 from versemill.generation.transformer import Attention, Experts, FeedForward, time_code
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field as Setting
 from torch import Tensor
+
+from versemill import seeds
+from versemill.config import Config
+from versemill.errors import MissingDependencyError
 from versemill.generation import baselines, looks, metrics
 from versemill.generation.encoders import Lite0
 from versemill.generation.extraction import Mesh
@@ -17,13 +22,9 @@ from versemill.generation.shape_data import Placement
 from versemill.generation.shape_flow_training import THUMBNAIL, Seen, SeenShapes
 from versemill.generation.shape_generator import ShapeGenerator
 from versemill.generation.shape_presets import ShapeFlowRecipe
-from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, compared, extracted, rulers
+from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, extracted
+from versemill.mesh import sample_surface, topology, volume
 from versemill.training.family import MODEL, Cases, Exam, Examples, Measured, Metric, Progress
-
-from versemill import seeds
-from versemill.config import Config
-from versemill.errors import MissingDependencyError
-from versemill.mesh import topology, volume
 
 SHUFFLED, NEAREST, HULL = "shuffled pictures", "nearest training picture's shape", "visual hull"
 METRICS = (
@@ -36,6 +37,8 @@ METRICS = (
 )
 CHUNK = 16
 """Shapes drawn at once."""
+CLOUD = 512
+"""Points of a shape where many are compared with many."""
 PLAUSIBLE = (0.5, 2.2)
 """Longest side of a plausible sample: training shapes have 2."""
 
@@ -67,6 +70,11 @@ class FlowCase:
     picture: Tensor
     thumbnail: Tensor
     placement: Placement
+
+    @cached_property
+    def inner(self) -> Case:
+        """The shape and its true mesh, for comparisons in space."""
+        return Case(self.seen.shape, self.seen.mesh)
 
     @property
     def name(self) -> str:
@@ -124,7 +132,7 @@ def agreement(mesh: Mesh, case: FlowCase) -> dict[str, float]:
     if both.any():
         cosine = (normals[both] * truth[both]).sum(-1)
         found["view_normal_error"] = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
-    spatial = compared(placed, *rulers(Case(case.seen.shape, case.seen.mesh)))
+    spatial = case.inner.compared(placed)
     return {**found, **{m.key: spatial[m.key] for m in METRICS if m.key in spatial}}
 
 
@@ -155,12 +163,10 @@ def plain_answers(case: FlowCase, training: Any) -> dict[str, Mesh]:
     position, view = places[int((crops - case.thumbnail.flatten()).square().sum(1).argmin())]
     other = training.seen(position)
     vertices, faces = training.mesh(position)
-    truth = case.seen.mesh
-    _, box = rulers(Case(case.seen.shape, truth))
     mask = (case.seen.rgba[case.view, 3] / 255.0).astype(np.float64)
     inside = {
-        ELLIPSOID: baselines.ellipsoid(*truth, box),
-        CUBOID: baselines.cuboid(*truth, box),
+        ELLIPSOID: baselines.ellipsoid(*case.seen.mesh, case.inner.box),
+        CUBOID: baselines.cuboid(*case.seen.mesh, case.inner.box),
         HULL: baselines.visual_hull(mask, case.seen.cameras[case.view]),
     }
     stood = {name: (case.placement.points(mesh[0]), mesh[1]) for name, mesh in inside.items()}
@@ -178,8 +184,8 @@ def measure(exam: Exam, cases: Iterable[FlowCase], count: int, progress: Progres
         MODEL: draw_meshes(network, pictures, numbers, judging, exam.device),
         SHUFFLED: draw_meshes(network, [*pictures[1:], *pictures[:1]], numbers, judging, exam.device),
     }
-    objects = []
-    rows = []
+    objects: list[dict[str, Any]] = []
+    rows: list[list[NDArray[np.uint8]]] = []
     for k, case in enumerate(every):
         answers = {**{name: meshes[k] for name, meshes in drawn.items()}, **plain_answers(case, exam.training)}
         objects.append({"name": case.name, **{name: agreement(mesh, case) for name, mesh in answers.items()}})
@@ -213,10 +219,8 @@ def _row(case: FlowCase, answers: Sequence[Mesh]) -> list[NDArray[np.uint8]]:
     return [picture, *(looks.shaded(mesh, camera) for mesh in (case.seen.mesh, *stood))]
 
 
-def clouds(meshes: Sequence[Mesh], count: int = 1024) -> list[NDArray[np.float64]]:
+def clouds(meshes: Sequence[Mesh], count: int = CLOUD) -> list[NDArray[np.float64]]:
     """Points (count, 3) on each mesh that has a surface."""
-    from versemill.mesh import sample_surface
-
     rng = seeds.stream(0, 0, "shape-flow/clouds")
     return [sample_surface(*mesh, count, rng)[0] for mesh in meshes if len(mesh[1])]
 
@@ -226,7 +230,7 @@ def memory(samples: Sequence[Mesh], training: Any) -> str:
 
     Shapes are compared as they stand for their first view.
     """
-    known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:1024, :3]) for seen in training.all_seen]
+    known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:CLOUD, :3]) for seen in training.all_seen]
     near = metrics.chamfer_matrix(clouds(samples), known).min(1)
     among = metrics.chamfer_matrix(known[:64], known)
     among[np.arange(len(among)), np.arange(len(among))] = np.inf
@@ -241,8 +245,8 @@ def set_figures(free: Sequence[Mesh], cases: Sequence[FlowCase], training: Any) 
     closed = [len(f) > 0 and topology(f).watertight for _, f in free]
     sides = [float(np.ptp(v, axis=0).max()) if len(v) else 0.0 for v, _ in free]
     sound = [c and PLAUSIBLE[0] <= s <= PLAUSIBLE[1] and volume(*m) > 0 for c, s, m in zip(closed, sides, free, strict=True)]
-    held = [case.placement.points(case.seen.shape.surface[:1024, :3]) for case in cases]
-    known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:1024, :3]) for seen in training.all_seen]
+    held = [case.placement.points(case.seen.shape.surface[:CLOUD, :3]) for case in cases]
+    known = [seen.placement(0, training.recipe.frame).points(seen.shape.surface[:CLOUD, :3]) for seen in training.all_seen]
     ours, theirs = (metrics.chamfer_matrix(some[: len(held)], held) for some in (clouds(free), known))
     text = (
         f"{len(free)} shapes without a picture: {np.mean(closed):.0%} closed, {np.mean(sound):.0%} closed, of positive volume "
@@ -279,7 +283,7 @@ def features(network: Lite0, meshes: Sequence[Mesh]) -> NDArray[np.float64]:
     return torch.cat([network.features(torch.stack(pictures[k : k + 8])) for k in range(0, len(pictures), 8)]).double().numpy()
 
 
-def preview(network: ShapeGenerator, examples: SeenShapes, recipe: ShapeFlowRecipe, path: Path) -> None:
+def preview(network: ShapeGenerator, examples: Any, recipe: ShapeFlowRecipe, path: Path) -> None:
     """Four training pictures, the shape behind each and what the network draws for it; four shapes of no picture."""
     device = next(network.parameters()).device
     judging = FlowJudging(steps=25)

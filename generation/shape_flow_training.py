@@ -11,6 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from versemill import seeds
+from versemill.camera import Camera
+from versemill.errors import ConfigError
 from versemill.generation import conditions, paths
 from versemill.generation.extraction import NOTHING, Mesh
 from versemill.generation.shape_data import Floats, Placement, Shape, ShapeSet, about_z, input_points
@@ -21,10 +25,6 @@ from versemill.generation.shape_vae_training import starts
 from versemill.shards import ShardDataset
 from versemill.training.batches import to_device
 from versemill.training.recipe import mixed_precision
-
-from versemill import seeds
-from versemill.camera import Camera
-from versemill.errors import ConfigError
 
 THUMBNAIL = 32
 """Side in pixels of the crops by which the nearest training view is found."""

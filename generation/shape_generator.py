@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from versemill.errors import ConfigError
 from versemill.generation import sampling
 from versemill.generation.encoders import Dino, Lite0, PictureTransformer
 from versemill.generation.shape_flow import ShapeFlow
@@ -12,8 +14,6 @@ from versemill.generation.shape_presets import ShapeFlowRecipe
 from versemill.generation.shape_vae import Field, ShapeVae
 from versemill.training.recipe import mixed_precision
 from versemill.training.runs import CHECKPOINT
-
-from versemill.errors import ConfigError
 
 SAMPLERS: dict[str, Callable[..., Tensor]] = {"euler": sampling.euler, "heun": sampling.heun, "ddim": sampling.ddim}
 
@@ -36,7 +36,7 @@ class ShapeGenerator(nn.Module):
                 self.encoder = Dino(recipe.encoder_folder, recipe.picture)
             case "lite0":
                 self.encoder = Lite0(recipe.picture)
-        self.flow = ShapeFlow(recipe, self.vae.channels, int(self.encoder.width))  # type: ignore[arg-type]
+        self.flow = ShapeFlow(recipe, self.vae.channels, int(self.encoder.width))
         if recipe.dense:
             self._start_from(recipe)
 
@@ -51,7 +51,7 @@ class ShapeGenerator(nn.Module):
 
         Args:
             pictures: (B, 3, S, S) over white, cut as in training; None: shapes of no picture.
-            noise: (B, M, C) standard normal. guidance: 1 is none.
+            noise: (B, M, C) standard normal. guidance: 1 switches it off.
         """
         path, device = self.recipe.path, noise.device
         shown = pictures if pictures is not None else torch.ones(len(noise), 3, *(2 * (self.recipe.picture,)), device=device)
@@ -72,7 +72,7 @@ class ShapeGenerator(nn.Module):
     def hidden(self) -> list[nn.Parameter]:
         """The matrices between tokens, which Muon may take."""
         inner = [self.flow.blocks, *([self.encoder.blocks] if isinstance(self.encoder, PictureTransformer) else [])]
-        return [p for module in inner for n, p in module.named_parameters() if p.ndim == 2 and "router" not in n]  # type: ignore[union-attr]
+        return [p for module in inner for n, p in module.named_parameters() if p.ndim == 2 and "router" not in n]
 
     def _start_from(self, recipe: ShapeFlowRecipe) -> None:
         """A dense run's weights, its layers in every expert's place."""

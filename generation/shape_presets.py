@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field as Setting
 from pydantic import model_validator
+
+from versemill.errors import ConfigError
 from versemill.training.family import Needs
 from versemill.training.recipe import Recipe, table
 from versemill.training.runs import describe
-
-from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
     from versemill.generation.paths import Path
@@ -165,17 +165,18 @@ VAE_PRESETS = table(
 
 
 def vae_needs(recipe: ShapeVaeRecipe) -> Needs:
-    """Field points; no views."""
-    sharp = 1024 if recipe.sharp_input else 0
-    return Needs(
-        fields={
-            "surface_points": recipe.input_points,
-            "near_points": recipe.near_queries,
-            "volume_points": recipe.volume_queries,
-            "sharp_points": sharp,
-            "sharp_near_points": sharp,
-        }
-    )
+    """Field points, no views. A dataset that is made for a preset has many times as many as one example draws."""
+    least = {
+        "surface_points": recipe.input_points,
+        "near_points": recipe.near_queries,
+        "volume_points": recipe.volume_queries,
+    }
+    if recipe.sharp_input:
+        least |= {"sharp_points": 512, "sharp_near_points": 512}
+    plenty = {"surface_points": 8, "near_points": 16, "volume_points": 16}
+    ample = {f"fields.{name}": factor * least[name] for name, factor in plenty.items()}
+    sharp = {"fields.sharp_points": 4096, "fields.sharp_near_points": 4096}
+    return Needs(fields=least, settings={**ample, **sharp})
 
 
 class ShapeFlowRecipe(Recipe):
@@ -263,7 +264,7 @@ FLOW_TINY = ShapeFlowRecipe(
     pairs=3,
     picture=64,
     frame="camera",
-    steps=4000,
+    steps=2500,
     batch=16,
     optimizer="muon",
     lr=1e-3,
@@ -344,10 +345,11 @@ FLOW_PRESETS = table(
 
 def flow_needs(recipe: ShapeFlowRecipe) -> Needs:
     """The autoencoder's field points, and views by TripoSG's cameras."""
+    needs = vae_needs(recipe.vae_recipe)
     return Needs(
         passes=("rgb", "normal", "mask"),
         resolution=recipe.picture,
         views=1,
-        fields=vae_needs(recipe.vae_recipe).fields,
-        settings={"render.cameras": {"preset": "triposg", "views": 8}},
+        fields=needs.fields,
+        settings={**needs.settings, "render.cameras": {"preset": "triposg", "views": 8}},
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,20 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field as Setting
 from torch import Tensor
+
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.config import Config
+from versemill.errors import AssetError
 from versemill.generation import baselines, extraction, looks, metrics
 from versemill.generation.extraction import Mesh
 from versemill.generation.shape_data import Shape, ShapeSet, input_points
 from versemill.generation.shape_presets import ShapeVaeRecipe
 from versemill.generation.shape_vae import Field, ShapeVae
 from versemill.generation.shape_vae_training import starts
-from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress
-
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.config import Config
-from versemill.errors import AssetError
 from versemill.mesh import face_normals, sample_surface, topology
 from versemill.queries import MeshQuery
+from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress
 
 NEAREST, ELLIPSOID, CUBOID = "nearest training shape", "best ellipsoid", "best box"
 METRICS = (
@@ -35,6 +36,8 @@ METRICS = (
 )
 DEPTHS = (0.1, 0.2, 0.4)
 """Where strata of thickness meet: greatest distance inside an asset, world units."""
+MAX_OPEN = 0.1
+"""Share of a mesh's surface that may enclose nothing."""
 PICTURES = 12
 """Objects on the contact sheet."""
 BOX_POINTS = 32_768
@@ -62,6 +65,22 @@ class Case:
         """Which asset it is."""
         return self.shape.name
 
+    @cached_property
+    def box(self) -> NDArray[np.float32]:
+        """(BOX_POINTS, 3) points at whose places volumes are compared."""
+        return seeds.stream(0, self.shape.index, "shapes/box").uniform(-1, 1, (BOX_POINTS, 3)).astype(np.float32)
+
+    @cached_property
+    def truth(self) -> metrics.Surface:
+        """What every answer is compared with."""
+        return metrics.surface_of(*self.mesh, self.box, seeds.stream(0, self.shape.index, "shapes/samples"))
+
+    def compared(self, mesh: Mesh) -> dict[str, float]:
+        """`metrics.compare`; what has no surface gets `metrics.EMPTY`."""
+        if not len(mesh[1]):
+            return metrics.EMPTY
+        return metrics.compare(metrics.surface_of(*mesh, self.box, seeds.stream(0, 0, "shapes/samples")), self.truth)
+
 
 class JudgedShapes(ShapeSet):
     """Shapes with their meshes."""
@@ -80,14 +99,12 @@ def vae_data(
 
 
 def vae_mesh_case(name: str, asset: Asset, recipe: ShapeVaeRecipe, judging: ShapeJudging) -> Case:
-    """A closed mesh and points on it.
+    """Anybody's mesh as a case: itself where it is closed, else the solid that it encloses.
 
     Raises:
-        AssetError: it is not closed.
+        AssetError: too much of it encloses nothing.
     """
-    vertices, faces = asset.vertices.astype(np.float32), asset.faces.astype(np.int32)
-    if not topology(faces).watertight:
-        raise AssetError("open", f"{name} is not closed: mill it with the pipeline 'files', then evaluate on that dataset")
+    vertices, faces = solid(name, asset.vertices.astype(np.float32), asset.faces.astype(np.int32))
     rng = seeds.stream(0, 0, "shape-vae/mesh")
     points, chosen, _ = sample_surface(vertices, faces, recipe.input_points, rng)
     surface = np.concatenate([points, face_normals(vertices, faces)[chosen]], 1).astype(np.float32)
@@ -95,6 +112,29 @@ def vae_mesh_case(name: str, asset: Asset, recipe: ShapeVaeRecipe, judging: Shap
     volume = np.concatenate([box, MeshQuery(vertices, faces, winding=True).signed_distance(box)[:, None]], 1)
     empty = np.zeros((0, 6), np.float32)
     return Case(Shape(surface, empty, volume, volume[:0], volume, name, 0), (vertices, faces))
+
+
+def solid(name: str, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> Mesh:
+    """A mesh in [-1, 1]^3 that is closed: as it is, or the surface where its winding number passes a half, on 128^3 cells.
+
+    Raises:
+        AssetError: more than `MAX_OPEN` of the mesh lies farther than two cells from that surface.
+    """
+    if topology(faces).watertight:
+        return vertices, faces
+    query = MeshQuery(vertices, faces, winding=True)
+
+    def values(points: Tensor) -> Tensor:
+        return torch.from_numpy(query.signed_distance(points.numpy())) / 0.04  # about a cell of the coarsest grid
+
+    closed = extraction.mesh(values, 128)
+    points, _, _ = sample_surface(vertices, faces, 4096, seeds.stream(0, 0, "shape-vae/solid"))
+    near = MeshQuery(*closed).closest(points)[0] if len(closed[1]) else np.full(len(points), np.inf)
+    if (lost := float((near > 4 * extraction.BOX / 128).mean())) > MAX_OPEN:
+        raise AssetError(
+            "open", f"{lost:.0%} of {name} encloses nothing (limit {MAX_OPEN:.0%}): give it walls, or leave it out"
+        )
+    return closed
 
 
 def decoded(vae: ShapeVae, shape: Shape, tokens: int | None, device: torch.device) -> Field:
@@ -115,42 +155,31 @@ def extracted(field: Field, resolution: int, device: torch.device) -> Mesh:
     return extraction.mesh(values, resolution)
 
 
-def compared(mesh: Mesh, truth: metrics.Surface, box: NDArray[np.float32]) -> dict[str, float]:
-    """`metrics.compare`; what has no surface gets `metrics.EMPTY`."""
-    if not len(mesh[1]):
-        return metrics.EMPTY
-    return metrics.compare(metrics.surface_of(*mesh, seeds.stream(0, 0, "shapes/samples")), truth, box)
-
-
-def rulers(case: Case) -> tuple[metrics.Surface, NDArray[np.float32]]:
-    """What answers to a case are measured with: its true surface, and points of the box."""
-    box = seeds.stream(0, case.shape.index, "shapes/box").uniform(-1, 1, (BOX_POINTS, 3)).astype(np.float32)
-    return metrics.surface_of(*case.mesh, seeds.stream(0, case.shape.index, "shapes/samples")), box
-
-
 def vae_score(network: ShapeVae, cases: Cases, judging: ShapeJudging, device: torch.device) -> dict[str, list[float]]:
     """`METRICS` of the reconstruction of each case."""
     found = []
     for case in cases:
         mesh = extracted(decoded(network, case.shape, judging.tokens, device), judging.resolution, device)
-        found.append(compared(mesh, *rulers(case)))
+        found.append(case.compared(mesh))
     return columns(found)
 
 
 def vae_baselines(cases: Cases, training: Examples, judging: Any) -> dict[str, dict[str, list[float]]]:
     """The training shape nearest by Chamfer distance; the best ellipsoid and box, which see the truth."""
-    return {name: columns([compared(plain_answers(case, training)[name], *rulers(case)) for case in cases])
-            for name in (NEAREST, ELLIPSOID, CUBOID)}  # fmt: skip
+    answers = [plain_answers(case, training) for case in cases]
+    return {
+        name: columns([case.compared(answer[name]) for case, answer in zip(cases, answers, strict=True)])
+        for name in (NEAREST, ELLIPSOID, CUBOID)
+    }
 
 
 def plain_answers(case: Case, training: Any) -> dict[str, Mesh]:
     """Baseline -> its mesh."""
-    _, box = rulers(case)
     distances = metrics.chamfer_matrix([case.shape.surface[:512, :3]], [s.surface[:512, :3] for s in training.shapes])
     return {
         NEAREST: training.mesh(int(distances[0].argmin())),
-        ELLIPSOID: baselines.ellipsoid(*case.mesh, box),
-        CUBOID: baselines.cuboid(*case.mesh, box),
+        ELLIPSOID: baselines.ellipsoid(*case.mesh, case.box),
+        CUBOID: baselines.cuboid(*case.mesh, case.box),
     }
 
 
@@ -162,18 +191,19 @@ def columns(found: Sequence[dict[str, float]]) -> dict[str, list[float]]:
 
 def vae_measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | None) -> Measured:
     """Each case by the network, the untrained one and the baselines; a contact sheet; a table by thickness."""
+    networks: dict[str, Any] = {MODEL: exam.network, UNTRAINED: exam.untrained}
+    judging: Any = exam.judging
     objects: list[dict[str, Any]] = []
     depths: list[float] = []
-    rows = []
+    rows: list[list[NDArray[np.uint8]]] = []
     camera = looks.front(160, elevation=20, azimuth=-60)
     for case in cases:
-        ruler = rulers(case)
         answers = {}
-        for name, network in ((MODEL, exam.network), (UNTRAINED, exam.untrained)):
-            field = decoded(network, case.shape, exam.judging.tokens, exam.device)  # type: ignore[attr-defined, arg-type]
-            answers[name] = extracted(field, exam.judging.resolution if name == MODEL else 64, exam.device)  # type: ignore[attr-defined]
+        for name, network in networks.items():
+            field = decoded(network, case.shape, judging.tokens, exam.device)
+            answers[name] = extracted(field, judging.resolution if name == MODEL else 64, exam.device)
         answers |= plain_answers(case, exam.training)
-        objects.append({"name": case.name, **{name: compared(mesh, *ruler) for name, mesh in answers.items()}})
+        objects.append({"name": case.name, **{name: case.compared(mesh) for name, mesh in answers.items()}})
         depths.append(case.shape.depth)
         if len(rows) < PICTURES:
             shown = (case.mesh, answers[MODEL], answers[NEAREST], answers[ELLIPSOID])
@@ -203,7 +233,7 @@ def by_thickness(objects: Sequence[dict[str, Any]], depths: Sequence[float]) -> 
     return "\n".join(lines)
 
 
-def vae_preview(network: ShapeVae, examples: ShapeSet, recipe: ShapeVaeRecipe, path: Path) -> None:
+def vae_preview(network: ShapeVae, examples: Any, recipe: ShapeVaeRecipe, path: Path) -> None:
     """Three training shapes and what the network makes of them, coarsely."""
     camera = looks.front(160, elevation=20, azimuth=-60)
     device = next(network.parameters()).device

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+
 from versemill.generation import shape_losses as losses
 from versemill.generation.shape_data import Placement, Shape, about_z, balanced, input_points
 from versemill.generation.shape_presets import ShapeVaeRecipe

@@ -6,21 +6,26 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
-from versemill.mill.commands import assets, deliver, generate, inspect, models, run
-from versemill.mill.commands.common import err, out
 
 from versemill import __version__
 from versemill.errors import VersemillError
+from versemill.mill.commands import assets, deliver, generate, inspect, models, pipelines, run
+from versemill.mill.commands.common import err, out
+from versemill.mill.run import signals
+from versemill.shards.storage import MISTAKES, shown
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 an error, or a negative answer of verify, validate, diff, curate; 2 a bad argument, "
-    "configuration or path, and nothing was done; 3 a device, program or package is missing; 4 done, but some assets "
-    "failed (see status); 5 another run is writing to the dataset, and nothing was done; 130 interrupted."
+    "Exit codes: 0 success; 1 an error, or a negative result of verify, validate, diff or curate; 2 a bad argument, "
+    "configuration or path, nothing was changed; 3 a device, program or package is missing; 4 finished, but some assets "
+    "failed (see status); 5 another run is writing to the dataset, nothing was changed; 130 interrupted."
 )
-INTERRUPTED = 130
+MOST_CHARACTERS = 2000
+"""Of the line that an error becomes: it may quote what was given."""
+
 GROUPS = {
+    "Pipelines": (inspect.list_, pipelines.config_, pipelines.schema, pipelines.init),
     "Datasets": (
-        inspect.list_, inspect.plan, run.run, inspect.status, inspect.verify, run.retry, run.regenerate,
+        inspect.plan, run.run, inspect.status, inspect.verify, run.retry, run.regenerate,
         run.extend, run.debug, inspect.diff, deliver.dedup, deliver.merge, deliver.export, deliver.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, assets.render, assets.score, assets.doctor),
@@ -31,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="versemill mills 3D training corpora: assets, clean geometry, multi-view renders, shards, and models that prove them.",
+    help="Make 3D training data: generate or read assets, clean, render and sample them, write shards, train models on them.",
     epilog=EXIT_CODES,
 )
 for group, commands in GROUPS.items():
@@ -57,28 +62,42 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8, a file name that is not
             stream.reconfigure(errors="backslashreplace")
+    signals.install()
     try:
-        code = app(standalone_mode=False)
-        if code == INTERRUPTED:
-            _complain("interrupted; the same command goes on where it was")
-        sys.exit(code)
+        code = _command()
+    except KeyboardInterrupt:
+        code = signals.INTERRUPTED
+    signals.ignore()
+    if code == signals.INTERRUPTED:
+        _complain(signals.LINE)
+    sys.exit(code)
+
+
+def _command() -> int:
+    """Runs the command and returns its exit code; what it raises on purpose is said in one line."""
+    try:
+        return app(standalone_mode=False) or 0
     except VersemillError as error:
         _complain(str(error))
-        sys.exit(error.exit_code)
-    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        if error.filename is None:
-            raise
-        _complain(f"can't use the path '{error.filename}': {error.strerror}")
-        sys.exit(2)
+        return error.exit_code
+    except OSError as error:
+        if isinstance(error, MISTAKES) and error.filename is not None:
+            _complain(f"can't use the path '{error.filename}': {error.strerror}")
+            return 2
+        _complain(f"a disk, a store or a connection failed: {error}; fix it, then run the same command")
+        return 1
     except TyperException as error:  # Typer's own are pages with boxes; a script's log wants a line
         message, usage = error.format_message(), getattr(error, "ctx", None)
         if message:  # without one, help was asked for by giving no command
             _complain(f"{message.rstrip('.')}; see `{usage.command_path if usage else 'versemill'} --help`")
-        sys.exit(2)
+        return 2
 
 
 def _complain(text: str) -> None:
-    err.print(f"versemill: {' '.join(text.split())}", style="red", markup=False, soft_wrap=True)
+    line = shown(" ".join(text.split()))
+    err.print(
+        f"versemill: {line if len(line) <= MOST_CHARACTERS else line[:MOST_CHARACTERS] + ' ...'}", style="red", soft_wrap=True
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
+
+from versemill.asset import Asset
+from versemill.config import Config
 from versemill.reconstruction.methods import HULL, MEAN, NEAREST, Answer, Case, answers, measure, predict
 from versemill.reconstruction.presets import PosedRecipe
 from versemill.training import baselines, fusion, images
@@ -15,9 +18,6 @@ from versemill.training.lpips import MISSING
 from versemill.training.objects import scene_of_asset, textured
 from versemill.training.pictures import picture_grid, write_splats
 from versemill.training.scenes import Scene, spread
-
-from versemill.asset import Asset
-from versemill.config import Config
 
 PICTURES = 12
 """Objects in the picture grid, which also get their splats and mesh written."""

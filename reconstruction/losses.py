@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
 from versemill.reconstruction.presets import PosedRecipe
 from versemill.training.geometry import depth_normals
 from versemill.training.images import mean_where

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
 from versemill.reconstruction.optimise import optimise
 from versemill.training import baselines, images
 from versemill.training.family import MODEL, UNTRAINED, Exam, Metric

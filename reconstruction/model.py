@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
+
 from versemill.reconstruction.presets import GaussiansRecipe, PosedRecipe
 from versemill.training.baselines import RADIUS
 from versemill.training.geometry import pool, rays

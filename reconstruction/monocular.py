@@ -16,6 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
+
 from versemill.reconstruction.posed import turn_about_z
 from versemill.reconstruction.presets import upgrade
 from versemill.training.batches import Batches, to_device
@@ -109,7 +110,7 @@ class Monocular(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Predicts what each picture shows; the camera is not told.
+        """Predicts what each picture shows; the camera is not given.
 
         Args:
             images: (N, 3, S, S) sRGB in [0, 1] over white. alpha: (N, 1, S, S), used if the recipe is `masked`.

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from versemill import seeds
 from versemill.training import baselines
 from versemill.training.geometry import unproject
 from versemill.training.scenes import Scene, spread
 from versemill.training.splats import Gaussians
 from versemill.training.splatting import render
-
-from versemill import seeds
 
 RATES = {"means": 4e-3, "quats": 5e-3, "scales": 1e-2, "opacities": 5e-2, "colors": 2e-2}
 """Adam's learning rates, of means in world units, of log scales, and of logits of opacity and colour."""

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from versemill.camera import intrinsics, look_at
 from versemill.reconstruction.losses import Geometry, Loss
 from versemill.reconstruction.presets import PosedRecipe
 from versemill.training.batches import to_device
 from versemill.training.geometry import pool, strided
 from versemill.training.scenes import Scene, Scenes, angles
-
-from versemill.camera import intrinsics, look_at
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import Field
+
 from versemill.training.family import Needs
 from versemill.training.recipe import Recipe, table
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
+
 from versemill.reconstruction.model import Trunk
 from versemill.reconstruction.presets import TriplaneRecipe
 from versemill.training.geometry import rays

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from versemill.render.config import RenderConfig
-from versemill.render.presets import CAMERAS, CameraPreset
 
 from versemill import seeds
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
+from versemill.render.config import RenderConfig
+from versemill.render.presets import CAMERAS, CameraPreset
 
 Float64 = NDArray[np.float64]
 

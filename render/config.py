@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
-from versemill.render.presets import CAMERAS, LIGHTINGS
 
 from versemill.config import Config
+from versemill.render.presets import CAMERAS, LIGHTINGS
 from versemill.views import PASSES
 
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.render.config import CyclesConfig, RenderConfig
-from versemill.render.lighting import Lighting
 
 from versemill.asset import Asset
 from versemill.camera import Camera, to_opengl
 from versemill.colour import encode_srgb
 from versemill.errors import AssetError, ConfigError, MissingDependencyError
 from versemill.materials.material import SLOTS
+from versemill.render.config import CyclesConfig, RenderConfig
+from versemill.render.lighting import Lighting
 from versemill.views import PASSES
 
 WORKER = Path(__file__).with_name("cycles_worker.py")

@@ -6,6 +6,12 @@ from typing import Any
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
+
+from versemill import device as _device
+from versemill import seeds
+from versemill.asset import Asset
+from versemill.camera import Camera
+from versemill.errors import AssetError
 from versemill.render import cameras as _cameras
 from versemill.render import lighting as _lighting
 from versemill.render.config import RenderConfig
@@ -14,12 +20,6 @@ from versemill.render.kernels.geometry import TILE, GBuffer, cover, properties, 
 from versemill.render.kernels.shading import shading
 from versemill.render.lighting import Lighting
 from versemill.render.scene import pack, pack_light, pack_views, split_sum_table
-
-from versemill import device as _device
-from versemill import seeds
-from versemill.asset import Asset
-from versemill.camera import Camera
-from versemill.errors import AssetError
 from versemill.views import PASSES, Views
 
 KERNELS = [f"versemill.render.kernels.{name}" for name in ("geometry", "shading", "film")]
@@ -36,7 +36,7 @@ SMOOTHING = {"fast": 6.0, "fine": 3.0}
 """Standard deviations of noise by which a tap of the denoiser may differ; of few samples they are known less well."""
 
 
-def render(asset: Asset, config: RenderConfig) -> Views:
+def render(asset: Asset, config: RenderConfig | None = None) -> Views:
     """Renders an asset with the cameras and the light drawn for it.
 
     Cameras come from the stream "render/cameras" of (asset.seed, asset.index), light from "render/lighting" and the
@@ -46,6 +46,9 @@ def render(asset: Asset, config: RenderConfig) -> Views:
     k + N show the same in another light. `Views.lighting` says which, `info["lightings"]` what each is; only colour is
     rendered again, the other passes are copies.
 
+    Args:
+        config: the default is `RenderConfig()`: 128 x 128 pixels, RGB, normals, depth and mask.
+
     Returns:
         The passes of `config.passes`, pixel-aligned; tag "clipped" if the asset leaves an image.
 
@@ -54,6 +57,7 @@ def render(asset: Asset, config: RenderConfig) -> Views:
             "clipped" (where configured), or what `Asset.check` finds.
         MissingDependencyError: the device, or the Cycles interpreter, is not here.
     """
+    config = config or RenderConfig()
     asset.check()
     points = asset.vertices[np.unique(asset.faces)]
     cameras = _cameras.sample(config, asset.seed, asset.index, points)

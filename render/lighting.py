@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.render import panoramas
-from versemill.render.config import LightingConfig
 
 from versemill import seeds
 from versemill.camera import look_at
+from versemill.render import panoramas
+from versemill.render.config import LightingConfig
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]

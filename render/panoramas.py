@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.render.config import CyclesConfig
 
 from versemill.errors import ConfigError, MissingDependencyError
+from versemill.render.config import CyclesConfig
 
 Float32 = NDArray[np.float32]
 

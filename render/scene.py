@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
-from versemill.render.kernels.sampling import Light
-from versemill.render.kernels.scene import CLAMP, MAGNIFY, MINIFY, MIRROR, REPEAT, Scene, View
-from versemill.render.lighting import Lighting, directions
 
 from versemill import mesh
 from versemill.asset import Asset
@@ -18,6 +15,9 @@ from versemill.camera import Camera
 from versemill.colour import decode_srgb, encode_srgb
 from versemill.materials.material import SLOTS, Texture
 from versemill.materials.sampler import Sampler
+from versemill.render.kernels.sampling import Light
+from versemill.render.kernels.scene import CLAMP, MAGNIFY, MINIFY, MIRROR, REPEAT, Scene, View
+from versemill.render.lighting import Lighting, directions
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]

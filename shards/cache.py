@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import fs as pafs
+
 from versemill.shards.storage import TEMPORARY, write_atomic
 
 

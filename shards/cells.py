@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
-from versemill.shards.schema import leaves
 
 from versemill.errors import ShardError
+from versemill.shards.schema import leaves
 
 DATA_PAGE = 0
 """Type of a page with values, version 1, in its Thrift header."""

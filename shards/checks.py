@@ -8,9 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
-from versemill.shards.rows import decode_fields, decode_mesh, decode_views, read_rows
-from versemill.shards.schema import misfits, refusal
-from versemill.shards.storage import exists, sha256
 
 from versemill.camera import Camera
 from versemill.errors import AssetError, ShardError
@@ -18,6 +15,9 @@ from versemill.fields import Fields
 from versemill.gltf import from_glb
 from versemill.mesh import face_normals, volume
 from versemill.queries import MeshQuery
+from versemill.shards.rows import decode_fields, decode_mesh, decode_views, read_rows
+from versemill.shards.schema import misfits, refusal
+from versemill.shards.storage import exists, sha256
 from versemill.views import Views
 
 SLACK = 0.03
@@ -93,7 +93,7 @@ def _verify_rows(fs: pafs.FileSystem, path: str) -> list[Problem]:
     problems = []
     seen: set[str] = set()
     try:
-        for row in read_rows(fs, path):
+        for row in read_rows(path, fs=fs):
             name = row["meta"]["id"]
             if name in seen:
                 problems.append(Problem("inconsistent", path, name, "the id occurs twice"))

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
-from versemill.shards.checks import Problem
-from versemill.shards.rows import decode_fields, decode_mesh, decode_views, read_rows
-from versemill.shards.storage import sha256
 
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.mesh import volume
+from versemill.shards.checks import Problem
+from versemill.shards.rows import decode_fields, decode_mesh, decode_views, read_rows
+from versemill.shards.storage import sha256
 from versemill.views import PASSES, Views
 
 TOLERANCES = {"points": 0.001, "volume": 0.001, "camera": 1e-9}
@@ -45,7 +45,7 @@ def compare_shards(fs: pafs.FileSystem, path: str, other: str) -> Comparison:
     if sha256(fs, path) == sha256(fs, other):
         return Comparison(True, [])
     problems = []
-    for a, b in zip_longest(read_rows(fs, path), read_rows(fs, other)):
+    for a, b in zip_longest(read_rows(path, fs=fs), read_rows(other, fs=fs)):
         if a is None or b is None or a["meta"]["id"] != b["meta"]["id"]:
             names = [row["meta"]["id"] if row else "nothing" for row in (a, b)]
             problems.append(Problem("rows", path, names[0], f"{names[0]} stands where the other shard has {names[1]}"))

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
 from torch.utils.data import Dataset
+
+from versemill.errors import ShardError
 from versemill.shards.cache import DiskCache
 from versemill.shards.cells import Cells, LocalShard
 from versemill.shards.duplicates import duplicate_indices
 from versemill.shards.folder import Shard, check_split, find_shards, open_shard
 from versemill.shards.lending import Sample
-from versemill.shards.reading import Selection
+from versemill.shards.reading import Reading, Selection, select
 from versemill.shards.schema import completed, is_blob
-
-from versemill.errors import ShardError
 
 MEGABYTE = 1_000_000
 
@@ -153,22 +153,12 @@ class ShardDataset(Dataset[Sample]):
     Args:
         directory: path or URI of the dataset.
         split: "train", "val", "test" or None for all.
+        selection: what is read of each row, and how.
         drop_duplicates: leave out what DIR/duplicates/table.parquet lists, which `versemill dedup` writes.
-        passes: passes to read; () for none (and no cameras).
-        views: a number (drawn per sample without replacement), the positions of views, or None for all.
-        fields: arrays of `versemill.fields.FIELD_ARRAYS` to read.
-        points: draw so many points of each field (points and their distances alike); None for all.
-        mesh: also read the watertight mesh.
-        normal_frame: "world", or "camera" in the axes of `pose`.
-        pose: axes of `c2w`: "opencv" (y down, z forward) or "opengl" (y up, looking down -z).
-        resolution: average images down to this size; colours are averaged premultiplied in sRGB, normals and
-            depth over their foreground; a pixel is foreground when half of it is covered. K follows.
-        crop: cut a random square of so many pixels (before `resolution`); K follows.
-        background: composite colours over this sRGB colour, in [0, 1].
-        covisibility: also give the matrix of how much the views see of each other.
         seed: of view, crop and point draws; they also depend on the row and on `set_epoch`.
         cache_bytes: encoded row groups kept in memory per worker.
         disk_cache: keeps on a local disk what was read from an object store; all workers share it.
+        reading: fields of `Selection`, instead of `selection` or changing it: `passes=("rgb",), views=4`.
 
     Raises:
         ShardError: no shards, or a damaged one.
@@ -179,37 +169,16 @@ class ShardDataset(Dataset[Sample]):
         self,
         directory: str | Path,
         split: str | None = None,
+        selection: Selection | None = None,
         *,
         drop_duplicates: bool = False,
-        passes: Sequence[str] = ("rgb", "normal", "depth", "mask"),
-        views: int | Sequence[int] | None = None,
-        fields: Sequence[str] = (),
-        points: int | None = None,
-        mesh: bool = False,
-        normal_frame: Literal["world", "camera"] = "world",
-        pose: Literal["opencv", "opengl"] = "opencv",
-        resolution: int | None = None,
-        crop: int | None = None,
-        background: tuple[float, float, float] | None = None,
-        covisibility: bool = False,
         seed: int = 0,
         cache_bytes: int = 256 * MEGABYTE,
         disk_cache: DiskCache | None = None,
+        **reading: Unpack[Reading],
     ) -> None:
         check_split(split)
-        self.selection = Selection(
-            passes=tuple(passes),
-            views=views if views is None or isinstance(views, int) else tuple(views),
-            fields=tuple(fields),
-            points=points,
-            mesh=mesh,
-            normal_frame=normal_frame,
-            pose=pose,
-            resolution=resolution,
-            crop=crop,
-            background=background,
-            covisibility=covisibility,
-        )
+        self.selection = select(selection, **reading)
         self.split, self.seed, self.epoch = split, seed, 0
         fs, paths = find_shards(directory)
         self.shards = [open_shard(fs, path) for path in paths]

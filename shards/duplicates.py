@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
-from versemill.shards.folder import Shard
-from versemill.shards.storage import exists, join, open_storage, write_atomic
 
 from versemill.errors import ConfigError, ShardError
+from versemill.shards.folder import Shard
+from versemill.shards.storage import exists, join, open_storage, shown, write_atomic
 
 TABLE = "duplicates/table.parquet"
 ROWS = b"versemill.rows"
@@ -47,12 +47,14 @@ def read_duplicates(directory: str | Path) -> tuple[pa.Table, int]:
     fs, root = open_storage(directory)
     path = join(root, TABLE)
     if not exists(fs, path):
-        raise ConfigError(f"'{directory}' has no table of duplicates ({TABLE}); `versemill dedup {directory}` writes it")
+        raise ConfigError(
+            f"'{shown(directory)}' has no table of duplicates ({TABLE}); `versemill dedup {shown(directory)}` writes it"
+        )
     try:
         table = pq.read_table(path, filesystem=fs)
         return table, int((table.schema.metadata or {})[ROWS])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise ShardError(f"'{path}' can't be read ({error}); `versemill dedup {directory}` writes it anew") from error
+        raise ShardError(f"'{path}' can't be read ({error}); `versemill dedup {shown(directory)}` writes it anew") from error
 
 
 def duplicate_indices(directory: str | Path, shards: Iterable[Shard]) -> frozenset[int]:
@@ -65,7 +67,7 @@ def duplicate_indices(directory: str | Path, shards: Iterable[Shard]) -> frozens
     rows = sum(len(shard.indices) for shard in shards)
     if rows != looked_at:
         raise ConfigError(
-            f"the table of duplicates was made of {looked_at} rows and '{directory}' has {rows}; "
-            f"run `versemill dedup {directory}` again"
+            f"the table of duplicates was made of {looked_at} rows and '{shown(directory)}' has {rows}; "
+            f"run `versemill dedup {shown(directory)}` again"
         )
     return frozenset(table["index"].to_pylist())

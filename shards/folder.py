@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
-from versemill.shards.schema import refusal
-from versemill.shards.storage import join, list_files, open_storage
 
 from versemill.errors import ConfigError, ShardError
 from versemill.seeds import SPLITS
+from versemill.shards.schema import refusal
+from versemill.shards.storage import join, list_files, open_storage, shown
 
 
 def shard_name(number: int) -> str:
@@ -55,7 +55,9 @@ def find_shards(directory: str | Path) -> tuple[pafs.FileSystem, list[str]]:
     fs, root = open_storage(directory)
     paths = list_files(fs, join(root, "shards"), ".parquet") or list_files(fs, root, ".parquet")
     if not paths:
-        raise ShardError(f"no shards in '{directory}': neither shards/*.parquet nor *.parquet; run a pipeline into it first")
+        raise ShardError(
+            f"no shards in '{shown(directory)}': neither shards/*.parquet nor *.parquet; run a pipeline into it first"
+        )
     return fs, paths
 
 

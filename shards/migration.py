@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
+
+from versemill.covisibility import covisibility
+from versemill.errors import ShardError
 from versemill.shards.codecs import encode_colour
 from versemill.shards.config import ShardsConfig
 from versemill.shards.rows import decode_cameras, decode_pass, read_rows
 from versemill.shards.schema import SCHEMA, SCHEMA_VERSION
 from versemill.shards.writing import Sealed, seal
-
-from versemill.covisibility import covisibility
-from versemill.errors import ShardError
 from versemill.views import passes_of
 
 
@@ -29,7 +29,7 @@ def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConf
     if path == other:
         raise ShardError(f"'{path}' can't be migrated onto itself: its ledger names its present bytes; name another file")
     config = config or ShardsConfig()
-    rows = (pa.Table.from_pylist([migrate_row(row, config)], schema=SCHEMA) for row in read_rows(fs, path))
+    rows = (pa.Table.from_pylist([migrate_row(row, config)], schema=SCHEMA) for row in read_rows(path, fs=fs))
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
             metadata = file.schema_arrow.metadata or {}

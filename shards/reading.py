@@ -1,30 +1,66 @@
 """From a row's cells to training tensors: which columns a selection needs, and how a sample is decoded."""
 
+import dataclasses
 import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from versemill.shards.codecs import decode_array, decode_colour, dequantise
-from versemill.shards.lending import Sample
-from versemill.shards.rows import check_columns, decode_pass, decode_table
 
 from versemill import seeds
 from versemill.camera import OPENGL
+from versemill.config import nearest
 from versemill.errors import ConfigError
 from versemill.fields import FIELD_ARRAYS
+from versemill.shards.codecs import decode_array, decode_colour, dequantise
+from versemill.shards.lending import Sample
+from versemill.shards.rows import check_columns, decode_pass, decode_table
 from versemill.views import PASSES, passes_of
+
+
+class Reading(TypedDict, total=False):
+    """The fields of `Selection` as keywords of a reader."""
+
+    passes: Sequence[str]
+    views: int | Sequence[int] | None
+    fields: Sequence[str]
+    points: int | None
+    mesh: bool
+    normal_frame: Literal["world", "camera"]
+    pose: Literal["opencv", "opengl"]
+    resolution: int | None
+    crop: int | None
+    background: tuple[float, float, float] | None
+    covisibility: bool
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What a reader wants of each row. See `ShardDataset` for the fields."""
+    """What a reader takes of each row, and how it is decoded.
+
+    Attributes:
+        passes: passes to read; () for none (and no cameras).
+        views: a number (drawn per sample without replacement), the positions of views, or None for all.
+        fields: arrays of `versemill.fields.FIELD_ARRAYS` to read.
+        points: draw so many points of each field (points and their distances alike); None for all.
+        mesh: also read the watertight mesh.
+        normal_frame: "world", or "camera" in the axes of `pose`.
+        pose: axes of `c2w`: "opencv" (y down, z forward) or "opengl" (y up, looking down -z).
+        resolution: average images down to this size; colours are averaged premultiplied in sRGB, normals and
+            depth over their foreground; a pixel is foreground when half of it is covered. K follows.
+        crop: cut a random square of so many pixels (before `resolution`); K follows.
+        background: composite colours over this sRGB colour, in [0, 1].
+        covisibility: also give the matrix of how much the views see of each other.
+
+    Raises:
+        ConfigError: an unknown pass or field, or a combination that is not possible.
+    """
 
     passes: tuple[str, ...] = ("rgb", "normal", "depth", "mask")
     views: int | tuple[int, ...] | None = None
@@ -39,6 +75,9 @@ class Selection:
     covisibility: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("passes", "fields", "views"):
+            if isinstance(values := getattr(self, name), Sequence):
+                object.__setattr__(self, name, tuple(values))
         check_columns([f"views.{name}" for name in self.passes] + [f"fields.{name}" for name in self.fields])
         for name in self.passes:
             if name not in PASSES:
@@ -153,6 +192,18 @@ class Selection:
                 array = array[drawn[family]]
             arrays[name] = array
         return arrays
+
+
+def select(selection: Selection | None = None, **reading: Unpack[Reading]) -> Selection:
+    """The selection that a reader's arguments describe: `selection`, or the default, with the fields of `reading` changed.
+
+    Raises:
+        ConfigError: a keyword that is not a field of `Selection`, or a selection that is not possible.
+    """
+    known = [field.name for field in dataclasses.fields(Selection)]
+    if unknown := [name for name in reading if name not in known]:
+        raise ConfigError(f"unknown argument '{unknown[0]}'{nearest(unknown[0], known)}")
+    return dataclasses.replace(selection or Selection(), **reading)  # type: ignore[arg-type]
 
 
 class _Scratch(threading.local):

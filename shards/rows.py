@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs as pafs
-from versemill.shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
-from versemill.shards.config import ShardsConfig
-from versemill.shards.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, completed, refusal
 
 from versemill import CONVENTION_VERSION
 from versemill.camera import Camera
@@ -21,6 +19,10 @@ from versemill.curated import Curated
 from versemill.errors import AssetError, ShardError
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.gltf import to_glb
+from versemill.shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
+from versemill.shards.config import ShardsConfig
+from versemill.shards.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, completed, refusal
+from versemill.shards.storage import open_storage
 from versemill.views import PASSES, Pass, Views
 
 
@@ -235,18 +237,24 @@ def decode_mesh(mesh: dict[str, Any]) -> tuple[NDArray[np.float32], NDArray[np.i
     return decode_table(mesh["watertight_vertices"]), decode_table(mesh["watertight_faces"])
 
 
-def read_rows(fs: pafs.FileSystem, path: str, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+def read_rows(
+    path: str | Path, columns: Sequence[str] | None = None, fs: pafs.FileSystem | None = None
+) -> Iterator[dict[str, Any]]:
     """The rows of a shard in order, as nested dictionaries; one row group in memory at a time.
 
     Args:
+        path: of the shard's file; a URI such as s3://... where `fs` is None.
+        fs: the file system that `path` lies on.
         columns: groups ("meta") or leaves ("views.rgb"); None is all. Only their bytes are read.
 
     Raises:
         ShardError: the file is missing, damaged or of another schema version, or a column is unknown.
     """
     check_columns(columns or ())
+    if fs is None:
+        fs, path = open_storage(path)
     try:
-        with pq.ParquetFile(path, filesystem=fs) as file:
+        with pq.ParquetFile(str(path), filesystem=fs) as file:
             if reason := refusal(file.schema_arrow.metadata):
                 raise ShardError(f"shard '{path}' is of {reason}")
             for group in range(file.num_row_groups):

@@ -7,6 +7,7 @@ folder), flushed to disk, and renamed.
 import hashlib
 import os
 import posixpath
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,15 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs as pafs
 
-from versemill.errors import ConfigError
+from versemill.errors import ConfigError, VersemillError
 
 TEMPORARY = ".tmp"
+MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""Errors of a path that a user gave; any other error of a file system may be gone when the same command is run again."""
+
+USER = re.compile(r"(?<=://)[^/?#]*@")
+SECRET = re.compile(r"(?<=[?&])(access_key|secret_key|session_token|token|password|sig|se|key)=[^&#]*", re.IGNORECASE)
+
 BLOCK = 1 << 22
 
 Place = tuple[pafs.FileSystem, str]
@@ -28,7 +35,8 @@ def open_storage(uri: str | Path) -> Place:
     """The file system of a path or URI, and the path within it.
 
     Raises:
-        ConfigError: no file system knows the scheme, or it can't be reached.
+        ConfigError: no file system knows the scheme.
+        VersemillError: it can't be reached.
     """
     text = str(uri)
     if "://" not in text:
@@ -40,8 +48,19 @@ def open_storage(uri: str | Path) -> Place:
         import fsspec
 
         return pafs.PyFileSystem(pafs.FSSpecHandler(fsspec.filesystem(scheme))), rest
-    except (pa.ArrowException, OSError, ValueError, ImportError) as error:
-        raise ConfigError(f"'{text}' can't be opened ({error}); use a local path, s3://, gs:// or an fsspec scheme") from error
+    except (pa.ArrowException, ValueError, ImportError) as error:
+        why = str(error).replace(text, shown(text))
+        raise ConfigError(
+            f"'{shown(text)}' can't be opened ({why}); use a local path, s3://, gs:// or an fsspec scheme"
+        ) from error
+    except OSError as error:
+        why = str(error).replace(text, shown(text))
+        raise VersemillError(f"'{shown(text)}' can't be reached ({why}); run the same command when it can") from error
+
+
+def shown(uri: str | Path) -> str:
+    """A location as it may be shown and written: without the user, password and keys that a URI may hold."""
+    return SECRET.sub(r"\1=...", USER.sub("", str(uri)))
 
 
 def join(*parts: str) -> str:
@@ -158,7 +177,7 @@ def list_files(fs: pafs.FileSystem, folder: str, suffix: str = "") -> list[str]:
 
 
 def clear_temporary(fs: pafs.FileSystem, folder: str) -> int:
-    """Removes what killed writers left in a folder; returns how many files. Call it while nobody writes there."""
+    """Removes what killed writers left in a folder; returns how many files. Call it while nothing writes there."""
     selector = pafs.FileSelector(folder, allow_not_found=True)
     left = [f.path for f in fs.get_file_info(selector) if posixpath.basename(f.path).endswith(TEMPORARY)]
     for path in left:

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import torch.distributed as dist
 from torch.utils.data import IterableDataset, get_worker_info
+
+from versemill import seeds
+from versemill.errors import ConfigError
 from versemill.shards.cache import DiskCache
 from versemill.shards.dataset import MEGABYTE, RowReader
 from versemill.shards.duplicates import duplicate_indices
 from versemill.shards.folder import Shard, check_split, find_shards, open_shard
 from versemill.shards.lending import Sample
-from versemill.shards.reading import Selection
-
-from versemill import seeds
-from versemill.errors import ConfigError
+from versemill.shards.reading import Reading, Selection, select
 
 Row = tuple[Shard, int]
 
@@ -28,15 +29,13 @@ class ShardStream(IterableDataset[Sample]):
     `load_state_dict`; with a plain `DataLoader`, `resume(epoch, batches, batch_size)`.
 
     Args:
-        directory, split: as in `ShardDataset`.
-        selection: what is read of each row, and how.
-        drop_duplicates: leave out what DIR/duplicates/table.parquet lists, which `versemill dedup` writes.
+        directory, split, selection, drop_duplicates, disk_cache, reading: as in `ShardDataset`.
         shuffle: off gives the order of the shards.
         window: row groups among which rows are shuffled, and which are kept in memory.
         even: every consumer yields the same number of rows, so that ranks stay in step; the rest of the epoch's
             order, fewer rows than a row group for each consumer and window, is left out.
+        seed: of the order, and of view, crop and point draws.
         rank, world_size: from torch.distributed where it is initialised; else 0 of 1.
-        disk_cache: keeps on a local disk what was read from an object store; all workers share it.
 
     Raises:
         ShardError: no shards, or a damaged one.
@@ -57,9 +56,10 @@ class ShardStream(IterableDataset[Sample]):
         rank: int | None = None,
         world_size: int | None = None,
         disk_cache: DiskCache | None = None,
+        **reading: Unpack[Reading],
     ) -> None:
         check_split(split)
-        self.selection = selection or Selection()
+        self.selection = select(selection, **reading)
         self.shuffle, self.window, self.even, self.seed = shuffle, window, even, seed
         here = dist.is_available() and dist.is_initialized()
         self.rank = rank if rank is not None else dist.get_rank() if here else 0
@@ -86,7 +86,7 @@ class ShardStream(IterableDataset[Sample]):
         return {"epoch": self.epoch, "position": self._position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes on where `state_dict` stood, under the same ranks, workers and settings."""
+        """Resumes from a `state_dict`, under the same ranks, workers and settings."""
         self.epoch, self._position, self._batches = state["epoch"], state["position"], 0
 
     def resume(self, epoch: int, batches: int, batch_size: int) -> None:

@@ -1,16 +1,17 @@
 """Writing: one small file per finished asset, then one sealed Parquet file per shard."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
+
+from versemill.errors import ShardError
 from versemill.shards.config import ShardsConfig
 from versemill.shards.schema import SCHEMA, blob_leaves, leaves, schema
 from versemill.shards.storage import write_atomic
-
-from versemill.errors import ShardError
 
 MEGABYTE = 1_000_000
 
@@ -24,8 +25,8 @@ class Sealed:
     bytes: int
 
 
-def write_row(fs: pafs.FileSystem, path: str, table: pa.Table) -> None:
-    """Writes the row of one asset to its staging file (Arrow IPC), atomically.
+def write_row(fs: pafs.FileSystem, path: str, table: pa.Table) -> str:
+    """Writes the row of one asset to its staging file (Arrow IPC), atomically; returns the SHA-256 (hex) of its bytes.
 
     Raises:
         ShardError: the table is not one row of the shard schema.
@@ -33,16 +34,24 @@ def write_row(fs: pafs.FileSystem, path: str, table: pa.Table) -> None:
     _check(table, path)
     with write_atomic(fs, path) as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
         writer.write_table(table)
+    return sink.sha256
 
 
-def read_row(fs: pafs.FileSystem, path: str) -> pa.Table:
+def read_row(fs: pafs.FileSystem, path: str, expected: str | None = None) -> pa.Table:
     """The row of a staging file.
+
+    Args:
+        expected: SHA-256 (hex) of its bytes; None skips the comparison.
 
     Raises:
         ShardError: the file is missing, damaged, or of another schema.
     """
     try:
-        with fs.open_input_file(path) as file, pa.ipc.open_file(file) as reader:
+        with fs.open_input_file(path) as file:
+            data = file.read()
+        if expected is not None and hashlib.sha256(data).hexdigest() != expected:
+            raise ShardError(f"row file '{path}' is not the one that was written; delete it and run again")
+        with pa.ipc.open_file(data) as reader:
             table = reader.read_all()
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"row file '{path}' can't be read ({error}); delete it and run again") from error

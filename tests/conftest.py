@@ -14,13 +14,6 @@ import numpy as np
 import pytest
 import torch
 from pyarrow import fs as pafs
-from versemill.mill.pipeline import stages
-from versemill.mill.pipeline.config import Pipeline
-from versemill.mill.pipeline.plan import Plan
-from versemill.reconstruction.presets import GaussiansRecipe
-from versemill.render import CameraConfig, RenderConfig, render
-from versemill.training.geometry import unproject
-from versemill.training.scenes import Scene
 
 import versemill
 from versemill import mill, shards
@@ -28,6 +21,13 @@ from versemill.asset import Asset
 from versemill.camera import Camera, intrinsics, look_at
 from versemill.curated import Curated
 from versemill.materials.material import Material
+from versemill.mill.pipeline import stages
+from versemill.mill.pipeline.config import Pipeline
+from versemill.mill.pipeline.plan import Plan
+from versemill.reconstruction.presets import GaussiansRecipe
+from versemill.render import CameraConfig, RenderConfig, render
+from versemill.training.geometry import unproject
+from versemill.training.scenes import Scene
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

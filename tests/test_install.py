@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from versemill.mill.folder import fingerprint
 from versemill.mill.run import shipping
-
 from versemill.packages import DATA, PACKAGES
 
 ROOT = Path(__file__).resolve().parents[1]

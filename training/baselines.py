@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
 from versemill.training.geometry import rays, unproject
 from versemill.training.scenes import Scene, angles
 from versemill.training.splats import invert

@@ -8,6 +8,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+
+from versemill.markdown import table
 from versemill.training.family import Metric
 from versemill.training.statistics import Comparison
 
@@ -63,30 +65,28 @@ def _scores(outcome: Outcome, test: str) -> list[str]:
     first, *others = outcome.metrics
     arms = outcome.scores[test][first.key]
     objects = max((len(run) for runs in arms.values() for run in runs if run), default=0)
-    lines = [f"## Judged on {test}, {objects} objects", ""]
-    lines += [f"| arm | {first.title} | by seed |{''.join(f' {m.title} |' for m in others)} peak gradient norm | diverged |"]
-    lines += ["|---|---|---|" + "---|" * len(others) + "---|---|"]
+    rows = []
     for arm, runs in arms.items():
         means = _means(runs)
         cells = [arm, _mean(first, means), ", ".join(first.text(m) for m in means)]
         cells += [_mean(m, _means(outcome.scores[test][m.key][arm])) for m in others]
-        cells += [f"{max(outcome.peak_norms[arm]):.2f}", str(len(outcome.diverged[arm]))]
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append([*cells, f"{max(outcome.peak_norms[arm]):.2f}", len(outcome.diverged[arm])])
     for name, values in outcome.baselines[test].items():
-        cells = [f"*{name}*", *(m.text(values[m.key]) if m.key in values else "" for m in outcome.metrics), "", ""]
-        lines.append(f"| {' | '.join([*cells[:2], '', *cells[2:]])} |")
-    return lines
+        shown = [m.text(values[m.key]) if m.key in values else "" for m in outcome.metrics]
+        rows.append([f"*{name}*", shown[0], "", *shown[1:], "", ""])
+    columns = ["arm", first.title, "by seed", *(m.title for m in others), "peak gradient norm", "diverged"]
+    return [f"## Judged on {test}, {objects} objects", "", table(columns, rows)]
 
 
 def _verdicts(outcome: Outcome, test: str) -> list[str]:
     by_key = {metric.key: metric for metric in outcome.metrics}
-    lines = ["| first against second | the first's gain | 95 % interval | verdict |", "|---|---|---|---|"]
+    rows = []
     for c in (c for c in outcome.comparisons if c.test == test):
         metric = by_key[c.metric]
         gain = "" if c.gain is None else f"{metric.text(c.gain, sign=True)} {metric.unit}".rstrip()
         interval = "" if c.low is None or c.high is None else f"{metric.text(c.low, True)} to {metric.text(c.high, True)}"
-        lines.append(f"| {c.first} against {c.second} | {gain} in {metric.name} | {interval} | {c.verdict} |")
-    return lines
+        rows.append([f"{c.first} against {c.second}", f"{gain} in {metric.name}", interval, c.verdict])
+    return [table(["first against second", "the first's gain", "95 % interval", "verdict"], rows)]
 
 
 def _means(runs: Sequence[Sequence[float] | None]) -> list[float]:

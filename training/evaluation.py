@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from versemill.asset import Asset
+from versemill.config import Config
+from versemill.errors import ConfigError
 from versemill.training import statistics
 from versemill.training.family import MODEL, UNTRAINED, Exam, Examples, Family, Measured, Metric, Progress
 from versemill.training.lpips import Lpips
 from versemill.training.runs import load, torch_device
 from versemill.training.scenes import check_needs
 from versemill.training.tables import Gain, markdown
-
-from versemill.asset import Asset
-from versemill.config import Config
-from versemill.errors import ConfigError
 
 
 @dataclass(frozen=True)

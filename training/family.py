@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.training.recipe import Recipe, get
 
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.errors import ConfigError
+from versemill.training.recipe import Recipe, get
 
 if TYPE_CHECKING:  # a table of families is read without torch
     import torch

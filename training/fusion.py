@@ -9,9 +9,9 @@ import trimesh
 from skimage import measure
 from torch import Tensor
 from torch.nn import functional as F
-from versemill.training.splats import Rendering, invert
 
 from versemill.camera import intrinsics, look_at
+from versemill.training.splats import Rendering, invert
 
 DISTANCE, FOV = 3.5, 50.0
 """Where the fusing cameras stand: the world box is whole in each of them from its middle."""

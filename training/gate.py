@@ -4,12 +4,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from versemill.config import Config
 from versemill.training.evaluation import Evaluation, evaluate, held_out
 from versemill.training.family import MODEL, Family, Progress
 from versemill.training.loop import train
 from versemill.training.recipe import Recipe
-
-from versemill.config import Config
 
 JUDGED = ("val", "test")
 """The splits that the network has not seen."""

@@ -16,6 +16,9 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
+
+from versemill.errors import ConfigError, VersemillError
+from versemill.files import written_aside
 from versemill.training import optimisers
 from versemill.training.family import Batch, Examples, Family, Progress
 from versemill.training.lpips import Lpips
@@ -24,8 +27,6 @@ from versemill.training.recipe import Recipe, schedule
 from versemill.training.runs import CHECKPOINT, RECORDS, claim, cut_records, torch_device
 from versemill.training.scenes import check_needs
 from versemill.training.tensorboard import board as tensorboard_of
-
-from versemill.errors import ConfigError, VersemillError
 
 WINDOW = 100
 """Steps over which the gradient norm's median is taken."""
@@ -196,8 +197,8 @@ class State:
             "optimizer": self.optimizers[0].state_dict(),
             "others": [optimizer.state_dict() for optimizer in self.optimizers[1:]],
         }
-        torch.save({"step": self.step, **parts}, out / f"{CHECKPOINT}.part")
-        (out / f"{CHECKPOINT}.part").replace(out / CHECKPOINT)
+        with written_aside(out / CHECKPOINT) as aside:
+            torch.save({"step": self.step, **parts}, aside)
 
     def resume(self, out: Path) -> None:
         """Takes up the checkpoint of `out` if there is one."""

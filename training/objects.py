@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from versemill.render import CameraConfig, RenderConfig
-from versemill.render import render as render_views
-from versemill.training.scenes import Scene, scene
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.errors import ConfigError
 from versemill.materials import procedural
+from versemill.render import CameraConfig, RenderConfig
+from versemill.render import render as render_views
+from versemill.training.scenes import Scene, scene
 from versemill.views import Views
 
 TEXTURE = 256

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from versemill.training.recipe import Recipe
 
 from versemill.errors import ConfigError
+from versemill.training.recipe import Recipe
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration (Jordan 2024), as in `torch.optim.Muon`."""

@@ -6,26 +6,15 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
+
+from versemill.ply import header
 from versemill.training.splats import ALPHA_MIN, Gaussians
 
 SH0 = 0.28209479177387814
 """The constant spherical harmonic: viewers show 0.5 + SH0 * f_dc."""
-PLY = (
-    "x",
-    "y",
-    "z",
-    "f_dc_0",
-    "f_dc_1",
-    "f_dc_2",
-    "opacity",
-    "scale_0",
-    "scale_1",
-    "scale_2",
-    "rot_0",
-    "rot_1",
-    "rot_2",
-    "rot_3",
-)
+PLY = ("x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2",
+       "rot_3")  # fmt: skip
+"""Properties of a splat in the viewers' format, float32 each."""
 
 
 def write_splats(path: Path, gaussians: Gaussians) -> int:
@@ -45,9 +34,7 @@ def write_splats(path: Path, gaussians: Gaussians) -> int:
         torch.nn.functional.normalize(quats, dim=-1),
     ]
     table = torch.cat(columns, 1).numpy().astype("<f4")
-    head = ["ply", "format binary_little_endian 1.0", f"element vertex {len(table)}"]
-    head += [f"property float {name}" for name in PLY] + ["end_header", ""]
-    path.write_bytes("\n".join(head).encode() + table.tobytes())
+    path.write_bytes(header({"vertex": (len(table), [f"float {name}" for name in PLY])}) + table.tobytes())
     return len(table)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from versemill.training.family import Family
-from versemill.training.recipe import WORDS, Recipe
 
 from versemill.errors import ConfigError, MissingDependencyError
+from versemill.files import written_aside
+from versemill.training.family import Family
+from versemill.training.recipe import WORDS, Recipe
 
 CHECKPOINT, RECORDS, CONFIG = "checkpoint.pt", "metrics.jsonl", "config.json"
 
@@ -44,7 +45,7 @@ def claim(out: Path, family: Family, recipe: Recipe, basis: dict[str, Any]) -> N
     """
     if not (out / CONFIG).exists():
         config = {"family": family.name, "preset": recipe.model_dump(), **basis}
-        write_text(out / CONFIG, json.dumps(config, indent=1) + "\n")
+        _write(out / CONFIG, json.dumps(config, indent=1) + "\n")
         return
     config = describe(out)
     if config["family"] != family.name:
@@ -60,18 +61,16 @@ def _essence(recipe: Recipe) -> dict[str, Any]:
     return recipe.model_dump(exclude=set(WORDS))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes aside and renames, so that a kill never leaves half a file."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text)
-    part.replace(path)
+def _write(path: Path, text: str) -> None:
+    with written_aside(path) as aside:
+        aside.write_text(text)
 
 
 def cut_records(path: Path, step: int) -> list[dict[str, float]]:
     """The records up to a step; later ones, from a run that was killed after its checkpoint, are dropped from the file."""
     lines = path.read_text().splitlines() if path.exists() else []
     kept = lines[:step]
-    write_text(path, "".join(line + "\n" for line in kept))
+    _write(path, "".join(line + "\n" for line in kept))
     return [json.loads(line) for line in kept]
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
-from versemill.shards import ShardDataset
-from versemill.training.family import Needs
 
 from versemill.errors import ConfigError
+from versemill.shards import ShardDataset
+from versemill.training.family import Needs
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 import warp as wp
 from torch import Tensor
-from versemill.training.splats import ALPHA_MAX, ALPHA_MIN, Splats
 
 from versemill import device as _device
+from versemill.training.splats import ALPHA_MAX, ALPHA_MIN, Splats
 
 wp.set_module_options(_device.EXACT)
 

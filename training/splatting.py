@@ -5,9 +5,9 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from versemill.training.splats import NEAR, WIDEN, Gaussians, Rendering, composite, invert, project
 
 from versemill.errors import ConfigError, MissingDependencyError
+from versemill.training.splats import NEAR, WIDEN, Gaussians, Rendering, composite, invert, project
 
 BACKENDS = ("auto", "warp", "gsplat", "torch")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from versemill.training.family import Metric, Scores
 
 from versemill import seeds
+from versemill.training.family import Metric, Scores
 
 MIN_SEEDS = 3
 """Fewer training seeds than this can't tell a difference of data from the luck of one training."""

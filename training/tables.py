@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from versemill.markdown import table
 from versemill.training.family import Metric
 from versemill.training.statistics import MIN_OBJECTS
 
@@ -24,16 +25,17 @@ def markdown(
     first = metrics[0]
     bounds = [f"95 % of {first.name}"] if intervals else []
     lines = [f"# {title}", "", f"{about} Means over objects.", ""]
-    lines += head(["", *(heading(m) for m in metrics), *bounds, "the model's gain"])
+    rows = []
     for method, means in summary.items():
         cells = [m.text(means[m.key]) if m.key in means else "" for m in metrics]
         cells += [" to ".join(first.text(value) for value in intervals[method])] if bounds else []
-        lines.append(row([method, *cells, _gain(first, gains.get(method))]))
+        rows.append([method, *cells, _gain(first, gains.get(method))])
+    lines.append(table(["", *(heading(m) for m in metrics), *bounds, "the model's gain"], rows))
     if len(objects) < MIN_OBJECTS:
-        lines += ["", f"{first.name} by object (no intervals: they need {MIN_OBJECTS} objects):", "", *head(["", *summary])]
-        for item in objects:
-            values = (item[method].get(first.key) for method in summary)
-            lines.append(row([str(item["name"]), *("" if v is None else first.text(v) for v in values)]))
+        lines += ["", f"{first.name} by object (no intervals: they need {MIN_OBJECTS} objects):", ""]
+        values = ((item["name"], [item[method].get(first.key) for method in summary]) for item in objects)
+        rows = [[name, *("" if v is None else first.text(v) for v in row)] for name, row in values]
+        lines.append(table(["", *summary], rows))
     for note in notes:
         lines += ["", note]
     return "\n".join(lines) + "\n"
@@ -50,13 +52,3 @@ def _gain(metric: Metric, gain: Gain | None) -> str:
     mean, low, high = gain
     interval = "" if low is None or high is None else f" ({metric.text(low, True)} to {metric.text(high, True)})"
     return metric.text(mean, True) + interval
-
-
-def head(names: Sequence[str]) -> list[str]:
-    """The first two lines of a table."""
-    return [row(names), "|" + "---|" * len(names)]
-
-
-def row(cells: Sequence[str]) -> str:
-    """One line of a table."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -7,14 +7,18 @@ stored per corner. Vertices are split only when a GLB is written.
 import dataclasses
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from versemill import mesh
+from versemill import mesh, notebook
 from versemill.errors import AssetError
 from versemill.materials.material import Material
+
+if TYPE_CHECKING:
+    import trimesh
 
 Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]
@@ -76,6 +80,35 @@ class Asset:
             if array.dtype != dtype or not matches:
                 wanted = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
                 raise ValueError(f"asset {name} must be {wanted} {np.dtype(dtype)}, got {array.shape} {array.dtype}")
+
+    def __repr__(self) -> str:
+        counts = {
+            "face": len(self.faces), "material": len(self.materials), "part": len(self.part_names),
+        }  # fmt: skip
+        sizes = ", ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+        return f"Asset({self.source} #{self.index}: {len(self.vertices):,} vertices, {sizes})"
+
+    def _repr_html_(self) -> str:
+        return notebook.figure(self, self.caption)
+
+    @classmethod
+    def from_trimesh(cls, mesh: Union["trimesh.Trimesh", "trimesh.Scene"], up: Literal["y", "z"] = "z") -> "Asset":
+        """A normalised asset of a trimesh mesh or scene; see `versemill.exchange.from_trimesh`."""
+        from versemill.exchange import from_trimesh
+
+        return from_trimesh(mesh, up)
+
+    def to_trimesh(self) -> "trimesh.Trimesh":
+        """The geometry with a colour per face; see `versemill.exchange.to_trimesh`."""
+        from versemill.exchange import to_trimesh
+
+        return to_trimesh(self)
+
+    def save(self, path: str | Path, textures: Literal["png", "jpeg"] = "png") -> None:
+        """Writes a .glb, .obj or .ply file; see `versemill.exchange.write_mesh`."""
+        from versemill.exchange import write_mesh
+
+        write_mesh(self, path, textures)
 
     def check(self) -> None:
         """Refuses what no later stage can use.

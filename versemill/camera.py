@@ -44,6 +44,13 @@ class Camera:
         object.__setattr__(self, "c2w", c2w)
         object.__setattr__(self, "K", K)
 
+    def __repr__(self) -> str:
+        where = ", ".join(f"{value:.3g}" for value in self.center)
+        kind = (
+            "orthographic" if self.orthographic else f"fov {np.degrees(2 * np.arctan(self.width / 2 / self.K[0, 0])):.3g} deg"
+        )
+        return f"Camera({self.width} x {self.height}, {kind}, at ({where}))"
+
     @property
     def w2c(self) -> Float64:
         """(4, 4) float64, world to camera, OpenCV axes."""

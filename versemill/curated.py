@@ -29,10 +29,14 @@ class Curated:
     methods: dict[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        method = self.methods.get("watertight", "given")
+        return f"Curated({self.asset!r}, watertight surface of {len(self.watertight_faces):,} faces by {method})"
+
 
 @dataclass(frozen=True)
 class Rejected:
-    """An asset that was turned away on purpose; counted by `reason` in the ledger.
+    """An asset that was refused on purpose; counted by `reason` in the ledger.
 
     Attributes:
         stage: which step said no: "ingest", "filter", "watertight", "render", "fields" ...

@@ -7,12 +7,13 @@ the cache, so the driver calls `compile_kernels` before it starts them.
 import ctypes.util
 import os
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
 import warp as wp
 
-from versemill.errors import MissingDependencyError
+from versemill.errors import MissingDependencyError, VersemillError
 
 EXACT = {"fast_math": False, "fuse_fp": False, "enable_backward": False}
 """Options of every kernel module: no fused multiply-add and no fast math, so that results don't move with the compiler."""
@@ -23,11 +24,38 @@ def cache_dir() -> Path:
     return Path(os.environ.get("VERSEMILL_CACHE") or Path.home() / ".cache" / "versemill") / "warp"
 
 
+def usable_cache() -> Path:
+    """`cache_dir`, made where it does not exist.
+
+    Raises:
+        VersemillError: it can't be made or written.
+    """
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise VersemillError(
+            f"compiled kernels can't be kept in '{folder}' ({error.strerror}); name a folder for them: VERSEMILL_CACHE=DIR"
+        ) from error
+
+
 @cache
 def start() -> None:
     """Initialises Warp. Its native code complains on standard error where there is no NVIDIA driver; that is muted, since
-    `versemill doctor` says it once and better.
+    `versemill doctor` says it once and better. Says so where kernels will have to be compiled, which takes a while.
+
+    Raises:
+        VersemillError: its cache can't be written.
     """
+    usable_cache()
+    _init()
+    if not any(Path(wp.config.kernel_cache_dir).glob("wp_*")):
+        sys.stderr.write(f"versemill: compiling kernels into {wp.config.kernel_cache_dir}; once, about a minute\n")
+
+
+def _init() -> None:
     if ctypes.util.find_library("cuda"):
         wp.init()
         return

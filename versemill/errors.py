@@ -4,6 +4,12 @@ An error names the value, the limit and the way out. The command line prints it 
 its `exit_code`; anything else that reaches the command line is a defect and shows its traceback.
 """
 
+import re
+
+MOST_CHARACTERS = 500
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""What Python's `repr` of most objects ends in."""
+
 
 class VersemillError(Exception):
     """Base of all intended errors. `exit_code` is what a script sees."""
@@ -18,7 +24,7 @@ class ConfigError(VersemillError):
 
 
 class MissingDependencyError(VersemillError):
-    """A device, program, package or weight file that was asked for is not here; says the line that fixes it."""
+    """A requested device, program, package or weight file is missing; the message gives the command that fixes it."""
 
     exit_code = 3
 
@@ -30,10 +36,15 @@ class BusyError(VersemillError):
 
 
 class AssetError(VersemillError):
-    """An asset that can't be used, with a `reason` (a short snake_case code) that is counted in the ledger."""
+    """An asset that can't be used, with a `reason` (a short snake_case code) that is counted in the ledger.
+
+    The message is cut to `MOST_CHARACTERS`, since it may quote a foreign file, and holds no memory addresses: the same file
+    is refused with the same words on every run.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        text = ADDRESS.sub("", message)
+        super().__init__(text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + " ...")
         self.reason = reason
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:

@@ -48,6 +48,9 @@ class Fields:
             if len(points) != len(sdf):
                 raise ValueError(f"{len(points)} {name}_points but {len(sdf)} {name}_sdf")
 
+    def __repr__(self) -> str:
+        return f"Fields({', '.join(f'{name} {len(getattr(self, name)):,}' for name in FIELD_ARRAYS if '_sdf' not in name)})"
+
 
 FIELD_ARRAYS = {
     "surface": 6,

@@ -9,14 +9,17 @@ Nothing is imported before it is asked for, so that a list of names costs no imp
 """
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import metadata
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from versemill.errors import ConfigError
 
 T = TypeVar("T")
+PATH_HINT = "; put its folder on PYTHONPATH, or install it (with --pipelines FILE, the folder of FILE is searched too)"
 
 
 class Table(Mapping[str, T], Generic[T]):
@@ -78,8 +81,9 @@ class Table(Mapping[str, T], Generic[T]):
         module, _, attribute = self.target(name).partition(":")
         try:
             entry = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
-            raise ConfigError(f"can't load {self.word} '{name}': {error}") from error
+        except Exception as error:  # somebody's own module may raise anything
+            hint = PATH_HINT if isinstance(error, ModuleNotFoundError) else ""
+            raise ConfigError(f"can't load {self.word} '{name}': {type(error).__name__}: {error}{hint}") from error
         if not isinstance(entry, self.kind):
             expected = f"{self.kind.__module__}.{self.kind.__qualname__}"
             raise ConfigError(f"{self.word} '{name}' is a {type(entry).__name__}, not a {expected}")
@@ -98,6 +102,13 @@ class Table(Mapping[str, T], Generic[T]):
 
     def __len__(self) -> int:
         return len(self.own) + len(self.installed)
+
+
+def search(file: str | Path) -> None:
+    """Lets `module:NAME` name a module in the folder of a file of the user's, last of all places."""
+    folder = str(Path(file).resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def _package(entry: metadata.EntryPoint) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from versemill import notebook
 from versemill.camera import Camera
 from versemill.plugins import Table
 
@@ -161,3 +162,11 @@ class Views:
             shape = (len(self.cameras), height, width) + ((kind.channels,) if kind.channels else ())
             if array.shape != shape or array.dtype != np.dtype(kind.dtype):
                 raise ValueError(f"pass '{name}' must be {shape} {kind.dtype}, got {array.shape} {array.dtype}")
+
+    def __repr__(self) -> str:
+        camera, lights = self.cameras[0], len(np.unique(self.lighting)) if self.lighting is not None else 1
+        lit = f" under {lights} lightings" if lights > 1 else ""
+        return f"Views({len(self.cameras)} of {camera.width} x {camera.height}{lit}: {', '.join(self.passes)})"
+
+    def _repr_html_(self) -> str:
+        return notebook.figure(self)

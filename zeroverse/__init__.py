@@ -5,23 +5,25 @@
 
 from typing import Any
 
+from versemill.asset import Asset
+from versemill.errors import AssetError
 from versemill.zeroverse import draws, layout, objects, rooms
 from versemill.zeroverse.config import ZeroverseConfig, presets
 from versemill.zeroverse.draws import VERSION, Plan
 
-from versemill.asset import Asset
-from versemill.errors import AssetError
-
 __all__ = ["ZeroverseConfig", "build", "draw", "generate", "presets", "rebuild"]
 
 
-def generate(config: ZeroverseConfig, seed: int, index: int) -> Asset:
+def generate(config: ZeroverseConfig | None = None, seed: int = 0, index: int = 0) -> Asset:
     """Asset `index` of dataset `seed`: normalised, textured, with its whole history in `provenance`.
+
+    Args:
+        config: the default is `ZeroverseConfig()`.
 
     Raises:
         AssetError: no sound mesh came of the drawn values (see `build`).
     """
-    return build(draw(config, seed, index))
+    return build(draw(config or ZeroverseConfig(), seed, index))
 
 
 def draw(config: ZeroverseConfig, seed: int, index: int) -> Plan:

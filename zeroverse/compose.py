@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from versemill.zeroverse import primitives
 from versemill.zeroverse.draws import Plan
 from versemill.zeroverse.primitives import SURFACES, Primitive

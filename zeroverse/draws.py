@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from versemill.zeroverse.config import KINDS, Kind, ZeroverseConfig
-from versemill.zeroverse.primitives import FIELDS, SURFACES
 
 from versemill import seeds
 from versemill.errors import ConfigError
 from versemill.materials import library, procedural
+from versemill.zeroverse.config import KINDS, Kind, ZeroverseConfig
+from versemill.zeroverse.primitives import FIELDS, SURFACES
 
 VERSION = 1
 """Of the plan's format and meaning: a plan of another version is refused, not misread."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from versemill.zeroverse import surfaces
-from versemill.zeroverse.draws import Plan
-from versemill.zeroverse.shape import Float64, Shape
 
 import versemill
 from versemill import mesh
 from versemill.asset import Asset
+from versemill.zeroverse import surfaces
+from versemill.zeroverse.draws import Plan
+from versemill.zeroverse.shape import Float64, Shape
 
 MANIFOLD3D = importlib.metadata.version("manifold3d")
 

@@ -8,10 +8,10 @@ import math
 from typing import Any
 
 import numpy as np
-from versemill.zeroverse.config import SIDES, Boxes, Frames, Group, Rods, RoomConfig, Side, ZeroverseConfig
-from versemill.zeroverse.draws import Plan, between, choose, head, material, pick_kind, primitive, rotation
 
 from versemill import seeds
+from versemill.zeroverse.config import SIDES, Boxes, Frames, Group, Rods, RoomConfig, Side, ZeroverseConfig
+from versemill.zeroverse.draws import Plan, between, choose, head, material, pick_kind, primitive, rotation
 
 SINK = 0.04
 """Share of its size by which a thing is let into what it is fixed to: nothing hovers, no two faces coincide."""

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 from manifold3d import Manifold
+
+from versemill import mesh
+from versemill.asset import Asset
 from versemill.zeroverse import captions, primitives, solids
 from versemill.zeroverse.compose import compose
 from versemill.zeroverse.draws import Plan
@@ -12,9 +15,6 @@ from versemill.zeroverse.finish import Label, digest, finish
 from versemill.zeroverse.primitives import SURFACES
 from versemill.zeroverse.shape import Float64, Shape, join, quaternion_matrix, winding_numbers
 from versemill.zeroverse.wireframe import augment_axes, struts
-
-from versemill import mesh
-from versemill.asset import Asset
 
 AUGMENT_STEP = 0.07
 """Edge length of a cutter's grid; a cutter is small and its surface stays visible."""

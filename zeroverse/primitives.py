@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.zeroverse.config import Kind
 from versemill.zeroverse.shape import Float64, Ints, Shape
 

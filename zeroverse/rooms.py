@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from versemill.asset import Asset
 from versemill.zeroverse import captions, primitives, solids
 from versemill.zeroverse.compose import fill
 from versemill.zeroverse.config import SIDES
@@ -16,8 +18,6 @@ from versemill.zeroverse.finish import Label, digest, finish
 from versemill.zeroverse.primitives import SURFACES
 from versemill.zeroverse.shape import Float64, Shape, join, quaternion_matrix
 from versemill.zeroverse.wireframe import struts
-
-from versemill.asset import Asset
 
 GAP = 0.1
 """Least distance between two boxes along some axis."""

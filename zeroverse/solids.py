@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import manifold3d
 import numpy as np
 from manifold3d import Manifold
-from versemill.zeroverse.shape import Shape
 
 from versemill.errors import AssetError
+from versemill.zeroverse.shape import Shape
 
 
 def solid(shape: Shape) -> Manifold:
-    """The closed shape as a solid; each surface is a run of triangles, so that it can be told apart afterwards.
+    """The closed shape as a solid; each surface is a run of triangles, so that it can be identified afterwards.
 
     Positions become float32 here, as they are in an asset, so that nothing collapses later.
 

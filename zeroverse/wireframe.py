@@ -5,6 +5,7 @@ two faces beside the edge. Bars meet without a boolean, so the mesh is closed by
 """
 
 import numpy as np
+
 from versemill.zeroverse import primitives
 from versemill.zeroverse.config import Kind
 from versemill.zeroverse.primitives import SECTORS

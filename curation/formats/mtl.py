@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.curation.config import LoadLimits
 from versemill.curation.opening import open_image
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 from versemill.materials.material import Material, Texture
 from versemill.materials.sampler import Sampler
@@ -266,9 +266,9 @@ class Library:
             if name not in self._files:
                 self._files[name] = self.place.read(self.place.find(name))
             label = f"texture '{name}'"
-            return open_image(
-                self._files[name], label, self.limits.max_texture_side, mode, kind in ("color", "emissive")
-            ).copy()
+            colour = kind in ("color", "emissive")
+            side = self.limits.max_texture_side
+            return open_image(self._files[name], label, side, self.place.budget, mode, colour).copy()
         except AssetError as error:
             if needed and error.reason != "missing_file":
                 raise

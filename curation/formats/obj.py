@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats import mtl
 from versemill.curation.formats.polygons import triangulate
 from versemill.curation.formats.soup import Soup, check_counts, check_geometry
 from versemill.curation.opening import open_image
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 from versemill.materials.material import Material
 from versemill.materials.uv_sets import Placement
@@ -244,5 +244,5 @@ def _texture_beside(place: Place, material: Material, limits: LoadLimits) -> Mat
     )
     if len(beside) != 1:
         return material
-    texture = open_image(place.read(beside[0]), f"texture '{beside[0].name}'", limits.max_texture_side)
+    texture = open_image(place.read(beside[0]), f"texture '{beside[0].name}'", limits.max_texture_side, place.budget)
     return Material(name=stem, base_color_texture=texture, source="file", licence="unknown")

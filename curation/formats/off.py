@@ -2,12 +2,12 @@
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats.obj import decoded
 from versemill.curation.formats.polygons import triangulate
 from versemill.curation.formats.soup import Soup, check_counts, check_geometry
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 
 
@@ -25,7 +25,8 @@ def read(data: bytes, place: Place, limits: LoadLimits) -> Soup:
             raise AssetError("truncated", f"{name} claims {vertex_count + face_count} items in {len(data)} bytes")
         if len(rows) < vertex_count + face_count:
             raise ValueError(f"{vertex_count} vertices and {face_count} faces are said, {len(rows)} lines follow")
-        table = np.array([row[: min(map(len, rows[:vertex_count]))] for row in rows[:vertex_count]], np.float64)
+        width = min(map(len, rows[:vertex_count]), default=0)
+        table = np.array([row[:width] for row in rows[:vertex_count]], np.float64)
         if table.ndim != 2 or table.shape[1] < 3:
             raise ValueError("a vertex has fewer than three coordinates")
         vertices = np.ascontiguousarray(table[:, :3])

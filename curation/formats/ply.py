@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats.ply_elements import Element, header, read_elements
 from versemill.curation.formats.polygons import triangulate
 from versemill.curation.formats.soup import Soup, check_counts, check_geometry
 from versemill.curation.opening import open_image
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 from versemill.materials.material import Material
 from versemill.materials.uv_sets import Placement
@@ -163,7 +163,7 @@ def _materials(comments: list[str], place: Place, limits: LoadLimits) -> tuple[t
             left_out.append(written)
             materials.append(Material(name=label))
             continue
-        texture = open_image(data, f"texture '{written}'", limits.max_texture_side)
+        texture = open_image(data, f"texture '{written}'", limits.max_texture_side, place.budget)
         transparent = texture[..., 3].min() < 255 and texture[..., 3].max() > 0
         mode: Any = "blend" if transparent else "opaque"
         materials.append(Material(name=label, base_color_texture=texture, alpha_mode=mode, source="file", licence="unknown"))

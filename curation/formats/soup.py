@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.curation.config import LoadLimits
 
+from versemill.curation.config import LoadLimits
 from versemill.errors import AssetError
 from versemill.materials.material import Material
 from versemill.materials.uv_sets import Placement

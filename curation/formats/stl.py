@@ -3,10 +3,10 @@
 import re
 
 import numpy as np
+
 from versemill.curation.config import LoadLimits
 from versemill.curation.formats.soup import Soup, check_counts, check_geometry
 from versemill.curation.place import Place
-
 from versemill.errors import AssetError
 
 RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])

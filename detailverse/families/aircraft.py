@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.airframes import fuselage, gear, jet_engine, propeller, radial_engine, tail_fin, wings
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union

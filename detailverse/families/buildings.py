@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import ROOF
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, section, subtract, union

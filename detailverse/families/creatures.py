@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.interpolate import CubicSpline
+
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, hull, strut, union
 from versemill.detailverse.spines import Contour, circle, lathe, tube

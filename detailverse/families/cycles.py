@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.cycle_parts import Spot, basket, saddle
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cut, cylinder, hull, strut, subtract, union

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, tube

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.limbs import clothes, fingers, shoe, skirt
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.sculpture import Sculpture

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.spatial import Voronoi, cKDTree
+
 from versemill.detailverse.fields import extract
 from versemill.detailverse.palette import STRIP
 from versemill.detailverse.registry import Family, Floats, Slot, family

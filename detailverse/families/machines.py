@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.palette import STRIP
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, section, subtract, union

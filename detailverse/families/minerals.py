@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.noise import fractal, hashed
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, facing, hull, move, subtract, union

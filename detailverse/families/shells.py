@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.families.minerals import ball
 from versemill.detailverse.noise import fractal
 from versemill.detailverse.registry import Family, Slot, family

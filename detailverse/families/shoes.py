@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
+
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import curve, outline, tube

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, strut, subtract
 from versemill.detailverse.spines import lathe, lobed, polygon, tube

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut, union
 from versemill.detailverse.spines import curve, lathe, lobed, rectangle, tube

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from scipy.interpolate import CubicSpline, PchipInterpolator
+
 from versemill.detailverse.palette import ROUND, STRIP
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import Shop, Solid

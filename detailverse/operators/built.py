@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.noise import hashed
 from versemill.detailverse.operators.carved import steps
 from versemill.detailverse.registry import Floats, Operator, operator

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+
 from versemill.detailverse.noise import cells, fractal, hashed, scatter, smoothstep
 from versemill.detailverse.registry import Floats, Operator, operator
 from versemill.detailverse.surfaces import BEVEL, Patch

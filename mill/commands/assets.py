@@ -8,7 +8,23 @@ from typing import Annotated, Any
 import typer
 import yaml
 from rich.progress import track
-from versemill.mill.commands.common import AsJson, Overrides, Root, distinct, err, out, print_json
+from rich.text import Text
+
+from versemill.mill.commands.common import (
+    DEADLINE_S,
+    MEMORY_MB,
+    AsJson,
+    CurationOverrides,
+    Deadline,
+    Memory,
+    RenderOverrides,
+    Root,
+    SourceOverrides,
+    distinct,
+    err,
+    out,
+    print_json,
+)
 
 
 class Engine(StrEnum):
@@ -44,9 +60,11 @@ def preview(
     resolution: Annotated[int, typer.Option(min=32, max=2048, help="Pixels of one picture's side.")] = 256,
     glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Also write the asset as GLB.")] = None,
     root: Root = None,
-    overrides: Overrides = None,
+    deadline_s: Deadline = DEADLINE_S,
+    memory_mb: Memory = MEMORY_MB,
+    overrides: SourceOverrides = None,
 ) -> None:
-    """Look at assets: RGB, normals, depth and parts of one, or a grid of many.
+    """Draw assets: RGB, normals, depth and parts of one, or a grid of many.
 
     Examples:
 
@@ -61,29 +79,24 @@ def preview(
     versemill preview chair.obj --out chair.png
     """
     from versemill.mill.report import preview as sheets
+    from versemill.mill.run.alone import Alone
 
-    sheets.write(
-        source,
-        picture,
-        seed=seed,
-        index=index,
-        count=count,
-        resolution=resolution,
-        glb=glb,
-        overrides=overrides or [],
-        root=root,
-    )
+    options = {"seed": seed, "index": index, "count": count, "resolution": resolution, "glb": glb, "root": root}
+    with Alone(deadline_s * count, memory_mb) as worker:
+        worker.call(sheets.write, source, picture, overrides=overrides or [], **options)
     out.print(f"wrote {picture}" + (f" and {glb}" if glb else ""))
 
 
 def specs(
-    sample: Annotated[int, typer.Option(min=1, help="How many to draw.")] = 5,
+    sample: Annotated[int, typer.Option(min=1, help="How many specifications to sample.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Dataset seed.")] = 0,
-    build: Annotated[Path | None, typer.Option(metavar="SPEC.yaml", help="Build this specification instead.")] = None,
-    glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Where --build writes its asset.")] = None,
-    overrides: Overrides = None,
+    build: Annotated[
+        Path | None, typer.Option(metavar="SPEC.yaml", help="Build this specification instead of sampling.")
+    ] = None,
+    glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Output of --build.")] = None,
+    overrides: SourceOverrides = None,
 ) -> None:
-    """Browse DetailVerse specifications as YAML; any of them can be edited and built.
+    """Print DetailVerse specifications as YAML, to edit and build.
 
     Examples:
 
@@ -91,16 +104,15 @@ def specs(
 
     versemill specs --sample 1 > mine.yaml; versemill specs --build mine.yaml --glb mine.glb
     """
-    from versemill.mill.pipeline import config
-
     from versemill import detailverse
     from versemill.errors import ConfigError
     from versemill.gltf import to_glb
+    from versemill.mill.pipeline import config, pages
 
     if build is not None:
         if glb is None:
             raise ConfigError("--build needs --glb X.glb to write to")
-        content = config.read_yaml(build)
+        content = pages.read(build)
         spec = config.checked(str(build), detailverse.Specification, content)
         asset = detailverse.build(spec, seed=seed)
         glb.write_bytes(to_glb(asset))
@@ -113,30 +125,39 @@ def specs(
 
 def curate(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Mesh files.", show_default=False)],
-    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.", show_default=False)],
     root: Root = None,
-    overrides: Overrides = None,
+    deadline_s: Deadline = DEADLINE_S,
+    memory_mb: Memory = MEMORY_MB,
+    overrides: CurationOverrides = None,
 ) -> None:
-    """Clean meshes, make them watertight and sample them: per file NAME.glb, .watertight.ply, .fields.npz and .json.
+    """Clean meshes, make them watertight and sample them. Writes NAME.glb, .watertight.ply, .fields.npz and .json per file.
 
-    Exit code 1 if any file was rejected; its NAME.json says why.
+    Exit code 1 if any file was rejected; its NAME.json gives the reason.
 
     Example: versemill curate models/*.glb --out curated --set resolution=512
     """
-    from versemill.curation import CurationConfig, Rejected
-    from versemill.curation.outputs import curate_file
+    from versemill.curated import Rejected
+    from versemill.curation import CurationConfig
+    from versemill.curation.outputs import summarise_file, write_rejected
+    from versemill.errors import AssetError
     from versemill.mill.pipeline import config
+    from versemill.mill.run.alone import Alone
 
     settings = config.settings("curate", CurationConfig, overrides or [])
     distinct(files)
     rejected = 0
-    for file in track(files, description="curating", console=err, disable=not err.is_terminal):
-        answer = curate_file(file, directory, settings, root=root)
-        if isinstance(answer, Rejected):
-            rejected += 1
-            out.print(f"[red]rejected[/red] {file}: {answer.reason}: {answer.message}", soft_wrap=True)
-        else:
-            out.print(f"[green]kept[/green] {file}: {len(answer.watertight_faces)} faces, {answer.methods.get('watertight')}")
+    with Alone(deadline_s, memory_mb) as worker:
+        for file in track(files, description="curating", console=err, disable=not err.is_terminal):
+            try:
+                answer = worker.call(summarise_file, file, directory, settings, root=root)
+            except AssetError as error:  # it was killed
+                answer = write_rejected(file, directory, Rejected("ingest", error.reason, str(error)))
+            if isinstance(answer, Rejected):
+                rejected += 1
+                out.print(Text.assemble(("rejected", "red"), f" {file}: {answer.reason}: {answer.message}"), soft_wrap=True)
+            else:
+                out.print(Text.assemble(("kept", "green"), f" {file}: {answer}"), soft_wrap=True)
     raise typer.Exit(1 if rejected else 0)
 
 
@@ -148,7 +169,7 @@ def render(
         Path, typer.Option("--out", metavar="DIR", help="DIR/NAME/ gets the images of NAME.glb.", show_default=False)
     ],
     cameras: Annotated[
-        str, typer.Option(metavar="PRESET", help="Where cameras stand: sphere, ring, orbit, front, axes, lrm_zero, trellis ...")
+        str, typer.Option(metavar="PRESET", help="Camera positions: sphere, ring, orbit, front, axes, lrm_zero, trellis ...")
     ] = "sphere",
     views: Annotated[int | None, typer.Option(min=1, max=4096, help="Number of views.", show_default="the preset's")] = None,
     lighting: Annotated[
@@ -157,7 +178,9 @@ def render(
             metavar="PRESET", help="white, studio, sky, area, hdri (Blender's panoramas), or a folder of .hdr or .exr files."
         ),
     ] = "studio",
-    lightings: Annotated[int, typer.Option(min=1, max=64, help="Draws of the light; every camera comes once in each.")] = 1,
+    lightings: Annotated[
+        int, typer.Option(min=1, max=64, help="Number of lightings; every camera is rendered once in each.")
+    ] = 1,
     size: Annotated[int, typer.Option(min=8, max=8192, help="Width and height in pixels.")] = 512,
     quality: Annotated[Quality, typer.Option(help="fast, or path traced with one bounce.")] = Quality.fast,
     engine: Annotated[Engine, typer.Option(help="warp runs anywhere; cycles needs `make blender`.")] = Engine.warp,
@@ -167,13 +190,15 @@ def render(
     turntable: Annotated[
         str | None, typer.Option(metavar="NAME.gif", help="Also write an animation (.gif, .webp, .png) into DIR/NAME/.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws of cameras, light and noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of cameras, light and noise.")] = 0,
     root: Root = None,
-    overrides: Overrides = None,
+    deadline_s: Deadline = DEADLINE_S,
+    memory_mb: Memory = MEMORY_MB,
+    overrides: RenderOverrides = None,
 ) -> None:
-    """Render meshes: RGB, normals, depth and mask with their cameras (cameras.json says the conventions), and turntables.
+    """Render meshes: RGB, normals, depth and mask with their cameras (cameras.json states the conventions), and turntables.
 
-    Exit code 1 if any file could not be read or rendered; the others are done all the same.
+    Exit code 1 if any file could not be read or rendered; the other files are still processed.
 
     Examples:
 
@@ -185,12 +210,10 @@ def render(
 
     versemill render chair.glb --out renders --set "passes=\\[rgb,albedo,part]" --set "cameras.fov=\\[30,60]"
     """
-    from versemill.mill.pipeline import config
-    from versemill.render import RenderConfig, outputs
-    from versemill.render import render as draw
-
-    from versemill import curation
     from versemill.errors import AssetError
+    from versemill.mill.pipeline import config
+    from versemill.mill.run.alone import Alone
+    from versemill.render import RenderConfig, outputs
 
     chosen = [f"cameras.preset={cameras}", f"engine={engine}", f"quality={quality}", f"width={size}", f"height={size}"]
     chosen += [f"cameras.views={views}"] if views is not None else []
@@ -207,26 +230,40 @@ def render(
     check_ready(settings)
 
     failed = 0
-    for file in track(files, description="rendering", console=err, disable=not err.is_terminal):
-        folder = directory / file.stem
-        try:
-            asset = dataclasses.replace(curation.load(file, root=root).normalized(), seed=seed)
-            made = draw(asset, settings)
-            outputs.write_views(asset, made, folder, kind.value)
-            if turntable is not None:
-                turn = {"cameras": {"preset": "orbit", "framing": "sphere"}, "passes": ("rgb",)}
-                lights = settings.lighting.model_copy(update={"count": 1})
-                around = RenderConfig.model_validate(settings.model_dump() | turn | {"lighting": lights})
-                outputs.write_turntable(draw(asset, around).passes["rgb"], folder / turntable)
-        except AssetError as error:
-            failed += 1
-            out.print(f"[red]failed[/red] {file}: {error.reason}: {error}", soft_wrap=True)
-            continue
-        notes = f", {', '.join(made.tags)}" if made.tags else ""
-        out.print(
-            f"[green]wrote[/green] {folder}: {len(made.cameras)} views of {', '.join(made.passes)}{notes}", soft_wrap=True
-        )
+    with Alone(deadline_s, memory_mb) as worker:
+        for file in track(files, description="rendering", console=err, disable=not err.is_terminal):
+            try:
+                said = worker.call(render_file, file, directory / file.stem, settings, seed, kind, turntable, root)
+            except AssetError as error:
+                failed += 1
+                out.print(Text.assemble(("failed", "red"), f" {file}: {error.reason}: {error}"), soft_wrap=True)
+                continue
+            out.print(Text.assemble(("wrote", "green"), f" {directory / file.stem}: {said}"), soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
+
+
+def render_file(
+    file: Path, folder: Path, settings: Any, seed: int, kind: Kind, turntable: str | None, root: Path | None
+) -> str:
+    """Renders one file into a folder; says what it made.
+
+    Raises:
+        AssetError: it can't be read or rendered.
+    """
+    from versemill import curation
+    from versemill.render import RenderConfig, outputs
+    from versemill.render import render as draw
+
+    asset = dataclasses.replace(curation.load(file, root=root).normalized(), seed=seed)
+    made = draw(asset, settings)
+    outputs.write_views(asset, made, folder, kind.value)
+    if turntable is not None:
+        turn = {"cameras": {"preset": "orbit", "framing": "sphere"}, "passes": ("rgb",)}
+        lights = settings.lighting.model_copy(update={"count": 1})
+        around = RenderConfig.model_validate(settings.model_dump() | turn | {"lighting": lights})
+        outputs.write_turntable(draw(asset, around).passes["rgb"], folder / turntable)
+    notes = f", {', '.join(made.tags)}" if made.tags else ""
+    return f"{len(made.cameras)} views of {', '.join(made.passes)}{notes}"
 
 
 def check_ready(settings: Any) -> None:
@@ -235,10 +272,9 @@ def check_ready(settings: Any) -> None:
     Raises:
         MissingDependencyError, ConfigError: as the engines say.
     """
+    from versemill import device
     from versemill.render import lighting
     from versemill.render.cycles import find_blender
-
-    from versemill import device
 
     if settings.engine == "cycles":
         find_blender(settings.cycles)
@@ -250,20 +286,19 @@ def check_ready(settings: Any) -> None:
 def score(
     what: Annotated[str, typer.Argument(metavar="fit", help="What to do.", show_default=False)],
     labels: Annotated[Path, typer.Argument(metavar="LABELS.csv", help="Columns: metrics, score.", show_default=False)],
-    target: Annotated[Path, typer.Option("--out", metavar="HEAD.json", help="Where the fitted head goes.")] = Path("head.json"),
+    target: Annotated[Path, typer.Option("--out", metavar="HEAD.json", help="Output file.")] = Path("head.json"),
 ) -> None:
-    """Fit the quality score to your own marks from 1 to 5 of meshes that `versemill curate` has measured.
+    """Fit the quality score to your own ratings (1 to 5) of meshes that `versemill curate` has measured.
 
-    Curate them with --set image_models='["dinov2.pt"]' first, and the fit rests on those features too.
+    Curate them with --set image_models='["dinov2.pt"]' first to include those features in the fit.
 
     Example: versemill score fit labels.csv --out head.json; versemill curate new/*.glb --out new --set score_head=head.json
     """
     from versemill.curation.scores import fit_labels
-
     from versemill.errors import ConfigError
 
     if what != "fit":
-        raise ConfigError(f"'{what}' is not something to do with scores; type: versemill score fit LABELS.csv")
+        raise ConfigError(f"'{what}' is not an action of `score`; use: versemill score fit LABELS.csv")
     fit_labels(labels).save(target)
     out.print(
         f"wrote {target}; the setting score_head={target} (in a pipeline: curate.score_head) scores with it", soft_wrap=True
@@ -271,20 +306,21 @@ def score(
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Try every engine, device and library for real; say what was used, what is missing and the line that fixes it.
+    """Try every engine, device and library, and report what works, what is missing, and the command that fixes it.
 
-    Exit code 1 if something that the main job needs is broken.
+    Exit code 1 if something that `versemill run` needs is broken.
 
     Example: versemill doctor
     """
     from versemill.mill.proof import doctor as checks
 
-    marks = {"ok": "[green]ok     [/green]", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken [/red]"}
+    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
     findings = []
     for finding in checks.examine():
         findings.append(finding)
         if not as_json:
-            out.print(f"{marks[finding.state]} [bold]{finding.name}[/bold]: {finding.detail}", soft_wrap=True)
+            mark = (f"{finding.state:7}", marks[finding.state])
+            out.print(Text.assemble(mark, " ", (finding.name, "bold"), f": {finding.detail}"), soft_wrap=True)
             if finding.state != "ok" and finding.fix:
                 out.print(f"        fix: {finding.fix}", soft_wrap=True)
     if as_json:

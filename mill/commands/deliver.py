@@ -5,35 +5,38 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
+
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
+    complete_formats,
     err,
     holding_shards,
     out,
     print_json,
     uri_of,
 )
-
-from versemill.errors import ConfigError
+from versemill.shards.storage import shown
 
 
 def dedup(
     directory: Dataset,
     radius: Annotated[
         float | None,
-        typer.Option(min=0, help="Greatest descriptor distance of near copies; 0: exact ones alone.", show_default="0.01"),
+        typer.Option(min=0, help="Largest descriptor distance of near duplicates; 0: exact ones only.", show_default="0.01"),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; each takes whole shards.", show_default="cores")
+        int | None, typer.Option(min=1, help="Number of processes; each takes whole shards.", show_default="cores")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find assets that repeat others, and write DIR/duplicates/table.parquet; no shard changes. The lowest index is kept.
+    """Find assets that duplicate others and write DIR/duplicates/table.parquet. No shard changes; the lowest index is kept.
 
-    Exact copies have the same content hash. Near copies have the same shape, whatever its rotation, mirror image, scale and
-    tessellation; looks don't count. Readers leave the duplicates out with ShardDataset(DIR, drop_duplicates=True), which also
-    takes apart those that lie in two splits. The same command after `versemill extend` looks at the new shards alone.
+    Exact copies have the same content hash. Near copies have the same shape, whatever the rotation, reflection, scale and
+    tessellation; appearance is ignored. Readers skip duplicates with ShardDataset(DIR, drop_duplicates=True), also those that
+    lie in two splits. After `versemill extend`, the same command examines only the new shards.
 
     Example: versemill dedup out/big --workers 16
     """
@@ -55,26 +58,27 @@ def dedup(
         print_json(vars(summary))
         return
     for index, kept, own, other in summary.straddling[:20]:
-        err.print(f"[yellow]asset {index} ({own}) repeats {kept} ({other})[/yellow]")
+        err.print(f"asset {index} ({own}) repeats {kept} ({other})", style="yellow")
     if len(summary.straddling) > 20:
-        err.print(f"[yellow]and {len(summary.straddling) - 20} more across splits; the table lists them[/yellow]")
+        err.print(f"and {len(summary.straddling) - 20} more across splits; see the table", style="yellow")
     total = summary.exact + summary.near
     kinds = f"{summary.exact} exact, {summary.near} near"
-    out.print(f"{directory}: {total} of {summary.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
+    place = shown(uri_of(directory))
+    out.print(f"{place}: {total} of {summary.rows} assets duplicate one of a lower index: {kinds}", soft_wrap=True)
     if total:
         across = f"{len(summary.straddling)} of them lie across splits; " if summary.straddling else ""
-        out.print(f"{across}leave them out with ShardDataset({str(directory)!r}, drop_duplicates=True)", soft_wrap=True)
+        out.print(f"{across}leave them out with ShardDataset({place!r}, drop_duplicates=True)", soft_wrap=True)
 
 
 def merge(
     directories: Annotated[list[Path], typer.Argument(metavar="A B [...]", help="Datasets, two or more.", show_default=False)],
-    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for the union.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for the result.", show_default=False)],
 ) -> None:
-    """Unite datasets: their sealed shards, byte for byte (linked where they can be, else copied), under one ledger.
+    """Combine datasets: their sealed shards, byte for byte (hard-linked where possible, else copied), under one ledger.
 
-    Pieces of one config and seed become that dataset again, and a run may go on with it. Datasets of different configs need
-    different seeds; their union can be read, verified, reported, exported and trained on, and remembers its parts. The same
-    command goes on where a killed one was.
+    Parts of one config and seed become that dataset again, and a run can continue it. Datasets of different configs need
+    different seeds; their union can be read, verified, reported, exported and trained on, and records its parts. Run the same
+    command again to resume.
 
     Examples:
 
@@ -93,39 +97,49 @@ def merge(
 
 def export(
     directory: Dataset,
-    format: Annotated[str | None, typer.Option(metavar="F", help="Which format; leave it out to see them all.")] = None,
-    target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Where the export goes.")] = None,
-    split: Annotated[str | None, typer.Option(help="Only train, val or test.", show_default="all")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; each takes whole shards.")] = 1,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="F", help="Format; leave it out to list all formats.", autocompletion=complete_formats),
+    ] = None,
+    target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Output folder.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split: train, val or test.", show_default="all")] = None,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out the duplicates that `versemill dedup` found.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes; each takes whole shards.")] = 1,
 ) -> None:
-    """Write a dataset in the files that other people's training code reads; the same command goes on where it was.
+    """Write a dataset in a format that other training code reads. Run the same command again to resume.
 
     Example: versemill export out/quickstart --format webdataset --to out/wds
     """
+    from versemill import shards
     from versemill.mill.run.progress import steps
-    from versemill.shards import export as exports
 
     if format is None:
         table = Table("format", "who reads it", box=None)
-        for name, kind in exports.FORMATS.items():
-            table.add_row(f"[bold]{name}[/bold]", kind.summary)
+        for name, kind in shards.FORMATS.items():
+            table.add_row(Text(name, "bold"), kind.summary)
         out.print(table)
         return
     if target is None:
-        raise ConfigError("an export needs its folder: --to OUT")
+        raise ConfigError("name the output folder: --to OUT")
     holding_shards(uri_of(directory))
     with steps(f"exporting {format}") as progress:
-        done = exports.export(
-            uri_of(directory), format, target, split=split, workers=workers, progress=lambda k, n: progress(k, n, {})
-        )
+        done = shards.export(
+            uri_of(directory), format, target, split, drop_duplicates=drop_duplicates, workers=workers,
+            progress=lambda k, n: progress(k, n, {}),
+        )  # fmt: skip
     out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
 
 
-def report(directory: Dataset) -> None:
+def report(
+    directory: Dataset,
+    assets: Annotated[int, typer.Option(min=1, max=5000, help="Assets in the gallery, evenly spread.")] = 500,
+) -> None:
     """Write DIR/report.html: gallery, passes, shares, rejections, timings, failures, validation. One self-contained page.
 
     Example: versemill report out/quickstart
     """
     from versemill.mill import report as page
 
-    out.print(f"wrote {page.write(uri_of(directory))}")
+    out.print(f"wrote {page.write(uri_of(directory), assets)}")

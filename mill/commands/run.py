@@ -4,10 +4,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from versemill.errors import ConfigError
 from versemill.mill.commands.common import (
     Address,
     Dataset,
+    LogForm,
+    LogKind,
     Overrides,
+    PipelineName,
+    Pipelines,
     RunOverrides,
     Verbose,
     err,
@@ -16,33 +22,39 @@ from versemill.mill.commands.common import (
     uri_of,
 )
 
-from versemill.errors import ConfigError
-
 if TYPE_CHECKING:
+    from versemill.mill.folder.dataset import Dataset as Stored
     from versemill.mill.pipeline.config import Pipeline
     from versemill.mill.run.driver import Summary
 
 
 def run(
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="A name from `versemill list`.", show_default=False)],
-    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the dataset goes.", show_default=False)],
-    assets: Annotated[int | None, typer.Option(help="How many assets to try.", show_default="the pipeline's")] = None,
+    pipeline: PipelineName,
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder or URI.", show_default=False)],
+    assets: Annotated[int | None, typer.Option(help="Number of assets.", show_default="the pipeline's")] = None,
     seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
     overrides: Overrides = None,
     address: Address = None,
-    file: Annotated[Path | None, typer.Option(help="Your own pipelines.yaml.")] = None,
+    file: Pipelines = None,
     only: Annotated[
-        list[int] | None, typer.Option(metavar="INDEX", help="Make these assets alone, seal nothing, and print them as JSON.")
+        list[int] | None,
+        typer.Option(metavar="INDEX", help="Make only these assets, seal nothing, and print the records as JSON."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved config, the plan and its cost; write nothing.")
+    ] = False,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
-    """Mill a dataset: generate, curate, render, sample and seal shards. The same command goes on where it was.
+    """Make a dataset: generate, curate, render, sample, and seal shards. Run the same command again to resume.
 
     Examples:
 
     versemill run quickstart --out out/quickstart
 
     versemill run files --out out/mine --set sources.files.path=~/meshes
+
+    versemill run mine --pipelines mine.yaml --out out/mine --dry-run
 
     versemill run mixed --out out/big --assets 10000 --seed 7 --set run.workers=32 --set render.device=cuda
     """
@@ -53,21 +65,52 @@ def run(
 
     loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
     after.check(loaded, stored.Dataset.at(uri_of(directory)))
-    summary = driver.run(loaded, uri_of(directory), address=address, only=only, verbose=verbose)
+    if dry_run:
+        _rehearse(loaded, stored.Dataset.at(uri_of(directory)))
+        return
+    summary = driver.run(loaded, uri_of(directory), address=address, only=only, verbose=verbose, log=log.value)
     if only:
         print_json(summary.outcomes)
         raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
-    _finish(summary, loaded)
+    _finish(uri_of(directory), summary, loaded)
 
 
-def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None, verbose: Verbose = False) -> None:
-    """Make the failed assets again, and only them.
+SAMPLE = 8
+"""Assets that --dry-run makes in a temporary folder to estimate the cost; a dataset that has shards gives it itself."""
+
+
+def _rehearse(pipeline: "Pipeline", dataset: "Stored") -> None:
+    from versemill.mill.folder import dataset as layout
+    from versemill.mill.pipeline import config
+    from versemill.mill.pipeline.plan import Plan
+    from versemill.mill.upkeep import estimate
+
+    plan = Plan.of(pipeline, (dataset.read("dataset.json") or {}).get("files", {}))
+    begun = layout.is_there(dataset, layout.describe(pipeline, plan.assets, plan.files))
+    typer.echo(config.text(pipeline))
+    sealed = dataset.sealed() if begun else []
+    out.print(estimate.text(estimate.estimate(pipeline, SAMPLE, dataset.uri if sealed else None)))
+    what = f"resume there: {len(sealed)} of {dataset.shards} shards are sealed" if begun else "start a new dataset"
+    out.print(f"nothing was written; without --dry-run, this command would write to {dataset.uri} and {what}", soft_wrap=True)
+
+
+def retry(
+    directory: Dataset,
+    overrides: RunOverrides = None,
+    address: Address = None,
+    verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
+) -> None:
+    """Retry the failed assets, and only those.
 
     Example: versemill retry out/quickstart --set run.memory_mb=16000
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose))
+    _finish(
+        uri_of(directory),
+        maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose, log=log.value),
+    )
 
 
 def regenerate(
@@ -76,49 +119,58 @@ def regenerate(
     overrides: RunOverrides = None,
     address: Address = None,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
-    """Make whole shards again from config and seed; on the same machine their bytes are the same.
+    """Rebuild whole shards from config and seed; on the same machine the bytes are identical.
 
     Example: versemill regenerate out/quickstart --shards 3,7-9
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.regenerate(uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose))
+    _finish(
+        uri_of(directory),
+        maintenance.regenerate(
+            uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose, log=log.value
+        ),
+    )
 
 
 def extend(
     directory: Dataset,
-    assets: Annotated[int, typer.Option(help="Assets in all, not how many more.", show_default=False)],
+    assets: Annotated[int, typer.Option(help="New total number of assets.", show_default=False)],
     overrides: RunOverrides = None,
     address: Address = None,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
-    """Make more of the same dataset; the rows that are there stay.
+    """Grow a dataset; existing rows stay.
 
     Example: versemill extend out/quickstart --assets 500
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose))
+    _finish(
+        uri_of(directory),
+        maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose, log=log.value),
+    )
 
 
-def debug(
-    directory: Dataset, index: Annotated[int, typer.Argument(help="Asset index, as the ledger names it.", show_default=False)]
-) -> None:
-    """Make one asset of a dataset in this process, without Ray: what it raises is shown whole.
+def debug(directory: Dataset, index: Annotated[int, typer.Argument(help="Index of the asset.", show_default=False)]) -> None:
+    """Make one asset of a dataset in this process, without Ray, and show the full traceback if it fails.
 
     Example: python -m pdb -m versemill debug out/quickstart 17
     """
     from versemill.mill.upkeep import maintenance
 
     made = maintenance.debug(uri_of(directory), index)
-    print_json(made.record)
+    seconds = {stage: {"wall": wall, "cpu": cpu} for stage, (wall, cpu) in made.seconds.items()}
+    print_json({**made.record, "seconds": seconds})
 
 
-def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
+def _finish(place: str, summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
     """Says what was done, and does what `run.then` says. Rejections are answers, not failures.
 
-    Exit code 1: validation says no; 4: some assets failed.
+    Exit code 1: validation says no, or shards are missing; 4: some assets failed.
     """
     if summary.made:
         stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in summary.core_seconds.items())
@@ -128,19 +180,20 @@ def _finish(summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
     out.print(f"{summary.uri}: {counts}; {summary.sealed} of {summary.shards} shards sealed", soft_wrap=True)
     if summary.failed:
         err.print(f"see `versemill status {summary.uri}`, then `versemill retry {summary.uri}`", soft_wrap=True)
-    answers = _afterwards(summary, pipeline) if summary.complete else []
+    answers = _afterwards(place, pipeline) if summary.complete else []
     for well, sentence in answers:
-        out.print(sentence, style=None if well else "red", markup=False, soft_wrap=True)
-    raise typer.Exit(1 if not all(well for well, _ in answers) else 4 if summary.failed else 0)
+        out.print(sentence, style=None if well else "red", soft_wrap=True)
+    well = summary.complete and all(well for well, _ in answers)
+    raise typer.Exit(1 if not well else 4 if summary.failed else 0)
 
 
-def _afterwards(summary: "Summary", pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
+def _afterwards(place: str, pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
     from versemill.mill.folder.dataset import Dataset as Stored
     from versemill.mill.proof import after
     from versemill.mill.run.progress import steps
     from versemill.mill.upkeep import maintenance
 
-    dataset = Stored.open(summary.uri)
+    dataset = Stored.open(place)
     chosen = pipeline or maintenance.pipeline_of(dataset)
     if not chosen.run.then:
         return []

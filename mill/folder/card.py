@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from versemill.mill.folder import census
+from versemill.config import digest
+from versemill.errors import ShardError
+from versemill.mill.folder import census, entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import card, read_rows, storage
-
-from versemill.errors import ShardError
 
 FILE = "README.md"
 COLUMNS = (
@@ -36,14 +36,14 @@ def text(dataset: Dataset) -> str:
     unreadable = []
     for fact in sealed:
         try:
-            rows = list(read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS))
+            rows = list(read_rows(dataset.path(fact["file"]), COLUMNS, fs=dataset.fs))
         except ShardError:
             unreadable.append(fact["file"])
         else:
             for row in rows:
                 sums.add(row)
     made_with = {fact["fingerprint"]: shard for shard, fact in facts.items() if "damaged" not in fact}
-    prints = {key[:12]: (dataset.read(dataset.ledger_file(shard)) or {}).get("fingerprint") for key, shard in made_with.items()}
+    prints = {key[:12]: (entries.read(dataset, shard) or {}).get("fingerprint") for key, shard in made_with.items()}
     rejected = census.merge(fact["rejections"] for fact in sealed)
     failed = census.count(f"{f['stage']}: {f['reason']}" for fact in sealed for f in fact["failures"])
     return card(
@@ -53,6 +53,7 @@ def text(dataset: Dataset) -> str:
         failed=dict(sorted(failed.items())),
         config={**{k: v for k, v in dataset.info["config"].items() if k != "run"}, "seed": dataset.info["seed"]},
         digest=dataset.info["digest"],
+        content=digest([fact["sha256"] for fact in sealed]),
         fingerprint=dict(sorted(prints.items())),
         licences=sums.licences,
         statistics={name: spread.facts for name, spread in sums.statistics.items()},

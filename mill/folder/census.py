@@ -4,20 +4,19 @@ DIR/census.json is derived and may be deleted: whatever a ledger file of another
 """
 
 import contextlib
-import json
+import posixpath
 from typing import Any
 
 from pyarrow import fs as pafs
-from versemill.mill.folder.dataset import Dataset
-from versemill.shards import storage
-from versemill.shards.folder import shard_number
 
 from versemill.config import digest
+from versemill.mill.folder import checked, entries
+from versemill.mill.folder.dataset import Dataset, shard_of
+from versemill.shards import storage
 
 FILE = "census.json"
-VERSION = 1
+VERSION = 2
 FORMAT = f"versemill census {VERSION}"
-NEEDED = {"file", "sha256", "bytes", "rows", "indices", "sources", "rejections", "failures", "digest", "fingerprint"}
 
 STAGE_OF = {"ingest": "source", "source": "source", "render": "render", "fields": "fields", "encode": "encode"}
 """Stage of a rejection -> the stage of `mill.pipeline.stages.STAGES` that it happened in; all others are curation's."""
@@ -36,9 +35,9 @@ def read(dataset: Dataset) -> dict[int, Facts]:
     kept = {shard: fact for shard, stamp in stamps.items() if (fact := known.get(str(shard))) and fact["stamp"] == stamp}
     found = {shard: kept.get(shard) or {"stamp": stamp, **_facts(dataset, shard)} for shard, stamp in stamps.items()}
     if len(kept) != len(found) or len(kept) != len(known):
-        text = json.dumps({"format": FORMAT, "shards": found}, ensure_ascii=False, separators=(",", ":"))
         with contextlib.suppress(OSError):  # a dataset that can only be read is counted all the same
-            storage.write_bytes(dataset.fs, dataset.path(FILE), text.encode(errors="backslashreplace"))
+            data = checked.encode({"format": FORMAT, "shards": found}, indent=None)
+            storage.write_bytes(dataset.fs, dataset.path(FILE), data)
     return found
 
 
@@ -52,6 +51,12 @@ def sizes(dataset: Dataset) -> dict[str, int]:
     return {info.base_name: info.size for info in _files(dataset, "shards")}
 
 
+def absent(dataset: Dataset, facts: dict[int, Facts]) -> list[int]:
+    """Shards with a whole ledger entry whose file is missing or has another size than the entry says, rising."""
+    there = sizes(dataset)
+    return [s for s, f in facts.items() if "damaged" not in f and there.get(posixpath.basename(f["file"])) != f["bytes"]]
+
+
 def _files(dataset: Dataset, folder: str) -> list[Any]:
     selector = pafs.FileSelector(dataset.path(folder), allow_not_found=True)
     return [i for i in dataset.fs.get_file_info(selector) if i.type == pafs.FileType.File and not i.base_name.startswith(".")]
@@ -59,15 +64,14 @@ def _files(dataset: Dataset, folder: str) -> list[Any]:
 
 def _stamps(dataset: Dataset) -> dict[int, list[int]]:
     """Shard -> size and date of its ledger file. Timings are written before it, so it stands for both."""
-    files = sorted(_files(dataset, "ledger"), key=lambda info: info.base_name)
-    return {shard_number(i.base_name): [i.size, i.mtime_ns or 0] for i in files}
+    stamps = {shard_of(info.base_name): [info.size, info.mtime_ns or 0] for info in _files(dataset, "ledger")}
+    return {shard: stamps[shard] for shard in range(dataset.shards) if shard in stamps}
 
 
 def _facts(dataset: Dataset, shard: int) -> Facts:
-    entry = dataset.read(dataset.ledger_file(shard))
-    if not isinstance(entry, dict) or not set(entry) >= NEEDED:
+    entry = entries.read(dataset, shard)
+    if entry is None:
         return {"damaged": True}
-    timings = (dataset.read(dataset.timings_file(shard)) or {"assets": {}})["assets"].values()
     lost = [*entry["rejections"], *entry["failures"]]
     return {
         **{key: entry[key] for key in ("file", "bytes", "rows", "digest", "failures")},
@@ -75,7 +79,7 @@ def _facts(dataset: Dataset, shard: int) -> Facts:
         "sources": _sources(entry),
         "rejections": count(f"{r['stage']}: {r['reason']}" for r in entry["rejections"]),
         "lost": count(STAGE_OF.get(r["stage"], "curate") for r in lost),
-        "seconds": seconds(timings),
+        "seconds": seconds(entries.timings(dataset, shard).values()),
     }
 
 

@@ -24,26 +24,31 @@ import json
 import os
 import platform
 import posixpath
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
 from pyarrow import fs as pafs
-from versemill.mill.pipeline.config import AFTERWARDS, Pipeline
-from versemill.shards import storage
-from versemill.shards.folder import shard_name, shard_number
-from versemill.shards.schema import SCHEMA_VERSION
 
 from versemill import CONVENTION_VERSION, __version__
 from versemill.config import digest
 from versemill.errors import BusyError, ConfigError
+from versemill.mill.folder import checked
+from versemill.mill.pipeline.config import AFTERWARDS, Pipeline
+from versemill.shards import storage
+from versemill.shards.folder import shard_name
+from versemill.shards.schema import SCHEMA_VERSION
 
 FORMAT = 1
 KEYS = ("pipeline", "digest", "seed", "assets", "config", "files", "conventions", "versions")
+REMAINS = ("lock", "staging", "runs", "metrics.prom")
+"""What workers and record of a run may write into a folder that somebody removed meanwhile; a new run clears it."""
+
 CONVENTIONS = {
     "version": CONVENTION_VERSION,
     "world": "right-handed, Z up; the asset's longest side is 2, its bounding box centred at the origin",
@@ -60,19 +65,21 @@ class Dataset:
     """A dataset folder.
 
     Attributes:
-        uri: as the user wrote it.
+        uri: as the user wrote it, without credentials: to be shown and written.
         fs, root: its file system and the path within it.
+        location: as the user wrote it, to open it again; it may hold credentials.
     """
 
     uri: str
     fs: pafs.FileSystem
     root: str
+    location: str = field(repr=False)
 
     @classmethod
     def at(cls, uri: str | Path) -> "Dataset":
         """The folder at a path or URI, whether or not there is a dataset in it."""
         fs, root = storage.open_storage(uri)
-        return cls(str(uri), fs, root)
+        return cls(storage.shown(uri), fs, root, root if "://" not in str(uri) else str(uri))
 
     @classmethod
     def open(cls, uri: str | Path) -> "Dataset":
@@ -83,7 +90,10 @@ class Dataset:
         """
         dataset = cls.at(uri)
         if not storage.exists(dataset.fs, dataset.path("dataset.json")):
-            raise ConfigError(f"'{uri}' holds no dataset (no dataset.json); make one with `versemill run PIPELINE --out {uri}`")
+            raise ConfigError(
+                f"'{dataset.uri}' holds no dataset (no dataset.json); "
+                f"make one with `versemill run PIPELINE --out {dataset.uri}`"
+            )
         return dataset
 
     @property
@@ -106,7 +116,8 @@ class Dataset:
         if not isinstance(content, dict) or content.get("format") != FORMAT or not set(KEYS) <= set(content):
             name = self.path("dataset.json")
             raise ConfigError(
-                f"'{name}' is damaged or of another format than {FORMAT}; restore it, or start in an empty folder"
+                f"'{name}' is damaged, was changed by hand, or is of another format than {FORMAT}; restore it, or start in "
+                "an empty folder"
             )
         return content
 
@@ -122,7 +133,7 @@ class Dataset:
 
     @property
     def merged(self) -> bool:
-        """Whether it is a union of several configs (see mill/merge.py), which no run can go on with."""
+        """Whether it is a union of several configs (see mill/merge.py), which no run can continue."""
         return "parts" in self.info
 
     @property
@@ -164,21 +175,27 @@ class Dataset:
         return f"timings/{shard_name(shard)}.json"
 
     def sealed(self) -> list[int]:
-        """Shards with a ledger entry, rising."""
-        return [shard_number(path) for path in storage.list_files(self.fs, self.path("ledger"), ".json")]
+        """Shards of this dataset with a ledger file, rising; other files in the ledger do not count."""
+        names = (posixpath.basename(p) for p in storage.list_files(self.fs, self.path("ledger"), ".json"))
+        return sorted(shard for name in names if (shard := shard_of(name)) is not None and shard < self.shards)
 
     def read(self, name: str) -> Any:
-        """A JSON file of the dataset, or None where it is missing or not JSON."""
+        """A JSON file of the dataset, or None where it is missing or damaged; see `mill.folder.checked`."""
         try:
-            return json.loads(storage.read_bytes(self.fs, self.path(name)))
+            return checked.decode(storage.read_bytes(self.fs, self.path(name)))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
 
     def write(self, name: str, value: Any) -> None:
-        """Writes a JSON file of the dataset, atomically."""
-        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        # A file name that is not UTF-8 holds lone surrogates; as JSON escapes they survive.
-        storage.write_bytes(self.fs, self.path(name), text.encode(errors="backslashreplace"))
+        """Writes a JSON file of the dataset, atomically, with the digest of its bytes."""
+        storage.write_bytes(self.fs, self.path(name), checked.encode(value))
+
+    def set_aside(self, name: str) -> str:
+        """Moves a file that does not belong where it lies to DIR/damaged, and returns its new name."""
+        target = f"damaged/{name.replace('/', '-')}"
+        self.fs.create_dir(self.path("damaged"))
+        self.fs.move(self.path(name), self.path(target))
+        return target
 
     def remove(self, name: str) -> None:
         """Removes a file of the dataset if it is there."""
@@ -196,10 +213,25 @@ class Dataset:
             self.fs.delete_dir(self.path(name))
 
     def runs(self) -> list[dict[str, Any]]:
-        """The records of all runs, oldest first."""
+        """The records of all runs, oldest first; a damaged one is left out."""
         names = [posixpath.basename(p) for p in storage.list_files(self.fs, self.path("runs"), ".json")]
-        found = [content for name in names if isinstance(content := self.read(f"runs/{name}"), dict)]
-        return sorted(found, key=lambda record: record.get("number", 0))
+        found = [content for name in names if is_record(content := self.read(f"runs/{name}"))]
+        return sorted(found, key=lambda record: record["number"])
+
+
+def shard_of(name: str) -> int | None:
+    """The number in the name of a shard's file ("shard-000003.json"); None for any other name."""
+    found = re.fullmatch(r"shard-(\d{6,9})\.(json|parquet)", name)
+    return int(found[1]) if found else None
+
+
+RECORD = {"number": int, "state": str, "made": int, "wall": int | float, "cores": int, "busy": int | float}
+"""What is read of a run's record at least."""
+
+
+def is_record(content: Any) -> bool:
+    """Whether this is the record of a run."""
+    return isinstance(content, dict) and all(isinstance(content.get(name), kind) for name, kind in RECORD.items())
 
 
 def shard_count(info: Mapping[str, Any]) -> int:
@@ -241,7 +273,8 @@ def is_there(dataset: Dataset, wanted: Mapping[str, Any]) -> bool:
     """
     if not storage.exists(dataset.fs, dataset.path("dataset.json")):
         selector = pafs.FileSelector(dataset.root, allow_not_found=True)
-        others = sorted(i.base_name for i in dataset.fs.get_file_info(selector) if i.base_name != "lock")
+        names = {info.base_name for info in dataset.fs.get_file_info(selector)}
+        others = sorted(name for name in names if name not in REMAINS and not name.endswith(storage.TEMPORARY))
         if others:
             raise ConfigError(
                 f"'{dataset.uri}' is not empty and holds no dataset ({', '.join(others[:3])}); choose another --out"
@@ -259,6 +292,8 @@ def is_there(dataset: Dataset, wanted: Mapping[str, Any]) -> bool:
 def establish(dataset: Dataset, wanted: dict[str, Any]) -> None:
     """Writes dataset.json into a new folder, or checks that the one there is the same dataset; raises as `is_there` does."""
     if not is_there(dataset, wanted):
+        for name in ("staging", "runs"):
+            dataset.remove_folder(name)
         dataset.write("dataset.json", wanted)
 
 
@@ -306,6 +341,7 @@ def locked(dataset: Dataset) -> Iterator[None]:
 
     Raises:
         ConfigError: the folder can't be made or written.
+        OSError: the disk is full or read-only.
         BusyError: another run holds the lock.
     """
     if not dataset.local:
@@ -315,8 +351,8 @@ def locked(dataset: Dataset) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("a+")
-    except OSError as error:
-        raise ConfigError(f"can't write to '{dataset.uri}': {error.strerror or error}") from error
+    except storage.MISTAKES as error:
+        raise ConfigError(f"can't write to '{dataset.uri}': {error.strerror or error}; choose another --out") from error
     with handle:
         try:
             _lock(handle)

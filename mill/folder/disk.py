@@ -1,14 +1,13 @@
-"""Room on the disk: is there enough before a run starts, and is there still enough while it goes on?"""
+"""Disk space: is there enough before a run starts, and during it?"""
 
 import math
 import os
 from pathlib import Path
 
+from versemill.errors import VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.config import Pipeline
 from versemill.render.presets import CAMERAS
-
-from versemill.errors import ConfigError, VersemillError
 
 SAMPLE = 8
 """Rows after which their mean size is believed."""
@@ -24,15 +23,24 @@ POINT_BYTES = 20
 
 
 def free(dataset: Dataset) -> int | None:
-    """Bytes that this process may still write to the dataset's file system; None for an object store."""
+    """Bytes that this process may still write to the dataset's file system; None where nobody knows, as in an object store."""
     return _free(Path(dataset.root)) if dataset.local else None
 
 
-def _free(path: Path) -> int:
+def _free(path: Path) -> int | None:
+    found = _system(path)
+    return found.f_bavail * found.f_frsize if found.f_blocks else None  # /proc and its like have no blocks
+
+
+def _is_read_only(path: Path) -> bool:
+    return bool(_system(path).f_flag & os.ST_RDONLY)
+
+
+def _system(path: Path) -> os.statvfs_result:
+    """Of the nearest folder that exists."""
     while not path.exists():
         path = path.parent
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
+    return os.statvfs(path)
 
 
 def least(pipeline: Pipeline) -> float:
@@ -61,9 +69,11 @@ class Guard:
             left: assets that are still to be made.
 
         Raises:
-            ConfigError: it needs more than is free. Says both, and how many assets would fit.
+            VersemillError: it needs more than is free (says both, and how many assets would fit), or the disk is read-only.
         """
-        self._compare(left, self._least * 0.5, ConfigError)  # rejected assets take nothing
+        if self._dataset.local and _is_read_only(Path(self._dataset.root)):
+            raise VersemillError(f"the disk of '{self._dataset.uri}' is read-only; remount it, or choose another --out")
+        self._compare(left, self._least * 0.5, "at least ")  # rejected assets take nothing
 
     def during(self, made: int, row_bytes: int, left: int, in_flight: int) -> None:
         """Stops a run before it fills the disk.
@@ -86,18 +96,18 @@ class Guard:
                 "what was made is kept; make room, then run the same command"
             )
         if made >= SAMPLE:
-            self._compare(left, mean, VersemillError)
+            self._compare(left, mean)
 
-    def _compare(self, left: int, mean: float, kind: type[VersemillError]) -> None:
+    def _compare(self, left: int, mean: float, about: str = "") -> None:
         room = free(self._dataset)
         need = left * mean
         if room is None or need == 0 or need + SLACK_BYTES <= room:
             return
         fits = max(0, math.floor((room - SLACK_BYTES) / mean))
-        raise kind(
-            f"'{self._dataset.uri}' needs {'at least ' * (kind is ConfigError)}{size(need)} for {left} assets "
-            f"({size(mean)} each), and {size(room)} are free, enough for {fits}; make room and run the same command, "
-            "or choose another --out or fewer --assets"
+        raise VersemillError(
+            f"'{self._dataset.uri}' needs {about}{size(need)} for {left} assets ({size(mean)} each) and "
+            f"{size(SLACK_BYTES)} for the ledger and others' files; {size(room)} are free, enough for {fits}; make room and "
+            "run the same command, or choose another --out or fewer --assets"
         )
 
 

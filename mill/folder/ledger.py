@@ -43,8 +43,10 @@ class Summary:
 
 
 def summarise(dataset: Dataset, **of_run: Any) -> Summary:
-    """How a dataset stands, by its ledger; `of_run` are the fields of `Summary` that only a run knows."""
-    sealed = census.whole(census.read(dataset))
+    """How a dataset stands, by its ledger and the sizes of its files; `of_run` are the fields that only a run knows."""
+    facts = census.read(dataset)
+    gone = census.absent(dataset, facts)
+    sealed = census.whole({shard: fact for shard, fact in facts.items() if shard not in gone})
     rows, rejected, failed = (sum(n[k] for fact in sealed for n in fact["sources"].values()) for k in range(3))
     return Summary(
         uri=dataset.uri,

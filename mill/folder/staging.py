@@ -1,15 +1,17 @@
-"""Finished assets of open shards: a record and a row file each, until their shard is sealed and the ledger speaks for them."""
+"""Finished assets of open shards: a record and a row file each, until their shard is sealed and in the ledger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from versemill.errors import ShardError, VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import storage
 from versemill.shards.writing import read_row
 
-from versemill.errors import ShardError, VersemillError
+Record = dict[str, Any]
+"""Of a finished asset: `index`, `source`, `status` ("row", "rejected", "failed"), `sha256` of its row or why it has none."""
 
 
 def record_file(staging: str, index: int) -> str:
@@ -24,7 +26,26 @@ def row_file(staging: str, index: int) -> str:
 
 def staged(dataset: Dataset, staging: str) -> list[int]:
     """Indices with a record in the staging folder, rising."""
-    return [int(Path(p).stem) for p in storage.list_files(dataset.fs, dataset.path(staging), ".json")]
+    names = [Path(p).stem for p in storage.list_files(dataset.fs, dataset.path(staging), ".json")]
+    return [int(name) for name in names if name.isdecimal() and int(name) < dataset.assets]
+
+
+def read(dataset: Dataset, staging: str, index: int) -> Record | None:
+    """The record of a finished asset; None where there is none, or it is damaged."""
+    record = dataset.read(record_file(staging, index))
+    return record if _whole(record, index) else None
+
+
+def _whole(record: Any, index: int) -> bool:
+    """Whether this is the record of the asset with that index, with all that the ledger says of it."""
+    if not isinstance(record, dict) or record.get("index") != index or not isinstance(record.get("source"), str):
+        return False
+    why = {"row": None, "rejected": "rejection", "failed": "failure"}.get(str(record.get("status")), "")
+    if why == "" or not isinstance(record.get("seconds", {}), dict):
+        return False
+    return why is None or (
+        isinstance(record.get(why), dict) and all(isinstance(record[why].get(k), str) for k in ("stage", "reason", "message"))
+    )
 
 
 @dataclass(frozen=True)
@@ -45,23 +66,21 @@ class Staging:
 
     def finished(self) -> list[int]:
         """Indices that a killed run left here; a record that its machine's crash left damaged does not count."""
-        found = []
-        for index in staged(self.dataset, self.folder):
-            if self.read(index) is None:
-                self.dataset.remove(record_file(self.folder, index))
-            else:
-                found.append(index)
-        return found
+        return [index for index in staged(self.dataset, self.folder) if self.read(index) is not None]
 
-    def read(self, index: int) -> dict[str, Any] | None:
+    def read(self, index: int) -> Record | None:
         """The record of an asset, or None while it is not finished."""
-        return self.dataset.read(record_file(self.folder, index))
+        return read(self.dataset, self.folder, index)
 
-    def write(self, record: dict[str, Any]) -> None:
+    def rows(self, shard: int) -> tuple[tuple[int, str | None], ...]:
+        """Index and SHA-256 of each row of a shard."""
+        return tuple((i, record.get("sha256")) for i, record in self.records(shard).items() if record["status"] == "row")
+
+    def write(self, record: Record) -> None:
         """Writes the record of an asset without a row."""
         self.dataset.write(record_file(self.folder, record["index"]), record)
 
-    def records(self, shard: int) -> dict[int, dict[str, Any]]:
+    def records(self, shard: int) -> dict[int, Record]:
         """The records of all of a shard's assets, by index.
 
         Raises:
@@ -82,7 +101,7 @@ class Staging:
         for index, record in self.records(shard).items():
             try:
                 if record["status"] == "row":
-                    read_row(self.dataset.fs, self.dataset.path(row_file(self.folder, index)))
+                    read_row(self.dataset.fs, self.dataset.path(row_file(self.folder, index)), record.get("sha256"))
             except ShardError:
                 self.dataset.remove(record_file(self.folder, index))
                 damaged.append(index)
@@ -108,7 +127,7 @@ def _entry(
     dataset: Dataset,
     shard: int,
     facts: Mapping[str, Any],
-    records: Mapping[int, dict[str, Any]],
+    records: Mapping[int, Record],
     made_with: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What the ledger says of a sealed shard: its file, what became of every index, and what it was made with."""

@@ -4,7 +4,6 @@ A file holds `pipelines: {NAME: {description, extends, run, sources, curate, ren
 `extends` merges deeply onto another pipeline; `--set a.b=value` merges onto that. Unknown keys are refused.
 """
 
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,16 +12,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
-from versemill.curation.config import CurationConfig, FieldsConfig
-from versemill.mill.pipeline import sources as _sources
-from versemill.mill.pipeline.models import ValidateConfig
-from versemill.render.config import RenderConfig
-from versemill.shards.config import ShardsConfig
+from pydantic import Field, ValidationError
 
 from versemill import CONVENTION_VERSION
-from versemill.config import Config, digest, nearest
+from versemill.config import UNKNOWN_KEY, Config, digest, nearest
+from versemill.curation.config import CurationConfig, FieldsConfig
 from versemill.errors import ConfigError
+from versemill.mill.pipeline import pages
+from versemill.mill.pipeline import sources as _sources
+from versemill.mill.pipeline.models import ValidateConfig
+from versemill.plugins import search
+from versemill.render.config import RenderConfig
+from versemill.shards.config import ShardsConfig
 
 
 class RunConfig(Config):
@@ -142,7 +143,8 @@ def load(
 
     Args:
         pipeline: its name.
-        file: a YAML file of your own; its pipelines may extend the ones that come with versemill.
+        file: a YAML file of your own; its pipelines may extend the ones that come with versemill, and name sources that lie
+            beside it as `module:NAME`.
         overrides: "a.b=value" each, the value in YAML; later ones win.
         assets, seed: short for run.assets and run.seed; they win.
 
@@ -150,6 +152,8 @@ def load(
         ConfigError: no such pipeline or file, not YAML, a circle of `extends`, an unknown key, an invalid value.
     """
     known = _read(file)
+    if file is not None:
+        search(file)
     merged = _extend(pipeline, known)
     for text in overrides:
         merged = _merge(merged, _override(text))
@@ -157,6 +161,12 @@ def load(
         if value is not None:
             merged = _merge(merged, {"run": {key: value}})
     return _build(pipeline, merged)
+
+
+def text(pipeline: Pipeline) -> str:
+    """A pipeline as a YAML file that `load` reads back: the same digest, and nothing inherited that could change."""
+    body = {"description": pipeline.description, **pipeline.resolved}
+    return yaml.safe_dump({"pipelines": {pipeline.name: body}}, sort_keys=False, allow_unicode=True, width=120)
 
 
 def restore(name: str, resolved: Mapping[str, Any], overrides: Sequence[str] = ()) -> Pipeline:
@@ -209,36 +219,6 @@ def checked(name: str, model: type[Any], content: Any) -> Any:
     return _section(name, name, model, content)
 
 
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file.
-
-    Raises:
-        ConfigError: it can't be read or is not YAML.
-    """
-    try:
-        return _parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"can't read {path}: {error}") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice, where PyYAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        twice = next((k for n, k in enumerate(keys) if k in keys[:n]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key '{twice}' is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Loader)  # a SafeLoader
-    except (yaml.YAMLError, TypeError) as error:
-        raise ConfigError(f"{where} is not valid YAML: {' '.join(str(error).split())}") from error
-
-
 def _read(file: str | Path | None) -> dict[str, Any]:
     packaged = resources.files("versemill.mill") / "pipelines.yaml"
     own = Path(str(packaged)) if packaged.is_file() else Path(__file__).resolve().parents[2] / "pipelines.yaml"
@@ -247,11 +227,7 @@ def _read(file: str | Path | None) -> dict[str, Any]:
 
 
 def _pipelines_of(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"can't read the pipelines file {path}: {error}") from error
-    content = _parse(text, str(path))
+    content = pages.read(path)
     if not isinstance(content, dict) or set(content) != {"pipelines"} or not isinstance(content["pipelines"], dict):
         raise ConfigError(f"{path} must hold one key, 'pipelines', with the pipelines by name")
     for name, body in content["pipelines"].items():
@@ -264,12 +240,16 @@ def _extend(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
     chain: list[str] = []
     following: Any = name
     while following is not None:
+        if not isinstance(following, str):
+            raise ConfigError(f"pipeline '{chain[-1]}' extends {_shown(following)}; it must be the name of one pipeline")
         if following in chain:
             raise ConfigError(f"pipelines extend each other in a circle: {' -> '.join([*chain, following])}")
         if following not in known:
             by = f" (extended by '{chain[-1]}')" if chain else ""
             others = [name for name in known if name not in chain]
-            raise ConfigError(f"unknown pipeline '{following}'{by}{nearest(str(following), others)} (all: `versemill list`)")
+            raise ConfigError(
+                f"unknown pipeline '{following[:200]}'{by}{nearest(str(following), others)} (all: `versemill list`)"
+            )
         chain.append(following)
         following = (known[following] or {}).get("extends")
     merged: dict[str, Any] = {}
@@ -289,9 +269,9 @@ def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _override(text: str) -> dict[str, Any]:
     path, equals, value = text.partition("=")
     keys = path.strip().split(".")
-    if not equals or not all(keys):
-        raise ConfigError(f"--set needs section.key=value, got '{text}'")
-    nested: Any = _parse(value, f"the value of --set {path}")
+    if not equals or not all(keys) or len(keys) > pages.MOST_DEPTH:
+        raise ConfigError(f"--set needs section.key=value, got '{text[:200]}'")
+    nested: Any = pages.parse(value, f"the value of --set {path}")
     for key in reversed(keys):
         nested = {key: nested}
     return nested
@@ -301,7 +281,7 @@ def _build(name: str, merged: Mapping[str, Any]) -> Pipeline:
     prefix = f"pipeline '{name}'"
     for key in merged:
         if key not in KEYS:
-            raise ConfigError(f"{prefix}: unknown key '{key}'{nearest(str(key), KEYS)}")
+            raise ConfigError(f"{prefix}: unknown key '{str(key)[:200]}'{nearest(str(key), KEYS)}")
     built = {key: _section(prefix, key, model, merged.get(key)) for key, model in SECTIONS.items()}
     return Pipeline(
         name=name, description=str(merged["description"] or ""), sources=_entries(prefix, merged.get("sources")), **built
@@ -311,14 +291,14 @@ def _build(name: str, merged: Mapping[str, Any]) -> Pipeline:
 def _entries(prefix: str, content: Any) -> dict[str, SourceEntry]:
     content = {} if content is None else content
     if not isinstance(content, dict):
-        raise ConfigError(f"{prefix}: sources must be a mapping of entries, got {content!r}")
+        raise ConfigError(f"{prefix}: sources must be a mapping of entries, got {_shown(content)}")
     entries = {}
     for key, body in content.items():
         if body is None:  # an inherited entry, taken out
             continue
         path = f"sources.{key}"
         if not isinstance(body, dict):
-            raise ConfigError(f"{prefix}: {path} must be a mapping, got {body!r}")
+            raise ConfigError(f"{prefix}: {path} must be a mapping, got {_shown(body)}")
         own = {k: v for k, v in body.items() if k in ("source", "share")}
         entry = _section(prefix, path, SourceEntry, {"source": str(key), **own})
         kind = _sources.SOURCES.find(entry.source)
@@ -334,14 +314,14 @@ def _entries(prefix: str, content: Any) -> dict[str, SourceEntry]:
 def _section(prefix: str, path: str, model: type[Any], content: Any, extra: Sequence[str] = ()) -> Any:
     content = {} if content is None else content
     if not isinstance(content, dict):
-        raise ConfigError(f"{prefix}: {path} must be a mapping, got {content!r}")
+        raise ConfigError(f"{prefix}: {path} must be a mapping, got {_shown(content)}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{prefix}: {'; '.join(_explain(path, model, error, extra))}") from error
+        raise ConfigError(f"{prefix}: {'; '.join(_explain(path, error, extra))}") from error
 
 
-def _explain(path: str, model: type[BaseModel], error: ValidationError, extra: Sequence[str]) -> list[str]:
+def _explain(path: str, error: ValidationError, extra: Sequence[str]) -> list[str]:
     """One phrase per mistake: its full path, what is wrong, the value or the nearest valid key."""
     phrases: dict[str, str] = {}
     for detail in error.errors():
@@ -349,13 +329,13 @@ def _explain(path: str, model: type[BaseModel], error: ValidationError, extra: S
         message = message[0].lower() + message[1:]
         loc = [part for part in detail["loc"] if isinstance(part, int) or _is_key(part, error)]
         where = ".".join([path, *map(str, loc)])
-        if detail["type"] == "extra_forbidden":
-            valid = [*_keys(model, loc[:-1]), *(extra if len(loc) == 1 else ())]
+        if detail["type"] == UNKNOWN_KEY:
+            valid = [*detail["ctx"]["valid"], *(extra if len(loc) == 1 else ())]
             phrases[where] = f"unknown key '{where}'{nearest(str(loc[-1]), valid, '.'.join([path, *map(str, loc[:-1]), '']))}"
         elif where in phrases:
             phrases[where] += f", or {message}"
         else:
-            given = "" if isinstance(detail["input"], dict) else f" (got {detail['input']!r})"
+            given = "" if isinstance(detail["input"], dict) else f" (got {_shown(detail['input'])})"
             phrases[where] = f"{where}: {message}{given}"
     return list(phrases.values())[:5]
 
@@ -365,14 +345,6 @@ def _is_key(part: str, error: ValidationError) -> bool:
     return not any(mark in part for mark in "[(") and part not in ("int", "float", "str", "bool", "none", "tuple", "list")
 
 
-def _keys(model: Any, loc: Sequence[int | str]) -> list[str]:
-    """The valid keys of the model that lies at `loc` under `model`; empty where there is no model."""
-    for part in loc:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[part].annotation if part in model.model_fields else None
-        arguments = [model]
-        while arguments and not (isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel)):
-            arguments = [*typing.get_args(arguments[0]), *arguments[1:]]
-            arguments = [a for a in arguments if typing.get_args(a) or (isinstance(a, type) and issubclass(a, BaseModel))]
-        model = arguments[0] if arguments else None
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "..."

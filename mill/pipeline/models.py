@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
-from versemill.training.family import Family
-from versemill.training.recipe import Recipe
 
 from versemill.config import Config
 from versemill.errors import ConfigError
 from versemill.plugins import Table
+from versemill.training.family import Family
+from versemill.training.recipe import Recipe
 
 FAMILIES = Table(
     "family",

@@ -7,7 +7,6 @@ from typing import Any
 from versemill.curation.filters import OWN_FILTERS
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.sources import SOURCES
-
 from versemill.plugins import Table
 from versemill.views import PASSES
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from versemill.errors import ConfigError
 from versemill.mill.pipeline import outside, sources, stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.stages import Order, Recipe
-
-from versemill.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)

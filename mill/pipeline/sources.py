@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from versemill.curation.config import LoadLimits
-from versemill.curation.ingest import SUFFIXES
-from versemill.curation.opening import is_inside
-from versemill.detailverse.config import DetailverseConfig
-from versemill.mill.pipeline import shares
-from versemill.mill.pipeline.shares import Shares
-from versemill.zeroverse.config import ZeroverseConfig
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
-from versemill.errors import ConfigError
+from versemill.curation.config import LoadLimits
+from versemill.curation.ingest import SUFFIXES
+from versemill.curation.opening import open_regular
+from versemill.detailverse.config import DetailverseConfig
+from versemill.errors import AssetError, ConfigError
+from versemill.mill.pipeline import shares
+from versemill.mill.pipeline.shares import Shares
 from versemill.plugins import Table
+from versemill.zeroverse.config import ZeroverseConfig
 
 MESH_SUFFIXES = frozenset(SUFFIXES)
 COMPANION_SUFFIXES = frozenset(
@@ -41,7 +41,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 class FilesConfig(Config):
-    """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths.
+    """Source `files`: a folder of meshes, searched recursively, in the order of their relative paths.
 
     Links are followed as long as they end inside the folder, and whatever a mesh names must lie in it too.
     """
@@ -219,11 +219,11 @@ def record(config: FilesConfig, known: Mapping[str, Any] | None = None) -> dict[
             result[name] = dict(old)
             continue
         try:
-            if not is_inside(path, [config.root]):
+            if stat.st_size > config.limits.max_bytes:
                 raise OSError
-            with path.open("rb") as handle:
+            with open_regular(path, [config.root]) as handle:
                 sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
-        except OSError:
+        except (OSError, AssetError):
             sha256 = "unreadable"  # the asset's own rejection says why
         result[name] = {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
     return result

@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from versemill.curation.config import CurationConfig, FieldsConfig
-from versemill.mill.pipeline import sources
-from versemill.render.config import RenderConfig
-from versemill.shards.config import ShardsConfig
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.curated import Rejected
+from versemill.curation.config import CurationConfig, FieldsConfig
 from versemill.errors import AssetError
+from versemill.mill.pipeline import sources
+from versemill.render.config import RenderConfig
+from versemill.shards.config import ShardsConfig
 from versemill.views import Views
 
 STAGES = ("source", "curate", "render", "fields", "encode")

@@ -18,15 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
-from versemill.mill.pipeline import config as pipelines
-from versemill.mill.pipeline.config import Pipeline
-from versemill.mill.pipeline.models import FAMILIES, judging
-from versemill.training.family import Family, together
-from versemill.training.recipe import Recipe
 
 from versemill.asset import Asset
 from versemill.config import Config, nearest
 from versemill.errors import ConfigError
+from versemill.mill.pipeline import config as pipelines
+from versemill.mill.pipeline import pages
+from versemill.mill.pipeline.config import Pipeline
+from versemill.mill.pipeline.models import FAMILIES, judging
+from versemill.plugins import search
+from versemill.training.family import Family, together
+from versemill.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from versemill.training.comparison import Outcome
@@ -100,8 +102,10 @@ def known(file: str | Path | None = None) -> tuple[Base, dict[str, dict[str, Any
         ConfigError: the file can't be read, or does not hold ablations.
     """
     own = Path(str(resources.files("versemill.mill.proof") / "ablations.yaml"))
-    shipped = pipelines.checked(own.name, AblationFile, pipelines.read_yaml(own))
-    mine = shipped if file is None else pipelines.checked(str(file), AblationFile, pipelines.read_yaml(Path(file)))
+    shipped = pipelines.checked(own.name, AblationFile, pages.read(own))
+    if file is not None:
+        search(file)
+    mine = shipped if file is None else pipelines.checked(str(file), AblationFile, pages.read(Path(file)))
     return mine.base or shipped.base, mine.tests or shipped.tests, {**shipped.ablations, **mine.ablations}
 
 

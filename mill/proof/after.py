@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from versemill.mill.folder.dataset import Dataset
-from versemill.mill.pipeline.config import Pipeline
-from versemill.shards import export as exports
-
 from versemill.config import digest
 from versemill.errors import ConfigError
+from versemill.mill.folder import entries
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline.config import Pipeline
+from versemill.shards import FORMATS, export
 
 FILE = "after.json"
 
@@ -22,11 +22,11 @@ def check(pipeline: Pipeline, dataset: Dataset) -> None:
         ConfigError: an unknown export format, or a dataset in an object store, where these stages can't write.
     """
     if pipeline.run.then and not dataset.local:
-        raise ConfigError(f"run.then needs a local folder, and '{dataset.uri}' is none; leave it out: --set run.then=[]")
+        raise ConfigError(f"run.then needs a local folder, but '{dataset.uri}' is not one; leave it out: --set run.then=[]")
     if "export" not in pipeline.run.then:
         return
     for name in pipeline.export.formats:
-        exports.FORMATS.find(name)
+        FORMATS.find(name)
 
 
 def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tuple[bool, str]]:
@@ -35,7 +35,7 @@ def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tup
     Returns:
         One (went well, sentence) for each stage that was done now; only `validate` may answer no.
     """
-    hashes = [(dataset.read(dataset.ledger_file(shard)) or {}).get("sha256") for shard in dataset.sealed()]
+    hashes = [(entries.read(dataset, shard) or {}).get("sha256") for shard in dataset.sealed()]
     done: dict[str, Any] = dataset.read(FILE) or {}
     answers = []
     for stage in pipeline.run.then:
@@ -53,7 +53,7 @@ def _export(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> tuple[b
     said = []
     for name in pipeline.export.formats:
         target = dataset.path("exports", name)
-        done = exports.export(dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {}))
+        done = export(dataset.root, name, target, split=pipeline.export.split, progress=lambda k, n: progress(k, n, {}))
         said.append(f"{done.assets} assets in {target}")
     return True, f"exported {'; '.join(said)}"
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from versemill.asset import Asset
+from versemill.config import digest
+from versemill.errors import ConfigError
 from versemill.mill.proof.ablation import Plan, Say, Steps, Trial
 from versemill.training.comparison import Outcome, Runs, markdown, plot
 from versemill.training.family import Examples, Metric, Scores
 from versemill.training.loop import WINDOW, DivergenceError, fit
 from versemill.training.runs import RECORDS, load, torch_device
 from versemill.training.statistics import compare
-
-from versemill.asset import Asset
-from versemill.config import digest
-from versemill.errors import ConfigError
 
 MESHES = "meshes"
 """The test set of the user's own meshes."""

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from versemill.config import digest
+from versemill.errors import ConfigError
+from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline.models import FAMILIES, ValidateConfig, judging, recipe
 from versemill.training.family import MODEL
-
-from versemill.config import digest
-from versemill.errors import ConfigError
 
 if TYPE_CHECKING:
     from versemill.training.gate import Verdict
@@ -39,16 +39,16 @@ def validate(directory: str | Path, progress: Callable[..., Any] | None = None, 
 
     dataset = Dataset.open(directory)
     if not dataset.local:
-        raise ConfigError(f"'{directory}' lies in an object store; copy it to a local folder to train on it")
+        raise ConfigError(f"'{dataset.uri}' lies in an object store; copy it to a local folder to train on it")
     if len(dataset.sealed()) < dataset.shards:
-        raise ConfigError(f"'{directory}' has {len(dataset.sealed())} of {dataset.shards} shards; finish the run first")
+        raise ConfigError(f"'{dataset.uri}' has {len(dataset.sealed())} of {dataset.shards} shards; finish the run first")
     config = ValidateConfig.model_validate(dataset.info["config"]["validate"])
     family = FAMILIES.find(config.family)
     # Histories of versions without `train` go on where it is empty.
     unlike = {"max_drop", "device"} if config.train else {"max_drop", "device", "train"}
     past = Path(history) if history else Path(dataset.root) / HISTORY
     earlier = read_history(past)
-    shards = [(dataset.read(dataset.ledger_file(shard)) or {}).get("sha256") for shard in dataset.sealed()]
+    shards = [(entries.read(dataset, shard) or {}).get("sha256") for shard in dataset.sealed()]
     basis = digest({"config": config.model_dump(mode="json"), "shards": shards})
     out = Path(dataset.root) / "validation"
     if (dataset.read("validation/basis.json") or {}).get("basis") != basis:

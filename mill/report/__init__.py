@@ -5,7 +5,8 @@
     distributions.py  drawn against configured, histograms
     mill/templates/   report.html with its style and scripts; viewer.js draws the meshes with WebGL 2
 
-However large the dataset, the page stays under `MOST_BYTES`: it shows a sample of assets at a bounded size each.
+However large the dataset, and whatever its texts hold, the page stays under `MOST_BYTES`: it shows a sample of assets at a
+bounded size each, cuts every text, and shows fewer assets where that is not enough.
 """
 
 import json
@@ -15,8 +16,11 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
+
+from versemill.errors import VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report.facts import facts
+from versemill.mill.report.gallery import THUMBNAILS, Whole
 from versemill.shards import storage
 
 FILE = "report.html"
@@ -24,26 +28,56 @@ FILE = "report.html"
 MOST_BYTES = 16_000_000
 """No page is larger."""
 
+TEXT_CHARACTERS = 2000
+"""Of any text on the page but those that are `Whole`."""
 
-def write(directory: str | Path) -> Path | str:
+
+def write(directory: str | Path, assets: int = THUMBNAILS) -> Path | str:
     """Writes DIR/report.html and returns where it is.
+
+    Args:
+        assets: how many assets the gallery shows, evenly spread; those beyond the first few are pictures alone.
 
     Raises:
         ConfigError: there is no dataset.
         ShardError: a shard can't be read; `versemill verify` says which.
     """
     dataset = Dataset.open(directory)
-    page = render(facts(dataset))
-    storage.write_bytes(dataset.fs, dataset.path(FILE), page.encode(errors="backslashreplace"))
+    storage.write_bytes(dataset.fs, dataset.path(FILE), bounded(facts(dataset, assets)))
     return Path(dataset.root) / FILE if dataset.local else f"{dataset.uri.rstrip('/')}/{FILE}"
+
+
+def bounded(found: dict[str, Any]) -> bytes:
+    """The page, with as many of the gallery's assets as fit under `MOST_BYTES`.
+
+    Raises:
+        VersemillError: it is larger without any.
+    """
+    while True:
+        page = render(found).encode(errors="backslashreplace")
+        if len(page) <= MOST_BYTES:
+            return page
+        if not found["gallery"]:
+            raise VersemillError(
+                f"the report would have {len(page)} bytes, more than {MOST_BYTES}; see `versemill status --json`"
+            )
+        found = {**found, "gallery": found["gallery"][: len(found["gallery"]) // 2]}
 
 
 def render(found: dict[str, Any]) -> str:
     """The page of `mill.report.facts.facts`."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+                                     finalize=_cut)  # fmt: skip
     environment.filters["script"] = script
     parts = {name.replace(".", "_"): Markup(_template(name)) for name in ("report.css", "viewer.js", "report.js")}
     return environment.from_string(_template("report.html")).render(**found, **parts, slim=_slim)
+
+
+def _cut(value: Any) -> Any:
+    """What an expression of the template prints: a text of at most `TEXT_CHARACTERS`."""
+    if not isinstance(value, str) or isinstance(value, Whole | Markup) or len(value) <= TEXT_CHARACTERS:
+        return value
+    return value[:TEXT_CHARACTERS] + " ..."
 
 
 def _slim(card: dict[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
-from versemill.mill.pipeline.shares import Tally
-from versemill.mill.pipeline.sources import SOURCES
 
 from versemill.errors import ConfigError
+from versemill.mill.pipeline.shares import Tally
+from versemill.mill.pipeline.sources import SOURCES
 
 BINS = 24
 GROUPS = {

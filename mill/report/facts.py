@@ -1,5 +1,6 @@
 """Everything that the page shows, ready to print: from the census, the ledger, and a sample of rows and timings."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import numpy as np
 import yaml
 from PIL import Image
-from versemill.mill.folder import census
+
+from versemill.mill.folder import census, entries
 from versemill.mill.folder.census import Facts
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report import distributions, gallery, rejected
+from versemill.mill.report.gallery import Whole
 from versemill.mill.report.status import status
 from versemill.mill.run.progress import duration
 from versemill.shards import read_rows
@@ -23,7 +26,7 @@ SAMPLED_SHARDS = 100
 EXAMPLES = 3
 """Rejections of one reason that are quoted."""
 
-FAILURES, RUNS, FILES = 50, 10, 200
+FAILURES, RUNS, FILES, LICENCES = 50, 10, 200, 50
 """Entries listed of each; the rest is counted."""
 
 COLUMNS = ("meta.index", "meta.source", "meta.split", "meta.licences", "meta.metrics", "meta.provenance",
@@ -33,37 +36,40 @@ CONFIG_CHARACTERS = 60_000
 GRID_BYTES = 300_000
 
 
-def facts(dataset: Dataset) -> dict[str, Any]:
-    """What the template prints; see there for each."""
-    place = dataset.root if dataset.local else dataset.uri
-    state = status(place)
-    sealed = census.whole(census.read(dataset))
+def facts(dataset: Dataset, assets: int = gallery.THUMBNAILS) -> dict[str, Any]:
+    """What the template prints; see there for each. `assets`: see `gallery.thumbnails`."""
+    state = status(dataset.location)
+    there = census.read(dataset)
+    gone = census.absent(dataset, there)
+    sealed = census.whole({shard: fact for shard, fact in there.items() if shard not in gone})
     sample = [sealed[int(k)] for k in np.unique(np.linspace(0, len(sealed) - 1, min(SAMPLED_SHARDS, len(sealed))).astype(int))]
-    rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.fs, dataset.path(fact["file"]), COLUMNS)]
+    rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.path(fact["file"]), COLUMNS, fs=dataset.fs)]
     tried = {name: sum(counts.values()) for name, counts in state["sources"].items()}
     comparisons = distributions.comparisons(dataset.info["config"], tried, rows)
-    cards = list(gallery.cards(dataset, sealed))
+    tests = [each["p"] for each in comparisons if each["p"] is not None]
     examples = _examples(dataset, sealed, state["rejections"])
     return {
         "info": dataset.info,
-        "place": str(dataset.uri),
+        "place": dataset.uri,
         "state": state,
-        "gallery": cards,
+        "gallery": [*gallery.cards(dataset, sealed), *gallery.thumbnails(dataset, sealed, assets)],
         "comparisons": comparisons,
-        "unlikely": sum(each["p"] is not None and each["p"] < 0.001 for each in comparisons),
+        "tested": len(tests),
+        "doubtful": sum(p < 0.05 for p in tests),
+        "unlikely": sum(p < 0.001 for p in tests),
         "histograms": distributions.histograms(rows),
         "row_sources": distributions.sources(rows),
         "counted": len(rows),
         "splits": census.count(row["meta"]["split"] for row in rows),
-        "licences": dict(sorted(census.count(licence for row in rows for licence in row["meta"]["licences"]).items())),
+        "licences": _licences(rows),
         "rejections": examples,
         "pictures_of_rejected": rejected.pictures(
-            place, [e["index"] for r in examples for e in r["examples"] if r["drawable"]]
+            dataset.location, [e["index"] for r in examples for e in r["examples"] if r["drawable"]]
         ),
         "stages": _stages(state),
         "spread": _spread(dataset, sample),
         "validation": _validation(dataset),
-        "config": _cut(yaml.safe_dump(dataset.info["config"], sort_keys=False, allow_unicode=True)),
+        "config": _cut(yaml.safe_dump(_public(dataset.info["config"]), sort_keys=False, allow_unicode=True)),
         "files": {name: (len(record), list(record.items())[:FILES]) for name, record in dataset.info["files"].items()},
         "fingerprints": _fingerprints(dataset, sealed),
         "runs": state["runs"][: -RUNS - 1 : -1],
@@ -72,8 +78,20 @@ def facts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def _public(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without Ray's `runtime_env`, whose variables may be secrets."""
+    run = {name: value for name, value in config.get("run", {}).items() if name != "runtime_env"}
+    return {**config, "run": run} if run else config
+
+
 def _cut(text: str) -> str:
-    return text if len(text) <= CONFIG_CHARACTERS else text[:CONFIG_CHARACTERS] + "\n... the rest is in dataset.json"
+    return Whole(text if len(text) <= CONFIG_CHARACTERS else text[:CONFIG_CHARACTERS] + "\n... the rest is in dataset.json")
+
+
+def _licences(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """How many rows have a licence; those of the most rows, in the order of their names."""
+    counted = Counter(licence[: gallery.WORD] for row in rows for licence in row["meta"]["licences"])
+    return dict(sorted(counted.most_common(LICENCES)))
 
 
 def _examples(dataset: Dataset, sealed: Sequence[Facts], reasons: dict[str, int]) -> list[dict[str, Any]]:
@@ -84,7 +102,7 @@ def _examples(dataset: Dataset, sealed: Sequence[Facts], reasons: dict[str, int]
         found: list[dict[str, Any]] = []
         for fact in sealed:
             if reason in fact["rejections"] and len(found) < EXAMPLES:
-                entry = dataset.read(dataset.ledger_file(int(fact["file"][-14:-8]))) or {"rejections": []}
+                entry = entries.read(dataset, int(fact["file"][-14:-8])) or {"rejections": []}
                 found += [r for r in entry["rejections"] if f"{r['stage']}: {r['reason']}" == reason]
         drawable = not reason.startswith(("source:", "ingest:"))  # those never became an asset
         result.append({"reason": reason, "count": count, "share": count / total, "examples": found[:EXAMPLES],
@@ -105,12 +123,11 @@ def _spread(dataset: Dataset, sample: Iterable[Facts]) -> dict[str, Any] | None:
     """Seconds of whole assets in the sampled shards: median, 95th percentile, most, and the slowest ones by stage."""
     walls: list[tuple[float, int, str, str]] = []
     for fact in sample:
-        timings = dataset.read(dataset.timings_file(int(fact["file"][-14:-8]))) or {"assets": {}}
-        for index, record in timings["assets"].items():
+        for index, record in entries.timings(dataset, int(fact["file"][-14:-8])).items():
             stages = {name: wall for name, (wall, _) in record.get("seconds", {}).items()}
             if stages:
                 slowest = max(stages, key=lambda name: stages[name])
-                walls.append((record.get("wall", sum(stages.values())), int(index), record["source"], slowest))
+                walls.append((float(record.get("wall", sum(stages.values()))), int(index), str(record.get("source")), slowest))
     if not walls:
         return None
     seconds = np.array([wall for wall, *_ in walls])
@@ -127,7 +144,7 @@ def _fingerprints(dataset: Dataset, sealed: Sequence[Facts]) -> list[dict[str, A
         shards.setdefault(fact["fingerprint"], []).append(int(fact["file"][-14:-8]))
     result = []
     for digest, made in shards.items():
-        entry = dataset.read(dataset.ledger_file(made[0])) or {}
+        entry = entries.read(dataset, made[0]) or {}
         text = yaml.safe_dump(entry.get("fingerprint"), sort_keys=False, width=100)
         result.append({"digest": digest, "count": len(made), "text": _cut(text)})
     return result
@@ -162,6 +179,6 @@ def _grid(folder: Path, name: str) -> str | None:
     path = next((p for p in places if p.is_file()), None)
     if path is None:
         return None
-    shown = Image.open(path).convert("RGB")
+    shown = Image.open(path, formats=("PNG", "JPEG", "WEBP")).convert("RGB")
     shown.thumbnail((1400, 2000), Image.Resampling.LANCZOS)
     return gallery.webp(shown, GRID_BYTES)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import fast_simplification
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,11 +22,11 @@ from versemill.mesh import corner_normals, face_areas
 
 Array = NDArray[Any]
 
-TRIANGLES = 28_000
-"""Most triangles of an asset in the page; a mesh with more is thinned for display."""
+PAGE_BYTES = 8_000_000
+"""Of the meshes and colours of all assets together."""
 
-MESH_BYTES = 400_000
-"""Most bytes of an asset's mesh and colours in the page; what is still larger is thinned further."""
+MESH_BYTES = 2_500_000
+"""Most bytes of one asset's mesh and colours, however few assets there are; what is larger is thinned for display."""
 
 STEPS = 1 << 13
 """Positions are stored in 2 / STEPS = 0.00025 of the asset's longest side."""
@@ -37,14 +38,14 @@ LAYERS = 48
 """Most materials with colours of their own; those with the least area beyond it share one mean colour."""
 
 
-def encode(asset: Asset) -> dict[str, Any]:
-    """An asset as JSON-able values of at most about `MESH_BYTES`: see `encoded`."""
+def encode(asset: Asset, limit: int = MESH_BYTES) -> dict[str, Any]:
+    """An asset as JSON-able values of at most about `limit` bytes: see `encoded`."""
     asset = asset if np.abs(asset.vertices).max(initial=0) <= 1.001 else asset.normalized()
     if asset.normals is None:
         asset = dataclasses.replace(asset, normals=corner_normals(asset.vertices, asset.faces))
-    triangles = TRIANGLES
-    while size(mesh := encoded(asset, triangles)) > MESH_BYTES and triangles > 1000:
-        triangles = min(triangles, len(asset.faces)) * 2 // 3
+    triangles = len(asset.faces)
+    while (there := size(mesh := encoded(asset, triangles))) > limit and triangles > 1000:
+        triangles = int(triangles * max(min(0.95 * limit / there, 0.9), 0.1))
     return mesh
 
 
@@ -87,42 +88,25 @@ def encoded(asset: Asset, triangles: int) -> dict[str, Any]:
         "steps": STEPS,
         "uv": [*origin, step],
         "layers": layers,
-        "parts": list(asset.part_names[:256]),
+        "parts": [name[:100] for name in asset.part_names[:256]],
     }
 
 
 def thin(vertices: Array, faces: Array, budget: int) -> tuple[Array, Array]:
-    """A mesh with at most `budget` triangles that looks like this one: vertices in one cell of a grid become their mean.
-
-    Vertices on opposite sides of a thin sheet stay apart, because the sign of their normal is part of the cell.
+    """A mesh with about `budget` triangles and the same shape: edges are collapsed where the surface moves least (Garland and
+    Heckbert 1997). A mesh that is small enough stays as it is.
 
     Returns:
         indices (T,) of the faces that are left, and their corners (T, 3, 3) float64.
     """
-    corners = vertices[faces].astype(np.float64)
     if len(faces) <= budget:
-        return np.arange(len(faces)), corners
-    normals = np.zeros(vertices.shape)
-    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    for k in range(3):
-        np.add.at(normals, faces[:, k], cross)
-    side = (normals > 0) @ np.array([1, 2, 4])
-    fine, coarse = 2048, 4
-    found = np.arange(budget), corners[:budget]
-    while fine - coarse > max(1, coarse // 16):
-        cells = (fine + coarse) // 2
-        grid = np.floor((vertices + 1) / 2 * cells).clip(0, cells).astype(np.int64)
-        key = ((grid[:, 0] * (cells + 1) + grid[:, 1]) * (cells + 1) + grid[:, 2]) * 8 + side
-        _, cluster = np.unique(key, return_inverse=True)
-        mapped = cluster[faces]
-        left = np.flatnonzero((mapped[:, 0] != mapped[:, 1]) & (mapped[:, 1] != mapped[:, 2]) & (mapped[:, 2] != mapped[:, 0]))
-        if len(left) > budget:
-            fine = cells
-            continue
-        coarse = cells
-        sums = np.stack([np.bincount(cluster, weights=vertices[:, axis]) for axis in range(3)], 1)
-        found = left, (sums / np.bincount(cluster)[:, None])[mapped[left]]
-    return found
+        return np.arange(len(faces)), vertices[faces].astype(np.float64)
+    points, triangles = np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32)
+    collapses = fast_simplification.simplify(points, triangles, target_count=budget, return_collapses=True)[2]
+    moved, _, target = fast_simplification.replay_simplification(points, triangles, collapses)
+    mapped = target[faces]
+    left = np.flatnonzero((mapped[:, 0] != mapped[:, 1]) & (mapped[:, 1] != mapped[:, 2]) & (mapped[:, 2] != mapped[:, 0]))
+    return left, moved[mapped[left]].astype(np.float64)
 
 
 def textures(asset: Asset, kept: Array) -> tuple[dict[str, Any], Array]:

@@ -1,6 +1,8 @@
-"""Pictures of rejected assets, which have no row: a few are made again, from config and seed, by a program of their own.
+"""Pictures of rejected assets, which have no row: a few are remade, from config and seed, by a program of their own.
 
-python -m versemill.mill.report.rejected DIR INDEX...     one line per picture: index, data URI
+python -m versemill.mill.report.rejected INDEX... < DIR     one line per picture: index, data URI
+
+The location comes by standard input: every user of the machine sees a program's arguments, and a URI may hold credentials.
 """
 
 import base64
@@ -11,10 +13,11 @@ import sys
 from collections.abc import Sequence
 
 from PIL import Image
-from versemill.mill.folder.dataset import Dataset
-from versemill.mill.pipeline.plan import Plan
 
 from versemill.errors import AssetError
+from versemill.mill.folder.dataset import Dataset
+from versemill.mill.pipeline.plan import Plan
+from versemill.mill.report.gallery import Whole
 
 MOST = 12
 """Pictures; a page needs no more, and each costs a second or two."""
@@ -31,10 +34,15 @@ def pictures(directory: str, indices: Sequence[int]) -> dict[int, str]:
     if not indices:
         return {}
     paths = os.pathsep.join(path for path in sys.path if path)  # a source of the user's own is found as it is here
-    command = [sys.executable, "-m", "versemill.mill.report.rejected", directory, *map(str, indices[:MOST])]
+    command = [sys.executable, "-m", "versemill.mill.report.rejected", *map(str, indices[:MOST])]
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=DEADLINE_S, check=False, env={**os.environ, "PYTHONPATH": paths}
+            command,
+            input=directory.encode(),
+            capture_output=True,
+            timeout=DEADLINE_S,
+            check=False,
+            env={**os.environ, "PYTHONPATH": paths},
         )
     except subprocess.TimeoutExpired as error:
         output = error.stdout or b""
@@ -44,7 +52,7 @@ def pictures(directory: str, indices: Sequence[int]) -> dict[int, str]:
     for line in output.splitlines():
         index, _, data = line.decode(errors="replace").partition(" ")
         if data.startswith("data:image/webp;base64,") and index.isdigit():
-            found[int(index)] = data
+            found[int(index)] = Whole(data)
     return found
 
 
@@ -75,4 +83,4 @@ def draw(directory: str, indices: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    draw(sys.argv[1], [int(index) for index in sys.argv[2:]])
+    draw(sys.stdin.read(), [int(index) for index in sys.argv[1:]])

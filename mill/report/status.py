@@ -1,4 +1,4 @@
-"""How a dataset stands: counts per stage, rates, rejections, failures, seconds. While a run goes on, and after."""
+"""The state of a dataset: counts per stage, rates, rejections, failures, seconds; during a run and after it."""
 
 from pathlib import Path
 from typing import Any
@@ -6,22 +6,37 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from versemill.mill.folder import census
+
+from versemill.mill.folder import census, entries, staging, strays
 from versemill.mill.folder.dataset import Dataset, is_running
 from versemill.mill.pipeline.stages import STAGES
 from versemill.mill.run.progress import counts, duration
 from versemill.mill.run.record import exposition
+
+COLOURS = {
+    "complete": "green", "running": "yellow", "stopped": "yellow", "incomplete": "yellow", "failed": "red", "damaged": "red",
+}  # fmt: skip
+
+
+EXAMPLES = 5
+"""Rejected assets that the page names of each reason."""
+
+NAMED = 20
+"""Rejected assets that are named; --json has no more, the ledger has all."""
 
 
 def status(directory: str | Path) -> dict[str, Any]:
     """Facts of a dataset, JSON-able.
 
     Returns:
-        `pipeline`, `seed`, `digest`, `state` ("running", "complete", "stopped"), `assets`, `shards` {sealed, total, bytes},
+        `pipeline`, `seed`, `digest`, `assets`, `shards` {sealed, total, bytes}, `damaged` (a phrase for each file that is
+        missing, damaged or a stray), `state` ("running", "stopped", "damaged", "failed": complete without a single row,
+        "incomplete": complete but for assets that failed, "complete"),
         `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
         `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
-        `rejections` ["stage: reason" -> count], `failures` [index, stage, reason, signal, message, seed, command] (`command`
-        makes it alone, where it was made; None in a union whose part lay in several folders),
+        `rejections` ["stage: reason" -> count], `rejected` [index, source, stage, reason, message, item] of the first ones,
+        `failures` [index, stage, reason, signal, message, seed, command] (`command` makes it
+        alone, where it was made; None in a union whose part lay in several folders),
         `runs` (their records) and `run`, the latest with `rate` (assets per second), `eta` and `busy`.
 
     Raises:
@@ -43,18 +58,20 @@ def status(directory: str | Path) -> dict[str, Any]:
     )
     left = dataset.assets - sum(counted.values())
     running = is_running(dataset)
-    complete = len(sealed) == dataset.shards
+    damaged = _damaged(dataset, facts)
     return {
-        "directory": str(directory),
+        "directory": dataset.uri,
         "pipeline": dataset.info["pipeline"],
         "seed": dataset.info["seed"],
         "digest": dataset.info["digest"],
-        "state": "running" if running else "complete" if complete else "stopped",
+        "state": "running" if running else _state(dataset, len(sealed), damaged, counted),
         "assets": dataset.assets,
+        "damaged": damaged,
         "shards": {"sealed": len(sealed), "total": dataset.shards, "bytes": sum(f["bytes"] for f in sealed)},
         "counts": {**counted, "staged": len(staged), "left": left},
         "sources": sources,
         "stages": _stages(sealed, staged, [*rejected, *failed]),
+        "rejected": _rejected(dataset, facts, rejected),
         "rejections": dict(sorted(rejections.items(), key=lambda pair: (-pair[1], pair[0]))),
         "failures": sorted(failures, key=lambda f: f["index"]),
         "run": _latest(runs, left, running),
@@ -62,12 +79,35 @@ def status(directory: str | Path) -> dict[str, Any]:
     }
 
 
-def _staged(dataset: Dataset) -> list[dict[str, Any]]:
-    from versemill.mill.folder.staging import record_file, staged
+def _damaged(dataset: Dataset, facts: dict[int, census.Facts]) -> list[str]:
+    gone = [f"'{dataset.shard_file(shard)}' is missing or of another size" for shard in census.absent(dataset, facts)]
+    return [*gone, *(f"'{name}' is damaged, or not of this dataset" for name in strays.find(dataset))]
 
+
+def _state(dataset: Dataset, sealed: int, damaged: list[str], counted: dict[str, int]) -> str:
+    """How a dataset stands that no run writes to."""
+    if damaged:
+        return "damaged"
+    if sealed < dataset.shards:
+        return "stopped"
+    if counted["failed"]:
+        return "incomplete" if counted["rows"] else "failed"
+    return "complete"
+
+
+def _staged(dataset: Dataset) -> list[dict[str, Any]]:
     names = [f"staging/{name}" for name in dataset.folders("staging")]
-    found = (dataset.read(record_file(name, index)) for name in names for index in staged(dataset, name))
+    found = (staging.read(dataset, name, index) for name in names for index in staging.staged(dataset, name))
     return [record for record in found if record is not None]
+
+
+def _rejected(dataset: Dataset, facts: dict[int, census.Facts], staged: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first `NAMED` rejected assets, each with its index, source, stage, reason, message, and its file where it has one."""
+    named: list[dict[str, Any]] = []
+    for shard, fact in facts.items():
+        if len(named) < NAMED and fact.get("rejections"):
+            named += (entries.read(dataset, shard) or {"rejections": []})["rejections"]
+    return sorted([*named, *staged], key=lambda entry: entry["index"])[:NAMED]
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
@@ -135,11 +175,14 @@ def text(facts: dict[str, Any]) -> RenderableType:
     numbers, shards, run = facts["counts"], facts["shards"], facts["run"]
     head = Text.assemble(
         (f"{facts['directory']}", "bold"),
-        f"  {facts['pipeline']}, seed {facts['seed']}, config {facts['digest'][:12]}: {facts['state']}\n",
+        f"  {facts['pipeline']}, seed {facts['seed']}, config {facts['digest'][:12]}: ",
+        (facts["state"], COLOURS[facts["state"]]),
+        "\n",
         f"{shards['sealed']} of {shards['total']} shards sealed, {shards['bytes'] / 1e6:.1f} MB; ",
         f"{numbers['rows']} rows, {numbers['rejected']} rejected, {numbers['failed']} failed, {numbers['left']} left",
     )
     parts: list[RenderableType] = [head]
+    parts += [Text(f"{what}; see `versemill verify {facts['directory']}`", style="red") for what in facts["damaged"][:10]]
     if run:
         eta = f", {duration(run['eta'])} left" if run["eta"] is not None else ""
         parts.append(
@@ -162,6 +205,10 @@ def text(facts: dict[str, Any]) -> RenderableType:
         parts.append(Text(f"source {name}: {counts(each)}"))
     for reason, number in facts["rejections"].items():
         parts.append(Text(f"rejected {number} x {reason}"))
+        alike = [each for each in facts["rejected"] if f"{each['stage']}: {each['reason']}" == reason]
+        for each in alike[:EXAMPLES]:
+            name = each.get("item") or f"asset {each['index']}"
+            parts.append(Text(f"    {name}: {each['message'].removeprefix(f'{Path(name).name} ')}", style="dim"))
     for failure in facts["failures"][:10]:
         parts.append(Text(f"failed {failure['index']} at {failure['stage']}: {failure['message']}", style="red"))
         if failure["command"]:

@@ -1,25 +1,19 @@
 """Ray, started for one run or joined at an address: quiet, private, and gone when the run is over."""
 
 import os
-import secrets
-import shutil
-import signal
 import socket
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
-from versemill.mill.folder.fingerprint import machine
-from versemill.mill.run.watchdog import LastWords, Sight, Warden
-
 from versemill.errors import ConfigError, VersemillError
+from versemill.mill.folder.fingerprint import machine
+from versemill.mill.run import local
+from versemill.mill.run.local import NONE, Processes
+from versemill.mill.run.watchdog import LastWords, Sight, Warden
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -37,10 +31,6 @@ QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
 
-STORE_BYTES = 128 * 2**20
-"""Object store of an embedded run: rows go through files, only small answers through Ray."""
-
-PREFIX = "versemill-ray-"
 KNOCK_SECONDS = 10.0
 START_SECONDS = 120.0
 """How long a node may take to start its warden: it may have to fetch and unpack the package first."""
@@ -52,12 +42,14 @@ class Cluster:
 
     Attributes:
         embedded: the cluster was started for the run. here: it is of this machine alone.
+        processes: Ray's own, where we started them.
     """
 
     cpus: int
     gpus: float
     embedded: bool
     here: bool
+    processes: Processes = NONE
 
 
 @contextmanager
@@ -70,9 +62,9 @@ def joined(
 ) -> Iterator[Cluster]:
     """Ray for the length of a block: one that is initialised already, the one at `address`, or one of our own.
 
-    Our own listens with a secret token that only its processes know, keeps its files in a private folder that
-    goes when the block ends, and sends nothing anywhere. If this process is killed, its processes die with it
-    and the next run removes the folder.
+    Our own listens on the loopback interface with a secret token that only its processes know, keeps its files in a
+    private folder that goes when the block ends, and sends nothing anywhere. If this process is killed, its processes die
+    with it and the next run removes the folder.
 
     Args:
         address: of a running cluster ("auto", "host:port"), or None.
@@ -84,7 +76,7 @@ def joined(
     Raises:
         ConfigError: there is no cluster at the address.
     """
-    for name, setting in (QUIET | ({} if address else _secret())).items():
+    for name, setting in (QUIET | ({} if address else local.private())).items():
         os.environ.setdefault(name, setting)
     import ray
 
@@ -105,38 +97,9 @@ def joined(
         finally:
             ray.shutdown()
         return
-    _remove_leftovers()
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp")  # Ray's socket paths have to be short
     inherited = {**WORKER_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(_search_path())}
-    before = {key: os.environ.get(key) for key in inherited}
-    os.environ.update(inherited)
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(
-            address="local",  # else Ray joins the cluster that RAY_ADDRESS names
-            num_cpus=workers or cores(),
-            include_dashboard=False,
-            object_store_memory=max(STORE_BYTES, min(store or 0, psutil.virtual_memory().total // 3)),
-            _temp_dir=folder,
-            **loud,
-        )
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts in one of its own that prints a stack and exits
-        try:
-            yield _facts(ray, embedded=True, here=True)
-        finally:
-            ray.shutdown()
-    finally:
-        for key, value in before.items():
-            os.environ.pop(key, None)
-            if value is not None:
-                os.environ[key] = value
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _secret() -> dict[str, str]:
-    """A token of our own, so that Ray writes none into the home directory; it is read when Ray is imported, not later."""
-    return {} if "ray" in sys.modules else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    with local.started(workers or cores(), store or 0, inherited, loud) as processes:
+        yield _facts(ray, embedded=True, here=True, processes=processes)
 
 
 def _knock(address: str) -> None:
@@ -144,23 +107,6 @@ def _knock(address: str) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that workers are stopped and the lock is let go."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def cores() -> int:
@@ -189,9 +135,9 @@ def _search_path() -> list[str]:
     return [path for path in sys.path if path]
 
 
-def _facts(ray: Any, embedded: bool, here: bool) -> Cluster:
+def _facts(ray: Any, embedded: bool, here: bool, processes: Processes = NONE) -> Cluster:
     resources = ray.cluster_resources()
-    return Cluster(int(resources.get("CPU", 1)), float(resources.get("GPU", 0)), embedded, here)
+    return Cluster(int(resources.get("CPU", 1)), float(resources.get("GPU", 0)), embedded, here, processes)
 
 
 def try_task() -> str:
@@ -203,18 +149,6 @@ def try_task() -> str:
         pid = ray.get(ray.remote(lambda: os.getpid()).remote())
         text = f"Ray {ray.__version__}: a task ran in process {pid}; {found.cpus} slot, {cores()} cores"
     return f"{text}; started and stopped in {time.monotonic() - started:.0f} s"
-
-
-def _remove_leftovers() -> None:
-    """Removes the folders of runs of this user that were killed."""
-    for folder in Path("/tmp").glob(f"{PREFIX}*"):
-        pid = folder.name.removeprefix(PREFIX).split("-")[0]
-        try:
-            mine = folder.stat().st_uid == os.getuid()
-        except OSError:
-            continue
-        if mine and pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Wardens:
@@ -263,7 +197,7 @@ class Wardens:
                 continue
             if facts not in [machine(self._own), *self._machines.values()]:
                 raise VersemillError(
-                    f"node {node[:12]} joined, and is unlike the others; run the same command to go on with it"
+                    f"node {node[:12]} joined, and differs from the others; run the same command again to use it"
                 )
             self._machines[node] = facts
         sights = self._local.look()

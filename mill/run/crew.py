@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from versemill.config import digest
+from versemill.device import resolve
+from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mill.folder.dataset import Dataset, differences
 from versemill.mill.folder.fingerprint import device_facts, machine
 from versemill.mill.pipeline import stages
@@ -15,11 +18,7 @@ from versemill.mill.pipeline.plan import Plan
 from versemill.mill.run.cluster import Cluster, Wardens
 from versemill.mill.run.renderers import Renderers
 from versemill.mill.run.watchdog import LastWords, Sight, new_run
-from versemill.mill.run.worker import Kernels, Maker, Work, load_kernels, seal_shard, work
-
-from versemill.config import digest
-from versemill.device import resolve
-from versemill.errors import ConfigError, MissingDependencyError
+from versemill.mill.run.worker import Kernels, Maker, StagedRows, Work, load_kernels, seal_shard, work
 
 START_SECONDS = 300.0
 """How long render actors may take to start: a cold machine compiles their kernels first."""
@@ -98,8 +97,7 @@ class Crew:
             self.fingerprint = digest(self.print)
             self.staging = f"only/{self.id}" if self._only else f"staging/{self.fingerprint[:12]}"
             recipe = replace(recipe, digest=self._dataset.info["digest"], fingerprint=self.fingerprint)
-            uri = self._dataset.root if self._dataset.local else self._dataset.uri
-            self._shared = ray.put(Work(uri, self.staging, self.id, recipe, self._maker, kernels))
+            self._shared = ray.put(Work(self._dataset.location, self.staging, self.id, recipe, self._maker, kernels))
             gpus = min(1.0, found.gpus * (0.5 if count else 1.0) / self.width) if share else 0.0
             self._work = ray.remote(work).options(num_cpus=1, num_gpus=int(gpus * 1000) / 1000, max_retries=0)
             self._seal = ray.remote(seal_shard).options(num_cpus=1, max_retries=0)
@@ -113,9 +111,9 @@ class Crew:
         """Starts the making of a chunk; a Ray reference to its `Answer`."""
         return self._work.remote(self._shared, token, orders)
 
-    def seal(self, shard: int, indices: tuple[int, ...]) -> Any:
-        """Starts the sealing of a shard from the staged rows of `indices`; a Ray reference to `worker.seal_shard`'s answer."""
-        return self._seal.remote(self._shared, shard, indices)
+    def seal(self, shard: int, rows: StagedRows) -> Any:
+        """Starts the sealing of a shard from its staged rows; a Ray reference to `worker.seal_shard`'s answer."""
+        return self._seal.remote(self._shared, shard, rows)
 
     def kill_renderer(self, sight: Sight, reason: str, message: str) -> None:
         """Kills the renderer that is seen at an asset; Ray starts another in its place."""
@@ -187,7 +185,7 @@ def check(pipeline: Pipeline) -> None:
     for path in pipeline.curate.image_models:
         if not Path(path).is_file():
             raise ConfigError(
-                f"curate.image_models names '{path}', which is no file; put a TorchScript or .pt2 file there, or leave it out"
+                f"curate.image_models names '{path}', which does not exist; put a TorchScript file there, or leave it out"
             )
 
 

@@ -2,7 +2,7 @@
 
 Ray retries nothing here. An asset that raises, crashes its worker, outlives its deadline or outgrows its memory is
 tried again alone, a bounded number of times, and then goes into the ledger as failed. What is on disk is
-always enough to go on from: the same command continues a run that was killed.
+always enough to resume: the same command continues a run that was killed.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from versemill.mill.folder import card, disk
+from versemill.errors import ConfigError, ShardError, VersemillError
+from versemill.mill.folder import card, census, disk, strays
 from versemill.mill.folder import dataset as layout
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.folder.ledger import Summary as Summary
@@ -24,17 +25,18 @@ from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.plan import Plan
 from versemill.mill.pipeline.stages import Order
-from versemill.mill.run import cluster, crew
+from versemill.mill.run import cluster, crew, signals
 from versemill.mill.run.cluster import Cluster
 from versemill.mill.run.crew import Crew
-from versemill.mill.run.progress import Display, Tally
+from versemill.mill.run.progress import Display, Log, LogFormat, Tally
 from versemill.mill.run.record import Record
 from versemill.mill.run.schedule import Schedule
 from versemill.mill.run.shipping import environment
 from versemill.mill.run.watchdog import RENDERER, Sight
 from versemill.mill.run.worker import LOST, Answer, Error, Fatal, Maker
-
-from versemill.errors import ConfigError, ShardError, VersemillError
+from versemill.mill.terminal import Terminal
+from versemill.shards import storage
+from versemill.shards.storage import shown
 
 POLL_SECONDS = 0.25
 WATCH_SECONDS = 0.5
@@ -65,33 +67,35 @@ def run(
     only: Sequence[int] | None = None,
     maker: Maker = stages.make,
     verbose: bool = False,
+    log: LogFormat = "auto",
 ) -> Summary:
-    """Makes a dataset, or goes on with one that is not complete.
+    """Makes a dataset, or resumes one that is not complete.
 
     Args:
         pipeline: from `mill.pipeline.config.load`.
         out: the dataset's folder or URI.
         address: of a running Ray cluster; None starts one for this run.
         progress: show it on standard error. verbose: also every asset, every retry, and what Ray has to say.
+        log: "json" writes progress as JSON lines; see `mill.run.progress.Log`.
         only: make just these indices afresh, beside the dataset, seal nothing, and return their records: how one
             failure is reproduced alone.
         maker: makes one asset; a function of a module that workers can import.
 
     Raises:
-        ConfigError: the config can't be run here, the folder holds another dataset or can't be written, or the disk
-            is too small.
+        ConfigError: the config can't be run here, or the folder holds another dataset or can't be written.
         BusyError: another run is writing there.
-        VersemillError: the disk is full, or a shard can't be sealed.
-        KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same command goes on.
+        VersemillError: the disk is too small or full, the store out of reach, the folder gone, or a shard can't be sealed.
+        KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same call resumes.
     """
     dataset = Dataset.at(out)
     if maker is stages.make and address is None:
         crew.check(pipeline)
     with contextlib.ExitStack() as held:
-        held.enter_context(cluster.terminable())
+        held.enter_context(signals.terminable())
         # All that can be refused is refused before the lock, which leaves a folder and a file.
-        plan = Plan.of(pipeline, (dataset.read("dataset.json") or {}).get("files", {}))
         try:
+            known = dataset.read("dataset.json")
+            plan = Plan.of(pipeline, known.get("files", {}) if isinstance(known, dict) else {})
             if only is not None and (bad := [index for index in only if not 0 <= index < plan.assets]):
                 raise ConfigError(f"index {bad[0]} is not in this dataset; it has 0..{plan.assets - 1}")
             wanted = layout.describe(pipeline, plan.assets, plan.files)
@@ -107,18 +111,44 @@ def run(
             held.enter_context(layout.locked(dataset))
             layout.establish(dataset, wanted)
         except OSError as error:
-            raise ConfigError(f"can't write to '{out}': {error.strerror or error}") from error
-        sealed = dataset.sealed()
-        if only is None and len(sealed) == dataset.shards:
-            return summarise(dataset)
+            raise _not_begun(str(out), error) from error
         tally = Tally(total=0)
         try:
-            with Display(tally, progress, verbose) as display:
+            with Display(tally, Log(Terminal(stderr=True), dataset.uri, log), progress, verbose) as display:
+                sealed = _sealed(dataset, only, display)
+                if only is None and len(sealed) == dataset.shards:
+                    return summarise(dataset)
                 who = Crew(plan, dataset, maker, only is not None, display.say)
+                display.log.run = who.id
                 with ray() as found, who.working(found):
                     return _Run(plan, dataset, sealed, only, who, found, guard, tally, display).go()
         except OSError as error:  # a disk or an object store that was there a moment ago
-            raise VersemillError(f"can't go on with '{out}': {error}; mend it, then run the same command") from error
+            raise VersemillError(
+                f"the run on '{shown(out)}' stopped: {error}; fix it, then run the same command again"
+            ) from error
+
+
+def _not_begun(out: str, error: OSError) -> VersemillError:
+    """What is said of an error before the first asset: of the user's path, or of a disk or a store, which may be well later."""
+    if isinstance(error, storage.MISTAKES):
+        return ConfigError(f"can't write to '{out}': {error.strerror or error}; choose another --out")
+    return VersemillError(f"can't write to '{shown(out)}': {error.strerror or error}; fix it, then run the same command")
+
+
+def _sealed(dataset: Dataset, only: Sequence[int] | None, display: Display) -> list[int]:
+    """The shards that are finished. What is damaged or does not belong in the folder is set aside first, by name."""
+    if only is not None:
+        return dataset.sealed()
+    names = strays.find(dataset)
+    gone = census.absent(dataset, census.read(dataset))
+    for shard in gone:
+        file = dataset.shard_file(shard)
+        there = storage.exists(dataset.fs, dataset.path(file))
+        display.say(f"'{file}' {'has another size than the ledger says' if there else 'is missing'}: the shard is made again")
+        names += [dataset.ledger_file(shard), *([file] if there else [])]
+    for name in names:
+        display.say(f"'{name}' is damaged, or not of this dataset: it is set aside as '{dataset.set_aside(name)}'")
+    return dataset.sealed()
 
 
 class _Run:
@@ -154,6 +184,7 @@ class _Run:
         self.seals: dict[int, int] = {}
         self.outcomes: dict[int, dict[str, Any]] = {}
         self.count = 0
+        self.processes = found.processes
 
     def go(self) -> Summary:
         """Runs until nothing is left to make or seal."""
@@ -164,7 +195,8 @@ class _Run:
         finally:
             self._stop()
             wall, busy = self.record.wall, self.record.busy
-            self.record.write(state)
+            if self._there():
+                self.record.write(state)
         if self.only is not None:
             self.dataset.remove_folder("only")
         else:
@@ -186,32 +218,42 @@ class _Run:
         watched = saved = time.monotonic()
         self.record.write("running")
         while True:
+            self._check()
             while len(self.tasks) < self.in_flight and self._start():
                 pass
             if not self.tasks:
                 return
             # Not `ray.wait`: it waits by the wall clock, and when that jumps it may wait for as long as the jump is.
-            with contextlib.suppress(queue.Empty):
+            try:
                 ref = self.done.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                ref = None
+            self._check()  # before anything asks Ray
+            if ref is not None:
                 self._receive(ref, self.tasks.pop(ref))
             now = time.monotonic()
             if now - watched >= WATCH_SECONDS:
                 self._watch(now, now - watched)
                 watched = now
             if now - saved >= SNAPSHOT_SECONDS:
+                self._check_there()
                 self.record.write("running", len(self.tasks))
                 if self.only is None:
                     self.guard.during(self.tally.made, self.tally.row_bytes, self.tally.left, self.in_flight)
                 saved = now
             self.display.update()
 
+    def _check(self) -> None:
+        """Ends the run if Ray's own processes died, or a signal came: no asset is blamed for what that did to its worker."""
+        self.processes.check()
+        signals.check()
+
     def _start(self) -> bool:
         """Starts one more task if there is anything to do."""
         token = f"{self.count:09d}"
         if self.schedule.to_seal:
             shard = self.schedule.to_seal.popleft()
-            rows = tuple(i for i, record in self.staging.records(shard).items() if record["status"] == "row")
-            self._follow(self.crew.seal(shard, rows), Task(token, shard=shard))
+            self._follow(self.crew.seal(shard, self.staging.rows(shard)), Task(token, shard=shard))
         else:
             indices = self.schedule.take()
             if not indices:
@@ -248,11 +290,14 @@ class _Run:
                 self._answered(answer)
 
     def _task_raised(self, task: Task, cause: BaseException) -> None:
-        """An error outside any asset: a damaged staging file is mended, all else ends the run."""
+        """An error outside any asset: a damaged staging file is remade, all else ends the run."""
         if task.shard is not None and isinstance(cause, ShardError):
             self._reseal(task.shard, str(cause))
         elif isinstance(cause, OSError):
-            raise VersemillError(f"can't write to '{self.dataset.uri}': {cause}; mend it, then run the same command") from cause
+            self._check_there()
+            raise VersemillError(
+                f"can't write to '{shown(self.dataset.uri)}': {cause}; fix it, then run the same command"
+            ) from cause
         elif "No module named" in str(cause):
             why = next(line for line in str(cause).splitlines() if "No module named" in line).strip()
             raise ConfigError(
@@ -273,6 +318,7 @@ class _Run:
             else:
                 self._failed(index, result.reason, result.stage, result.message, None, list(result.log))
         if answer.fatal:
+            self._check_there()
             raise _fatal(answer.fatal)
 
     def _finished(self, record: dict[str, Any]) -> None:
@@ -374,7 +420,18 @@ class _Run:
             task.verdict = (reason, sight.index, sight.stage, message)
         self.crew.wardens.kill(sight)
 
+    def _there(self) -> bool:
+        return storage.exists(self.dataset.fs, self.dataset.path("dataset.json"))
+
+    def _check_there(self) -> None:
+        """Ends the run if somebody removed the dataset: what is written now would lie in a folder that is none."""
+        if not self._there():
+            raise VersemillError(
+                f"'{shown(self.dataset.uri)}' was removed while the run wrote to it; run the same command to make it again"
+            )
+
     def _sealed(self, shard: int, answer: dict[str, Any]) -> None:
+        self._check_there()
         self.tally.cpu += answer["cpu"]
         self.tally.spent("seal", answer["sealing"], answer["wall"])
         self.tally.sealed += 1

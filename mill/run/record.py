@@ -1,4 +1,4 @@
-"""What a run tells of itself, while it goes on and afterwards: one file in DIR/runs, and DIR/metrics.prom for Prometheus."""
+"""What a run records about itself, during it and afterwards: one file in DIR/runs, and DIR/metrics.prom for Prometheus."""
 
 import datetime
 import os
@@ -11,14 +11,20 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from versemill import __version__
 from versemill.mill.folder import disk
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.run.progress import Tally
+from versemill.mill.terminal import printable
 from versemill.shards import storage
 
-from versemill import __version__
-
 METRICS_FILE = "metrics.prom"
+COUNTED = (
+    "state", "wall", "made", "rejections", "failures", "stages", "fates", "shards_sealed", "cores", "busy", "in_flight", "left",
+    "retries", "cpu", "row_bytes", "disk_free",
+)  # fmt: skip
+"""What the metrics need of a run's record."""
 
 
 class Record:
@@ -80,7 +86,7 @@ def exposition(dataset: Dataset, run: dict[str, Any] | None) -> str:
         run: the run's record; None where there was none.
     """
     registry = CollectorRegistry()
-    registry.register(_Families([*_of_dataset(dataset), *(_of_run(run) if run and "fates" in run else ())]))
+    registry.register(_Families([*_of_dataset(dataset), *(_of_run(run) if run and set(COUNTED) <= set(run) else ())]))
     return generate_latest(registry).decode()
 
 
@@ -99,7 +105,8 @@ def _family(name: str, kind: str, text: str, samples: Iterable[tuple[Mapping[str
     """One metric, `kind` "gauge" or "counter", and the (labels, value) of each sample."""
     family = Metric(f"versemill_{name}", text, kind)
     for labels, value in samples:
-        family.add_sample(f"versemill_{name}" + ("_total" if kind == "counter" else ""), dict(labels), value)
+        shown = {label: printable(text) for label, text in labels.items()}
+        family.add_sample(f"versemill_{name}" + ("_total" if kind == "counter" else ""), shown, value)
     return family
 
 
@@ -121,7 +128,7 @@ def _of_run(run: Mapping[str, Any]) -> list[Metric]:
     fates = [({"source": s, "fate": fate}, n) for s, each in run["fates"].items() for fate, n in each.items()]
     families = [
         _family("dataset_shards_sealed", "gauge", "Shards that are complete.", [({}, run["shards_sealed"])]),
-        _family("run_active", "gauge", "1 while the latest run goes on.", [({}, int(active))]),
+        _family("run_active", "gauge", "1 while the latest run is active.", [({}, int(active))]),
         _family("run_seconds", "gauge", "How long the latest run has been going on, or took.", [({}, run["wall"])]),
         _family("run_cores", "gauge", "CPU cores that the run uses.", [({}, run["cores"])]),
         _family("run_busy_ratio", "gauge", "Share of the cores' time that workers used.", [({}, run["busy"])]),

@@ -11,6 +11,7 @@ import platform
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 import zlib
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from versemill.errors import VersemillError
 
 NOTE_BYTES = 128
 RENDERER = "renderer-"
@@ -51,30 +54,57 @@ class Sight:
 
 
 ABANDONED_SECONDS = 24 * 3600.0
+PREFIX = "versemill-run-"
+OPENED = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW
 
 
 def scratch(run: str) -> Path:
-    """The folder of a run's notes and logs on this machine."""
-    return Path(tempfile.gettempdir()) / f"versemill-{os.getuid()}" / run
+    """The folder of a run's notes and logs on this machine. Its name holds a secret, so that no one else can make it first."""
+    return Path(tempfile.gettempdir()) / f"{PREFIX}{run}"
 
 
 def new_run() -> str:
-    """An id for a run of this process: its number, its machine, and something that no other has."""
-    return f"{os.getpid()}-{_machine()}-{secrets.token_hex(4)}"
+    """An id for a run of this process: its number, its machine, and a secret."""
+    return f"{os.getpid()}-{_machine()}-{secrets.token_hex(16)}"
 
 
 def _machine() -> str:
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
+def open_scratch(run: str) -> Path:
+    """The folder of a run, which is made where it does not exist.
+
+    Raises:
+        VersemillError: something of that name is not a folder of this user that no one else can enter.
+    """
+    folder = scratch(run)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(0o700)
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) != 0o700:
+        raise VersemillError(
+            f"'{folder}' is not a folder that only this user can enter; remove it, or set TMPDIR to another place"
+        )
+    return folder
+
+
 def clear_abandoned() -> None:
-    """Removes the scratch folders of runs that were killed: at once if their driver ran here, else after a day."""
-    for folder in scratch("").glob("*-*-*"):
-        owner, machine, _ = folder.name.split("-", 2)
+    """Removes the scratch folders of runs of this user that were killed: at once if their driver ran here, else after a day."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*-*"):
+        owner, machine, _ = folder.name.removeprefix(PREFIX).split("-", 2)
         here = machine == _machine() and owner.isdigit()
         with contextlib.suppress(OSError):
-            if not psutil.pid_exists(int(owner)) if here else time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
+            facts = folder.lstat()
+            over = not psutil.pid_exists(int(owner)) if here else time.time() - facts.st_mtime > ABANDONED_SECONDS
+            if over and stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid():
                 shutil.rmtree(folder)
+
+
+def clear_own() -> None:
+    """Removes the scratch folders of this process's runs, which is about to end without a word."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}{os.getpid()}-{_machine()}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -90,17 +120,16 @@ class LastWords:
 class Notebook:
     """The worker's side: one note and one log for one task; used as a context manager around the task.
 
-    Inside, file descriptors 1 and 2 go to the log, so that native code's last words are kept too.
+    Inside, file descriptors 1 and 2 go to the log, so that the last lines of native code are kept too.
     """
 
     def __init__(self, run: str, token: str) -> None:
-        folder = scratch(run)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = open_scratch(run)
         self._note, self._log = folder / f"{token}.note", folder / f"{token}.log"
 
     def __enter__(self) -> "Notebook":
-        self._file = os.open(self._note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        log = os.open(self._log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND, 0o600)
+        self._file = os.open(self._note, OPENED, 0o600)
+        log = os.open(self._log, OPENED | os.O_APPEND, 0o600)
         self._kept = [os.dup(1), os.dup(2)]
         for number in (1, 2):
             os.dup2(log, number)
@@ -129,7 +158,7 @@ class Warden:
 
     def __init__(self, run: str) -> None:
         clear_abandoned()
-        self._folder = scratch(run)
+        self._folder = open_scratch(run)
 
     def machine(self, own: tuple[str, ...]) -> dict[str, Any]:
         """What the fingerprint says of this machine."""
@@ -144,7 +173,7 @@ class Warden:
             words = _read(path).split(maxsplit=2)
             if len(words) == 3:
                 notes[path.stem] = (int(words[0]), int(words[1]), words[2].strip())
-        memory = _trees(pid for pid, _, _ in notes.values())
+        memory = memory_of(pid for pid, _, _ in notes.values())
         return [Sight(token, index, stage, pid, memory.get(pid, 0.0)) for token, (pid, index, stage) in notes.items()]
 
     def last_words(self, token: str) -> LastWords | None:
@@ -161,17 +190,20 @@ class Warden:
         words = _read(self._folder / f"{sight.token}.note").split()
         if words[:2] != [str(sight.pid), str(sight.index)]:
             return
-        with contextlib.suppress(psutil.NoSuchProcess):
-            worker = psutil.Process(sight.pid)
-            for process in (worker, *worker.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+        kill_tree(sight.pid)
 
     def sweep(self) -> None:
-        """Removes the run's scratch folder, and the folder of all runs when it was the last."""
+        """Removes the run's scratch folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            self._folder.parent.rmdir()
+
+
+def kill_tree(pid: int) -> None:
+    """Kills a process and the programs that it started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        worker = psutil.Process(pid)
+        for process in (worker, *worker.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def signal_of(log: str) -> str | None:
@@ -179,7 +211,7 @@ def signal_of(log: str) -> str | None:
     return next((name for pattern, name in SIGNALS if re.search(pattern, log)), None)
 
 
-def _trees(pids: Iterable[int]) -> dict[int, float]:
+def memory_of(pids: Iterable[int]) -> dict[int, float]:
     """MiB of resident memory of each process and its descendants."""
     wanted = list(pids)
     if not wanted:

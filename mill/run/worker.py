@@ -17,19 +17,21 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from versemill.curated import Rejected
+from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.folder.staging import record_file, row_file
 from versemill.mill.pipeline.stages import Made, Note, Order, Recipe, RendererLost, cpu_seconds
 from versemill.mill.run.watchdog import LOG_LINES, Notebook
 from versemill.shards.writing import read_row, seal, write_row
 
-from versemill.curated import Rejected
-from versemill.errors import ConfigError, MissingDependencyError
-
 Maker = Callable[[Recipe, Order, Note], Made]
 
 Kernels = tuple[tuple[str, str], ...]
 """Modules of Warp kernels, each with the device that it is loaded for."""
+
+StagedRows = tuple[tuple[int, str | None], ...]
+"""Index and SHA-256 of each staged row of a shard, rising; None where an older version staged it."""
 
 LOST = "renderer lost"
 """Reason of an error that only the driver can judge: the process that renders for all died, of this asset or of another."""
@@ -112,8 +114,8 @@ def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
                 fatal = Fatal(type(error), f"asset {order.index}: {error}")
             except Exception as error:  # noqa: BLE001  any error of one asset is that asset's alone
                 if isinstance(error, OSError) and (error.errno in DISK_ERRORS or stage[0] == "staging"):
-                    way = "make room" if error.errno in DISK_ERRORS else "mend it"
-                    fatal = Fatal(OSError, f"can't write to {job.uri}: {error}; {way}, then run the same command")
+                    way = "make room" if error.errno in DISK_ERRORS else "fix it"
+                    fatal = Fatal(OSError, f"can't write to '{dataset.uri}': {error}; {way}, then run the same command")
                 else:
                     results.append((order.index, _error(error, stage[0], notebook)))
             if fatal:
@@ -132,24 +134,28 @@ def stage_asset(job: Work, dataset: Dataset, order: Order, note: Note) -> dict[s
     if isinstance(made.outcome, Rejected):
         record |= {"status": "rejected", "rejection": asdict(made.outcome)}
     else:
-        write_row(dataset.fs, dataset.path(row_file(job.staging, order.index)), made.outcome)
-        record |= {"status": "row", "bytes": made.outcome.nbytes}
+        sha256 = write_row(dataset.fs, dataset.path(row_file(job.staging, order.index)), made.outcome)
+        record |= {"status": "row", "bytes": made.outcome.nbytes, "sha256": sha256}
     record |= {"seconds": {k: [round(x, 4) for x in v] for k, v in made.seconds.items()}}
     record["wall"] = round(time.perf_counter() - wall, 4)
     dataset.write(record_file(job.staging, order.index), record)
     return record
 
 
-def seal_shard(job: Work, shard: int, indices: tuple[int, ...]) -> dict[str, Any]:
-    """Writes one shard from the staged rows of `indices`, rising; returns its file's facts for the ledger."""
+def seal_shard(job: Work, shard: int, rows: StagedRows) -> dict[str, Any]:
+    """Writes one shard from its staged rows; returns its file's facts for the ledger.
+
+    Raises:
+        ShardError: a row is not the one that was staged.
+    """
     die_with_parent()
     if job.pin:
         pin()
     before, wall = spent(), time.perf_counter()
     dataset = Dataset.at(job.uri)
     recipe = job.recipe
-    rows = (read_row(dataset.fs, dataset.path(row_file(job.staging, index))) for index in indices)
-    sealed = seal(dataset.fs, dataset.path(dataset.shard_file(shard)), rows, shard_metadata(recipe, shard), recipe.shards)
+    tables = (read_row(dataset.fs, dataset.path(row_file(job.staging, index)), sha256) for index, sha256 in rows)
+    sealed = seal(dataset.fs, dataset.path(dataset.shard_file(shard)), tables, shard_metadata(recipe, shard), recipe.shards)
     facts = {"sha256": sealed.sha256, "bytes": sealed.bytes, "rows": sealed.rows}
     sealing = spent()
     return {"facts": facts, "sealing": sealing, "cpu": before + sealing, "wall": time.perf_counter() - wall}
@@ -166,7 +172,7 @@ def shard_metadata(recipe: Recipe, shard: int) -> dict[str, str]:
 
 
 def spent() -> float:
-    """CPU seconds of this process since it was last asked: its start-up and imports are somebody's cost too."""
+    """CPU seconds of this process since it was last asked: its start-up and imports count too."""
     now = cpu_seconds()
     since, _reported[0] = _reported[0], now
     return now - since
@@ -219,10 +225,9 @@ def load_kernels(kernels: Kernels) -> None:
     """Loads Warp kernels; the first process on a machine with a cold cache compiles, the others wait for it."""
     if not kernels:
         return
-    from versemill.device import cache_dir, compile_kernels
+    from versemill.device import compile_kernels, usable_cache
 
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    with (cache_dir() / "compile.lock").open("w") as lock:
+    with (usable_cache() / "compile.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for module, device in kernels:
             compile_kernels([module], device)

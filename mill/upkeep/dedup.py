@@ -18,14 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
 from versemill.curation.duplicates import NEAR, SIZE, VERSION, descriptor, find_duplicates
+from versemill.errors import ConfigError
+from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset, locked
 from versemill.shards import read_rows, storage
 from versemill.shards.duplicates import write_duplicates
 from versemill.shards.folder import shard_name
 from versemill.shards.rows import decode_table
-
-from versemill.errors import ConfigError
 
 STAMP = b"versemill.descriptors"
 COLUMNS = ["meta.index", "meta.split", "meta.content_hash", "mesh.watertight_vertices", "mesh.watertight_faces"]
@@ -58,7 +59,7 @@ def dedup(
 
     Args:
         radius: greatest distance between the descriptors of near copies; 0 finds exact ones alone.
-        workers: processes. progress: told (shards done, shards).
+        workers: processes. progress: called with (shards done, shards).
 
     Raises:
         ConfigError: there is no dataset, it is not finished or was merged from several configs, or the radius is negative.
@@ -69,19 +70,19 @@ def dedup(
     dataset = Dataset.open(directory)
     if dataset.merged:  # the table names rows by index alone
         raise ConfigError(
-            f"'{directory}' was merged from several configs, where one index may name several rows; dedup its parts"
+            f"'{dataset.uri}' was merged from several configs, where one index may name several rows; dedup its parts"
         )
     sealed = dataset.sealed()
     if len(sealed) < dataset.shards:
         raise ConfigError(
-            f"'{directory}' is not finished: {dataset.shards - len(sealed)} of {dataset.shards} shards are not sealed; "
-            "go on with the command that made it, then look for duplicates"
+            f"'{dataset.uri}' is not finished: {dataset.shards - len(sealed)} of {dataset.shards} shards are not sealed; "
+            "run the command that made it again, then look for duplicates"
         )
     with locked(dataset):
         stamps = {shard: _stamp(dataset, shard) for shard in sealed}
         todo = [shard for shard in sealed if _kept_stamp(dataset, shard) != stamps[shard]]
         progress(len(sealed) - len(todo), len(sealed))
-        jobs = [(str(dataset.uri), shard, stamps[shard]) for shard in todo]
+        jobs = [(dataset.location, shard, stamps[shard]) for shard in todo]
         described = 0
         if workers == 1 or len(jobs) < 2:
             for k, job in enumerate(jobs):
@@ -108,7 +109,7 @@ def _file(shard: int) -> str:
 
 def _stamp(dataset: Dataset, shard: int) -> bytes:
     """What a shard's descriptors were made of: its bytes, and the kind of descriptor."""
-    entry = dataset.read(dataset.ledger_file(shard)) or {}
+    entry = entries.read(dataset, shard) or {}
     return f"{VERSION} {entry.get('sha256', 'unknown')}".encode()
 
 
@@ -126,7 +127,7 @@ def _describe(job: tuple[str, int, bytes]) -> int:
     dataset = Dataset.open(uri)
     rows: dict[str, list[Any]] = {"index": [], "split": [], "content_hash": []}
     shapes = []
-    for row in read_rows(dataset.fs, dataset.path(dataset.shard_file(shard)), COLUMNS):
+    for row in read_rows(dataset.path(dataset.shard_file(shard)), COLUMNS, fs=dataset.fs):
         for name in rows:
             rows[name].append(row["meta"][name])
         shapes.append(_shape(row["mesh"]))

@@ -12,7 +12,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from scipy.special import stdtrit
-from versemill.mill.folder import disk
+
+from versemill.errors import ConfigError
+from versemill.mill.folder import disk, entries
 from versemill.mill.folder.dataset import Dataset, comparable, describe, differences
 from versemill.mill.pipeline.config import Pipeline, restore
 from versemill.mill.pipeline.plan import Plan
@@ -21,10 +23,18 @@ from versemill.mill.run import cluster, driver
 from versemill.mill.run.progress import duration
 from versemill.shards.folder import shard_name
 
-from versemill.errors import ConfigError
-
 CONFIDENCE = 0.9
 """Of the interval about each estimate; it covers the luck of the sample, not a machine of another speed."""
+
+LEVERS = {
+    "source": "; a smaller texture_size, or detail=fast for DetailVerse, makes it cheaper",
+    "curate": "; a smaller curate.resolution makes it cheaper",
+    "render": "; fewer or smaller views (render.cameras.views, render.width, render.height), render.quality=fast, or a GPU "
+    "(render.device=cuda) make it cheaper",
+    "fields": "; fewer points (fields.near_points, fields.volume_points, ...) make it cheaper",
+    "encode": "; smaller images, or a lower shards.zstd_level, make it cheaper",
+}
+"""Which settings make a stage cheaper."""
 
 FEWEST = 2
 """Assets that a source needs in the sample for figures of its own; those of rarer ones are the whole sample's."""
@@ -139,11 +149,11 @@ def _of(dataset: Dataset, origin: str) -> Sample:
     runs = dataset.runs()
     sealing = sum(run.get("stages", {}).get("seal", (0, 0.0))[1] for run in runs) / max(sum(run["made"] for run in runs), 1)
     for shard in dataset.sealed():
-        entry, timings = dataset.read(dataset.ledger_file(shard)), dataset.read(dataset.timings_file(shard))
+        entry, timings = entries.read(dataset, shard), entries.timings(dataset, shard)
         if not entry or not timings:
             continue
         on_gpu = entry["fingerprint"]["device"]["name"] != "cpu"
-        made = {i: each for i, each in timings["assets"].items() if "seconds" in each}
+        made = {i: each for i, each in timings.items() if "seconds" in each}
         row_bytes = sum(each.get("bytes", 0) for each in made.values())
         for each in made.values():
             is_row = each["status"] == "row"
@@ -184,10 +194,13 @@ def text(facts: dict[str, Any]) -> RenderableType:
         value = facts[name]
         costs.add_row(word, shown(value["value"]), f"{shown(value['low'])} .. {shown(value['high'])}")
     stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in facts["core_seconds"].items())
+    total = sum(facts["core_seconds"].values())
+    largest, most = max(facts["core_seconds"].items(), key=lambda item: item[1])
     tail = Text(
-        f"\ncore-seconds per asset: {stages}; all {sum(facts['core_seconds'].values()):.2f}\n"
+        f"\ncore-seconds per asset: {stages}; all {total:.2f}\n"
         f"on {facts['cores']} cores like these: {duration(facts['hours'] * 3600)}; "
-        f"at most {disk.size(facts['disk_bytes'])} on the disk at once"
+        f"at most {disk.size(facts['disk_bytes'])} on the disk at once\n"
+        f"{largest} takes {most / max(total, 1e-9):.0%} of the time{LEVERS.get(largest, '')}"
     )
     return Group(head, costs, tail)
 

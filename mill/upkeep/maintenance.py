@@ -11,6 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from versemill.config import digest
+from versemill.errors import ConfigError, ShardError
+from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset, comparable, differences, locked
 from versemill.mill.folder.fingerprint import fingerprint
 from versemill.mill.folder.ledger import Summary
@@ -27,9 +31,6 @@ from versemill.shards.compare import compare_shards
 from versemill.shards.folder import shard_name, shard_number
 from versemill.shards.schema import SCHEMA
 from versemill.shards.writing import write_row
-
-from versemill.config import digest
-from versemill.errors import ConfigError, ShardError
 
 
 def pipeline_of(dataset: Dataset, overrides: Sequence[str] = ()) -> Pipeline:
@@ -49,7 +50,7 @@ def _own(directory: str | Path) -> Dataset:
     dataset = Dataset.open(directory)
     if dataset.merged:
         where = ", ".join(f"'{uri}'" for part in dataset.parts for uri in part["from"])
-        raise ConfigError(f"'{directory}' was merged from several configs; do this to one of {where}, then merge again")
+        raise ConfigError(f"'{dataset.uri}' was merged from several configs; do this to one of {where}, then merge again")
     return dataset
 
 
@@ -62,7 +63,7 @@ def retry(directory: str | Path, overrides: Sequence[str] = (), maker: Maker = s
     dataset = _own(directory)
     with locked(dataset):
         for shard in dataset.sealed():
-            entry = dataset.read(dataset.ledger_file(shard))
+            entry = entries.read(dataset, shard)
             if entry and entry["failures"]:
                 _reopen(dataset, shard, entry, keep=True)
     return run(pipeline_of(dataset, overrides), directory, maker=maker, **options)
@@ -139,14 +140,16 @@ def repair(
 
 def _set_aside(dataset: Dataset, shard: int) -> None:
     dataset.fs.create_dir(dataset.path("replaced"))
-    if (entry := dataset.read(dataset.ledger_file(shard))) is not None:
+    if (entry := entries.read(dataset, shard)) is not None:
         dataset.write(f"replaced/{shard_name(shard)}.json", entry)
     if storage.exists(dataset.fs, path := dataset.path(dataset.shard_file(shard))):
         dataset.fs.move(path, dataset.path(f"replaced/{shard_name(shard)}.parquet"))
 
 
 def _judge(dataset: Dataset, shard: int) -> Remade:
-    new = dataset.read(dataset.ledger_file(shard))
+    new = entries.read(dataset, shard)
+    if new is None:
+        return Remade(shard, "differs", "its ledger entry is missing or damaged after the shard was made again")
     old = dataset.read(f"replaced/{shard_name(shard)}.json") or {}
     if new["sha256"] == old.get("sha256"):
         return Remade(shard, "equal", f"the bytes are those of the ledger's SHA-256 {new['sha256'][:12]}")
@@ -178,11 +181,11 @@ def extend(
     """
     dataset = _own(directory)
     if assets < dataset.assets:
-        raise ConfigError(f"'{directory}' has {dataset.assets} assets already; extend it to more, not to {assets}")
+        raise ConfigError(f"'{dataset.uri}' has {dataset.assets} assets already; extend it to more, not to {assets}")
     Plan.of(pipeline_of(dataset, [f"run.assets={assets}", *overrides]), dataset.info["files"])
     with locked(dataset):
         last = dataset.shards - 1
-        entry = dataset.read(dataset.ledger_file(last))
+        entry = entries.read(dataset, last)
         if entry and len(dataset.indices(last)) < dataset.per_shard and assets > dataset.assets:
             _reopen(dataset, last, entry, keep=True, failures=True)
         dataset.write("dataset.json", {**dataset.info, "assets": assets})
@@ -212,9 +215,9 @@ def diff(first: str | Path, second: str | Path) -> list[str]:
     """
     a, b = Dataset.open(first), Dataset.open(second)
     lines = differences(comparable(a.info), comparable(b.info))
-    entries = [{s: d.read(d.ledger_file(s)) or {} for s in d.sealed()} for d in (a, b)]
-    for shard in sorted({*entries[0], *entries[1]}):
-        one, two = entries[0].get(shard), entries[1].get(shard)
+    ledgers = [{s: e for s in d.sealed() if (e := entries.read(d, s))} for d in (a, b)]
+    for shard in sorted({*ledgers[0], *ledgers[1]}):
+        one, two = ledgers[0].get(shard), ledgers[1].get(shard)
         if one is None or two is None:
             lines.append(f"shard {shard}: only in {first if two is None else second}")
         elif one["sha256"] != two["sha256"]:
@@ -226,19 +229,24 @@ def diff(first: str | Path, second: str | Path) -> list[str]:
 def _reopen(dataset: Dataset, shard: int, entry: dict[str, Any] | None, keep: bool, failures: bool = False) -> None:
     """Makes a shard unfinished; its rows and rejections go back to staging first when they are to be kept."""
     if keep and entry is not None:
+        if storage.sha256(dataset.fs, dataset.path(entry["file"])) != entry["sha256"]:
+            raise ShardError(
+                f"'{entry['file']}' is not what the ledger says, so its rows can't be kept; "
+                f"`versemill verify {dataset.uri} --repair` first"
+            )
         staging = f"staging/{digest(entry['fingerprint'])[:12]}"
-        seconds = (dataset.read(dataset.timings_file(shard)) or {"assets": {}})["assets"]
+        seconds = entries.timings(dataset, shard)
         fates = {r["index"]: ("rejected", r) for r in entry["rejections"]}
         if failures:
             fates |= {f["index"]: ("failed", f) for f in entry["failures"]}
         for index, table in _rows(dataset, entry):
-            write_row(dataset.fs, dataset.path(row_file(staging, index)), table)
-            fates[index] = ("row", {"index": index, "source": entry["sources"][str(index)]})
+            sha256 = write_row(dataset.fs, dataset.path(row_file(staging, index)), table)
+            fates[index] = ("row", {"index": index, "source": entry["sources"][str(index)], "sha256": sha256})
         for index, (status, fact) in sorted(fates.items()):
             base = {k: fact[k] for k in ("index", "source", "item") if k in fact}
             rest = {k: v for k, v in fact.items() if k not in base}
             kind = {"rejected": "rejection", "failed": "failure"}.get(status)
-            record = {**seconds.get(str(index), {}), **base, "status": status, **({kind: rest} if kind else {})}
+            record = {**seconds.get(str(index), {}), **base, "status": status, **({kind: rest} if kind else rest)}
             dataset.write(record_file(staging, index), record)
     dataset.remove(dataset.ledger_file(shard))
 

@@ -1,6 +1,6 @@
 """The union of datasets: sealed shards are taken over byte for byte, the ledger is written anew, splits stay as they are.
 
-Datasets of one config and seed (made in pieces, on several machines) become that very dataset, and a run may go on with it.
+Datasets of one config and seed (made in pieces, on several machines) become that very dataset, and a run can continue it.
 Datasets of different configs need different seeds, since (seed, index) names an asset; dataset.json then keeps what each part
 was (`parts`), and the parts' shards follow one another. Such a dataset can be read, verified, reported, exported and
 validated; what makes assets (run, retry, extend) is done to a part where it was made, and merged again.
@@ -13,15 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from versemill.mill.folder import card, census
+from versemill import CONVENTION_VERSION, __version__
+from versemill.config import digest
+from versemill.errors import ConfigError, ShardError
+from versemill.mill.folder import card, entries
 from versemill.mill.folder.dataset import FORMAT, Dataset, comparable, differences, is_running, is_there, locked, shard_count
 from versemill.mill.folder.ledger import Summary, summarise
 from versemill.shards import storage
 from versemill.shards.schema import SCHEMA_VERSION
-
-from versemill import CONVENTION_VERSION, __version__
-from versemill.config import digest
-from versemill.errors import ConfigError, ShardError
 
 Info = dict[str, Any]
 """The content of a dataset.json."""
@@ -58,13 +57,13 @@ class _Part:
 def merge(
     directories: Sequence[str | Path], out: str | Path, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Summary:
-    """Merges datasets into a folder of its own. The same call goes on where a killed one was, and mends damaged copies.
+    """Merges datasets into a folder of its own. The same call resumes one that was killed, and replaces damaged copies.
 
     A shard is hard-linked where both folders lie on one disk, and copied otherwise; either way its SHA-256 is compared
     with the ledger first.
 
     Args:
-        progress: told (shards taken over, shards in all).
+        progress: called with (shards taken over, shards in all).
 
     Raises:
         ConfigError: fewer than two datasets, one of them unfinished, being written or of other conventions or schema; two
@@ -153,8 +152,8 @@ def _parts(given: Sequence[Dataset]) -> list[_Part]:
 
 
 def _read(dataset: Dataset, number: int) -> _Sealed:
-    entry = dataset.read(dataset.ledger_file(number))
-    if not isinstance(entry, dict) or not set(entry) >= census.NEEDED:
+    entry = entries.read(dataset, number)
+    if entry is None:
         raise ConfigError(f"ledger entry {number} of '{dataset.uri}' is damaged; `versemill verify {dataset.uri} --repair`")
     return _Sealed(dataset, number, entry)
 
@@ -241,7 +240,7 @@ def _take_over(sealed: _Sealed, target: Dataset, number: int, wanted: str, renam
     """Puts a shard, its timings and its ledger entry in place, the entry last; leaves alone what is there already."""
     entry = sealed.entry
     name = target.shard_file(number)
-    here = target.read(target.ledger_file(number))
+    here = entries.read(target, number)
     new = {
         **entry,
         "shard": number,
@@ -255,8 +254,8 @@ def _take_over(sealed: _Sealed, target: Dataset, number: int, wanted: str, renam
     if here is not None:
         target.remove(target.ledger_file(number))
     _place(sealed, target, name)
-    timings = sealed.dataset.read(sealed.dataset.timings_file(sealed.number)) or {"assets": {}}
-    assets = {i: {**r, "source": rename(r["source"])} if "source" in r else r for i, r in timings["assets"].items()}
+    timings = entries.timings(sealed.dataset, sealed.number)
+    assets = {i: {**r, "source": rename(r["source"])} if "source" in r else r for i, r in timings.items()}
     target.write(target.timings_file(number), {"shard": number, "assets": assets})
     target.write(target.ledger_file(number), new)
 

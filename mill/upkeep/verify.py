@@ -4,13 +4,15 @@ import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from versemill.mill.folder import census
+from versemill.errors import ConfigError
+from versemill.mill.folder import census, checked, entries, strays
 from versemill.mill.folder.dataset import Dataset, is_running
-from versemill.shards import read_rows, verify_shard
+from versemill.mill.upkeep import identity
+from versemill.shards import storage, verify_shard
 
-from versemill.errors import ShardError
+CHECKED = ("shards", "ledger", "timings", "runs", "staging")
+"""Folders of a dataset that are looked into."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Problem:
     """One finding.
 
     Attributes:
-        kind: of `shards.verify_shard`, or "unsealed", "extra", "ledger", "rows", "config".
+        kind: of `shards.verify_shard`, or "damaged" (dataset.json), "config", "unsealed", "ledger", "identity" (a shard of
+            another dataset or place), "rows", "extra" (in the folder of shards), "stray" (in another one).
         shard: its number, or None when the dataset as a whole is meant.
         message: one sentence.
     """
@@ -42,11 +45,49 @@ def verify(directory: str | Path, deep: bool = False) -> list[Problem]:
         ConfigError: there is no dataset.
     """
     dataset = Dataset.open(directory)
+    found = _dataset(dataset)
+    if any(problem.kind == "damaged" for problem in found):
+        return found  # without it nobody knows what else should be there
     sealed = dataset.sealed()
-    found = _unsealed(dataset, set(sealed))
+    found += _unsealed(dataset, set(sealed))
     for shard in sealed:
         found += _shard(dataset, shard, deep)
-    return found + _extra(dataset, census.sizes(dataset))
+    return found + _extra(dataset, census.sizes(dataset)) + _strays(dataset)
+
+
+def notes(directory: str | Path) -> list[str]:
+    """What `verify` can't tell of a dataset, one sentence each: what has no digest, and what is made of the rest."""
+    dataset = Dataset.open(directory)
+    if any(problem.kind == "damaged" for problem in _dataset(dataset)):
+        return []
+    names = ["dataset.json", *(dataset.ledger_file(shard) for shard in dataset.sealed())]
+    old = [name for name in names if not _has_digest(dataset, name)]
+    found = []
+    if old:
+        found.append(
+            f"{len(old)} of {len(names)} files of the ledger were written before versemill recorded their digests: a change of "
+            f"them is noticed only where it contradicts something ({', '.join(old[:3])}{' ...' if len(old) > 3 else ''})"
+        )
+    damaged = [
+        name
+        for shard in dataset.sealed()
+        if not entries.timings(dataset, shard) and storage.exists(dataset.fs, dataset.path(name := dataset.timings_file(shard)))
+    ]
+    if damaged:
+        found.append(f"{', '.join(damaged[:5])}: damaged; only plan --from and the report read the seconds in it")
+    there = storage.list_files(dataset.fs, dataset.path("").rstrip("/"))
+    derived = [name for path in there if (name := posixpath.basename(path)) not in ("dataset.json", "lock")]
+    derived += [f"{name}/" for name in dataset.folders("") if name not in CHECKED]
+    if derived:
+        found.append(f"not looked at, since it holds no rows and is made of them again: {', '.join(sorted(derived))}")
+    return found
+
+
+def _has_digest(dataset: Dataset, name: str) -> bool:
+    try:
+        return checked.has_digest(storage.read_bytes(dataset.fs, dataset.path(name)))
+    except OSError:
+        return True  # it is missing, which is more than a note
 
 
 def verify_quick(directory: str | Path) -> list[Problem]:
@@ -58,8 +99,11 @@ def verify_quick(directory: str | Path) -> list[Problem]:
         ConfigError: there is no dataset.
     """
     dataset = Dataset.open(directory)
+    found = _dataset(dataset)
+    if any(problem.kind == "damaged" for problem in found):
+        return found
     facts, sizes = census.read(dataset), census.sizes(dataset)
-    found = _unsealed(dataset, set(facts))
+    found += _unsealed(dataset, set(facts))
     for shard, fact in facts.items():
         if "damaged" in fact:
             found.append(_damaged(dataset, shard))
@@ -69,7 +113,23 @@ def verify_quick(directory: str | Path) -> list[Problem]:
             found.append(Problem("missing", shard, "the file is not there; remake the shard"))
         elif size != fact["bytes"]:
             found.append(_another_size(shard, size, fact["bytes"]))
-    return found + _extra(dataset, sizes)
+    return found + _extra(dataset, sizes) + _strays(dataset)
+
+
+def _dataset(dataset: Dataset) -> list[Problem]:
+    try:
+        return [Problem("config", None, fault) for fault in identity.config_faults(dataset)]
+    except ConfigError as error:
+        return [Problem("damaged", None, str(error))]
+    except (KeyError, TypeError, AttributeError) as error:
+        return [Problem("damaged", None, f"dataset.json lacks what it must say: {type(error).__name__} {error}; restore it")]
+
+
+def _strays(dataset: Dataset) -> list[Problem]:
+    """Files that belong to no shard, run or asset; a damaged ledger entry is its shard's problem already."""
+    known = {dataset.ledger_file(shard) for shard in range(dataset.shards)}
+    text = "'{}' is damaged, or not of this dataset; the next run sets it aside"
+    return [Problem("stray", None, text.format(name)) for name in strays.find(dataset) if name not in known]
 
 
 def _unsealed(dataset: Dataset, sealed: set[int]) -> list[Problem]:
@@ -82,7 +142,13 @@ def _unsealed(dataset: Dataset, sealed: set[int]) -> list[Problem]:
 
 
 def _damaged(dataset: Dataset, shard: int) -> Problem:
-    return Problem("ledger", shard, f"'{dataset.ledger_file(shard)}' is damaged")
+    content = dataset.read(dataset.ledger_file(shard))
+    why = (
+        "its content does not match its digest, or it is not JSON"
+        if content is None
+        else entries.fault(dataset, shard, content)
+    )
+    return Problem("ledger", shard, f"'{dataset.ledger_file(shard)}' is damaged: {why}")
 
 
 def _another(dataset: Dataset, shard: int, digest: str) -> Problem:
@@ -94,32 +160,20 @@ def _another_size(shard: int, size: int, wanted: int) -> Problem:
 
 
 def _shard(dataset: Dataset, shard: int, deep: bool) -> list[Problem]:
-    entry = dataset.read(dataset.ledger_file(shard))
-    if not isinstance(entry, dict) or not set(entry) >= census.NEEDED:
+    entry = entries.read(dataset, shard)
+    if entry is None:
         return [_damaged(dataset, shard)]
     if entry["digest"] != dataset.info["digest"]:
         return [_another(dataset, shard, entry["digest"])]
     path = dataset.path(entry["file"])
     info = dataset.fs.get_file_info(path)
     problems = [Problem(p.kind, shard, p.message) for p in verify_shard(dataset.fs, path, entry["sha256"], deep=deep)]
-    if info.is_file and info.size < entry["bytes"]:
+    if info.is_file and info.size != entry["bytes"]:
         return [_another_size(shard, info.size, entry["bytes"])]
+    if not problems:
+        problems += [Problem("identity", shard, fault) for fault in identity.footer_faults(dataset, shard, entry)]
     if deep and not problems:
-        problems += _rows(dataset, shard, entry)
-    return problems
-
-
-def _rows(dataset: Dataset, shard: int, entry: dict[str, Any]) -> list[Problem]:
-    try:
-        indices = [row["meta"]["index"] for row in read_rows(dataset.fs, dataset.path(entry["file"]), ["meta.index"])]
-    except ShardError as error:
-        return [Problem("unreadable", shard, str(error))]
-    known = sorted([*entry["indices"], *(e["index"] for k in ("rejections", "failures") for e in entry[k])])
-    problems = []
-    if indices != entry["indices"]:
-        problems.append(Problem("rows", shard, f"holds {len(indices)} rows, the ledger lists {len(entry['indices'])}"))
-    if known != list(dataset.indices(shard)):
-        problems.append(Problem("ledger", shard, "its indices are not those of this shard, each once"))
+        problems += [Problem("rows", shard, fault) for fault in identity.row_faults(dataset, shard, entry)]
     return problems
 
 

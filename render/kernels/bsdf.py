@@ -1,9 +1,9 @@
 """glTF's metallic-roughness surface: a GGX layer, energy-compensated, over a Lambert base."""
 
 import warp as wp
-from versemill.render.kernels.sampling import PI, cosine_direction, frame, visible_half_vector
 
 from versemill import device as _device
+from versemill.render.kernels.sampling import PI, cosine_direction, frame, visible_half_vector
 
 wp.set_module_options(_device.EXACT)
 

@@ -1,10 +1,10 @@
 """What the colour pass leaves: light and surface colour apart, smoothed by a guided filter, then developed to sRGB."""
 
 import warp as wp
-from versemill.render.kernels.bsdf import luminance
-from versemill.render.kernels.geometry import encode_srgb, to_byte
 
 from versemill import device as _device
+from versemill.render.kernels.bsdf import luminance
+from versemill.render.kernels.geometry import encode_srgb, to_byte
 
 wp.set_module_options(_device.EXACT)
 

@@ -1,6 +1,8 @@
 """The geometry passes: one ray through each pixel's centre, nothing blended."""
 
 import warp as wp
+
+from versemill import device as _device
 from versemill.render.kernels.scene import (
     Hit,
     Scene,
@@ -13,8 +15,6 @@ from versemill.render.kernels.scene import (
     smooth_normal,
     surface,
 )
-
-from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)
 

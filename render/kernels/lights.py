@@ -1,11 +1,11 @@
 """Light on a point: shadowed samples of rectangles and of the environment, and what an occluded ray would find."""
 
 import warp as wp
+
+from versemill import device as _device
 from versemill.render.kernels.bsdf import Lobes, density, luminance, reflect_to, specular, specular_density
 from versemill.render.kernels.sampling import Light, ambient, draw, environment, environment_density, sample_environment
 from versemill.render.kernels.scene import Hit, Scene, Surface, corner, hit_position, occluded
-
-from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)
 

@@ -6,6 +6,8 @@ indirect bounce; it converges to the light transport of that depth.
 """
 
 import warp as wp
+
+from versemill import device as _device
 from versemill.render.kernels.bsdf import (
     Lobes,
     density,
@@ -43,8 +45,6 @@ from versemill.render.kernels.sampling import (
     mix,
 )
 from versemill.render.kernels.scene import Hit, Scene, Surface, View, camera_direction, camera_origin, cast, surface
-
-from versemill import device as _device
 
 wp.set_module_options(_device.EXACT)
 

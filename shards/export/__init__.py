@@ -1,11 +1,12 @@
 """Exports: a dataset in the files that other people's training code reads.
 
 A format is a `Format` in a module of this package, named in `FORMATS`. Shards are exported one by one, in parallel; a
-shard that is done leaves a marker in OUT/.export, so an export that was stopped goes on where it was.
+shard that is done leaves a marker in OUT/.export, so an export that was stopped can be resumed.
 """
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from versemill.shards.export.item import Item, save, text
-from versemill.shards.folder import check_split, find_shards
-from versemill.shards.rows import read_rows
-from versemill.shards.storage import open_storage
-
+from versemill.config import digest
 from versemill.errors import ConfigError
 from versemill.plugins import Table
+from versemill.shards.duplicates import duplicate_indices
+from versemill.shards.export.item import Item, save, text
+from versemill.shards.folder import check_split, find_shards, open_shard
+from versemill.shards.rows import read_rows
+from versemill.shards.storage import open_storage
 
 Entry = dict[str, Any]
 """What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able."""
@@ -71,8 +73,9 @@ def export(
     directory: str | Path,
     format: str,
     out: str | Path,
-    *,
     split: str | None = None,
+    *,
+    drop_duplicates: bool = False,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Exported:
@@ -80,56 +83,79 @@ def export(
 
     Args:
         split: only this split; None is all.
+        drop_duplicates: leave out what DIR/duplicates/table.parquet lists, which `versemill dedup` writes.
         workers: processes; each takes whole shards.
         progress: called with (shards done, shards in all).
 
     Raises:
-        ConfigError: unknown format or split; a format can't be loaded;
-            `out` holds another export; or the data lacks what the format needs.
+        ConfigError: unknown format or split; a format can't be loaded; `out` holds another export; no (or an outdated)
+            table of duplicates; or the data lacks what the format needs.
         ShardError: a shard is missing or damaged.
     """
     check_split(split)
     finish = FORMATS.find(format).finish
     target = Path(out).absolute()
-    _, paths = find_shards(directory)
-    name = json.dumps({"format": format, "split": split})
+    fs, paths = find_shards(directory)
+    gone = duplicate_indices(directory, [open_shard(fs, path) for path in paths]) if drop_duplicates else frozenset[int]()
+    name = json.dumps(
+        {"format": format, "split": split} | ({"drop_duplicates": digest(sorted(gone))} if drop_duplicates else {})
+    )
     marker = target / ".export" / "format.json"
     if marker.exists() and marker.read_text() != name:
         raise ConfigError(f"'{target}' holds another export ({marker.read_text()}); choose an empty folder")
+    fresh = not target.exists()
     save(marker, name.encode())
-    jobs = [(str(directory), path, format, split, str(target)) for path in paths]
+    jobs = [_Job(str(directory), path, format, split, gone, str(target)) for path in paths]
     done, written = [], 0
-    for number, (entries, fresh) in enumerate(_run(jobs, workers), 1):
-        done += entries
-        written += fresh
-        if progress:
-            progress(number, len(jobs))
+    try:
+        for number, (entries, new) in enumerate(_run(jobs, workers), 1):
+            done += entries
+            written += new
+            if progress:
+                progress(number, len(jobs))
+    except ConfigError:  # the data lacks what the format needs, and will lack it next time
+        if fresh:
+            shutil.rmtree(target, ignore_errors=True)
+        raise
     if finish:
         finish(target, done)
     return Exported(len(done), written)
 
 
-def _run(jobs: Sequence[tuple[str, str, str, str | None, str]], workers: int) -> Iterator[tuple[list[Entry], bool]]:
+@dataclass(frozen=True)
+class _Job:
+    """One shard to export; `gone` are the indices of duplicates to leave out."""
+
+    directory: str
+    path: str
+    format: str
+    split: str | None
+    gone: frozenset[int]
+    out: str
+
+
+def _run(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[list[Entry], bool]]:
     if workers <= 1:
-        yield from (_export_shard(*job) for job in jobs)
+        yield from map(_export_shard, jobs)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_export_shard, *zip(*jobs, strict=True))
+        yield from pool.map(_export_shard, jobs)
 
 
-def _export_shard(directory: str, path: str, format: str, split: str | None, out: str) -> tuple[list[Entry], bool]:
+def _export_shard(job: _Job) -> tuple[list[Entry], bool]:
     """The entries of one shard, and whether it was written now; a marker of the same bytes spares the work."""
-    fs, _ = open_storage(directory)
-    stem = Path(path).stem
-    info = fs.get_file_info(path)
+    fs, _ = open_storage(job.directory)
+    stem = Path(job.path).stem
+    info = fs.get_file_info(job.path)
     source = hashlib.sha256(f"{stem} {info.size} {info.mtime_ns}".encode()).hexdigest()
-    marker = Path(out) / ".export" / f"{stem}.json"
+    marker = Path(job.out) / ".export" / f"{stem}.json"
     if marker.exists() and (record := json.loads(marker.read_text()))["source"] == source:
         return record["entries"], False
-    chosen = FORMATS.find(format)
+    chosen = FORMATS.find(job.format)
     columns = ["meta", *(c for c in chosen.columns if c != "meta")]
-    rows = (row for row in read_rows(fs, path, columns) if split in (None, row["meta"]["split"]))
-    entries = chosen.write((Item(row) for row in rows), Path(out), stem)
+    rows = read_rows(job.path, columns, fs=fs)
+    kept = (r for r in rows if job.split in (None, r["meta"]["split"]) and r["meta"]["index"] not in job.gone)
+    entries = chosen.write((Item(row) for row in kept), Path(job.out), stem)
     save(marker, text({"source": source, "entries": entries}))
     return entries, True
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, png, rgba, save, text
 

@@ -6,11 +6,11 @@ Everything stays in this project's own conventions: Z up, OpenCV camera to world
 from pathlib import Path
 
 import numpy as np
+
+from versemill.fields import FIELD_ARRAYS
 from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, npy, npz, png, rgba, save, text
 from versemill.shards.rows import decode_table
-
-from versemill.fields import FIELD_ARRAYS
 from versemill.views import PASSES
 
 

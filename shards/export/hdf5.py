@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset
-from versemill.shards.export.item import Item, c2w_opengl, rgba, save
 
 from versemill.camera import Camera
 from versemill.errors import MissingDependencyError
+from versemill.shards.export import Entry, Format, per_asset
+from versemill.shards.export.item import Item, c2w_opengl, rgba, save
 
 FAR = 1e10
 """Depth of a pixel that hits nothing, as Blender writes it."""

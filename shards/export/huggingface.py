@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from versemill.config import digest
+from versemill.files import written_aside
+from versemill.markdown import table
+from versemill.shards.card import dataset_info
 from versemill.shards.codecs import encode_colour, is_image_file
 from versemill.shards.export import Entry, Format
 from versemill.shards.export.item import Item, rgba, save
-
-from versemill.files import written_aside
-from versemill.markdown import table
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -48,6 +50,8 @@ SCHEMA = pa.schema(
 )
 
 ROWS = 8
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+"""As `datasets` names them."""
 
 
 def _row(item: Item) -> dict[str, object]:
@@ -80,7 +84,10 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
             waiting[split].append(_row(item))
             if len(waiting[split]) == ROWS:
                 flush(split)
-            entries.append({"id": item.id, "split": split})
+            meta = item.row["meta"]
+            identity = [meta["config_digest"], meta["seed"], meta["id"], meta["content_hash"]]
+            entries.append({"id": item.id, "split": split, "seed": meta["seed"], "config": meta["config_digest"],
+                            "identity": digest(identity)})  # fmt: skip
         for split in writers:
             if waiting[split]:
                 flush(split)
@@ -88,11 +95,17 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
 
 
 def finish(out: Path, entries: list[Entry]) -> None:
-    """Writes README.md with the splits' files."""
+    """Writes README.md with the splits' files, their rows, and what tells this dataset from others."""
     counts = {s: sum(e["split"] == s for e in entries) for s in ("train", "val", "test")}
-    files = [f"  - split: {'validation' if s == 'val' else s}\n    path: data/{s}-*.parquet" for s, n in counts.items() if n]
+    there = {name: rows for name, rows in counts.items() if rows}
+    files = [f"  - split: {SPLITS[s]}\n    path: data/{s}-*.parquet" for s in there]
+    made = ", ".join(
+        f"configuration {config}, seed {seed}" for config, seed in sorted({(e["config"], e["seed"]) for e in entries})
+    )
+    identity = f"{made}, content {digest([e['identity'] for e in entries])}"
     lines = ["---", "tags: [3d, multi-view, synthetic, versemill]", "configs:", "- config_name: default", "  data_files:",
-             *files, "---", "", "# Posed images and meshes", "",
+             *files, *dataset_info(identity, {SPLITS[s]: n for s, n in there.items()}), "---", "",
+             "# Posed images and meshes", "",
              "One row is one asset: `images` (RGBA), `c2w` (V, 16; camera to world, OpenCV axes, Z up), `K` (V, 9;",
              "pixels), `mesh` (GLB).", "", table(("split", "rows"), counts.items()), ""]  # fmt: skip
     save(out / "README.md", "\n".join(lines).encode())

@@ -8,10 +8,10 @@ Its reader takes 32 views, assumes a field of view of 50 degrees, and reads dept
 from pathlib import Path
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset
-from versemill.shards.export.item import Item, angle_x, listing, npz, png, rgba, save, text, w2c_opengl
 
 from versemill.errors import ConfigError
+from versemill.shards.export import Entry, Format, per_asset
+from versemill.shards.export.item import Item, angle_x, listing, npz, png, rgba, save, text, w2c_opengl
 
 FAR = 6.0
 FOV = 50.0

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from versemill.shards.rows import decode_cameras, decode_fields, decode_mesh, decode_pass
 
 from versemill.camera import Camera, invert_pose, to_opengl
 from versemill.errors import ConfigError
 from versemill.fields import Fields
 from versemill.files import written_aside
+from versemill.shards.rows import decode_cameras, decode_fields, decode_mesh, decode_pass
 
 Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """World (Z up) to glTF's axes (Y up): (x, y, z) -> (x, z, -y)."""
@@ -57,7 +57,10 @@ class Item:
     def count(self, least: int, reader: str) -> int:
         """Number of views; ConfigError when the reader needs more."""
         if len(self.cameras) < least:
-            raise ConfigError(f"asset {self.id} has {len(self.cameras)} views, but {reader} reads {least}; render more views")
+            raise ConfigError(
+                f"asset {self.id} has {len(self.cameras)} views, but {reader} reads {least}; "
+                f"make the dataset with --set render.cameras.views={least}"
+            )
         return len(self.cameras)
 
     @cached_property

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from versemill.shards.export import Entry, Format
-from versemill.shards.export.item import Item, npy, png, rgba, save, text
-
 from versemill.config import canonical_json
 from versemill.errors import ConfigError
+from versemill.shards.export import Entry, Format
+from versemill.shards.export.item import Item, npy, png, rgba, save, text
 
 SIZE_LIMIT = 1 << 26
 

@@ -7,6 +7,7 @@ lists ids.
 from pathlib import Path
 
 import numpy as np
+
 from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, c2w_opengl, npy, png, rgba, save, text
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from versemill.shards.export import Entry, Format, per_asset
-from versemill.shards.export.item import Item, angle_x, c2w_opengl, npz, obj, png, rgba, save, text, y_up
 
 from versemill.ply import to_ply
+from versemill.shards.export import Entry, Format, per_asset
+from versemill.shards.export.item import Item, angle_x, c2w_opengl, npz, obj, png, rgba, save, text, y_up
 
 Points = NDArray[np.float32]
 

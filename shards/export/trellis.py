@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from versemill.shards.export import Entry, Format, per_asset
-from versemill.shards.export.item import Item, angle_x, c2w_opengl, png, rgba, save, text
 
 from versemill.ply import to_ply
+from versemill.shards.export import Entry, Format, per_asset
+from versemill.shards.export.item import Item, angle_x, c2w_opengl, png, rgba, save, text
 
 SCALE = 0.5
 GRID = 64

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from versemill.shards.export import Entry, Format
-from versemill.shards.export.item import Item, npy, npz, png, rgba, save, text
-from versemill.shards.rows import decode_table
 
 from versemill.fields import FIELD_ARRAYS
 from versemill.files import written_aside
+from versemill.shards.export import Entry, Format
+from versemill.shards.export.item import Item, npy, npz, png, rgba, save, text
+from versemill.shards.rows import decode_table
 
 
 def members(item: Item) -> Iterator[tuple[str, bytes]]:

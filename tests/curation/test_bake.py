@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 import trimesh
+
 from versemill.curation import CurationConfig, curate, meshlab
 from versemill.curation.bake import LINEAR, appearance, bake
-
 from versemill.materials.material import Material
 from versemill.materials.vertex_colors import paint
 from versemill.mesh import corner_normals, sample_surface, topology

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from versemill.curation import LoadLimits, load
 
+from versemill.curation import LoadLimits, load
 from versemill.errors import AssetError
 from versemill.mesh import face_areas, topology, volume
 

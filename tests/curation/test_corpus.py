@@ -6,9 +6,9 @@ import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
-from versemill.curation import CurationConfig, FilterConfig, curate
 
 from versemill.curated import Curated, Rejected
+from versemill.curation import CurationConfig, FilterConfig, curate
 
 CONFIG = CurationConfig(resolution=64, filters=FilterConfig(min_thickness=None, min_silhouette=None))
 BASES = {

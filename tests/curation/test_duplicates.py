@@ -6,6 +6,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import sph_harm_y
+
 from versemill.curation import CurationConfig, curate
 from versemill.curation.duplicates import NEAR, SIZE, _harmonics, descriptor, find_duplicates, spread_points
 

@@ -5,11 +5,11 @@ import pytest
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from versemill.curation import CurationConfig, FieldsConfig, check_agreement, curate, depth_to_surface, sample
-from versemill.curation.fields import voxels
 
 from versemill.camera import Camera, intrinsics, look_at
 from versemill.curated import Curated, Rejected
+from versemill.curation import CurationConfig, FieldsConfig, check_agreement, curate, depth_to_surface, sample
+from versemill.curation.fields import voxels
 from versemill.fields import FIELD_ARRAYS
 from versemill.queries import MeshQuery
 from versemill.views import Views

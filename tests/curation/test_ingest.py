@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
-from versemill.curation import LoadLimits, load
 
+from versemill.curation import LoadLimits, load
 from versemill.errors import AssetError
 from versemill.gltf import to_glb
 from versemill.mesh import topology, volume

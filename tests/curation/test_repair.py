@@ -8,14 +8,14 @@ import sys
 import numpy as np
 import pytest
 import trimesh
+
+from versemill.curated import Curated, Rejected
 from versemill.curation import CurationConfig, FilterConfig, curate, curate_file, meshlab
 from versemill.curation.clean import clean, coherent, inward, split_non_manifold
 from versemill.curation.features import features
 from versemill.curation.filters import FILTERS, judge
 from versemill.curation.orient import poses, rest_pose
 from versemill.curation.scores import DEFAULT_HEAD, NAMES, LinearHead, fit, fit_labels
-
-from versemill.curated import Curated, Rejected
 from versemill.errors import AssetError, ConfigError
 from versemill.gltf import from_glb
 from versemill.materials.material import Material

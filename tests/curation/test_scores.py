@@ -1,17 +1,21 @@
 """Image features from local weights, and fitted heads that curation scores with."""
 
+import io
 import json
+import os
+import pickle
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 import trimesh
+
 from versemill.curation import CurationConfig, curate, curate_file
 from versemill.curation.features import features
 from versemill.curation.image_features import image_features, names
 from versemill.curation.scores import DEFAULT_HEAD, NAMES, LinearHead, fit, fit_labels, score
-
 from versemill.errors import ConfigError, MissingDependencyError
 
 BALL, BOX = trimesh.creation.icosphere(3), trimesh.creation.box()
@@ -44,9 +48,6 @@ def test_a_model_sees_normal_maps_in_colour(model, of_trimesh):
     box = of_trimesh(BOX).normalized()
     assert np.abs(np.array(image_features(box.vertices, box.faces, (model,))) - found).max() > 0.02
     assert image_features(ball.vertices, ball.faces, ()) == []
-    exported = model + "2"
-    torch.export.save(torch.export.export(Moments(), (torch.zeros(4, 3, 224, 224),)), exported)
-    np.testing.assert_allclose(image_features(ball.vertices, ball.faces, (exported,)), found, atol=2e-5)
 
 
 def test_curation_says_what_the_score_rests_on(model, of_trimesh, tmp_path):
@@ -99,13 +100,46 @@ def test_labels_with_image_features_fit_a_head_that_uses_them(model, tmp_path):
         fit_labels(tmp_path / "labels.csv")
 
 
+class Ran:
+    """What runs a command when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (os.system, (f"touch {self.path}",))
+
+
+@pytest.mark.parametrize("name", ["model.pt2", "model.pt"])
+def test_no_model_file_runs_a_command(of_trimesh, tmp_path, name):
+    ball = of_trimesh(BALL).normalized()
+    path, mark = tmp_path / name, tmp_path / "ran"
+    good = tmp_path / "good.pt2"
+    torch.export.save(torch.export.export(Moments(), (torch.zeros(4, 3, 224, 224),)), good)
+    buffer = io.BytesIO()
+    torch.save(Ran(mark), buffer)
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():  # every pickled member replaced
+            new.writestr(member, buffer.getvalue() if member.endswith(".pt") else old.read(member))
+        new.writestr("archive/data.pkl", pickle.dumps(Ran(mark)))
+        new.writestr("archive/code/__torch__.py", "")
+    with pytest.raises(ConfigError):
+        image_features(ball.vertices, ball.faces, (str(path),))
+    assert not mark.exists()
+
+
 def test_weights_that_are_missing_or_broken_are_said(of_trimesh, tmp_path):
     ball = of_trimesh(BALL).normalized()
     with pytest.raises(MissingDependencyError, match=r"none\.pt.*leave the setting empty"):
         image_features(ball.vertices, ball.faces, (str(tmp_path / "none.pt"),))
     (tmp_path / "text.pt").write_text("no weights")
-    with pytest.raises(ConfigError, match=r"is no TorchScript or \.pt2 file"):
+    with pytest.raises(ConfigError, match=r"is not a TorchScript file"):
         image_features(ball.vertices, ball.faces, (str(tmp_path / "text.pt"),))
+    torch.export.save(torch.export.export(Moments(), (torch.zeros(4, 3, 224, 224),)), tmp_path / "exported.pt2")
+    torch.save({"a": torch.zeros(1)}, tmp_path / "saved.pt")
+    for name in ("exported.pt2", "saved.pt"):
+        with pytest.raises(ConfigError, match="runs pickled code"):
+            image_features(ball.vertices, ball.faces, (str(tmp_path / name),))
     torch.jit.script(torch.nn.Identity()).save(tmp_path / "same.pt")
     with pytest.raises(ConfigError, match=r"must answer \(4, D\)"):
         image_features(ball.vertices, ball.faces, (str(tmp_path / "same.pt"),))

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import trimesh
+
+from versemill.curated import Curated, Rejected
 from versemill.curation import CurationConfig, FilterConfig, curate
 from versemill.curation.clean import split_non_manifold
 from versemill.curation.volumes import band, winding_surface
 from versemill.curation.watertight import cap
-
-from versemill.curated import Curated, Rejected
 from versemill.mesh import sharp_edges, topology, volume
 from versemill.queries import MeshQuery
 

@@ -3,11 +3,11 @@
 import re
 
 import pytest
+
 from versemill.detailverse import DetailverseConfig, Specification, families, operators, sample_spec, words
 from versemill.detailverse.colors import COLORS
 from versemill.detailverse.substances import PATTERNS, SUBSTANCES
 from versemill.detailverse.words import article, plural
-
 from versemill.materials import procedural
 
 NAMES = list(families())

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
 from versemill.detailverse import (
     DetailverseConfig,
     Specification,
@@ -21,7 +22,6 @@ from versemill.detailverse import (
     sample_spec,
 )
 from versemill.detailverse.specification import OperatorSpec, PartSpec
-
 from versemill.mesh import components, face_areas, sharp_edges, topology, volume
 
 FAST = {"detail": "fast", "texture_size": 32}

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from versemill.curation import CurationConfig, curate
-from versemill.curation.config import LoadLimits
-from versemill.detailverse import Specification, build
-from versemill.mill.pipeline import sources
 
 from versemill import gltf
 from versemill.curated import Curated, Rejected
+from versemill.curation import CurationConfig, curate
+from versemill.curation.config import LoadLimits
+from versemill.detailverse import Specification, build
 from versemill.mesh import topology
+from versemill.mill.pipeline import sources
 
 RECIPE = """\
 pipelines:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
 from versemill.detailverse import DetailverseConfig, Specification, families, sample_spec, substances
 from versemill.detailverse.colors import COLORS, PALETTES, name
 from versemill.detailverse.registry import STYLES
 from versemill.detailverse.substances import GROUPS, SUBSTANCES, WILD
-
 from versemill.materials import procedural
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from versemill.render.engine import render_views
 
 from versemill.camera import Camera
+from versemill.render.engine import render_views
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests import `foreign_files` and `shapes` by name
 

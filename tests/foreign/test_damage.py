@@ -5,8 +5,8 @@ import pytest
 from foreign_files import halves, obj, png
 from shapes import SHAPES
 from test_gltf_looks import two_places
-from versemill.curation import LoadLimits, load
 
+from versemill.curation import LoadLimits, load
 from versemill.errors import AssetError
 
 SMALL = LoadLimits(max_faces=20_000, max_vertices=20_000, max_bytes=2**20, max_texture_side=64)

@@ -3,6 +3,8 @@
 import base64
 import dataclasses
 import io
+import json
+import struct
 import sys
 import zlib
 
@@ -10,9 +12,9 @@ import numpy as np
 import pytest
 from foreign_files import QUAD, QUAD_FACES, QUAD_UV, Gltf, box, halves, png
 from PIL import Image
+
 from versemill.curation import LoadLimits, load
 from versemill.curation.bake import bake
-
 from versemill.errors import AssetError
 from versemill.gltf import from_glb, to_glb
 from versemill.materials.sampler import Sampler
@@ -173,6 +175,20 @@ def test_images_that_nothing_uses_cost_nothing(tmp_path):
     asset = load(tmp_path / "a.glb")
     assert len(asset.faces) == 2
     assert [m.base_color_texture.shape for m in asset.materials] == [(16, 16, 4)]
+
+
+def test_json_with_a_mark_or_padded_with_zeros(tmp_path):
+    made = Gltf()
+    data = made.nodes({"mesh": made.quad()}).glb()
+    size = struct.unpack_from("<I", data, 12)[0]
+    padded = data[20 : 20 + size] + b"\0" * 4
+    whole = struct.pack("<4sIII", b"glTF", 2, len(data) + 4, size + 4) + b"JSON" + padded + data[20 + size :]
+    (tmp_path / "a.glb").write_bytes(whole)
+    assert len(load(tmp_path / "a.glb").faces) == 2
+    uri = "data:application/octet-stream;base64," + base64.b64encode(bytes(made.binary)).decode()
+    made.document["buffers"][0]["uri"] = uri
+    (tmp_path / "a.gltf").write_bytes(b"\xef\xbb\xbf" + json.dumps(made.document).encode())
+    assert len(load(tmp_path / "a.gltf").faces) == 2
 
 
 def test_required_extensions_that_are_not_read_are_refused_by_name(tmp_path):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from foreign_files import OBJ_QUAD, halves, obj, png
 from PIL import Image
-from versemill.curation import load
-from versemill.curation.formats.mtl import parse_map
 
+from versemill.curation import LoadLimits, load
+from versemill.curation.formats.mtl import parse_map
 from versemill.errors import AssetError
 
 PICTURE = png(halves((255, 0, 0), (0, 255, 0)))
@@ -156,6 +156,26 @@ def test_emission_and_pbr(tmp_path):
     assert asset.provenance["dropped"] == ["height map of material 'm'", "map_Ks of material 'm'"]
 
 
+def test_an_exr_texture_is_linear(tmp_path):
+    import OpenEXR
+
+    channels = {name: np.full((4, 6), value, np.float32) for name, value in (("R", 0.5), ("G", 0.0), ("B", 4.0))}
+    OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, channels).write(
+        str(tmp_path / "t.exr")
+    )
+    path = obj(tmp_path, "map_Kd t.exr")
+    assert material(path).base_color_texture.shape == (4, 6, 4)
+    assert material(path).base_color_texture[0, 0].tolist() == [188, 0, 255, 255]
+    with pytest.raises(AssetError) as refusal:
+        load(path, LoadLimits(max_texture_side=5))
+    assert refusal.value.reason == "image_too_large"
+    data = (tmp_path / "t.exr").read_bytes()
+    (tmp_path / "t.exr").write_bytes(data[: len(data) // 2])
+    with pytest.raises(AssetError) as refusal:
+        load(path)
+    assert refusal.value.reason == "bad_image"
+
+
 @pytest.mark.parametrize("kind", ["I;16", "F"])
 def test_deep_pictures(tmp_path, kind):
     steps = np.array([17, 61, 105, 149, 193, 237])
@@ -208,6 +228,6 @@ def test_names_of_colours_in_ply(tmp_path, names):
     assert texture[..., 1:3].max() == 0
 
 
-def test_an_obj_that_uses_no_library_stays_plain(tmp_path):
+def test_an_obj_that_uses_no_library_is_clay(tmp_path):
     (tmp_path / "m.obj").write_text(OBJ_QUAD)
-    assert material(tmp_path / "m.obj").source == "default"
+    assert material(tmp_path / "m.obj").source == "clay"

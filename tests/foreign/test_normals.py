@@ -13,15 +13,15 @@ import trimesh
 from foreign_files import Gltf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from versemill.camera import Camera, intrinsics, look_at
 from versemill.curation import CurationConfig, LoadLimits, curate, load, sample
 from versemill.curation.clean import clean
 from versemill.curation.config import FieldsConfig
-from versemill.render.engine import render_views
-from versemill.shards.checks import check_surface, check_views
-
-from versemill.camera import Camera, intrinsics, look_at
 from versemill.gltf import from_glb, to_glb
 from versemill.mesh import corner_normals, face_normals, facing_normals, volume
+from versemill.render.engine import render_views
+from versemill.shards.checks import check_surface, check_views
 
 
 def ball(normals=1.0, inside_out=False):

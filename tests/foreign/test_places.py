@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from foreign_files import Gltf, halves, obj, png
 from typer.testing import CliRunner
+
 from versemill.curation import load
+from versemill.errors import AssetError, ConfigError
 from versemill.mill.cli import app
 from versemill.mill.pipeline.sources import FilesConfig, mesh_files, record
-
-from versemill.errors import AssetError, ConfigError
 
 PICTURE = png(halves((255, 0, 0), (0, 255, 0)))
 

@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from versemill.curation.formats.polygons import triangulate
 
+from versemill.curation.formats.polygons import triangulate
 from versemill.mesh import face_cross
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from shapes import SHAPES
-from versemill.curation import LoadLimits, load
+from shapes import SHAPES, far_away
 
+from versemill.curation import LoadLimits, load
 from versemill.mesh import face_areas
 
 BLENDER = Path(LoadLimits().blender)
@@ -33,6 +33,27 @@ def test_ours(name, tmp_path):
     area = face_areas(asset.vertices, asset.faces).sum() * asset.scale**2
     agree(name, {"faces": len(asset.faces), "area": area, "low": points.min(0), "high": points.max(0)})
     assert np.abs(asset.vertices).max() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("offset", "scale"), [([5e5, 0, -5e5], 1.0), ([0, 0, 0], 1e-6), ([0, 0, 0], 1e6), ([5e5, 1e5, 0], 1e-2)]
+)
+def test_far_small_and_large_is_like_the_same_at_the_origin(tmp_path, offset, scale):
+    for name, place in (("near", ([0, 0, 0], 1.0)), ("far", (offset, scale))):
+        (tmp_path / f"{name}.glb").write_bytes(far_away(*place))
+    near, far = load(tmp_path / "near.glb"), load(tmp_path / "far.glb")
+    np.testing.assert_array_equal(far.faces, near.faces)
+    # A float64 at 5e5 is known to 6e-11; scaled up again, that is far below a float32's step.
+    np.testing.assert_allclose(far.vertices, near.vertices, atol=1e-6)
+    assert far.scale == pytest.approx(scale * near.scale, rel=1e-6)
+
+
+def test_an_obj_far_away_keeps_its_shape(tmp_path):
+    ball = trimesh.creation.icosphere(2)
+    for name, points in (("near", ball.vertices), ("far", ball.vertices + [5e5, 4e5, -1e5])):
+        text = "".join("v {:.9f} {:.9f} {:.9f}\n".format(*p) for p in points)
+        (tmp_path / f"{name}.obj").write_text(text + "".join("f {} {} {}\n".format(*f) for f in ball.faces + 1))
+    np.testing.assert_allclose(load(tmp_path / "far.obj").vertices, load(tmp_path / "near.obj").vertices, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [name for name, shape in SHAPES.items() if "trimesh" in shape.readers])

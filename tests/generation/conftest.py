@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from pyarrow import fs as pafs
-from versemill.curation import sample
-from versemill.curation.config import FieldsConfig
-from versemill.render import CameraConfig, RenderConfig, render
 
 from versemill import shards
 from versemill.asset import Asset
 from versemill.curated import Curated
+from versemill.curation import sample
+from versemill.curation.config import FieldsConfig
+from versemill.render import CameraConfig, RenderConfig, render
 
 
 @pytest.fixture(scope="session")

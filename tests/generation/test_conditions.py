@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from versemill.generation import conditions, encoders
 
 from versemill.errors import ConfigError, MissingDependencyError
+from versemill.generation import conditions, encoders
 
 
 def disc(height, width, y, x, radius):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from versemill.generation import baselines, extraction, looks, metrics
 
 from versemill import mesh as meshes
 from versemill import seeds
+from versemill.generation import baselines, extraction, looks, metrics
 
 TAU = 0.03
 
@@ -89,7 +89,7 @@ def rng(purpose="test"):
 
 
 def surface(mesh):
-    return metrics.surface_of(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), rng())
+    return metrics.surface_of(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), BOX, rng())
 
 
 BOX = seeds.stream(0, 0, "box").uniform(-1, 1, (60_000, 3)).astype(np.float32)
@@ -97,7 +97,7 @@ BOX = seeds.stream(0, 0, "box").uniform(-1, 1, (60_000, 3)).astype(np.float32)
 
 def test_a_mesh_agrees_with_itself_at_every_threshold():
     cube = surface(trimesh.creation.box((1.2, 1.2, 1.2)))
-    found = metrics.compare(cube, cube, BOX)
+    found = metrics.compare(cube, cube)
     assert found["iou"] == 1
     assert found["chamfer"] < 1e-5
     assert all(found[f"f@{limit}"] == 1 for limit in metrics.THRESHOLDS)
@@ -107,7 +107,7 @@ def test_a_mesh_agrees_with_itself_at_every_threshold():
 
 def test_concentric_balls_differ_by_what_their_radii_say():
     one, other = (surface(trimesh.creation.icosphere(subdivisions=5, radius=r)) for r in (0.8, 0.785))
-    found = metrics.compare(one, other, BOX)
+    found = metrics.compare(one, other)
     assert found["chamfer"] == pytest.approx(0.03, rel=0.02)
     assert (found["f@0.01"], found["f@0.02"]) == (0, 1)
     assert found["iou"] == pytest.approx((0.785 / 0.8) ** 3, abs=0.01)
@@ -118,7 +118,7 @@ def test_concentric_balls_differ_by_what_their_radii_say():
 def test_half_a_precision_is_two_thirds_of_an_f_score():
     one = trimesh.creation.icosphere(subdivisions=4, radius=0.4).apply_translation([-0.5, 0, 0])
     two = trimesh.util.concatenate([one, one.copy().apply_translation([1.0, 0, 0])])
-    found = metrics.compare(surface(two), surface(one), BOX)
+    found = metrics.compare(surface(two), surface(one))
     assert found["f@0.05"] == pytest.approx(2 * 0.5 / 1.5, abs=0.01)
     assert found["iou"] == pytest.approx(0.5, abs=0.02)
 
@@ -126,7 +126,7 @@ def test_half_a_precision_is_two_thirds_of_an_f_score():
 def test_sharp_normal_error_looks_at_edges_only():
     box = trimesh.creation.box((1.2, 1.2, 1.2))
     rounded = extraction.mesh(lambda p: (cube(p) - 0) / TAU, 64)  # marching cubes bevels the edges
-    found = metrics.compare(metrics.surface_of(*rounded, rng()), surface(box), BOX)
+    found = metrics.compare(metrics.surface_of(*rounded, BOX, rng()), surface(box))
     assert found["sharp_normal_error"] > 4
     assert found["normal_consistency"] > 0.98
     sharp = surface(box)
@@ -170,7 +170,7 @@ def test_a_best_fitting_box_and_ellipsoid_are_the_thing_itself(turn):
     for solid, fit, rest in ((brick, baselines.cuboid, baselines.ellipsoid), (egg, baselines.ellipsoid, baselines.cuboid)):
         vertices, faces = np.asarray(solid.vertices), np.asarray(solid.faces)
         truth = surface(solid)
-        score = [metrics.compare(metrics.surface_of(*f(vertices, faces, BOX), rng()), truth, BOX)["iou"] for f in (fit, rest)]
+        score = [metrics.compare(metrics.surface_of(*f(vertices, faces, BOX), BOX, rng()), truth)["iou"] for f in (fit, rest)]
         assert score[0] > 0.95
         assert 0.5 < score[1] < score[0]
 

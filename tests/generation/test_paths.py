@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from versemill.generation import paths, sampling
 from versemill.generation.paths import DDPM, EDM, Flow
 

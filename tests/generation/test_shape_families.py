@@ -10,18 +10,19 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 from typer.testing import CliRunner
+
+from versemill import gltf, seeds, training
+from versemill.errors import AssetError, ConfigError
 from versemill.generation import SHAPE_FLOW, SHAPE_VAE, paths, shape_flow_judging, shape_vae_judging
 from versemill.generation import shape_losses as losses
 from versemill.generation.shape_data import Placement, ShapeSet, about_z, balanced, input_points
 from versemill.generation.shape_flow_training import SeenShapes
 from versemill.generation.shape_flow_training import example as flow_example
 from versemill.generation.shape_vae_training import Objective, example
+from versemill.mesh import topology, volume
 from versemill.mill.cli import app
 from versemill.training.loop import train, try_step
 from versemill.training.runs import RECORDS, load
-
-from versemill import gltf, seeds, training
-from versemill.errors import AssetError, ConfigError
 
 CPU = torch.device("cpu")
 VAE = SHAPE_VAE.preset("tiny").model_copy(
@@ -286,12 +287,20 @@ def test_evaluations_have_every_method_and_metric(shape_dataset, vae_run, flow_r
     assert "Nearest training shape of a sample" in text
 
 
-def test_an_open_mesh_is_sent_to_the_mill(boxes):
-    asset = dataclasses.replace(boxes[0], **{n: getattr(boxes[0], n)[1:] for n in ("faces", "uvs", "material_ids", "part_ids")})
-    with pytest.raises(AssetError, match="pipeline 'files'"):
-        SHAPE_VAE.mesh_case("box", asset, VAE, None)
+def test_a_mesh_of_anyones_is_judged_by_the_solid_it_encloses(boxes):
     case = SHAPE_VAE.mesh_case("box", boxes[0], VAE, None)
     assert case.shape.surface.shape == (256, 6)
+    np.testing.assert_array_equal(case.mesh[1], boxes[0].faces)
+    # The same box, its corners unshared: open by its edges, closed in space.
+    soup = dataclasses.replace(
+        boxes[0], vertices=boxes[0].vertices[boxes[0].faces].reshape(-1, 3), faces=np.arange(36, dtype=np.int32).reshape(-1, 3)
+    )
+    vertices, faces = SHAPE_VAE.mesh_case("soup", soup, VAE, None).mesh
+    assert topology(faces).watertight
+    assert volume(vertices, faces) == pytest.approx(volume(boxes[0].vertices, boxes[0].faces), rel=0.03)
+    lid = dataclasses.replace(boxes[0], **{n: getattr(boxes[0], n)[:2] for n in ("faces", "uvs", "material_ids", "part_ids")})
+    with pytest.raises(AssetError, match="of lid encloses nothing"):
+        SHAPE_VAE.mesh_case("lid", lid, VAE, None)
 
 
 def test_generate_writes_a_closed_glb_from_a_picture_and_from_none(flow_run, tmp_path):

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+
 from versemill.generation import shape_losses as losses
 from versemill.generation.shape_flow import ShapeFlow
 from versemill.generation.shape_vae import Posterior, ShapeVae, farthest_points
-from versemill.generation.transformer import Attention, Experts, FeedForward, balance_loss, fourier
+from versemill.generation.transformer import Attention, Experts, FeedForward, PlacedAttention, balance_loss, fourier
 
 VAE = SimpleNamespace(width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True)
 FLOW = SimpleNamespace(width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4)
@@ -103,6 +104,17 @@ def test_vae_knows_no_order_of_points_and_tokens():
     torch.testing.assert_close(vae.decode(mean[:, turn])(asked), vae.decode(mean)(asked), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("anchored", [True, False])
+def test_anchored_latents_lie_where_their_points_do(anchored):
+    vae = ShapeVae(SimpleNamespace(**{**vars(VAE), "anchored": anchored}))
+    surface = torch.rand(1, 40, 6)
+    chosen = farthest_points(surface[..., :3], 8)
+    nn.init.zeros_(vae.posterior.weight)
+    nn.init.zeros_(vae.posterior.bias)
+    places = vae.encode(surface, chosen).mean[..., :3]
+    torch.testing.assert_close(places, surface[0, chosen[0], :3][None] if anchored else torch.zeros(1, 8, 3))
+
+
 def test_vae_weights_serve_any_number_of_tokens():
     vae = awake(ShapeVae(VAE))
     surface = torch.randn(1, 64, 6)
@@ -140,6 +152,24 @@ def test_qk_norm_keeps_logits_from_the_size_of_the_input():
     q, k = (attention.q_norm(100 * torch.randn(1, 2, 5, 8)) for _ in range(2))
     torch.testing.assert_close(q.square().mean(-1), torch.ones(1, 2, 5), atol=1e-4, rtol=1e-4)
     assert (q @ k.transpose(-1, -2)).abs().max() <= 8 + 1e-3
+
+
+def test_placed_attention_is_a_sum_of_affine_answers_by_distance():
+    attention = awake(PlacedAttention(16, 2))
+    tokens, context = torch.randn(1, 6, 16), torch.randn(1, 5, 16)
+    points, places = torch.rand(1, 6, 3), torch.rand(1, 5, 3)
+    got = attention.attend_at(tokens, points, *attention.placed(context, places), places)
+    q, k = attention.q_norm(attention.q(tokens).view(6, 2, 8)), attention.k_norm(attention.k(context).view(5, 2, 8))
+    a, b = attention.v(context).view(5, 2, 8), attention.slopes(context).view(5, 3, 2, 8)
+    answers = torch.zeros(6, 2, 8)
+    for head in range(2):
+        gaps = (points[0, :, None] - places[0, None]).square().sum(-1)
+        weights = (q[:, head] @ k[:, head].T / 8**0.5 - attention.sharpness[head].exp() * gaps).softmax(-1)
+        for i in range(6):
+            for j in range(5):
+                offset = points[0, i] - places[0, j]
+                answers[i, head] += weights[i, j] * (a[j, head] + offset @ b[j, :, head])
+    torch.testing.assert_close(got[0], attention.out(answers.reshape(6, 16)), atol=1e-4, rtol=1e-4)
 
 
 def test_experts_are_the_weighted_sum_of_the_two_most_likely():

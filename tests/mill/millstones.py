@@ -11,20 +11,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import ray
 from pydantic import Field
-from versemill.mill.pipeline import stages
-from versemill.mill.pipeline.sources import Source
-from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
-from versemill.render.config import RenderConfig
-from versemill.shards import encode_row
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.curated import Curated, Rejected
 from versemill.materials import Material
+from versemill.mill.folder import checked
+from versemill.mill.pipeline import stages
+from versemill.mill.pipeline.sources import Source
+from versemill.mill.pipeline.stages import Made, Note, Order, Recipe
+from versemill.render.config import RenderConfig
+from versemill.shards import encode_row
 from versemill.views import Views
+
+
+def rewrite(path: Path, **changes) -> dict:
+    """Changes keys of one of a dataset's JSON files as somebody would who knows of its digest; returns the new content."""
+    content = {**checked.decode(path.read_bytes()), **changes}
+    path.write_bytes(checked.encode(content))
+    return content
+
 
 CORNERS = np.array([[-1, -1, -1], [1, -1, -1], [0, 1, -1], [0, 0, 1]], np.float32)
 FACES = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], np.int32)
@@ -61,6 +69,8 @@ TRIVIAL = Source(TrivialConfig, tetrahedron)
 
 def draw(asset: Asset, config: RenderConfig) -> tuple[Views, tuple[float, float]]:
     """The real renderer, after the fault that the asset carries, if any; says who it was."""
+    import ray  # not above: it reads its settings when it is imported
+
     folder = Path(asset.provenance["faults"]).parent
     here = ray.get_runtime_context()
     (folder / f"drawn-{os.getpid()}").write_text(json.dumps({**here.get_assigned_resources(), "node": here.get_node_id()}))

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from versemill.errors import ConfigError
 from versemill.mill.proof import ablation
 from versemill.mill.run import driver
 from versemill.reconstruction import GAUSSIANS, MONOCULAR
 from versemill.training.comparison import Outcome
 from versemill.training.family import Family
 from versemill.training.statistics import bootstrap, compare
-
-from versemill.errors import ConfigError
 
 PSNR, NORMAL_ERROR = GAUSSIANS.metric, MONOCULAR.metric
 
@@ -88,7 +88,7 @@ def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
     base, tests, ablations = ablation.known()
     assert set(ablations) == {
         "zeroverse-mix", "height-field", "boolean", "augmentations", "wireframe", "complexity", "primitive-count", "lighting",
-        "detail", "stability",
+        "detail", "stability", "vae-terms", "vae-sharp", "flow-skip", "flow-objective", "flow-moe",
     }  # fmt: skip
     for name, body in ablations.items():
         plan = ablation.plan(name, body, base, tests, ablation.Budget())
@@ -99,6 +99,15 @@ def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
         assert len(kinds) == len(plan.trials), f"two arms of {name} are the same"
         assert all(p.run.seed == plan.budget.dataset_seed + 1 for p in plan.tests.values())
         assert all(p.shards.splits == (0, 0, 1) for p in plan.tests.values())
+
+
+def test_settings_of_every_arm_give_way_to_an_arms_own() -> None:
+    base, tests, found = ablation.known()
+    budget = ablation.Budget(train={"skips": False, "width": 64})
+    plan = ablation.plan("flow-skip", found["flow-skip"], base, tests, budget)
+    assert [(t.recipe.skips, t.recipe.width) for t in plan.trials] == [(True, 64), (False, 64)]
+    with pytest.raises(ConfigError, match="nonsense"):
+        ablation.plan("flow-skip", found["flow-skip"], base, tests, ablation.Budget(train={"nonsense": 1}))
 
 
 OWN = """

@@ -82,7 +82,7 @@ def versemill(home: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def dataset(home: Path) -> Path:
-    versemill(home, "run", "boxes", "--file", "pipelines.yaml", "--out", "data", "--seed", "3")
+    versemill(home, "run", "boxes", "--pipelines", "pipelines.yaml", "--out", "data", "--seed", "3")
     return home / "data"
 
 
@@ -140,7 +140,7 @@ def test_a_family_trains_resumes_evaluates_validates_and_ablates(home: Path, dat
     assert verdict.stdout.startswith(("passed", "failed")[verdict.returncode])
     assert "colour error" in verdict.stdout
     budget = ("--assets", "6", "--test-assets", "3", "--seeds", "2", "--device", "cpu")
-    versemill(home, "ablate", "penalty", "--file", "ablations.yaml", "--out", "ablation", *budget)
+    versemill(home, "ablate", "penalty", "--ablations", "ablations.yaml", "--out", "ablation", *budget)
     outcome = json.loads((home / "ablation" / "ablation.json").read_text())
     assert [len(runs) for runs in outcome["scores"]["boxes"]["error"].values()] == [2, 2]
     assert sorted(path.name for path in (home / "ablation" / "data").iterdir()) == ["none", "test-boxes"]

@@ -2,11 +2,11 @@
 
 import pytest
 from test_run import run
+
+from versemill.errors import ConfigError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.proof import after
 from versemill.mill.upkeep import maintenance
-
-from versemill.errors import ConfigError
 
 
 def finish(pipeline, out):

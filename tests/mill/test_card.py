@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from versemill.mill.folder.card import _Sums
 
 count = st.integers(0, 10**6)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from test_run import hashes, leftovers
+
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report.status import status
 from versemill.mill.upkeep.verify import verify

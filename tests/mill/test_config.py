@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from versemill.mill.pipeline import config
 
 from versemill.errors import ConfigError
+from versemill.mill.pipeline import config
 
 
 @pytest.fixture

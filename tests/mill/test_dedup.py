@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 import trimesh
 from typer.testing import CliRunner
+
+from versemill.asset import Asset
+from versemill.curated import Curated
+from versemill.errors import ConfigError
+from versemill.materials import Material
 from versemill.mill.cli import app
 from versemill.mill.folder.dataset import CONVENTIONS, FORMAT, Dataset
 from versemill.mill.upkeep.dedup import dedup
@@ -16,11 +21,6 @@ from versemill.shards import ShardDataset, ShardsConfig, encode_row, seal, stora
 from versemill.shards.duplicates import read_duplicates
 from versemill.shards.reading import Selection
 from versemill.shards.streaming import ShardStream
-
-from versemill.asset import Asset
-from versemill.curated import Curated
-from versemill.errors import ConfigError
-from versemill.materials import Material
 
 
 def shape(k):

@@ -18,11 +18,11 @@ import pytest
 import typer
 import yaml
 from ray._private.services import find_gcs_addresses
+
 from versemill.mill.cli import app
 from versemill.mill.pipeline import config
 from versemill.mill.report.status import status
 from versemill.mill.upkeep.verify import verify
-
 from versemill.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,6 +1,7 @@
 """The doctor's advice on drivers that are not here."""
 
 import pytest
+
 from versemill.mill.proof.doctor import fitting_warp
 
 

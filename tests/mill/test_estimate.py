@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 from test_run import run
+
+from versemill.errors import ConfigError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline import config
 from versemill.mill.upkeep import estimate
 from versemill.mill.upkeep.estimate import Sample, _total
-
-from versemill.errors import ConfigError
 
 
 def two_sources(assets, **entries):

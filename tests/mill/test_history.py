@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from versemill.mill.proof.validation import judge, read_history
-from versemill.training import Verdict
 
 from versemill.errors import ConfigError
+from versemill.mill.proof.validation import judge, read_history
+from versemill.training import Verdict
 
 
 def entry(gain: float, basis: str, passed: bool = True, training: str = "t") -> dict[str, Any]:

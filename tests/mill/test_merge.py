@@ -6,7 +6,10 @@ from pathlib import Path
 
 import millstones
 import pytest
+from millstones import rewrite
 from test_run import entries, hashes, leftovers, run
+
+from versemill.errors import ConfigError, ShardError
 from versemill.mill.folder.dataset import Dataset, differences, locked
 from versemill.mill.pipeline import config
 from versemill.mill.report import write as report
@@ -16,8 +19,6 @@ from versemill.mill.upkeep.dedup import dedup
 from versemill.mill.upkeep.merge import merge
 from versemill.mill.upkeep.verify import verify, verify_quick
 from versemill.shards import ShardDataset, read_rows
-
-from versemill.errors import ConfigError, ShardError
 
 
 def pipeline(seed, size=1.0, assets=24, name="t"):
@@ -88,14 +89,14 @@ def test_every_row_keeps_its_id_and_split_and_leads_to_its_part(parts, tmp_path)
     parts_by_seed = {part["seed"]: part["digest"] for part in merged.info["parts"]}
     found = {}
     for shard in merged.sealed():
-        for row in read_rows(merged.fs, merged.path(merged.shard_file(shard)), ["meta"]):
+        for row in read_rows(merged.path(merged.shard_file(shard)), ["meta"], fs=merged.fs):
             assert row["meta"]["config_digest"] == parts_by_seed[row["meta"]["seed"]]
             assert row["meta"]["index"] in merged.indices(shard)
             found[row["meta"]["id"]] = row["meta"]["split"]
     singly = {}
     for dataset in (Dataset.open(parts / name) for name in ("a", "b")):
         for shard in dataset.sealed():
-            rows = read_rows(dataset.fs, dataset.path(dataset.shard_file(shard)), ["meta"])
+            rows = read_rows(dataset.path(dataset.shard_file(shard)), ["meta"], fs=dataset.fs)
             singly |= {row["meta"]["id"]: row["meta"]["split"] for row in rows}
     assert found == singly
     for split in ("train", "val", "test"):
@@ -212,7 +213,7 @@ def edited(folder, **changes):
     info = json.loads((folder / "dataset.json").read_text())
     for key, value in changes.items():
         info[key] = {**info[key], **value}
-    (folder / "dataset.json").write_text(json.dumps(info))
+    rewrite(folder / "dataset.json", **info)
     return folder
 
 
@@ -246,7 +247,7 @@ def test_what_can_not_be_united_is_refused(parts, tmp_path):
 def test_the_same_index_in_other_bytes_is_refused(parts, tmp_path):
     other = shutil.copytree(parts / "a", tmp_path / "other")
     path = other / "ledger" / "shard-000001.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": "0" * 64}))
+    rewrite(path, sha256="0" * 64)
     with pytest.raises(ConfigError, match=r"\(seed 1, index 8\), in shards of other bytes"):
         merge([parts / "a", other], tmp_path / "out")
 
@@ -302,6 +303,7 @@ def test_a_failure_is_made_alone_where_it_was_made(two_workers, tmp_path):
 
 def test_the_command(parts, tmp_path):
     from typer.testing import CliRunner
+
     from versemill.mill.cli import app
 
     done = CliRunner().invoke(app, ["merge", str(parts / "a"), str(parts / "b"), "--out", str(tmp_path / "out")])

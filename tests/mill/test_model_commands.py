@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+
+from versemill.errors import ConfigError
 from versemill.mill import cli
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training import train
-
-from versemill.errors import ConfigError
 
 
 def versemill(*arguments: str) -> str:

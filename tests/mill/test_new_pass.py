@@ -18,8 +18,8 @@ from PIL import Image
 from versemill import zeroverse
 from versemill.camera import Camera
 from versemill.curated import Curated
-from versemill.mill.report import gallery, preview
-from versemill.render import outputs
+from versemill.mill.report import gallery
+from versemill.render import outputs, pictures
 from versemill.shards.compare import compare_rows
 from versemill.shards.config import ShardsConfig
 from versemill.shards.reading import Selection
@@ -74,9 +74,9 @@ def check(name, dtype, channels, kind, empty, out):
         turned = Selection(passes=(name,), resolution=5, crop=20).decode(row)[name]
         assert abs(turned.norm(dim=1)[turned.abs().sum(1) > 0] - 1).max() < 1e-5
 
-    picture = preview.colour(name, images)
+    picture = pictures.colour(name, images)
     assert picture.shape == (2, 24, 20, 3) and picture.dtype == np.uint8
-    assert kind == "coverage" or (picture[~hit] == preview.PAPER).all()
+    assert kind == "coverage" or (picture[~hit] == pictures.PAPER).all()
     assert (gallery.transparent(name, images)[..., 3] == np.where(hit, 255, 0)).all()
     assert gallery.pictures(row["views"])["passes"] == ["mask", name]
 

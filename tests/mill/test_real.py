@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import trimesh
+
 from versemill.mill import report
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.pipeline import config
@@ -51,7 +52,7 @@ def test_both_procedural_sources_end_to_end(two_workers, tmp_path):
     assert maintenance.diff(tmp_path / "a", tmp_path / "b") == []
     assert verify(tmp_path / "a", deep=True) == []
     dataset = Dataset.open(tmp_path / "a")
-    rows = [row for shard in dataset.sealed() for row in read_rows(dataset.fs, dataset.path(dataset.shard_file(shard)))]
+    rows = [row for shard in dataset.sealed() for row in read_rows(dataset.path(dataset.shard_file(shard)), fs=dataset.fs)]
     assert {row["meta"]["source"] for row in rows} == {"zeroverse", "detailverse"}
     assert all(row["meta"]["config_digest"] == dataset.info["digest"] for row in rows)
     assert all(row["meta"]["depth_to_surface"] < 1.5 * 2 / 256 for row in rows)

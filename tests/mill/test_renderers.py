@@ -12,6 +12,7 @@ import psutil
 import pytest
 import ray
 from test_run import entries, hashes, leftovers
+
 from versemill.mill.pipeline import stages
 from versemill.mill.run import cluster, driver
 from versemill.mill.upkeep.verify import verify

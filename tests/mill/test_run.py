@@ -12,13 +12,13 @@ from pathlib import Path
 import millstones
 import psutil
 import pytest
+
+from versemill.errors import BusyError, ConfigError, VersemillError
 from versemill.mill.folder.dataset import Dataset, locked
 from versemill.mill.report.status import status
 from versemill.mill.run import driver
 from versemill.mill.run.cluster import Wardens
 from versemill.mill.upkeep.verify import verify
-
-from versemill.errors import BusyError, ConfigError, VersemillError
 
 
 def run(pipeline, out, **options):

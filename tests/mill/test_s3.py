@@ -13,6 +13,7 @@ import psutil
 import pytest
 from faulty import Faulty
 from test_run import SCRIPT, hashes, run
+
 from versemill.mill import report
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.report.status import status

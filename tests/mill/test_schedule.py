@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from versemill.mill.run.schedule import Schedule
 
 

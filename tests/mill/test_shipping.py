@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 from test_real import SMALL
+
+from versemill.errors import ConfigError
 from versemill.mill.pipeline import config
 from versemill.mill.run import shipping
 from versemill.mill.run.cluster import WORKER_ENVIRONMENT
 from versemill.mill.upkeep import maintenance
-
-from versemill.errors import ConfigError
 from versemill.packages import PACKAGES
 
 

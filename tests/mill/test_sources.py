@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from versemill.mill.pipeline import config, sources
-from versemill.mill.pipeline.plan import Plan
 
 from versemill.errors import ConfigError
+from versemill.mill.pipeline import config, sources
+from versemill.mill.pipeline.plan import Plan
 
 SHARES = st.lists(st.floats(0, 10), min_size=1, max_size=5).filter(lambda shares: sum(shares) > 0.1)
 

@@ -9,13 +9,13 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster as Nodes
 from test_run import hashes
+
+from versemill.errors import ConfigError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.folder.fingerprint import machine
 from versemill.mill.pipeline import stages
 from versemill.mill.run import cluster, driver
 from versemill.mill.run.crew import Crew
-
-from versemill.errors import ConfigError
 
 SMALL = ["render.width=16", "render.height=16", "render.cameras.views=2", "render.passes=[rgb,depth]", "run.renderers=1"]
 

@@ -1,6 +1,7 @@
 """What killed runs leave on a machine is removed by the next; what a living one uses is not."""
 
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -8,13 +9,15 @@ import time
 
 import psutil
 import pytest
-from versemill.mill.run.watchdog import Notebook, Sight, Warden, new_run, scratch
+
+from versemill.errors import VersemillError
+from versemill.mill.run.watchdog import Notebook, Sight, Warden, clear_abandoned, new_run, scratch
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return scratch("")
+    return tmp_path
 
 
 def dead_process():
@@ -26,8 +29,8 @@ def dead_process():
 
 def test_only_what_nobody_uses_is_removed(place):
     def leave(owner, machine, age=0.0):
-        folder = place / f"{owner}-{machine}-abc"
-        folder.mkdir(parents=True)
+        folder = scratch(f"{owner}-{machine}-abc")
+        folder.mkdir()
         (folder / "000000001.note").write_text("1 2 render\n")
         then = folder.stat().st_mtime - age
         os.utime(folder, (then, then))
@@ -40,12 +43,12 @@ def test_only_what_nobody_uses_is_removed(place):
     mine = new_run()
     warden = Warden(mine)
     with Notebook(mine, "000000001"):
-        assert {folder.name for folder in place.iterdir()} == {*kept, mine}
+        assert {folder.name for folder in place.iterdir()} == {*kept, scratch(mine).name}
     warden.sweep()
     assert {folder.name for folder in place.iterdir()} == kept
 
 
-def test_the_last_run_leaves_no_folder(place):
+def test_a_run_leaves_no_folder(place):
     warden = Warden("1-a")
     with Notebook("1-a", "000000007") as notebook:
         notebook.write(12, "curate")
@@ -57,7 +60,56 @@ def test_the_last_run_leaves_no_folder(place):
     assert (words.index, words.stage, words.signal, words.lines) == (12, "curate", None, ["last words"])
     assert warden.look() == []
     warden.sweep()
-    assert not place.exists()
+    assert list(place.iterdir()) == []
+
+
+def test_the_folder_is_nobody_elses(place):
+    run = new_run()
+    assert len(run.split("-")[2]) == 32  # 128 bits: nobody makes it first
+    Warden(run)
+    assert stat.S_IMODE(scratch(run).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("attack", ["link", "file", "open to all", "another owner"])
+def test_a_prepared_folder_is_refused(place, attack):
+    folder, elsewhere = scratch("1-a"), place / "elsewhere"
+    elsewhere.mkdir(0o700)
+    if attack == "link":
+        folder.symlink_to(elsewhere)
+    elif attack == "file":
+        folder.write_text("")
+    elif attack == "open to all":
+        folder.mkdir()
+        folder.chmod(0o777)
+    else:
+        if os.getuid() != 0:
+            pytest.skip("only root can give a folder away")
+        folder.mkdir(0o700)
+        os.chown(folder, 65534, 65534)
+    for opened in (lambda: Warden("1-a"), lambda: Notebook("1-a", "000000001").__enter__()):
+        with pytest.raises(VersemillError, match="only this user can enter"):
+            opened()
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["note", "log"])
+def test_no_file_is_opened_through_a_link(place, ending):
+    Warden("1-a")
+    victim = place / "victim"
+    victim.write_text("precious")
+    (scratch("1-a") / f"000000001.{ending}").symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"):
+        Notebook("1-a", "000000001").__enter__()
+    assert victim.read_text() == "precious"
+
+
+def test_links_and_strangers_folders_are_not_cleared(place):
+    dead, here = dead_process(), new_run().split("-")[1]
+    kept = place / "kept"
+    (kept / "inner").mkdir(parents=True)
+    scratch(f"{dead}-{here}-link").symlink_to(kept)
+    clear_abandoned()
+    assert (kept / "inner").is_dir()
 
 
 def test_only_who_is_still_at_the_asset_is_killed(place):
@@ -72,7 +124,7 @@ with Notebook("1-a", "000000003") as notebook:
     time.sleep(100)
 """
     warden = Warden("1-a")
-    worker = subprocess.Popen([sys.executable, "-c", script, str(place.parent)])
+    worker = subprocess.Popen([sys.executable, "-c", script, str(place)])
     try:
         while not (sights := warden.look()):
             assert worker.poll() is None

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field
-from versemill.curation.filters import Verdict
-from versemill.mill.pipeline.sources import Source
-from versemill.shards.export import Entry, Format
-from versemill.shards.export.item import Item
 
 from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
+from versemill.curation.filters import Verdict
 from versemill.materials.material import Material
+from versemill.mill.pipeline.sources import Source
+from versemill.shards.export import Entry, Format
+from versemill.shards.export.item import Item
 
 
 class BoxesConfig(Config):

@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from pydantic import Field
 from torch import nn
+
 from versemill.training.batches import Batches, to_device
 from versemill.training.family import Family, Metric, Needs
 from versemill.training.recipe import Recipe, table

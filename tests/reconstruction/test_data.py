@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from versemill.errors import ConfigError
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training.scenes import Scenes, angles, scene, spread
-
-from versemill.errors import ConfigError
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step(balls, toy_preset: GaussiansRecipe) -> None:

@@ -8,6 +8,8 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
+
+from versemill.errors import ConfigError
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.evaluation import PosedJudging
 from versemill.reconstruction.methods import HULL, MEAN, METHODS, METRICS, NEAREST, OPTIMUM
@@ -17,8 +19,6 @@ from versemill.training.family import MODEL, UNTRAINED
 from versemill.training.pictures import PLY, SH0, write_splats
 from versemill.training.splats import Gaussians
 from versemill.training.tables import markdown
-
-from versemill.errors import ConfigError
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from skimage.metrics import structural_similarity
+
 from versemill.reconstruction.losses import Geometry, Loss
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training import images as metrics

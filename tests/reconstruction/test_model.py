@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+
+from versemill.camera import Camera
+from versemill.errors import ConfigError
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction import model as lrm
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training.splats import invert, project
-
-from versemill.camera import Camera
-from versemill.errors import ConfigError
 
 
 def inputs_of(scene, count: int) -> list[torch.Tensor]:

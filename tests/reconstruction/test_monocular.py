@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch.nn import functional as F
+
+from versemill.errors import ConfigError
 from versemill.reconstruction import MONOCULAR
 from versemill.reconstruction.monocular import (
     FACING,
@@ -21,8 +23,6 @@ from versemill.training.family import MODEL, UNTRAINED
 from versemill.training.loop import fit
 from versemill.training.runs import CHECKPOINT, RECORDS, load
 from versemill.training.scenes import Scene, Scenes
-
-from versemill.errors import ConfigError
 
 CPU = torch.device("cpu")
 

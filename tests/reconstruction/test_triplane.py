@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from versemill.reconstruction import GAUSSIANS, MONOCULAR, TRIPLANE
 from versemill.reconstruction.presets import GaussiansRecipe, TriplaneRecipe
 from versemill.reconstruction.triplane import AXES, Triplane, TriplaneLRM, box_crossing

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from versemill.mill.folder.fingerprint import _instructions
 from versemill.mill.pipeline.models import FAMILIES
 from versemill.training.loop import fit

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
 from versemill.render import RenderConfig, cameras
 from versemill.render.presets import CAMERAS
 

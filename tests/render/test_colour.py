@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from versemill.render import Lighting, Rectangle, RenderConfig, lighting, outputs, panoramas, render, render_views
-from versemill.render.config import LightingConfig
-from versemill.render.scene import alias_table, mip_levels
 
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
 from versemill.colour import decode_srgb
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.materials.material import Material
+from versemill.render import Lighting, Rectangle, RenderConfig, lighting, outputs, panoramas, render, render_views
+from versemill.render.config import LightingConfig
+from versemill.render.scene import alias_table, mip_levels
 
 
 def _camera(eye=(0.0, -3.2, 0.8), size=48, fov=45.0):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from versemill.render import CyclesConfig, RenderConfig, cycles, lighting, render
-from versemill.render.engine import render_views
 
 from versemill.asset import Asset
 from versemill.camera import Camera
 from versemill.errors import AssetError, MissingDependencyError
 from versemill.materials.material import Material
 from versemill.materials.sampler import Sampler
+from versemill.render import CyclesConfig, RenderConfig, cycles, lighting, render
+from versemill.render.engine import render_views
 from versemill.views import PASSES
 
 PYTHON = Path(__file__).parents[2] / ".venv-blender/bin/python"

@@ -5,16 +5,16 @@ import pytest
 import trimesh
 import warp as wp
 from trimesh.ray.ray_pyembree import RayMeshIntersector
-from versemill.render import render_views
-from versemill.render.cameras import sample
-from versemill.render.config import RenderConfig
-from versemill.render.kernels.scene import Scene, cast
-from versemill.render.scene import pack
 
 from versemill import device as _device
 from versemill import mesh
 from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsics
 from versemill.materials.material import Material
+from versemill.render import render_views
+from versemill.render.cameras import sample
+from versemill.render.config import RenderConfig
+from versemill.render.kernels.scene import Scene, cast
+from versemill.render.scene import pack
 from versemill.views import PASSES
 
 wp.set_module_options(_device.EXACT)

@@ -9,11 +9,11 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from versemill.render import RenderConfig, outputs, render
 
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 from versemill.gltf import to_glb
+from versemill.render import RenderConfig, outputs, render
 from versemill.views import PASSES
 
 SIZE = {"device": "cpu", "width": 40, "height": 32}

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from versemill.render import KERNELS, RenderConfig, render
 
 from versemill.device import compile_kernels
 from versemill.errors import AssetError, MissingDependencyError
+from versemill.render import KERNELS, RenderConfig, render
 from versemill.views import PASSES
 
 SMALL = {"device": "cpu", "width": 24, "height": 20}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import warp as wp
-from versemill.render.kernels.sampling import draw, mix
 
 from versemill import device as _device
+from versemill.render.kernels.sampling import draw, mix
 
 wp.set_module_options(_device.EXACT)
 

@@ -11,8 +11,6 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import fs as pafs
-from versemill.shards import Sealed, ShardsConfig, encode_row, seal
-from versemill.shards.export import export
 
 from versemill import seeds
 from versemill.asset import Asset
@@ -20,6 +18,8 @@ from versemill.camera import Camera, intrinsics, look_at
 from versemill.curated import Curated
 from versemill.fields import Fields
 from versemill.materials import Material
+from versemill.shards import Sealed, ShardsConfig, encode_row, seal
+from versemill.shards.export import export
 from versemill.views import Views
 
 RADIUS = 1.0

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+
 from versemill.shards import DiskCache, ShardDataset
 from versemill.shards.storage import open_storage
 

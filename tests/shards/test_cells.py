@@ -8,6 +8,8 @@ import pytest
 import torch
 from pyarrow import fs as pafs
 from torch.utils.data import DataLoader
+
+from versemill.errors import ShardError
 from versemill.shards import ShardDataset, read_rows, seal
 from versemill.shards import lending as lending_module
 from versemill.shards.cells import LocalShard
@@ -16,8 +18,6 @@ from versemill.shards.folder import open_shard
 from versemill.shards.reading import Selection
 from versemill.shards.schema import COLUMNS, is_blob
 from versemill.shards.streaming import ShardStream
-
-from versemill.errors import ShardError
 
 FS = pafs.LocalFileSystem()
 BLOBS = [f"{group}.{name}" for group, columns in COLUMNS.items() for name in columns if is_blob(f"{group}.{name}")]
@@ -31,7 +31,7 @@ def sealed(sphere, tmp_path_factory):
 
 
 def test_every_binary_column_is_found_without_arrow(sealed):
-    rows, file, start = list(read_rows(FS, sealed, BLOBS)), LocalShard(sealed), 0
+    rows, file, start = list(read_rows(sealed, BLOBS)), LocalShard(sealed), 0
     for number in range(file.parquet.num_row_groups):
         count = file.parquet.metadata.row_group(number).num_rows
         for column in BLOBS:

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
-from versemill.shards import ShardDataset, ShardsConfig, encode_row, read_rows, seal, verify_shard
-from versemill.shards.checks import check_views, stray_share
-from versemill.shards.folder import open_shard
 
 from versemill.camera import OPENGL, Camera
 from versemill.curated import Curated
 from versemill.errors import ConfigError, ShardError
+from versemill.shards import ShardDataset, ShardsConfig, encode_row, read_rows, seal, verify_shard
+from versemill.shards.checks import check_views, stray_share
+from versemill.shards.folder import open_shard
 from versemill.views import Views
 
 FS = pafs.LocalFileSystem()
@@ -78,7 +78,7 @@ def test_another_schema_version(shard):
 def test_every_reader_refuses_another_version_and_says_what_to_do(shard, version, way):
     path, _ = shard
     pq.write_table(pq.read_table(path).replace_schema_metadata({"versemill.schema_version": version}), path)
-    for read in (lambda: list(read_rows(FS, str(path))), lambda: open_shard(FS, str(path)), lambda: ShardDataset(path.parent)):
+    for read in (lambda: list(read_rows(str(path))), lambda: open_shard(FS, str(path)), lambda: ShardDataset(path.parent)):
         with pytest.raises(ShardError, match=rf"schema version {version}, this versemill reads 1, 2; .*{way}"):
             read()
 
@@ -94,8 +94,8 @@ def test_a_file_without_a_column_that_came_later_reads_as_null(shard):
     schema = table.schema.set(table.schema.get_field_index("views"), pa.field("views", pa.struct(views)))
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
     assert verify_shard(FS, str(path), deep=True) == []
-    assert all(row["views"]["position"] is None for row in read_rows(FS, str(path)))
-    assert next(read_rows(FS, str(path), ["views.position"]))["views"] in (None, {"position": None})
+    assert all(row["views"]["position"] is None for row in read_rows(str(path)))
+    assert next(read_rows(str(path), ["views.position"]))["views"] in (None, {"position": None})
     assert ShardDataset(path.parent, passes=("depth",))[0]["depth"].any()
     with pytest.raises(ConfigError, match="no pass 'position'"):
         ShardDataset(path.parent, passes=("depth", "position"))[0]
@@ -120,6 +120,23 @@ def test_nan_in_a_field(sphere, shard):
     rows[0]["fields"]["near_sdf"] = encode_array(bad)
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
     assert kinds(path) == ["not_finite"]
+
+
+def test_normals_that_face_away(sphere, shard):
+    path, _ = shard
+    from versemill.shards.codecs import encode_array
+
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    surface = sphere.fields().surface.copy()
+    surface[:, 3:] *= -1
+    rows[0]["fields"]["surface"] = encode_array(np.ascontiguousarray(surface.T))
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    assert kinds(path) == ["normals"]
+    views = sphere.views()
+    turned = Views(views.cameras, views.passes | {"normal": -views.passes["normal"]})
+    assert [kind for kind, _ in check_views(turned)] == ["normals"]
+    assert check_views(views) == []
 
 
 def test_a_row_twice(sphere, tmp_path):

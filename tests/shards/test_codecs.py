@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+from versemill.errors import ShardError
 from versemill.shards.codecs import (
     LEVELS,
     decode_array,
@@ -14,8 +16,6 @@ from versemill.shards.codecs import (
     encode_colour,
     quantise,
 )
-
-from versemill.errors import ShardError
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=9)
 INTEGERS = st.sampled_from([np.uint8, np.uint16, np.uint32, np.int32])

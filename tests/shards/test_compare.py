@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 from pyarrow import fs as pafs
-from versemill.shards import ShardsConfig, encode_row, seal
-from versemill.shards.compare import OUTLIERS, compare_shards
 
 from versemill.curated import Curated
+from versemill.shards import ShardsConfig, encode_row, seal
+from versemill.shards.compare import OUTLIERS, compare_shards
 from versemill.views import PASSES, Views
 
 FS = pafs.LocalFileSystem()

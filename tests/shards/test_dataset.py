@@ -8,11 +8,11 @@ import pytest
 import torch
 from pyarrow import fs as pafs
 from torch.utils.data import DataLoader
-from versemill.shards import SCHEMA, ShardDataset, decode_views, read_rows, schema, seal, verify_shard
-from versemill.shards.schema import blob_leaves
 
 from versemill.camera import Camera
 from versemill.errors import ConfigError, ShardError
+from versemill.shards import SCHEMA, ShardDataset, decode_views, read_rows, schema, seal, verify_shard
+from versemill.shards.schema import blob_leaves
 
 FS = pafs.LocalFileSystem()
 
@@ -40,7 +40,7 @@ def test_splits_cover_all_rows_once(spheres):
 def test_a_sample_is_the_row(spheres):
     sample = ShardDataset(spheres.path)[6]
     path = str(spheres.path / "shards" / "shard-000001.parquet")
-    row = list(read_rows(FS, path))[1]
+    row = list(read_rows(path))[1]
     views = decode_views(row["views"])
     assert sample["id"] == row["meta"]["id"]
     assert sample["caption"] == "A painted ball."

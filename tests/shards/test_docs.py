@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from versemill.shards import card
 from versemill.shards.export import FORMATS
 from versemill.shards.rows import decode_pass, decode_table
@@ -48,6 +49,7 @@ CARD = {
     "failed": {},
     "config": {"seed": 1},
     "digest": "d" * 64,
+    "content": "c" * 64,
     "fingerprint": {"python": "3.11"},
     "licences": {"CC0-1.0": 10},
     "statistics": {"faces": {"min": 12.0, "mean": 1000.5, "max": 5000.0}},
@@ -75,4 +77,6 @@ def test_the_card_opens_with_metadata_that_yaml_reads():
     yaml = pytest.importorskip("yaml")
     head = yaml.safe_load(card(**CARD).split("---")[1])
     assert head["size_categories"] == ["n<1K"]
-    assert head["configs"] == [{"config_name": "default", "data_files": "shards/*.parquet"}]
+    assert head["configs"] == [{"config_name": "default", "data_files": [{"split": "mixed", "path": "shards/*.parquet"}]}]
+    assert head["dataset_info"]["splits"] == [{"name": "mixed", "num_examples": 10}]
+    assert all(part in head["dataset_info"]["description"] for part in ("d" * 64, "seed 1", "c" * 64))

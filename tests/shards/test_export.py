@@ -1,17 +1,21 @@
 """Exports in containers, read by their own packages where those install, and what holds for every exporter."""
 
+import hashlib
 import io
 import json
+import shutil
 import tarfile
 
 import numpy as np
 import pytest
-from versemill.shards.export import FORMATS, export
-from versemill.shards.schema import COLUMNS
+from pyarrow import fs as pafs
 
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 from versemill.gltf import from_glb
+from versemill.shards import card, seal
+from versemill.shards.export import FORMATS, export
+from versemill.shards.schema import COLUMNS
 
 SIZE, VIEWS, FOV = 32, 32, 50.0
 IDS = ["0-00000000", "0-00000001", "0-00000002"]
@@ -144,6 +148,38 @@ def test_hugging_face_with_its_own_package(exported, sphere, tmp_path, look):
     row = data["test"][0]
     assert row["id"] == IDS[2]
     look.check_view(np.reshape(row["c2w"][5], (4, 4)), np.reshape(row["K"][5], (3, 3)), np.asarray(row["images"][5]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("raw", [True, False])
+def test_two_datasets_in_turn_through_one_cache_are_never_mixed_up(raw, sphere, tmp_path):
+    """Once, the second load served the first one's rows: `datasets` keys its cache by the card, not by the files."""
+    datasets = pytest.importorskip("datasets")
+    place = tmp_path / "data"
+
+    def loaded(rows: list[int]) -> dict[str, list[str]]:
+        made, out = tmp_path / f"rows-{len(list(tmp_path.iterdir()))}", place
+        parts = [sphere.row(i, views=2, size=16, split=("train", "val", "test")[i % 3]) for i in rows]
+        seal(pafs.LocalFileSystem(), str(made / "shards" / "shard-000000.parquet"), parts, {})
+        if raw:
+            hashes = hashlib.sha256((made / "shards" / "shard-000000.parquet").read_bytes()).hexdigest()
+            splits = {s: sum(i % 3 == k for i in rows) for k, s in enumerate(("train", "val", "test"))}
+            text = card(name="balls", rows=splits, rejected={}, failed={}, config={"seed": 0}, digest="d", content=hashes,
+                        fingerprint={}, licences={"CC0-1.0": len(rows)}, statistics={})  # fmt: skip
+            (made / "README.md").write_text(text)
+            shutil.move(made, out)
+        else:
+            export(made, "huggingface", out)
+        data = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+        found = {name: [row["meta"]["id"] if raw else row["id"] for row in part] for name, part in data.items()}
+        shutil.rmtree(out)
+        return found
+
+    first, second, longer = loaded([0, 1, 2]), loaded([3, 4, 5]), loaded([0, 1, 2, 6, 7, 8])
+    names = {"mixed"} if raw else {"train", "validation", "test"}
+    assert set(first) == set(second) == set(longer) == names
+    indices = [sorted(int(i.rpartition("-")[2]) for ids in each.values() for i in ids) for each in (first, second, longer)]
+    assert indices == [[0, 1, 2], [3, 4, 5], [0, 1, 2, 6, 7, 8]]
 
 
 def read_mds(path, info):

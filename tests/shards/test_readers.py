@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow.dataset as pads
 import pytest
+
 from versemill.shards.rows import decode_table
 
 

@@ -5,15 +5,15 @@ import json
 
 import numpy as np
 import pytest
-from versemill.shards import SCHEMA, ShardsConfig, decode_fields, decode_mesh, decode_views, encode_row, read_rows, schema
-from versemill.shards.codecs import LEVELS
-from versemill.shards.schema import COLUMNS, leaves
 
 from versemill.covisibility import covisibility
 from versemill.curated import Curated
 from versemill.errors import AssetError, ShardError
 from versemill.fields import FIELD_ARRAYS
 from versemill.gltf import from_glb
+from versemill.shards import SCHEMA, ShardsConfig, decode_fields, decode_mesh, decode_views, encode_row, read_rows, schema
+from versemill.shards.codecs import LEVELS
+from versemill.shards.schema import COLUMNS, leaves
 from versemill.views import PASSES, Views
 
 
@@ -147,12 +147,11 @@ def test_the_schema_has_every_pass_and_every_field_array():
 
 
 def test_read_rows_reads_what_is_asked(spheres):
-    from pyarrow import fs as pafs
 
     path = str(spheres.path / "shards" / "shard-000001.parquet")
-    rows = list(read_rows(pafs.LocalFileSystem(), path, ["meta.index", "views.depth"]))
+    rows = list(read_rows(path, ["meta.index", "views.depth"]))
     assert [row["meta"]["index"] for row in rows] == [5, 6, 7, 8, 9]
     assert set(rows[0]) == {"meta", "views"}
     assert set(rows[0]["views"]) == {"depth"}
     with pytest.raises(ShardError, match=r"unknown column 'views.dept'.*depth"):
-        list(read_rows(pafs.LocalFileSystem(), path, ["views.dept"]))
+        list(read_rows(path, ["views.dept"]))

@@ -5,12 +5,12 @@ import pickle
 import pytest
 import torch
 from pyarrow import fs as pafs
+
+from versemill.errors import ShardError
 from versemill.shards import DiskCache, ShardDataset, verify_shard
 from versemill.shards.reading import Selection
 from versemill.shards.storage import open_storage, write_bytes
 from versemill.shards.streaming import ShardStream
-
-from versemill.errors import ShardError
 
 
 @pytest.fixture

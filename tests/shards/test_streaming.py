@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from torch.utils.data import DataLoader
-from versemill.shards.reading import Selection
-from versemill.shards.streaming import ShardStream
 
 from versemill.errors import ConfigError
+from versemill.shards.reading import Selection
+from versemill.shards.streaming import ShardStream
 
 SMALL = Selection(passes=("mask",), views=1)
 

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
+
+from versemill.errors import ShardError
 from versemill.shards import (
     SCHEMA_VERSION,
     ShardDataset,
@@ -22,8 +24,6 @@ from versemill.shards import (
 )
 from versemill.shards.export import export
 from versemill.shards.streaming import ShardStream
-
-from versemill.errors import ShardError
 
 FS = pafs.LocalFileSystem()
 OLD = Path(__file__).parent / "data" / "schema-1.parquet"
@@ -45,7 +45,7 @@ def test_the_file_is_of_version_1_and_lacks_the_new_columns():
 def test_every_reader_takes_version_1(folder, sphere):
     path = str(folder / "shards" / "shard-000000.parquet")
     assert verify_shard(FS, path, deep=True) == []
-    rows = list(read_rows(FS, path))
+    rows = list(read_rows(path))
     assert [row["meta"]["index"] for row in rows] == [0, 1]
     for index, row in enumerate(rows):
         truth, views = sphere.views(2, 16, index=index), decode_views(row["views"])
@@ -79,7 +79,7 @@ def test_migration_keeps_every_bit_and_fills_the_new_columns(folder, sphere):
     metadata = pq.read_schema(folder / "new.parquet").metadata
     assert metadata[b"versemill.schema_version"] == str(SCHEMA_VERSION).encode()
     assert metadata[b"versemill.shard"] == b"0"
-    for a, b in zip(read_rows(FS, str(OLD)), read_rows(FS, str(folder / "new.parquet")), strict=True):
+    for a, b in zip(read_rows(str(OLD)), read_rows(str(folder / "new.parquet")), strict=True):
         one, two = decode_views(a["views"]), decode_views(b["views"])
         for name, images in one.passes.items():
             np.testing.assert_array_equal(images, two.passes[name])

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
+
+from versemill.errors import ConfigError, ShardError
 from versemill.shards import ShardsConfig, read_row, seal, verify_shard, write_row
 from versemill.shards.schema import blob_leaves, leaves
 from versemill.shards.storage import clear_temporary, list_files, open_storage, sha256, write_atomic, write_bytes
-
-from versemill.errors import ConfigError, ShardError
 
 FS = pafs.LocalFileSystem()
 

@@ -1,6 +1,7 @@
 """Baselines that have to be strong: the hull of a ball is nearly the ball."""
 
 import torch
+
 from versemill.training import baselines
 from versemill.training import images as metrics
 from versemill.training.scenes import angles, spread

@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from versemill.training.geometry import depth_normals, pool, rays, strided, unproject
 
 from versemill.camera import Camera
+from versemill.training.geometry import depth_normals, pool, rays, strided, unproject
 
 
 def test_unprojection_is_the_cameras(balls) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import torch
+
+from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mill.pipeline import config as pipelines
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.methods import predict
@@ -19,8 +21,6 @@ from versemill.training.images import psnr
 from versemill.training.loop import WINDOW, DivergenceError, fit, guard, schedule, try_step
 from versemill.training.runs import CHECKPOINT, RECORDS, load, torch_device
 from versemill.training.scenes import Scenes
-
-from versemill.errors import ConfigError, MissingDependencyError
 
 MORTAL = """
 import json, os, signal, sys, torch

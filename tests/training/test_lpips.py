@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from versemill.errors import ConfigError, MissingDependencyError
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training.loop import fit
 from versemill.training.lpips import BACKBONE, HEADS, STAGES, Lpips
 from versemill.training.runs import CONFIG
-
-from versemill.errors import ConfigError, MissingDependencyError
 
 LAYERS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """Positions of VGG-16's convolutions in torchvision's list."""

@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
+from versemill.asset import Asset
+from versemill.materials.material import Material
 from versemill.reconstruction.optimise import optimise
 from versemill.training.fusion import fuse
 from versemill.training.images import psnr
@@ -12,9 +15,6 @@ from versemill.training.objects import scene_of_asset, textured
 from versemill.training.scenes import Scene
 from versemill.training.splats import Gaussians
 from versemill.training.splatting import render
-
-from versemill.asset import Asset
-from versemill.materials.material import Material
 
 
 def bare(box: Asset) -> Asset:

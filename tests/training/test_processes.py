@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from versemill.errors import MissingDependencyError
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training.loop import fit
 from versemill.training.runs import RECORDS, load
-
-from versemill.errors import MissingDependencyError
 
 SCRIPT = """
 import json, sys, torch

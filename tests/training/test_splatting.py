@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from versemill.training import splats as splat
-from versemill.training.splats import Gaussians, composite, invert, project
-from versemill.training.splatting import render
 
 from versemill.camera import intrinsics, look_at
 from versemill.errors import ConfigError, MissingDependencyError
+from versemill.training import splats as splat
+from versemill.training.splats import Gaussians, composite, invert, project
+from versemill.training.splatting import render
 
 NAMES = ("means", "quats", "scales", "opacities", "colors")
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from scipy.stats import chisquare
-from versemill.zeroverse import ZeroverseConfig, generate, presets, rebuild
-from versemill.zeroverse.compose import compose
-from versemill.zeroverse.config import KINDS
-from versemill.zeroverse.shape import join, quaternion_matrix
 
 from versemill import mesh, zeroverse
 from versemill.config import digest
 from versemill.errors import AssetError
 from versemill.queries import MeshQuery
+from versemill.zeroverse import ZeroverseConfig, generate, presets, rebuild
+from versemill.zeroverse.compose import compose
+from versemill.zeroverse.config import KINDS
+from versemill.zeroverse.shape import join, quaternion_matrix
 
 GOLDEN = Path(__file__).parent / "golden.json"
 PLAIN = {"textures": "none"}

@@ -3,10 +3,9 @@
 from collections import Counter
 from statistics import median
 
+from versemill import zeroverse
 from versemill.mill.pipeline import config as pipelines
 from versemill.mill.pipeline.plan import Plan
-
-from versemill import zeroverse
 
 
 def test_levels_come_out_in_the_shares_of_a_pipeline():

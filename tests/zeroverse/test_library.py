@@ -6,10 +6,10 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from versemill.zeroverse import ZeroverseConfig, generate, rebuild, surfaces
 
 from versemill.errors import AssetError, ConfigError
 from versemill.materials import library
+from versemill.zeroverse import ZeroverseConfig, generate, rebuild, surfaces
 
 
 def paint(path, colour, mode="RGB", side=8):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from versemill import mesh
 from versemill.zeroverse import primitives
 from versemill.zeroverse.config import KINDS
 from versemill.zeroverse.finish import bend
 from versemill.zeroverse.primitives import SURFACES, TUBE, bicubic, primitive, resolution, triangle_count
-
-from versemill import mesh
 
 AXES = [(1.0, 1.0, 1.0), (2.0, 0.25, 0.7), (0.3, 1.2, 2.0), (0.25, 0.25, 2.0)]
 VOLUME = {

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from versemill.zeroverse import ZeroverseConfig, generate, rebuild
-from versemill.zeroverse.config import SIDES
-from versemill.zeroverse.shape import quaternion_matrix
 
 from versemill import mesh, zeroverse
 from versemill.config import digest
 from versemill.queries import MeshQuery
+from versemill.zeroverse import ZeroverseConfig, generate, rebuild
+from versemill.zeroverse.config import SIDES
+from versemill.zeroverse.shape import quaternion_matrix
 
 SMALL = {"textures": "none", "triangles": 8000}
 RAW = ZeroverseConfig(preset="rooms", **SMALL)

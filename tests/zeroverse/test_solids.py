@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from versemill.zeroverse import solids
-from versemill.zeroverse.primitives import primitive
-from versemill.zeroverse.shape import euler_matrix, join, winding_numbers
 
 from versemill import mesh
 from versemill.errors import AssetError
+from versemill.zeroverse import solids
+from versemill.zeroverse.primitives import primitive
+from versemill.zeroverse.shape import euler_matrix, join, winding_numbers
 
 
 def box(axes=(1, 1, 1), offset=(0, 0, 0), first=0, cells=(3, 3, 3)):

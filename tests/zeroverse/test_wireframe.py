@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from versemill.zeroverse import solids, wireframe
-from versemill.zeroverse.config import KINDS
 
 from versemill import mesh
+from versemill.zeroverse import solids, wireframe
+from versemill.zeroverse.config import KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -23,6 +23,12 @@ Node = dict[str, Any]
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+MOST_TEXTURES = 4
+"""Largest textures (max_texture_side squared) whose pixels all textures of a file may have together."""
+
+_MOST_VALUES = 2_000_000
+"""Values of a document that is believed: each takes some hundred bytes once it is parsed."""
+
 _MOST_ITEMS = 2**28
 """Longest accessor that is believed: a few bytes must not ask for all of the memory."""
 
@@ -32,10 +38,11 @@ class Reader:
 
     def __init__(self, data: bytes, resolve: Callable[[str], bytes] | None, max_texture_side: int | None) -> None:
         self.dropped: set[str] = set()
-        self.textures: dict[tuple[int, str, bool], Texture] = {}
+        self.textures: dict[tuple[str, str, bool], Texture] = {}
+        self.texels = 0
         self.resolve, self.max_texture_side = resolve, max_texture_side
         text, self.binary = _chunks(data)
-        self.document: Node = json.loads(text)
+        self.document: Node = parsed(text)
         if not str(self.document["asset"]["version"]).startswith("2"):
             raise ValueError(f"glTF version {self.document['asset']['version']}, only 2.x is read")
         check_required(self.document)
@@ -55,19 +62,19 @@ class Reader:
             self.buffers[index] = self._uri(entry["uri"]) if "uri" in entry else self.binary
         return self.buffers[index]
 
-    def view(self, index: int) -> bytes:
-        """The bytes of a buffer view, unpacked where meshoptimizer packed them."""
+    def view(self, index: int) -> memoryview:
+        """The bytes of a buffer view, not copied; unpacked where meshoptimizer packed them."""
         view = self.document["bufferViews"][natural(index)]
         packed = next((view["extensions"][name] for name in compression.MESHOPT if name in view.get("extensions", {})), None)
         if packed is None:
             return self._slice(index, view)
         if index not in self.unpacked:
-            self.unpacked[index] = compression.meshopt(self._slice(index, packed), packed)
-        return self.unpacked[index]
+            self.unpacked[index] = compression.meshopt(bytes(self._slice(index, packed)), packed)
+        return memoryview(self.unpacked[index])
 
-    def _slice(self, index: int, entry: Node) -> bytes:
+    def _slice(self, index: int, entry: Node) -> memoryview:
         start = natural(entry.get("byteOffset", 0))
-        data = self._buffer(entry["buffer"])[start : start + natural(entry["byteLength"])]
+        data = memoryview(self._buffer(entry["buffer"]))[start : start + natural(entry["byteLength"])]
         if len(data) != entry["byteLength"]:
             raise ValueError(f"buffer view {index} wants {entry['byteLength']} bytes, the file has {len(data)}")
         return data
@@ -146,14 +153,15 @@ class Reader:
         if source is None:
             self.dropped.add("texture without a readable image")
             return None
-        key = (natural(source), mode, colour)
+        entry = self.document["images"][natural(source)]
+        key = (f"view {entry['bufferView']}" if "bufferView" in entry else str(entry["uri"]), mode, colour)
         if key not in self.textures:
             self.textures[key] = self._image(source, mode, colour)
         return self.textures[key]
 
     def _image(self, source: int, mode: Literal["RGB", "RGBA"], colour: bool) -> Texture:
         entry = self.document["images"][source]
-        data = self.view(entry["bufferView"]) if "bufferView" in entry else self._uri(entry["uri"])
+        data = bytes(self.view(entry["bufferView"])) if "bufferView" in entry else self._uri(entry["uri"])
         packed = data.startswith(compression.KTX2_MAGIC)
         try:
             size = compression.basis_size(data) if packed else images.size(data)
@@ -162,11 +170,35 @@ class Reader:
                     "image_too_large",
                     f"image {source} has {size[0]} x {size[1]} pixels; the limit max_texture_side is {self.max_texture_side}",
                 )
+            self.texels += size[0] * size[1]
+            if self.max_texture_side and self.texels > MOST_TEXTURES * self.max_texture_side**2:
+                raise AssetError(
+                    "image_too_large",
+                    f"with image {source} the textures have {self.texels} pixels; the limit is {MOST_TEXTURES} x "
+                    f"max_texture_side squared, max_texture_side is {self.max_texture_side}",
+                )
             return compression.basis(data)[..., : len(mode)] if packed else images.decode(data, mode, colour)
         except Image.DecompressionBombError as error:
             raise AssetError("image_too_large", f"image {source}: {error}") from error
         except (OSError, ValueError, SyntaxError) as error:
             raise AssetError("bad_image", f"image {source} is not an image that can be read: {error}") from error
+
+
+def parsed(text: bytes) -> Node:
+    """The JSON of a glTF file.
+
+    Raises:
+        ValueError: it is not JSON, or holds so many values that they would fill the memory.
+        AssetError: "not_finite": it holds NaN or infinity.
+    """
+    if (count := sum(text.count(mark) for mark in (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ValueError(f"the JSON holds {count} values, more than {_MOST_VALUES}")
+    document: Node = json.loads(text, parse_constant=_refused)
+    return document
+
+
+def _refused(name: str) -> None:
+    raise AssetError("not_finite", f"the file holds {name}, which is not a JSON number")
 
 
 def natural(value: Any) -> int:
@@ -194,7 +226,8 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
             raise ValueError(f"a chunk of {size} bytes does not fit in the file")
         found.setdefault(kind, data[at + 8 : at + 8 + size])
         at += 8 + size
-    return found[b"JSON"], found.get(b"BIN\0", b"")
+    # Padded with spaces by the standard, with zeros by some.
+    return found[b"JSON"].rstrip(b"\0"), found.get(b"BIN\0", b"")
 
 
 def local_transform(node: Node) -> Array:

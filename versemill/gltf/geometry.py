@@ -103,7 +103,7 @@ def _shape(reader: Reader, primitive: Document, weights: list[float]) -> _Shape 
     names = [name for name in primitive["attributes"] if _is_read(reader, name)]
     if packed is not None and not _has_fallback(reader, primitive):
         ids = {name: natural(k) for name, k in packed["attributes"].items() if name in names}
-        rows, attributes = compression.draco(reader.view(packed["bufferView"]), ids)
+        rows, attributes = compression.draco(bytes(reader.view(packed["bufferView"])), ids)
         accessors = reader.document["accessors"]
         attributes = {
             name: _normalised(accessors[primitive["attributes"][name]], values) for name, values in attributes.items()

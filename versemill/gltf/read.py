@@ -1,5 +1,7 @@
-"""Reading a GLB or .gltf: our own back exactly, anybody's as an indexed asset."""
+"""Reading a GLB or .gltf: our own exactly, others as an indexed asset."""
 
+import dataclasses
+import json
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +23,12 @@ from versemill.materials.vertex_colors import paint
 Document = dict[str, Any]
 Array = NDArray[Any]
 
-_DAMAGE = (LookupError, ValueError, TypeError, AttributeError, struct.error, OSError, RecursionError, MemoryError)
+_DAMAGE = (
+    LookupError, ValueError, TypeError, AttributeError, ArithmeticError, struct.error, OSError, RecursionError, MemoryError,
+)  # fmt: skip
+
+SAID_CHARACTERS = 4000
+"""Of what a foreign file says of itself."""
 
 
 def from_glb(
@@ -30,10 +37,11 @@ def from_glb(
     *,
     normalized: bool = False,
     max_texture_side: int | None = None,
+    trusted: bool = True,
 ) -> Asset:
     """Decodes a GLB, or the JSON text of a .gltf, into an asset in the file's own units.
 
-    Of our own files everything comes back. Of anybody's, and of ours once another program has edited them: every triangle of
+    Of our own files everything comes back. Of others, and of ours once another program has edited them: every triangle of
     the scene at rest (node transforms, instances, skins and morph weights applied), positions that are exactly equal within
     a node merged into one, one part per node or instance, and the materials that are used; each place that a material's
     textures lie at is a UV set. Vertex colours become a texture of materials that have none. What an asset can't hold
@@ -44,6 +52,8 @@ def from_glb(
         normalized: answer what `Asset.normalized` makes of it, computed from the file's positions in float64: an object far
             from its origin loses nothing.
         max_texture_side: pixels; larger images are refused before they are decoded.
+        trusted: whether a file of ours is believed what it says of its caption, tags, seed, place in its source and history.
+            Where not, that is kept as `provenance["said_by_file"]`, and a licence that any file names is "unknown".
 
     Raises:
         AssetError: reason "broken_file" (truncated or not glTF), "unsupported_extension" (one that is required, or a
@@ -55,14 +65,15 @@ def from_glb(
         for key in ("animations", "cameras"):
             if reader.document.get(key):
                 reader.dropped.add(key)
-        asset = _own(reader) or _foreign(reader, normalized)
+        asset = _own(reader, trusted) or _foreign(reader, normalized)
     except _DAMAGE as error:
         raise AssetError("broken_file", f"not a readable glTF file: {type(error).__name__}: {error}") from error
     asset.check()
+    asset = asset if trusted else _distrusted(asset, reader.document)
     return asset.normalized() if normalized else asset
 
 
-def _own(reader: Reader) -> Asset | None:
+def _own(reader: Reader, trusted: bool) -> Asset | None:
     """An asset that `to_glb` wrote; None where it did not, or where the file was edited since."""
     document = reader.document
     if not str(document["asset"].get("generator", "")).startswith(GENERATOR):
@@ -80,7 +91,7 @@ def _own(reader: Reader) -> Asset | None:
             order = np.argsort(reader.accessor(own["face_order"]))
             if len(order) != len(faces):
                 return None
-        history, authored = _history(own), bool(own["normals"])
+        history, authored = _history(own) if trusted else {}, bool(own["normals"])
     except _DAMAGE:
         return None
     materials, uvs = _surfaces(reader, document.get("materials", []), joined)
@@ -95,6 +106,25 @@ def _own(reader: Reader) -> Asset | None:
         part_names=part_names,
         normals=normals,
         **history,
+    )
+
+
+def _distrusted(asset: Asset, document: Document) -> Asset:
+    """The asset with all that its file says of itself set apart from what is known."""
+    said: Document = {}
+    scenes = document.get("scenes")
+    extras = [scene.get("extras") for scene in scenes if isinstance(scene, dict)] if isinstance(scenes, list) else []
+    for own in (e["versemill"] for e in extras if isinstance(e, dict) and isinstance(e.get("versemill"), dict)):
+        said |= {key: own[key] for key in ("caption", "tags", "source", "center", "scale", "provenance") if key in own}
+    if document["asset"].get("copyright"):
+        said["copyright"] = document["asset"]["copyright"]
+    licences = sorted({material.licence for material in asset.materials} - {"unknown", Material().licence})
+    said |= {"licences": licences} if licences else {}
+    materials = tuple(dataclasses.replace(material, source="file", licence="unknown") for material in asset.materials)
+    text = json.dumps(said, default=str)
+    kept = said if len(text) <= SAID_CHARACTERS else {"text": text[:SAID_CHARACTERS]}
+    return dataclasses.replace(
+        asset, materials=materials, provenance={**asset.provenance, **({"said_by_file": kept} if said else {})}
     )
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from versemill.errors import AssetError, ConfigError
 from versemill.files import written_aside
+from versemill.materials import images
 from versemill.materials.material import Material
 
 IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
@@ -161,7 +162,7 @@ def _licence(root: Path, folder: Path) -> str:
 def _image(path: str, mode: str, size: int) -> NDArray[np.uint8]:
     """An 8-bit image of (size, size); 16-bit gray is scaled, not clipped."""
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=images.FORMATS) as opened:
             image: Image.Image = opened
             if image.mode.startswith("I"):
                 image = Image.fromarray((np.asarray(image, np.float64) / 257 + 0.5).clip(0, 255).astype(np.uint8))

@@ -92,12 +92,14 @@ function open(index) {
   const mesh = asset.mesh;
   const facts = [
     ["split", asset.split], ["id", asset.id], ["triangles", number(asset.faces)],
-    ["shown", mesh ? (mesh.triangles < mesh.faces ? `thinned to ${number(mesh.triangles)}` : "all of them") : "no mesh in the row"],
+    ["shown", mesh ? (mesh.triangles < mesh.faces ? `thinned to ${number(mesh.triangles)}` : "all of them") : "no mesh on this page"],
     ["materials, parts", mesh ? `${mesh.layers.count}, ${mesh.parts.length}` : ""], ["views", asset.lens.length || "none"],
     ["score", asset.score === null ? "" : asset.score.toPrecision(4)],
     ["depth to surface", asset.error === null ? "not measured" : asset.error.toPrecision(2)],
-    ["licences", asset.licences.join(", ")], ["GLB in the row", `${(asset.glb / 1e6).toFixed(2)} MB`],
+    ["licences", asset.licences.join(", ")], ["GLB in the row", asset.glb ? `${(asset.glb / 1e6).toFixed(2)} MB` : ""],
   ];
+  const thinner = mesh && mesh.triangles < mesh.faces;
+  $("#thinned").textContent = thinner ? `shown with ${number(mesh.triangles)} of ${number(mesh.faces)} triangles` : "";
   $("#facts").replaceChildren(...facts.filter(([, value]) => value !== "").flatMap(([name, value]) => {
     const term = document.createElement("dt"), text = document.createElement("dd");
     term.textContent = name;

@@ -1,4 +1,6 @@
 // The 3D view of one asset: WebGL 2, no libraries. `createViewer(canvas)` -> methods, or null where there is no WebGL 2.
+// Not <model-viewer> or three.js: either adds more bytes to the page than all of this, and both read GLB, which holds the same
+// thinned mesh in several times the bytes (float positions, PNG or JPEG textures) that geometry.py packs it into.
 // Meshes are as mill/report/geometry.py packs them; cameras have OpenCV axes (x right, y down, z forward), Z is up.
 
 const VERTEX = `#version 300 es

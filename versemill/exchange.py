@@ -1,22 +1,89 @@
-"""An asset as a file for other programs: GLB, OBJ with its MTL and textures, or PLY."""
+"""An asset for other programs, and from them: mesh files (GLB, OBJ, PLY) and trimesh objects."""
 
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
 from versemill.asset import Asset
-from versemill.errors import ConfigError
-from versemill.gltf import to_glb
-from versemill.materials.material import Material
+from versemill.colour import decode_srgb, encode_srgb
+from versemill.errors import AssetError, ConfigError
+from versemill.gltf import from_glb, to_glb
+from versemill.materials.material import Material, clay_for_plain
+from versemill.materials.sampler import sample
 from versemill.ply import to_ply
 
 Encoding = Literal["png", "jpeg"]
 
+TO_Y_UP = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 
-def write_mesh(asset: Asset, path: Path, textures: Encoding = "png") -> None:
+
+def from_trimesh(mesh: trimesh.Trimesh | trimesh.Scene, up: Literal["y", "z"] = "z") -> Asset:
+    """A normalised asset of a trimesh mesh, or of all meshes of a scene: one part per node, its materials and colours kept.
+
+    Positions that are exactly equal within a part become one; shading normals are computed anew.
+
+    Args:
+        up: the axis that points up in `mesh`; the asset is Z up.
+
+    Raises:
+        AssetError: "empty", "not_finite" or "no_extent".
+    """
+    scene = mesh if isinstance(mesh, trimesh.Scene) else trimesh.Scene({"mesh": mesh})
+    placed = {}
+    for node in scene.graph.nodes_geometry:
+        matrix, name = scene.graph[node]
+        part = scene.geometry[name]
+        if isinstance(part, trimesh.Trimesh) and len(part.faces):
+            placed[str(node)] = part.copy()
+            placed[str(node)].apply_transform(matrix)
+    if not placed:
+        raise AssetError("empty", "the trimesh object holds no triangles")
+    # GLB holds float32: far from the origin, positions would lose their precision before they are normalised.
+    used = np.concatenate([part.vertices[np.unique(part.faces)] for part in placed.values()])
+    if not np.isfinite(used).all():
+        raise AssetError("not_finite", f"{int((~np.isfinite(used)).any(1).sum())} of {len(used)} vertices hold NaN or infinity")
+    low, high = used.min(0), used.max(0)
+    half = float((high - low).max()) / 2 or 1.0
+    middle = (low + high) / 2
+    for part in placed.values():
+        if part.visual.kind == "face":
+            part.unmerge_vertices()  # GLB has colours per vertex alone
+        part.vertices = (part.vertices - middle) / half
+        if up == "z":
+            part.apply_transform(TO_Y_UP)
+    asset = from_glb(trimesh.Scene(placed).export(file_type="glb", include_normals=False))
+    x, y, z = middle if up == "z" else TO_Y_UP[:3, :3].T @ middle
+    worn = clay_for_plain(asset.materials)
+    return dataclasses.replace(asset, materials=worn, center=(float(x), float(y), float(z)), scale=half).normalized()
+
+
+def to_trimesh(asset: Asset) -> trimesh.Trimesh:
+    """The geometry as it is (Z up, vertices shared, nothing merged), with its material's colour at the middle of each face."""
+    colors = np.empty((len(asset.faces), 4), np.uint8)
+    for k, material in enumerate(asset.materials):
+        own = asset.material_ids == k
+        colors[own] = _colors(material, asset.uv_set(material.base_color_sampler.uv_set)[own].mean(1))
+    return trimesh.Trimesh(asset.vertices, asset.faces, face_colors=colors, process=False)
+
+
+def _colors(material: Material, uvs: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(n, 4) sRGB with alpha, 8 bit, at (n, 2) UVs."""
+    linear = np.broadcast_to(np.array(material.base_color), (len(uvs), 4))
+    if material.base_color_texture is not None:
+        linear = linear * sample(material.base_color_texture, uvs, material.base_color_sampler, _decode)
+    return np.round(255 * np.concatenate([encode_srgb(linear[:, :3]), linear[:, 3:]], 1).clip(0, 1)).astype(np.uint8)
+
+
+def _decode(texels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.concatenate([decode_srgb(texels[:, :3] / 255), texels[:, 3:] / 255], 1)
+
+
+def write_mesh(asset: Asset, path: str | Path, textures: Encoding = "png") -> None:
     """Writes the asset in the format that the path's suffix names.
 
     - `.glb`: everything, embedded; Y up, as glTF says.
@@ -32,6 +99,7 @@ def write_mesh(asset: Asset, path: Path, textures: Encoding = "png") -> None:
         ConfigError: another suffix.
     """
     asset.check()
+    path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".glb":
         path.write_bytes(to_glb(asset, textures))

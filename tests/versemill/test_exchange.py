@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import trimesh
-from versemill.zeroverse import ZeroverseConfig, generate
-from versemill.zeroverse.export import write_mesh
 
 from versemill.errors import ConfigError
+from versemill.exchange import write_mesh
 from versemill.gltf import from_glb
+from versemill.zeroverse import ZeroverseConfig, generate
 
 
 @pytest.fixture(scope="module")
