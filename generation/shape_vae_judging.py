@@ -201,7 +201,7 @@ def vae_measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progres
         answers = {}
         for name, network in networks.items():
             field = decoded(network, case.shape, judging.tokens, exam.device)
-            answers[name] = extracted(field, judging.resolution if name == MODEL else 64, exam.device)
+            answers[name] = extracted(field, judging.resolution if name == MODEL else min(64, judging.resolution), exam.device)
         answers |= plain_answers(case, exam.training)
         objects.append({"name": case.name, **{name: case.compared(mesh) for name, mesh in answers.items()}})
         depths.append(case.shape.depth)
