@@ -65,6 +65,8 @@ def run(
 
     loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
     after.check(loaded, stored.Dataset.at(uri_of(directory)))
+    for note in config.notes(loaded):
+        err.print(f"note: {note}", soft_wrap=True)
     if dry_run:
         _rehearse(loaded, stored.Dataset.at(uri_of(directory)))
         return
