@@ -119,7 +119,7 @@ class Duplicates:
 def find_duplicates(indices: Ints, hashes: NDArray[Any], descriptors: Floats, radius: float = NEAR) -> Duplicates:
     """Exact copies by content hash, then near ones by descriptor; of each group the lowest index is kept.
 
-    Going up the indices, each asset that nobody has claimed is kept and claims all unclaimed ones within `radius`; so the
+    Going up the indices, each asset that is not claimed yet is kept and claims all unclaimed ones within `radius`; so the
     kept ones all lie farther apart than that. Neighbours come from a k-d tree over the descriptors' first AXES principal
     components. A projection never lengthens a distance, so the tree misses none, and the full distance decides. Time grows
     as n log n; memory is 8 (SIZE / 2 + AXES) bytes an asset.

@@ -1,4 +1,4 @@
-"""Ingestion: one mesh file of somebody else's becomes an `Asset`, or is refused with a reason."""
+"""Ingestion: a foreign mesh file becomes an `Asset`, or is refused with a reason."""
 
 import dataclasses
 import hashlib
@@ -18,6 +18,7 @@ from versemill.curation.gltf_check import check_gltf
 from versemill.curation.place import Place
 from versemill.errors import AssetError, VersemillError
 from versemill.gltf import from_glb
+from versemill.materials.material import clay_for_plain
 from versemill.materials.uv_sets import lay_out
 from versemill.materials.vertex_colors import paint
 from versemill.mesh import face_normals, normalized
@@ -113,7 +114,7 @@ def settled(asset: Asset, stem: str) -> Asset:
     return dataclasses.replace(
         asset,
         caption=_text(f"A model named {stem.replace('_', ' ').replace('-', ' ')}."),
-        materials=tuple(dataclasses.replace(m, name=_text(m.name), licence="unknown") for m in asset.materials),
+        materials=tuple(dataclasses.replace(m, name=_text(m.name), licence="unknown") for m in clay_for_plain(asset.materials)),
         part_names=tuple(_text(name) for name in asset.part_names),
     )
 

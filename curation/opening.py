@@ -106,7 +106,7 @@ def check_image(data: bytes, label: str, max_side: int) -> tuple[int, int]:
     """Width and height of an image, by its header alone.
 
     Raises:
-        AssetError: "bad_image" where it is none, "image_too_large" above `max_side` pixels a side.
+        AssetError: "bad_image" where it is not one, "image_too_large" above `max_side` pixels a side.
     """
     try:
         with warnings.catch_warnings():

@@ -16,6 +16,15 @@ from versemill.errors import AssetError
 from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.gltf import to_glb
 
+MEANINGS = {
+    "as_is": " (the mesh was closed already)",
+    "union": " (closed parts joined)",
+    "capped_union": " (parts closed, then joined)",
+    "winding": " (rebuilt from winding numbers)",
+    "shell": " (a thin closed shell around an open surface)",
+}
+"""What made the watertight surface, for people; see `curation.watertight`."""
+
 
 def curate_file(
     path: Path,
@@ -50,7 +59,11 @@ def summarise_file(path: Path, out: Path, config: CurationConfig, root: Path | N
     answer = curate_file(path, out, config, root=root)
     if isinstance(answer, Rejected):
         return answer
-    return f"{len(answer.watertight_faces)} faces, {answer.methods.get('watertight')}"
+    method = answer.methods["watertight"]
+    meaning = MEANINGS.get(method, "")
+    return (
+        f"{len(answer.asset.faces):,} faces; watertight surface of {len(answer.watertight_faces):,} faces by {method}{meaning}"
+    )
 
 
 def write_rejected(path: Path, out: Path, answer: Rejected) -> Rejected:

@@ -21,11 +21,8 @@ from versemill.curation.scores import score
 from versemill.curation.watertight import make_watertight
 from versemill.detail import measure
 from versemill.errors import AssetError
-from versemill.materials.material import Material
+from versemill.materials.material import CLAY
 from versemill.mesh import components, topology
-
-CLAY = Material(base_color=(0.55, 0.53, 0.5, 1.0), roughness=0.8, source="clay")
-
 
 Mesh: TypeAlias = Asset | trimesh.Trimesh | trimesh.Scene | str | Path
 """What can be curated: an asset, a trimesh object, or the path of a mesh file."""

@@ -18,7 +18,7 @@ state=$(cat pyproject.toml setup.py constraints.txt deploy/setup.sh deploy/blend
 stamp=$venv/.versemill-$what
 [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && exit 0
 
-# apt_install PACKAGE...: installs when we may (root, or sudo without a password), else says the line to type.
+# apt_install PACKAGE...: installs with root or passwordless sudo, else prints the command.
 apt_install() {
   local as=
   if [ "$(id -u)" != 0 ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One run on the nodes of a SLURM job; submit it again and it goes on where it was.   sbatch deploy/slurm.sh
+# One run on the nodes of a SLURM job; submit it again to resume.   sbatch deploy/slurm.sh
 # Arguments after the script are those of `versemill run`:   sbatch deploy/slurm.sh zeroverse-paper --out "$SCRATCH/paper"
 #SBATCH --job-name=versemill
 #SBATCH --nodes=4
@@ -10,7 +10,7 @@
 #SBATCH --exclusive
 #SBATCH --time=24:00:00
 #SBATCH --output=versemill-%j.log
-# A job that was preempted or lost a node goes back into the queue. However a run ends, the next one goes on with it.
+# A job that was preempted or lost a node goes back into the queue. However a run ends, the next one resumes it.
 #SBATCH --requeue
 #SBATCH --open-mode=append
 set -euo pipefail

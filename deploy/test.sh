@@ -22,6 +22,7 @@ MYPYPATH=$site "$bin/mypy" --config-file "$root/pyproject.toml" --cache-dir "$ro
 PYTHONPATH=$site "$bin/lint-imports" --config "$root/pyproject.toml" --cache-dir "$root/.import_linter_cache"
 [ "${1:-}" = lint ] && exit 0
 
-# PYTHONPATH comes before the editable install, here and in every Ray worker.
-PYTHONPATH=$site VERSEMILL_WHEEL=$site \
+# PYTHONPATH comes before the editable install, here and in every Ray worker. OpenMP's waiting threads sleep, as the command
+# line has them: spinning makes training many times slower wherever something else is running.
+PYTHONPATH=$site VERSEMILL_WHEEL=$site OMP_WAIT_POLICY=PASSIVE \
   "$bin/pytest" -c "$root/pyproject.toml" --rootdir "$root" -p no:cacheprovider "$root/tests" ${PYTEST:-}

@@ -194,7 +194,7 @@ def reduce(body: Manifold, budget: int) -> Manifold:
 
 def arrays(body: Manifold, originals: list[int]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
     """Vertices, faces and the place of each face's source in `originals`. Closed cavities, which
-    nobody sees, are filled, and loose crumbs (below CRUMB of the volume), such as a cut may leave, are dropped."""
+    no view shows, are filled, and loose crumbs (below CRUMB of the volume), such as a cut may leave, are dropped."""
     mesh = body.to_mesh()
     vertices = np.ascontiguousarray(mesh.vert_properties[:, :3], np.float32)
     faces = np.ascontiguousarray(mesh.tri_verts, np.int32)

@@ -1,6 +1,6 @@
 """Bodies modelled as in clay: bones and eggs that melt into each other, extracted from their distances."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +25,7 @@ class Sculpture:
     _low: Floats = field(default_factory=lambda: np.full(3, np.inf))
     _high: Floats = field(default_factory=lambda: np.full(3, -np.inf))
 
-    def bone(self, path: ArrayLike | Sequence[ArrayLike], *radii: float) -> "Sculpture":
+    def bone(self, path: ArrayLike, *radii: float) -> "Sculpture":
         """A limb along a path (K, 3) with a radius at every point, or one for all."""
         points = np.asarray(path, np.float64)
         thick = radii if len(radii) == len(points) else (radii[0],) * len(points)

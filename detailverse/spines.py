@@ -1,6 +1,6 @@
 """What is swept: cross-sections, and the spines that carry them along an axis (a lathe) or a path (a tube)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -205,7 +205,7 @@ def tube(
     return Spine(t, ring, a, b, radii, np.tile([1.0, 0.0], (len(ring), 1)), (0.0, float(t[-1])), closed, contour, float(twist))
 
 
-def curve(points: ArrayLike | Sequence[ArrayLike], count: int = 32, closed: bool = False) -> Floats:
+def curve(points: ArrayLike, count: int = 32, closed: bool = False) -> Floats:
     """(count, 3) points of a smooth curve through the given ones (K, 3), at even steps of their chord length."""
     knots = np.asarray(points, np.float64)
     if closed:

@@ -51,7 +51,7 @@ class ShapeGenerator(nn.Module):
 
         Args:
             pictures: (B, 3, S, S) over white, cut as in training; None: shapes of no picture.
-            noise: (B, M, C) standard normal. guidance: 1 is none.
+            noise: (B, M, C) standard normal. guidance: 1 switches it off.
         """
         path, device = self.recipe.path, noise.device
         shown = pictures if pictures is not None else torch.ones(len(noise), 3, *(2 * (self.recipe.picture,)), device=device)

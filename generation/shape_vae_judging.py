@@ -99,7 +99,7 @@ def vae_data(
 
 
 def vae_mesh_case(name: str, asset: Asset, recipe: ShapeVaeRecipe, judging: ShapeJudging) -> Case:
-    """Anybody's mesh as a case: itself where it is closed, else the solid that it encloses.
+    """Any mesh as a case: itself where it is closed, else the solid that it encloses.
 
     Raises:
         AssetError: too much of it encloses nothing.

@@ -15,9 +15,9 @@ from versemill.mill.run import signals
 from versemill.shards.storage import MISTAKES, shown
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 an error, or a negative answer of verify, validate, diff, curate; 2 a bad argument, "
-    "configuration or path, and nothing was done; 3 a device, program or package is missing; 4 done, but some assets "
-    "failed (see status); 5 another run is writing to the dataset, and nothing was done; 130 interrupted."
+    "Exit codes: 0 success; 1 an error, or a negative result of verify, validate, diff or curate; 2 a bad argument, "
+    "configuration or path, nothing was changed; 3 a device, program or package is missing; 4 finished, but some assets "
+    "failed (see status); 5 another run is writing to the dataset, nothing was changed; 130 interrupted."
 )
 MOST_CHARACTERS = 2000
 """Of the line that an error becomes: it may quote what was given."""
@@ -36,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="versemill mills 3D training corpora: assets, clean geometry, multi-view renders, shards, and models that prove them.",
+    help="Make 3D training data: generate or read assets, clean, render and sample them, write shards, train models on them.",
     epilog=EXIT_CODES,
 )
 for group, commands in GROUPS.items():

@@ -110,7 +110,7 @@ class Monocular(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Predicts what each picture shows; the camera is not told.
+        """Predicts what each picture shows; the camera is not given.
 
         Args:
             images: (N, 3, S, S) sRGB in [0, 1] over white. alpha: (N, 1, S, S), used if the recipe is `masked`.

@@ -10,7 +10,7 @@ uint32 sizes, then one Zstandard frame. The frame holds the array in C order aft
 - ``C`` (colour): (3 or 4, H, W) bytes; red and blue minus green, then each row minus the row above, all modulo 256; stored
   row by row, (H, 3 or 4, W), so that a row of all channels is undone in one step.
 
-Colour cells are array cells with filter ``C``, or lossless WebP or PNG files, told apart by their first bytes. The array is
+Colour cells are array cells with filter ``C``, or lossless WebP or PNG files, distinguished by their first bytes. The array is
 a seventh larger than WebP, a fifth smaller than fast PNG, and twenty times as fast to write and five to read as WebP.
 """
 

@@ -33,7 +33,7 @@ class Block:
 
     @property
     def free(self) -> bool:
-        """Whether nobody holds what was last written into it."""
+        """Whether no one holds what was last written into it."""
         return self.map[0] == 0
 
     def values(self) -> torch.Tensor:

@@ -177,7 +177,7 @@ def list_files(fs: pafs.FileSystem, folder: str, suffix: str = "") -> list[str]:
 
 
 def clear_temporary(fs: pafs.FileSystem, folder: str) -> int:
-    """Removes what killed writers left in a folder; returns how many files. Call it while nobody writes there."""
+    """Removes what killed writers left in a folder; returns how many files. Call it while nothing writes there."""
     selector = pafs.FileSelector(folder, allow_not_found=True)
     left = [f.path for f in fs.get_file_info(selector) if posixpath.basename(f.path).endswith(TEMPORARY)]
     for path in left:

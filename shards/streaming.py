@@ -86,7 +86,7 @@ class ShardStream(IterableDataset[Sample]):
         return {"epoch": self.epoch, "position": self._position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes on where `state_dict` stood, under the same ranks, workers and settings."""
+        """Resumes from a `state_dict`, under the same ranks, workers and settings."""
         self.epoch, self._position, self._batches = state["epoch"], state["position"], 0
 
     def resume(self, epoch: int, batches: int, batch_size: int) -> None:

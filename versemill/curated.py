@@ -36,7 +36,7 @@ class Curated:
 
 @dataclass(frozen=True)
 class Rejected:
-    """An asset that was turned away on purpose; counted by `reason` in the ledger.
+    """An asset that was refused on purpose; counted by `reason` in the ledger.
 
     Attributes:
         stage: which step said no: "ingest", "filter", "watertight", "render", "fields" ...

@@ -24,7 +24,7 @@ class ConfigError(VersemillError):
 
 
 class MissingDependencyError(VersemillError):
-    """A device, program, package or weight file that was asked for is not here; says the line that fixes it."""
+    """A requested device, program, package or weight file is missing; the message gives the command that fixes it."""
 
     exit_code = 3
 

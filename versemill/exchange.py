@@ -13,7 +13,7 @@ from versemill.asset import Asset
 from versemill.colour import decode_srgb, encode_srgb
 from versemill.errors import AssetError, ConfigError
 from versemill.gltf import from_glb, to_glb
-from versemill.materials.material import Material
+from versemill.materials.material import Material, clay_for_plain
 from versemill.materials.sampler import sample
 from versemill.ply import to_ply
 
@@ -58,7 +58,8 @@ def from_trimesh(mesh: trimesh.Trimesh | trimesh.Scene, up: Literal["y", "z"] = 
             part.apply_transform(TO_Y_UP)
     asset = from_glb(trimesh.Scene(placed).export(file_type="glb", include_normals=False))
     x, y, z = middle if up == "z" else TO_Y_UP[:3, :3].T @ middle
-    return dataclasses.replace(asset, center=(float(x), float(y), float(z)), scale=half).normalized()
+    worn = clay_for_plain(asset.materials)
+    return dataclasses.replace(asset, materials=worn, center=(float(x), float(y), float(z)), scale=half).normalized()
 
 
 def to_trimesh(asset: Asset) -> trimesh.Trimesh:

@@ -14,7 +14,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def inert(text: str) -> str:
-    """A text of somebody else's on one line, as it stands: none of it is Markdown or HTML, and it is not endless."""
+    """A foreign text on one line, as it stands: none of it is Markdown or HTML, and it is not endless."""
     line = " ".join(text.split())
     line = line if len(line) <= MOST_CHARACTERS else line[:MOST_CHARACTERS] + " ..."
     return MARKUP.sub(lambda match: f"&#{ord(match.group())};", line)

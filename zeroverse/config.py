@@ -160,7 +160,7 @@ class RoomConfig(Config):
     @model_validator(mode="after")
     def _fits(self) -> "RoomConfig":
         if set(self.open) == set(SIDES):
-            raise ValueError("a room with all six sides open is none; leave one of them")
+            raise ValueError("a room needs at least one closed side; leave one of them out of `open`")
         if self.size[0] < 4 or self.height[0] < 4:
             raise ValueError(f"a room is at least 4 wide and high, got size {self.size} and height {self.height}")
         return self

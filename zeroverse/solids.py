@@ -11,7 +11,7 @@ from versemill.zeroverse.shape import Shape
 
 
 def solid(shape: Shape) -> Manifold:
-    """The closed shape as a solid; each surface is a run of triangles, so that it can be told apart afterwards.
+    """The closed shape as a solid; each surface is a run of triangles, so that it can be identified afterwards.
 
     Positions become float32 here, as they are in an asset, so that nothing collapses later.
 

@@ -57,7 +57,7 @@ def header(data: bytes) -> Header:
     """Parses a header.
 
     Raises:
-        ValueError, KeyError: it is none.
+        ValueError, KeyError: it is not one.
     """
     at = data.find(b"end_header")
     if at < 0:

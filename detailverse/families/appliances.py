@@ -255,7 +255,7 @@ class Appliance(Family):
             segments=8 * leaves,
         )
         solids += [Solid(subtract(horn, [inside]), "horn")]
-        arm = curve([back + [0, 0, 0.14], (0.44, 0.2, -0.28), (0.36, -0.1, -0.3), (0.25, -0.2, -0.36)], 20)
+        arm = curve(np.array([back + [0, 0, 0.14], (0.44, 0.2, -0.28), (0.36, -0.1, -0.3), (0.25, -0.2, -0.36)]), 20)
         solids += [
             Solid(shop.sweep(tube(arm, 0.035)), "knobs"),
             Solid(cylinder(0.1, 0.07, (0.25, -0.2, -0.36), "x", 32), "knobs"),

@@ -210,11 +210,11 @@ class Armour(Family):
                 Solid(Manifold.sphere(0.045, 16).translate([s * 0.54, -0.06, 0.1]), "fittings"),
             ]
             for k in range(2 * self.count):
-                a = -np.pi / 2 + s * (k + 0.5) * np.pi / (2 * self.count)
+                turn = -np.pi / 2 + s * (k + 0.5) * np.pi / (2 * self.count)
                 solids.append(
                     Solid(
                         Manifold.sphere(0.024, 12).translate(
-                            [0.92 * 0.5 * np.cos(a) * 0.98, 1.12 * 0.5 * np.sin(a) * 0.98, -0.55]
+                            [0.92 * 0.5 * np.cos(turn) * 0.98, 1.12 * 0.5 * np.sin(turn) * 0.98, -0.55]
                         ),
                         "fittings",
                     )

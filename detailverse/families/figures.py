@@ -222,7 +222,7 @@ class Figure(Family):
                 [side * (0.1 + (0.0 if walking else 0.07 * self.pose)) * w, -step, -0.98 + 0.04 * (walking and side < 0)]
             )
             knee = np.array([side * 0.1 * w, -0.55 * step - 0.05, -0.48])
-            legs.bone([(side * 0.09 * w, 0, hip - 0.05), knee, foot + [0, 0, 0.07]], 0.115 * w, 0.085, 0.06)
+            legs.bone(np.array([(side * 0.09 * w, 0, hip - 0.05), knee, foot + [0, 0, 0.07]]), 0.115 * w, 0.085, 0.06)
             solids += shoe(foot + [0, 0, 0.02], -8.0 * side)
             swing = -step * 0.9
             lift = self.pose if (side > 0 and not walking) else 0.0
@@ -257,7 +257,7 @@ class Figure(Family):
         for side in (1, -1):
             knee = np.array([side * (0.13 + 0.06 * self.pose) * w, -0.46, hip - 0.0])
             foot = np.array([side * (0.13 + 0.08 * self.pose) * w, -0.46 + 0.1 * side * self.pose, -0.74])
-            legs.bone([(side * 0.1 * w, -0.02, hip - 0.02), knee, foot + [0, 0, 0.08]], 0.115 * w, 0.09, 0.06)
+            legs.bone(np.array([(side * 0.1 * w, -0.02, hip - 0.02), knee, foot + [0, 0, 0.08]]), 0.115 * w, 0.09, 0.06)
             solids += shoe(foot, -10.0 * side)
             shoulder = neck + [side * 0.22 * w, 0, -0.03]
             elbow = shoulder + [side * 0.1, 0.0, -0.28]
@@ -301,7 +301,9 @@ class Figure(Family):
             for k in range(5):
                 x = side * (0.03 + 0.045 * k) * w
                 drop = curve(
-                    [shoulder + [-side * 0.1 + 0.25 * x, -0.08, 0.03], (x, -0.155, hip + 0.35), (1.1 * x, -0.14, hip + 0.16)],
+                    np.array(
+                        [shoulder + [0.25 * x - 0.1 * side, -0.08, 0.03], (x, -0.155, hip + 0.35), (1.1 * x, -0.14, hip + 0.16)]
+                    ),
                     12,
                 )
                 solids.append(Solid(shop.sweep(tube(drop, 0.026), segments=8), "statue"))
@@ -366,7 +368,7 @@ class Figure(Family):
         limbs = Sculpture(0.05)
         limbs.bone([(0.07, 0, hip - 0.02), (0.05, -0.02, -0.42), (0.02, 0.0, -0.92)], 0.1, 0.075, 0.045)
         knee = np.array([-0.3, -0.16 - 0.1 * self.pose, -0.3])
-        limbs.bone([(-0.08, 0, hip - 0.02), knee, (0.0, -0.04, -0.48)], 0.1, 0.075, 0.045)
+        limbs.bone(np.array([(-0.08, 0, hip - 0.02), knee, (0.0, -0.04, -0.48)]), 0.1, 0.075, 0.045)
         tip = strut((0.02, 0, -0.9), (0.02, -0.02, -1.06), 0.05, 14, 0.03)
         toe = strut((0.0, -0.04, -0.46), (0.07, -0.02, -0.58), 0.05, 14, 0.028)
         for side in (1, -1):

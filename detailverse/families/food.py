@@ -246,9 +246,12 @@ class Food(Family):
                 ]
                 solids.append(Solid(shop.sweep(tube(np.array(path), 0.014), segments=8), "cone"))
         rng = shop.rng("scoops")
-        spots = {1: [(0, 0, 0.38)], 2: [(0, 0, 0.36), (0, 0, 0.86)], 3: [(-0.21, 0, 0.36), (0.21, 0, 0.36), (0, 0, 0.78)]}[
-            self.layers
-        ]
+        stacks: dict[int, list[tuple[float, float, float]]] = {
+            1: [(0, 0, 0.38)],
+            2: [(0, 0, 0.36), (0, 0, 0.86)],
+            3: [(-0.21, 0, 0.36), (0.21, 0, 0.36), (0, 0, 0.78)],
+        }
+        spots = stacks[self.layers]
         for x, y, z in spots:
             ball = Manifold.sphere(0.4, 64)
             solids.append(Solid(self._rough(ball, int(rng.integers(1000)), 0.16, 0.035).translate([x, y, z]), "scoops"))

@@ -308,10 +308,10 @@ class Weapon(Family):
         )
         thick = 0.03 + 0.035 * (1 - np.abs(np.linspace(-1, 1, 40)))
         solids.append(Solid(shop.sweep(tube(path, thick, contour=rectangle(0.6, 1.2))), "bow"))
-        for a in ((-w, path[0][1], 0.03), (w, path[-1][1], 0.03)):
+        for tip in ((-w, path[0][1], 0.03), (w, path[-1][1], 0.03)):
             solids += [
-                Solid(strut(a, (0, 0.12, 0.06), 0.014, 8), "string"),
-                Solid(Manifold.sphere(0.04, 14).translate(list(a)), "bow"),
+                Solid(strut(tip, (0, 0.12, 0.06), 0.014, 8), "string"),
+                Solid(Manifold.sphere(0.04, 14).translate(list(tip)), "bow"),
             ]
         lash = [box((0.3, 0.05, 0.17), (0, 0, 0), 0.02).rotate([0, 0, t]).translate([0, -0.78, 0]) for t in (35, -35)]
         nut = [

@@ -14,10 +14,12 @@ from versemill.mill.commands.common import (
     DEADLINE_S,
     MEMORY_MB,
     AsJson,
+    CurationOverrides,
     Deadline,
     Memory,
-    Overrides,
+    RenderOverrides,
     Root,
+    SourceOverrides,
     distinct,
     err,
     out,
@@ -60,9 +62,9 @@ def preview(
     root: Root = None,
     deadline_s: Deadline = DEADLINE_S,
     memory_mb: Memory = MEMORY_MB,
-    overrides: Overrides = None,
+    overrides: SourceOverrides = None,
 ) -> None:
-    """Look at assets: RGB, normals, depth and parts of one, or a grid of many.
+    """Draw assets: RGB, normals, depth and parts of one, or a grid of many.
 
     Examples:
 
@@ -86,13 +88,15 @@ def preview(
 
 
 def specs(
-    sample: Annotated[int, typer.Option(min=1, help="How many to draw.")] = 5,
+    sample: Annotated[int, typer.Option(min=1, help="How many specifications to sample.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Dataset seed.")] = 0,
-    build: Annotated[Path | None, typer.Option(metavar="SPEC.yaml", help="Build this specification instead.")] = None,
-    glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Where --build writes its asset.")] = None,
-    overrides: Overrides = None,
+    build: Annotated[
+        Path | None, typer.Option(metavar="SPEC.yaml", help="Build this specification instead of sampling.")
+    ] = None,
+    glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Output of --build.")] = None,
+    overrides: SourceOverrides = None,
 ) -> None:
-    """Browse DetailVerse specifications as YAML; any of them can be edited and built.
+    """Print DetailVerse specifications as YAML, to edit and build.
 
     Examples:
 
@@ -121,15 +125,15 @@ def specs(
 
 def curate(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Mesh files.", show_default=False)],
-    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.", show_default=False)],
     root: Root = None,
     deadline_s: Deadline = DEADLINE_S,
     memory_mb: Memory = MEMORY_MB,
-    overrides: Overrides = None,
+    overrides: CurationOverrides = None,
 ) -> None:
-    """Clean meshes, make them watertight and sample them: per file NAME.glb, .watertight.ply, .fields.npz and .json.
+    """Clean meshes, make them watertight and sample them. Writes NAME.glb, .watertight.ply, .fields.npz and .json per file.
 
-    Exit code 1 if any file was rejected; its NAME.json says why.
+    Exit code 1 if any file was rejected; its NAME.json gives the reason.
 
     Example: versemill curate models/*.glb --out curated --set resolution=512
     """
@@ -165,7 +169,7 @@ def render(
         Path, typer.Option("--out", metavar="DIR", help="DIR/NAME/ gets the images of NAME.glb.", show_default=False)
     ],
     cameras: Annotated[
-        str, typer.Option(metavar="PRESET", help="Where cameras stand: sphere, ring, orbit, front, axes, lrm_zero, trellis ...")
+        str, typer.Option(metavar="PRESET", help="Camera positions: sphere, ring, orbit, front, axes, lrm_zero, trellis ...")
     ] = "sphere",
     views: Annotated[int | None, typer.Option(min=1, max=4096, help="Number of views.", show_default="the preset's")] = None,
     lighting: Annotated[
@@ -174,7 +178,9 @@ def render(
             metavar="PRESET", help="white, studio, sky, area, hdri (Blender's panoramas), or a folder of .hdr or .exr files."
         ),
     ] = "studio",
-    lightings: Annotated[int, typer.Option(min=1, max=64, help="Draws of the light; every camera comes once in each.")] = 1,
+    lightings: Annotated[
+        int, typer.Option(min=1, max=64, help="Number of lightings; every camera is rendered once in each.")
+    ] = 1,
     size: Annotated[int, typer.Option(min=8, max=8192, help="Width and height in pixels.")] = 512,
     quality: Annotated[Quality, typer.Option(help="fast, or path traced with one bounce.")] = Quality.fast,
     engine: Annotated[Engine, typer.Option(help="warp runs anywhere; cycles needs `make blender`.")] = Engine.warp,
@@ -184,15 +190,15 @@ def render(
     turntable: Annotated[
         str | None, typer.Option(metavar="NAME.gif", help="Also write an animation (.gif, .webp, .png) into DIR/NAME/.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws of cameras, light and noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of cameras, light and noise.")] = 0,
     root: Root = None,
     deadline_s: Deadline = DEADLINE_S,
     memory_mb: Memory = MEMORY_MB,
-    overrides: Overrides = None,
+    overrides: RenderOverrides = None,
 ) -> None:
-    """Render meshes: RGB, normals, depth and mask with their cameras (cameras.json says the conventions), and turntables.
+    """Render meshes: RGB, normals, depth and mask with their cameras (cameras.json states the conventions), and turntables.
 
-    Exit code 1 if any file could not be read or rendered; the others are done all the same.
+    Exit code 1 if any file could not be read or rendered; the other files are still processed.
 
     Examples:
 
@@ -280,11 +286,11 @@ def check_ready(settings: Any) -> None:
 def score(
     what: Annotated[str, typer.Argument(metavar="fit", help="What to do.", show_default=False)],
     labels: Annotated[Path, typer.Argument(metavar="LABELS.csv", help="Columns: metrics, score.", show_default=False)],
-    target: Annotated[Path, typer.Option("--out", metavar="HEAD.json", help="Where the fitted head goes.")] = Path("head.json"),
+    target: Annotated[Path, typer.Option("--out", metavar="HEAD.json", help="Output file.")] = Path("head.json"),
 ) -> None:
-    """Fit the quality score to your own marks from 1 to 5 of meshes that `versemill curate` has measured.
+    """Fit the quality score to your own ratings (1 to 5) of meshes that `versemill curate` has measured.
 
-    Curate them with --set image_models='["dinov2.pt"]' first, and the fit rests on those features too.
+    Curate them with --set image_models='["dinov2.pt"]' first to include those features in the fit.
 
     Example: versemill score fit labels.csv --out head.json; versemill curate new/*.glb --out new --set score_head=head.json
     """
@@ -292,7 +298,7 @@ def score(
     from versemill.errors import ConfigError
 
     if what != "fit":
-        raise ConfigError(f"'{what}' is not something to do with scores; type: versemill score fit LABELS.csv")
+        raise ConfigError(f"'{what}' is not an action of `score`; use: versemill score fit LABELS.csv")
     fit_labels(labels).save(target)
     out.print(
         f"wrote {target}; the setting score_head={target} (in a pipeline: curate.score_head) scores with it", soft_wrap=True
@@ -300,9 +306,9 @@ def score(
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Try every engine, device and library for real; say what was used, what is missing and the line that fixes it.
+    """Try every engine, device and library, and report what works, what is missing, and the command that fixes it.
 
-    Exit code 1 if something that the main job needs is broken.
+    Exit code 1 if something that `versemill run` needs is broken.
 
     Example: versemill doctor
     """

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,15 +16,29 @@ from versemill.mill.terminal import Terminal
 out = Terminal()
 err = Terminal(stderr=True)
 
-Dataset = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `versemill run` wrote.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
+Dataset = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A dataset: a folder written by `versemill run`.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value on standard output.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, e.g. render.width=256. Repeatable."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, e.g. render.width=256. Repeatable."),
+]
+SourceOverrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the source, e.g. texture_size=256. Repeatable."),
+]
+CurationOverrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of curation, e.g. resolution=256. Repeatable."),
+]
+RenderOverrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the renderer, e.g. cameras.fov=40. Repeatable."),
 ]
 RunOverrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="run.KEY=VALUE", help="Override a setting of section run, e.g. run.workers=8. Repeatable."),
+    typer.Option("--set", metavar="run.KEY=VALUE", help="Change a setting of section run, e.g. run.workers=8. Repeatable."),
 ]
 
 
@@ -52,31 +67,41 @@ Pipelines = Annotated[
     typer.Option(
         "--pipelines",
         metavar="FILE",
-        help="Your own pipelines; they may extend the bundled ones. `versemill init` writes a start.",
+        help="Your own pipelines; they may extend the bundled ones. `versemill init` writes an example.",
     ),
 ]
-Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster: auto, or head:6379.")]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Address of a running Ray cluster: auto, or head:6379.")]
 
 Root = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Folder that the files, their links' ends, and the textures that they name must lie in.",
+        help="Folder that must contain the files, the targets of their links, and the textures that they name.",
         show_default="each file's own folder",
     ),
 ]
 
 Deadline = Annotated[
     float,
-    typer.Option("--deadline-s", min=0.1, help="Seconds one file may take before its process is killed, as run.deadline_s."),
+    typer.Option("--deadline-s", min=0.1, help="Time limit per file in seconds; its process is then killed."),
 ]
-Memory = Annotated[
-    int, typer.Option("--memory-mb", min=64, help="MiB one file may hold before its process is killed, as run.memory_mb.")
-]
+Memory = Annotated[int, typer.Option("--memory-mb", min=64, help="Memory limit per file in MiB; its process is then killed.")]
 DEADLINE_S, MEMORY_MB = (RunConfig.model_fields[name].default for name in ("deadline_s", "memory_mb"))
 
+
+class LogKind(StrEnum):
+    """Forms of the progress."""
+
+    auto = "auto"
+    json = "json"
+
+
+LogForm = Annotated[
+    LogKind,
+    typer.Option("--log", help="auto: a bar on a terminal, else lines with time, dataset and run; json: one object a line."),
+]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Every asset, every retry, and what Ray and the workers have to say.")
+    bool, typer.Option("--verbose", "-v", help="Also print every asset, every retry, and the messages of Ray and the workers.")
 ]
 
 

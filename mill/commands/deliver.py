@@ -25,18 +25,18 @@ def dedup(
     directory: Dataset,
     radius: Annotated[
         float | None,
-        typer.Option(min=0, help="Greatest descriptor distance of near copies; 0: exact ones alone.", show_default="0.01"),
+        typer.Option(min=0, help="Largest descriptor distance of near duplicates; 0: exact ones only.", show_default="0.01"),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; each takes whole shards.", show_default="cores")
+        int | None, typer.Option(min=1, help="Number of processes; each takes whole shards.", show_default="cores")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find assets that repeat others, and write DIR/duplicates/table.parquet; no shard changes. The lowest index is kept.
+    """Find assets that duplicate others and write DIR/duplicates/table.parquet. No shard changes; the lowest index is kept.
 
-    Exact copies have the same content hash. Near copies have the same shape, whatever its rotation, mirror image, scale and
-    tessellation; looks don't count. Readers leave the duplicates out with ShardDataset(DIR, drop_duplicates=True), which also
-    takes apart those that lie in two splits. The same command after `versemill extend` looks at the new shards alone.
+    Exact copies have the same content hash. Near copies have the same shape, whatever the rotation, reflection, scale and
+    tessellation; appearance is ignored. Readers skip duplicates with ShardDataset(DIR, drop_duplicates=True), also those that
+    lie in two splits. After `versemill extend`, the same command examines only the new shards.
 
     Example: versemill dedup out/big --workers 16
     """
@@ -60,11 +60,11 @@ def dedup(
     for index, kept, own, other in summary.straddling[:20]:
         err.print(f"asset {index} ({own}) repeats {kept} ({other})", style="yellow")
     if len(summary.straddling) > 20:
-        err.print(f"and {len(summary.straddling) - 20} more across splits; the table lists them", style="yellow")
+        err.print(f"and {len(summary.straddling) - 20} more across splits; see the table", style="yellow")
     total = summary.exact + summary.near
     kinds = f"{summary.exact} exact, {summary.near} near"
     place = shown(uri_of(directory))
-    out.print(f"{place}: {total} of {summary.rows} assets repeat one of a lower index: {kinds}", soft_wrap=True)
+    out.print(f"{place}: {total} of {summary.rows} assets duplicate one of a lower index: {kinds}", soft_wrap=True)
     if total:
         across = f"{len(summary.straddling)} of them lie across splits; " if summary.straddling else ""
         out.print(f"{across}leave them out with ShardDataset({place!r}, drop_duplicates=True)", soft_wrap=True)
@@ -72,13 +72,13 @@ def dedup(
 
 def merge(
     directories: Annotated[list[Path], typer.Argument(metavar="A B [...]", help="Datasets, two or more.", show_default=False)],
-    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for the union.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for the result.", show_default=False)],
 ) -> None:
-    """Unite datasets: their sealed shards, byte for byte (linked where they can be, else copied), under one ledger.
+    """Combine datasets: their sealed shards, byte for byte (hard-linked where possible, else copied), under one ledger.
 
-    Pieces of one config and seed become that dataset again, and a run may go on with it. Datasets of different configs need
-    different seeds; their union can be read, verified, reported, exported and trained on, and remembers its parts. The same
-    command goes on where a killed one was.
+    Parts of one config and seed become that dataset again, and a run can continue it. Datasets of different configs need
+    different seeds; their union can be read, verified, reported, exported and trained on, and records its parts. Run the same
+    command again to resume.
 
     Examples:
 
@@ -99,16 +99,16 @@ def export(
     directory: Dataset,
     format: Annotated[
         str | None,
-        typer.Option(metavar="F", help="Which format; leave it out to see them all.", autocompletion=complete_formats),
+        typer.Option(metavar="F", help="Format; leave it out to list all formats.", autocompletion=complete_formats),
     ] = None,
-    target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Where the export goes.")] = None,
-    split: Annotated[str | None, typer.Option(help="Only train, val or test.", show_default="all")] = None,
+    target: Annotated[Path | None, typer.Option("--to", metavar="OUT", help="Output folder.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split: train, val or test.", show_default="all")] = None,
     drop_duplicates: Annotated[
-        bool, typer.Option("--drop-duplicates", help="Leave out what `versemill dedup` found to repeat others.")
+        bool, typer.Option("--drop-duplicates", help="Leave out the duplicates that `versemill dedup` found.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; each takes whole shards.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes; each takes whole shards.")] = 1,
 ) -> None:
-    """Write a dataset in the files that other people's training code reads; the same command goes on where it was.
+    """Write a dataset in a format that other training code reads. Run the same command again to resume.
 
     Example: versemill export out/quickstart --format webdataset --to out/wds
     """
@@ -122,7 +122,7 @@ def export(
         out.print(table)
         return
     if target is None:
-        raise ConfigError("an export needs its folder: --to OUT")
+        raise ConfigError("name the output folder: --to OUT")
     holding_shards(uri_of(directory))
     with steps(f"exporting {format}") as progress:
         done = shards.export(

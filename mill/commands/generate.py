@@ -12,22 +12,22 @@ from versemill.mill.commands.models import Device
 
 def generate(
     run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A folder that `versemill train shape-flow` wrote.", show_default=False)
+        Path, typer.Argument(metavar="RUN", help="A folder written by `versemill train shape-flow`.", show_default=False)
     ],
-    file: Annotated[Path, typer.Option("--out", metavar="FILE.glb", help="Where the shape goes.", show_default=False)],
+    file: Annotated[Path, typer.Option("--out", metavar="FILE.glb", help="Output file.", show_default=False)],
     image: Annotated[
         Path | None,
-        typer.Option(metavar="PICTURE", help="What it should look like; with alpha, or before one colour.", show_default=False),
+        typer.Option(metavar="PICTURE", help="The picture; with alpha, or on a plain background.", show_default=False),
     ] = None,
-    unconditional: Annotated[bool, typer.Option("--unconditional", help="A shape of no picture.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Which of the possible shapes.")] = 0,
+    unconditional: Annotated[bool, typer.Option("--unconditional", help="Generate without a picture.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; another seed gives another shape.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Of the sampler.")] = 50,
-    guidance: Annotated[float, typer.Option(min=0, help="How strictly the picture is followed; 1: as trained.")] = 2.0,
-    sampler: Annotated[Literal["euler", "heun", "ddim"], typer.Option(help="How noise becomes a shape.")] = "euler",
-    resolution: Annotated[int, typer.Option(help="Cells along a side of the mesh's grid: 64, 128, 256 or 512.")] = 128,
+    guidance: Annotated[float, typer.Option(min=0, help="Guidance: how closely the picture is followed; 1: as trained.")] = 2.0,
+    sampler: Annotated[Literal["euler", "heun", "ddim"], typer.Option(help="Sampler.")] = "euler",
+    resolution: Annotated[int, typer.Option(help="Grid resolution of the mesh: 64, 128, 256 or 512.")] = 128,
     device: Device = "auto",
 ) -> None:
-    """Draw a shape with a trained shape-flow, from a picture of your own or from none.
+    """Generate a shape with a trained shape-flow, from a picture or without one.
 
     Examples:
 

@@ -48,18 +48,18 @@ def list_(
 
 def plan(
     pipeline: PipelineName,
-    assets: Annotated[int | None, typer.Option(help="How many assets to plan for.", show_default="the pipeline's")] = None,
+    assets: Annotated[int | None, typer.Option(help="Number of assets.", show_default="the pipeline's")] = None,
     seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
-    sample: Annotated[int, typer.Option(min=2, help="Assets that are made to measure them; more narrow the interval.")] = 16,
+    sample: Annotated[int, typer.Option(min=2, help="Assets made to measure the cost; more give a narrower interval.")] = 16,
     like: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", help="Take the figures from a dataset of the same config; make nothing."),
+        typer.Option("--from", metavar="DIR", help="Take the figures from an existing dataset of the same config instead."),
     ] = None,
     overrides: Overrides = None,
     file: Pipelines = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a dataset will cost: shards, core-hours, GPU-hours and bytes, from a measured sample. Keeps nothing.
+    """Estimate what a dataset will cost: shards, core-hours, GPU-hours, bytes and days, from a measured sample.
 
     Examples:
 
@@ -81,9 +81,11 @@ def plan(
 def status(
     directory: Dataset,
     as_json: AsJson = False,
-    prometheus: Annotated[bool, typer.Option("--prometheus", help="Prometheus' text format, as in DIR/metrics.prom.")] = False,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Print Prometheus text format, as in DIR/metrics.prom.")
+    ] = False,
 ) -> None:
-    """Counts, rates, rejections by reason, failures, core-seconds by stage; while a run goes on and after.
+    """Show counts, rates, rejections by reason, failures and core-seconds by stage, during a run and after it.
 
     Example: versemill status out/quickstart --json
     """
@@ -101,14 +103,14 @@ def status(
 
 def verify(
     directory: Dataset,
-    quick: Annotated[bool, typer.Option("--quick", help="Presence and sizes only; open no shard.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Make again what is at fault, from config and seed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Check only presence and sizes.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild damaged shards from config and seed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find missing, extra, truncated or tampered shards, NaN, and cameras that don't reproject. Exit code 1 if any.
+    """Find missing, extra, truncated or altered shards, NaN, and cameras that do not reproject. Exit code 1 if any.
 
-    With --repair, what is at fault is made again, and compared: the same bytes as the ledger's SHA-256; or, made with other
-    versions or on another device, equivalent within tolerances; or neither, which is exit code 1 too.
+    --repair rebuilds damaged shards and compares them with the ledger: the same SHA-256; or, under other versions or on another
+    device, equivalent within tolerances; or different, which is exit code 1 too.
 
     Example: versemill verify out/quickstart
     """
@@ -134,7 +136,7 @@ def verify(
         for note in check.notes(uri_of(directory)):
             err.print(f"note: {note}", soft_wrap=True)
         place = shown(uri_of(directory))
-        out.print(f"{place}: {count}" if problems else f"{place}: every shard is as the ledger says")
+        out.print(f"{place}: {count}" if problems else f"{place}: all shards match the ledger")
     raise typer.Exit(1 if problems or any(each.verdict == "differs" for each in remade) else 0)
 
 
@@ -142,7 +144,7 @@ def diff(
     first: Annotated[Path, typer.Argument(metavar="A", show_default=False)],
     second: Annotated[Path, typer.Argument(metavar="B", show_default=False)],
 ) -> None:
-    """What differs between two datasets: config, versions, shards. Exit code 1 if anything does.
+    """Compare two datasets: config, versions, shards. Exit code 1 if anything differs.
 
     Example: versemill diff out/monday out/tuesday
     """

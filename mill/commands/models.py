@@ -31,7 +31,7 @@ PresetSettings = Annotated[
 ]
 Judging = Annotated[
     list[str] | None,
-    typer.Option("--judge", metavar="KEY=VALUE", help="How the network is judged, such as views=8; repeatable."),
+    typer.Option("--judge", metavar="KEY=VALUE", help="Change a setting of the evaluation, e.g. views=8; repeatable."),
 ]
 
 
@@ -55,9 +55,10 @@ def train(
         str, typer.Argument(metavar="FAMILY", help=f"{', '.join(models.FAMILIES)}, or package.module:NAME.", show_default=False)
     ],
     directory: Dataset,
-    run_dir: Annotated[Path, typer.Option("--out", metavar="RUN", help="Where checkpoints go.", show_default=False)],
+    run_dir: Annotated[Path, typer.Option("--out", metavar="RUN", help="Output folder.", show_default=False)],
     preset: Annotated[
-        str | None, typer.Option(help="Size, hardware and time; --presets shows all.", show_default="the family's default")
+        str | None,
+        typer.Option(help="Preset; --presets lists all with size, hardware and time.", show_default="the family's default"),
     ] = None,
     overrides: PresetSettings = None,
     seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
@@ -68,9 +69,9 @@ def train(
         bool, typer.Option("--presets", is_eager=True, callback=_presets, help="Show families and presets, and exit.")
     ] = False,
 ) -> None:
-    """Train a bundled model on a dataset's train split; the same command resumes from the last checkpoint.
+    """Train a bundled model on a dataset's train split. Run the same command again to resume.
 
-    Under torchrun, all processes train one model: each takes its own part of every step.
+    Under torchrun, all processes train one model; each takes its share of every step.
 
     Examples:
 
@@ -94,26 +95,28 @@ def train(
 
 
 def evaluate(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `versemill train` wrote.", show_default=False)],
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A folder written by `versemill train`.", show_default=False)],
     targets: Annotated[
         list[Path], typer.Argument(metavar="DIR|MESHES...", help="A dataset, or meshes: files, folders.", show_default=False)
     ],
-    dataset: Annotated[Path | None, typer.Option(metavar="DIR", help="With meshes: the dataset trained on.")] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="For meshes: the dataset that the model was trained on.")
+    ] = None,
     split: Annotated[list[str] | None, typer.Option(help="train, val, test; repeatable.", show_default="val test")] = None,
     judge: Judging = None,
     device: Device = "auto",
-    objects: Annotated[int | None, typer.Option(min=1, help="Of a dataset, at most so many.", show_default="all")] = None,
+    objects: Annotated[int | None, typer.Option(min=1, help="Most objects to evaluate.", show_default="all")] = None,
     directory: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where pictures go.", show_default="RUN/evaluation")
+        Path | None, typer.Option("--out", metavar="DIR", help="Output folder.", show_default="RUN/evaluation")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes seconds per object.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Skip measurements that take seconds per object.")] = False,
     lpips: Lpips = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a trained model on held-out assets or on meshes, beside itself untrained and its baselines.
+    """Score a trained model on held-out assets or on meshes, next to its untrained state and its baselines.
 
-    The run says which family it is of. Meshes are seen by the paper's cameras; one without materials gets a procedural one.
-    The folder --out then holds the figures of all objects, and what the family shows: pictures, splats, meshes.
+    The family is read from the run. Meshes are rendered with the paper's cameras; one without materials gets a procedural one.
+    The folder --out then holds the scores of all objects, and the family's outputs: pictures, splats, meshes.
 
     Examples:
 
@@ -125,7 +128,7 @@ def evaluate(
     from versemill.training.runs import describe
 
     if missing := [target for target in targets if not target.exists()]:
-        raise ConfigError(f"'{missing[0]}' is neither a dataset nor a mesh file: it does not exist")
+        raise ConfigError(f"'{missing[0]}' does not exist: name a dataset, a mesh file or a folder of meshes")
     family = models.FAMILIES.find(describe(run_dir)["family"])
     options: dict[str, Any] = {"judging": _judging(family, judge), "device": device, "full": not quick, "lpips": lpips}
     with steps("evaluating") as progress:
@@ -133,7 +136,7 @@ def evaluate(
         if len(targets) == 1 and _is_dataset(targets[0]):
             result = training.evaluate(family, run_dir, targets[0], split or ("val", "test"), objects=objects, **options)
         elif dataset is None:
-            raise ConfigError("meshes are judged beside baselines of the training data; name it: --dataset DIR")
+            raise ConfigError("meshes need the training data for the baselines: --dataset DIR")
         else:
             result = training.evaluate_assets(family, run_dir, _meshes(targets), dataset, **options)
     if as_json:
@@ -149,13 +152,13 @@ def validate(
     directory: Dataset,
     history: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Where earlier verdicts stand and this one is added.", show_default="DIR/history.jsonl"
-        ),
+        typer.Option(metavar="FILE", help="File of earlier verdicts; this one is appended.", show_default="DIR/history.jsonl"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The gate: train what the dataset's section `validate` names, compare with baselines and past. Exit code 1: failed.
+    """The gate: train the model that section `validate` names, and compare it with baselines and earlier verdicts.
+
+    Exit code 1 if it fails.
 
     Examples:
 
@@ -175,32 +178,32 @@ def validate(
 
 
 def ablate(
-    name: Annotated[str, typer.Argument(help="Which ablation; `list` shows all.", show_default=False)],
-    directory: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = None,
-    family: Annotated[str | None, typer.Option(help="The family that is trained.", show_default="the ablation's")] = None,
+    name: Annotated[str, typer.Argument(help="Name of an ablation; `list` shows all.", show_default=False)],
+    directory: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder.")] = None,
+    family: Annotated[str | None, typer.Option(help="Family of models.", show_default="the ablation's")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Its preset; `train --presets` shows all.", show_default="the ablation's")
+        str | None, typer.Option(help="Preset; `train --presets` lists all.", show_default="the ablation's")
     ] = None,
     train_steps: Annotated[
         int | None, typer.Option("--steps", help="Steps of each training.", show_default="the preset's")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Training seeds per arm; under 3 nothing is tested.")] = 3,
-    assets: Annotated[int, typer.Option(help="Assets that each arm mills to train on.")] = 200,
-    test_assets: Annotated[int, typer.Option(help="Assets of each test set.")] = 40,
+    seeds: Annotated[int, typer.Option(help="Training seeds per arm; a test needs at least 3.")] = 3,
+    assets: Annotated[int, typer.Option(help="Training assets per arm.")] = 200,
+    test_assets: Annotated[int, typer.Option(help="Assets per test set.")] = 40,
     judge: Judging = None,
     overrides: PresetSettings = None,
     meshes: Annotated[
-        list[Path] | None, typer.Option(metavar="PATH", help="Also judge on meshes: a file or folder. Repeatable.")
+        list[Path] | None, typer.Option(metavar="PATH", help="Also evaluate on meshes: a file or folder. Repeatable.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--ablations", metavar="FILE", help="Your own ablations; `versemill init` writes a start.")
+        Path | None, typer.Option("--ablations", metavar="FILE", help="Your own ablations; `versemill init` writes an example.")
     ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Test whether one setting of the data, the model or the sampler matters: matched arms, several seeds, intervals.
+    """Test whether one setting matters: build matched datasets, train on each with several seeds, report intervals.
 
-    All arms share seeds, objects and budget. The same command resumes; more --seeds add to what there is.
+    All arms share seeds, objects and budget. Run the same command again to resume; more --seeds extend the result.
 
     Examples:
 
@@ -217,7 +220,7 @@ def ablate(
         out.print(table)
         return
     if directory is None:
-        raise ConfigError("name a folder for the ablation: --out DIR")
+        raise ConfigError("name the output folder: --out DIR")
     budget = ablation.budget(
         family=family, preset=preset, steps=train_steps, seeds=seeds, assets=assets, test_assets=test_assets,
         judging=config.assignments(judge or []), train=config.assignments(overrides or []),

@@ -9,6 +9,8 @@ from versemill.errors import ConfigError
 from versemill.mill.commands.common import (
     Address,
     Dataset,
+    LogForm,
+    LogKind,
     Overrides,
     PipelineName,
     Pipelines,
@@ -28,21 +30,23 @@ if TYPE_CHECKING:
 
 def run(
     pipeline: PipelineName,
-    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the dataset goes.", show_default=False)],
-    assets: Annotated[int | None, typer.Option(help="How many assets to try.", show_default="the pipeline's")] = None,
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder or URI.", show_default=False)],
+    assets: Annotated[int | None, typer.Option(help="Number of assets.", show_default="the pipeline's")] = None,
     seed: Annotated[int | None, typer.Option(help="Dataset seed.", show_default="the pipeline's")] = None,
     overrides: Overrides = None,
     address: Address = None,
     file: Pipelines = None,
     only: Annotated[
-        list[int] | None, typer.Option(metavar="INDEX", help="Make these assets alone, seal nothing, and print them as JSON.")
+        list[int] | None,
+        typer.Option(metavar="INDEX", help="Make only these assets, seal nothing, and print the records as JSON."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved config, the plan and its cost; write nothing.")
     ] = False,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
-    """Mill a dataset: generate, curate, render, sample and seal shards. The same command goes on where it was.
+    """Make a dataset: generate, curate, render, sample, and seal shards. Run the same command again to resume.
 
     Examples:
 
@@ -61,10 +65,12 @@ def run(
 
     loaded = config.load(pipeline, file=file, overrides=overrides or [], assets=assets, seed=seed)
     after.check(loaded, stored.Dataset.at(uri_of(directory)))
+    for note in config.notes(loaded):
+        err.print(f"note: {note}", soft_wrap=True)
     if dry_run:
         _rehearse(loaded, stored.Dataset.at(uri_of(directory)))
         return
-    summary = driver.run(loaded, uri_of(directory), address=address, only=only, verbose=verbose)
+    summary = driver.run(loaded, uri_of(directory), address=address, only=only, verbose=verbose, log=log.value)
     if only:
         print_json(summary.outcomes)
         raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
@@ -90,14 +96,23 @@ def _rehearse(pipeline: "Pipeline", dataset: "Stored") -> None:
     out.print(f"nothing was written; without --dry-run, this command would write to {dataset.uri} and {what}", soft_wrap=True)
 
 
-def retry(directory: Dataset, overrides: RunOverrides = None, address: Address = None, verbose: Verbose = False) -> None:
-    """Make the failed assets again, and only them.
+def retry(
+    directory: Dataset,
+    overrides: RunOverrides = None,
+    address: Address = None,
+    verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
+) -> None:
+    """Retry the failed assets, and only those.
 
     Example: versemill retry out/quickstart --set run.memory_mb=16000
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(uri_of(directory), maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose))
+    _finish(
+        uri_of(directory),
+        maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose, log=log.value),
+    )
 
 
 def regenerate(
@@ -106,8 +121,9 @@ def regenerate(
     overrides: RunOverrides = None,
     address: Address = None,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
-    """Make whole shards again from config and seed; on the same machine their bytes are the same.
+    """Rebuild whole shards from config and seed; on the same machine the bytes are identical.
 
     Example: versemill regenerate out/quickstart --shards 3,7-9
     """
@@ -115,37 +131,42 @@ def regenerate(
 
     _finish(
         uri_of(directory),
-        maintenance.regenerate(uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose),
+        maintenance.regenerate(
+            uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose, log=log.value
+        ),
     )
 
 
 def extend(
     directory: Dataset,
-    assets: Annotated[int, typer.Option(help="Assets in all, not how many more.", show_default=False)],
+    assets: Annotated[int, typer.Option(help="New total number of assets.", show_default=False)],
     overrides: RunOverrides = None,
     address: Address = None,
     verbose: Verbose = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
-    """Make more of the same dataset; the rows that are there stay.
+    """Grow a dataset; existing rows stay.
 
     Example: versemill extend out/quickstart --assets 500
     """
     from versemill.mill.upkeep import maintenance
 
-    _finish(uri_of(directory), maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose))
+    _finish(
+        uri_of(directory),
+        maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose, log=log.value),
+    )
 
 
-def debug(
-    directory: Dataset, index: Annotated[int, typer.Argument(help="Asset index, as the ledger names it.", show_default=False)]
-) -> None:
-    """Make one asset of a dataset in this process, without Ray: what it raises is shown whole.
+def debug(directory: Dataset, index: Annotated[int, typer.Argument(help="Index of the asset.", show_default=False)]) -> None:
+    """Make one asset of a dataset in this process, without Ray, and show the full traceback if it fails.
 
     Example: python -m pdb -m versemill debug out/quickstart 17
     """
     from versemill.mill.upkeep import maintenance
 
     made = maintenance.debug(uri_of(directory), index)
-    print_json(made.record)
+    seconds = {stage: {"wall": wall, "cpu": cpu} for stage, (wall, cpu) in made.seconds.items()}
+    print_json({**made.record, "seconds": seconds})
 
 
 def _finish(place: str, summary: "Summary", pipeline: "Pipeline | None" = None) -> None:

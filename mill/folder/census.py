@@ -15,16 +15,16 @@ from versemill.mill.folder.dataset import Dataset, shard_of
 from versemill.shards import storage
 
 FILE = "census.json"
-VERSION = 2
+VERSION = 3
 FORMAT = f"versemill census {VERSION}"
 
 STAGE_OF = {"ingest": "source", "source": "source", "render": "render", "fields": "fields", "encode": "encode"}
 """Stage of a rejection -> the stage of `mill.pipeline.stages.STAGES` that it happened in; all others are curation's."""
 
 Facts = dict[str, Any]
-"""Of a sealed shard: `file`, `bytes`, `rows`, `digest`, `fingerprint` (digests), `sources` name -> [rows, rejected, failed],
-`rejections` "stage: reason" -> count, `lost` stage of the run -> rejected and failed there, `failures` as in the ledger,
-`seconds` stage -> [assets that entered, CPU, wall]; or `damaged`: True and nothing else."""
+"""Of a sealed shard: `file`, `sha256`, `bytes`, `rows`, `digest`, `fingerprint` (digests), `sources` name -> [rows, rejected,
+failed], `rejections` "stage: reason" -> count, `lost` stage of the run -> rejected and failed there, `failures` as in the
+ledger, `seconds` stage -> [assets that entered, CPU, wall]; or `damaged`: True and nothing else."""
 
 
 def read(dataset: Dataset) -> dict[int, Facts]:
@@ -74,7 +74,7 @@ def _facts(dataset: Dataset, shard: int) -> Facts:
         return {"damaged": True}
     lost = [*entry["rejections"], *entry["failures"]]
     return {
-        **{key: entry[key] for key in ("file", "bytes", "rows", "digest", "failures")},
+        **{key: entry[key] for key in ("file", "sha256", "bytes", "rows", "digest", "failures")},
         "fingerprint": digest(entry["fingerprint"]),
         "sources": _sources(entry),
         "rejections": count(f"{r['stage']}: {r['reason']}" for r in entry["rejections"]),

@@ -133,7 +133,7 @@ class Dataset:
 
     @property
     def merged(self) -> bool:
-        """Whether it is a union of several configs (see mill/merge.py), which no run can go on with."""
+        """Whether it is a union of several configs (see mill/merge.py), which no run can continue."""
         return "parts" in self.info
 
     @property

@@ -1,4 +1,4 @@
-"""Room on the disk: is there enough before a run starts, and is there still enough while it goes on?"""
+"""Disk space: is there enough before a run starts, and during it?"""
 
 import math
 import os
@@ -23,21 +23,24 @@ POINT_BYTES = 20
 
 
 def free(dataset: Dataset) -> int | None:
-    """Bytes that this process may still write to the dataset's file system; None for an object store."""
+    """Bytes that this process may still write to the dataset's file system; None where nobody knows, as in an object store."""
     return _free(Path(dataset.root)) if dataset.local else None
 
 
-def _free(path: Path) -> int:
-    while not path.exists():
-        path = path.parent
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
+def _free(path: Path) -> int | None:
+    found = _system(path)
+    return found.f_bavail * found.f_frsize if found.f_blocks else None  # /proc and its like have no blocks
 
 
 def _is_read_only(path: Path) -> bool:
+    return bool(_system(path).f_flag & os.ST_RDONLY)
+
+
+def _system(path: Path) -> os.statvfs_result:
+    """Of the nearest folder that exists."""
     while not path.exists():
         path = path.parent
-    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    return os.statvfs(path)
 
 
 def least(pipeline: Pipeline) -> float:

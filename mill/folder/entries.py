@@ -1,4 +1,4 @@
-"""The ledger's entries and their timings: an entry counts when it is whole and speaks of its shard."""
+"""The ledger's entries and their timings: an entry counts when it is whole and describes its shard."""
 
 import re
 from collections.abc import Mapping
@@ -45,9 +45,9 @@ def fault(dataset: Dataset, shard: int, entry: Any) -> str | None:
     if wrong := _misfit(entry, TYPES):
         return wrong
     if entry["shard"] != shard or entry["file"] != dataset.shard_file(shard):
-        return f"it speaks of shard {entry['shard']} in '{entry['file']}'"
+        return f"it describes shard {entry['shard']} in '{entry['file']}'"
     if not re.fullmatch("[0-9a-f]{64}", entry["sha256"]):
-        return f"its sha256 '{entry['sha256'][:80]}' is none"
+        return f"its sha256 '{entry['sha256'][:80]}' is not a SHA-256"
     for lost in (*entry["rejections"], *entry["failures"]):
         if not isinstance(lost, dict) or _misfit(lost, LOST):
             return "a rejection or failure in it is incomplete"

@@ -1,4 +1,4 @@
-"""Finished assets of open shards: a record and a row file each, until their shard is sealed and the ledger speaks for them."""
+"""Finished assets of open shards: a record and a row file each, until their shard is sealed and in the ledger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

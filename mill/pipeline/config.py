@@ -22,7 +22,8 @@ from versemill.mill.pipeline import pages
 from versemill.mill.pipeline import sources as _sources
 from versemill.mill.pipeline.models import ValidateConfig
 from versemill.plugins import search
-from versemill.render.config import RenderConfig
+from versemill.render.config import CameraConfig, RenderConfig
+from versemill.render.presets import CAMERAS
 from versemill.shards.config import ShardsConfig
 
 
@@ -161,6 +162,16 @@ def load(
         if value is not None:
             merged = _merge(merged, {"run": {key: value}})
     return _build(pipeline, merged)
+
+
+def notes(pipeline: Pipeline) -> list[str]:
+    """What a reader of the YAML may not expect, a sentence each."""
+    cameras = pipeline.render.cameras
+    usual = CAMERAS[cameras.preset].views
+    if cameras.views in (None, usual) or cameras.preset == CameraConfig().preset:
+        return []
+    note = f"camera preset '{cameras.preset}' has {usual} views, this pipeline renders {cameras.views} of them"
+    return [f"{note}; for the preset's number: --set render.cameras.views=null"]
 
 
 def text(pipeline: Pipeline) -> str:

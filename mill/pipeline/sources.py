@@ -41,7 +41,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 class FilesConfig(Config):
-    """Source `files`: a folder of somebody's meshes, searched recursively, in the order of their relative paths.
+    """Source `files`: a folder of meshes, searched recursively, in the order of their relative paths.
 
     Links are followed as long as they end inside the folder, and whatever a mesh names must lie in it too.
     """

@@ -22,7 +22,7 @@ def check(pipeline: Pipeline, dataset: Dataset) -> None:
         ConfigError: an unknown export format, or a dataset in an object store, where these stages can't write.
     """
     if pipeline.run.then and not dataset.local:
-        raise ConfigError(f"run.then needs a local folder, and '{dataset.uri}' is none; leave it out: --set run.then=[]")
+        raise ConfigError(f"run.then needs a local folder, but '{dataset.uri}' is not one; leave it out: --set run.then=[]")
     if "export" not in pipeline.run.then:
         return
     for name in pipeline.export.formats:

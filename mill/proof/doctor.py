@@ -1,4 +1,4 @@
-"""`versemill doctor`: tries every engine, device and library for real and says the line that fixes what is missing."""
+"""`versemill doctor`: tries every engine, device and library, and prints the command that fixes what is missing."""
 
 import functools
 import importlib.metadata
@@ -23,7 +23,7 @@ CUDA_12 = "pip install 'warp-lang>=1.15,<1.18'"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor: what was tried, how it went, what was seen, and the line that fixes it.
+    """One line of the doctor: what was tried, the result, and the command that fixes it.
 
     `state` is "ok", "missing" (an optional thing that is not here) or "broken" (the main job needs it).
     """
@@ -106,7 +106,7 @@ def _render_cuda() -> Finding:
 
 
 def fitting_warp(driver: tuple[int, int] | None, built: tuple[int, int] | None, version: str) -> tuple[str, str]:
-    """Why Warp uses no GPU, and the line that mends it.
+    """Why Warp uses no GPU, and the command that fixes it.
 
     Args:
         driver: CUDA version that the NVIDIA driver knows; None without a driver. built: the one that this Warp is built for.

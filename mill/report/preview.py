@@ -1,5 +1,6 @@
 """Contact sheets: one asset with its passes, or a grid of many. For eyes, not for training."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from versemill.asset import Asset
 from versemill.errors import ConfigError
 from versemill.mill.pipeline import config, sources
 from versemill.mill.pipeline.sources import Source
+from versemill.mill.run.progress import steps
 from versemill.render import render
 from versemill.render.pictures import colour, gallery, look, passes_sheet
 
@@ -49,7 +51,7 @@ def write(
     elif overrides or count > 1:
         raise ConfigError(f"--set and --count are for sources; '{source}' is one file")
     elif not Path(source).is_file():
-        raise ConfigError(f"'{source}' is neither a source ({', '.join(sources.SOURCES)}) nor a mesh file")
+        raise ConfigError(f"'{source}' does not exist: name a mesh file, or a source ({', '.join(sources.SOURCES)})")
     else:
         assets = iter([curation.load(Path(source), root=root).normalized()])
     first = next(assets)
@@ -57,7 +59,11 @@ def write(
         sheet = passes_sheet(first, render(first, look(resolution, 4, SHEET)))
     else:
         one = look(resolution, 1)
-        pictures = [colour("rgb", render(asset, one).passes["rgb"])[0] for asset in (first, *assets)]
+        pictures = []
+        with steps("drawing") as progress:
+            for asset in itertools.chain([first], assets):
+                pictures.append(colour("rgb", render(asset, one).passes["rgb"])[0])
+                progress(len(pictures), count, {})
         sheet = gallery(pictures, columns=min(count, 6), title=f"{source}, seed {seed}, from index {index}")
     Image.fromarray(sheet).save(picture)
     if glb is not None:

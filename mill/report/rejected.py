@@ -1,8 +1,8 @@
-"""Pictures of rejected assets, which have no row: a few are made again, from config and seed, by a program of their own.
+"""Pictures of rejected assets, which have no row: a few are remade, from config and seed, by a program of their own.
 
 python -m versemill.mill.report.rejected INDEX... < DIR     one line per picture: index, data URI
 
-The location comes by standard input, since everybody on the machine sees a program's arguments, and a URI may hold credentials.
+The location comes by standard input: every user of the machine sees a program's arguments, and a URI may hold credentials.
 """
 
 import base64

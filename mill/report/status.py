@@ -1,4 +1,4 @@
-"""How a dataset stands: counts per stage, rates, rejections, failures, seconds. While a run goes on, and after."""
+"""The state of a dataset: counts per stage, rates, rejections, failures, seconds; during a run and after it."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from versemill.mill.folder import census, staging, strays
+from versemill.mill.folder import census, entries, staging, strays
 from versemill.mill.folder.dataset import Dataset, is_running
 from versemill.mill.pipeline.stages import STAGES
 from versemill.mill.run.progress import counts, duration
@@ -16,6 +16,13 @@ from versemill.mill.run.record import exposition
 COLOURS = {
     "complete": "green", "running": "yellow", "stopped": "yellow", "incomplete": "yellow", "failed": "red", "damaged": "red",
 }  # fmt: skip
+
+
+EXAMPLES = 5
+"""Rejected assets that the page names of each reason."""
+
+NAMED = 20
+"""Rejected assets that are named; --json has no more, the ledger has all."""
 
 
 def status(directory: str | Path) -> dict[str, Any]:
@@ -27,8 +34,9 @@ def status(directory: str | Path) -> dict[str, Any]:
         "incomplete": complete but for assets that failed, "complete"),
         `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
         `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
-        `rejections` ["stage: reason" -> count], `failures` [index, stage, reason, signal, message, seed, command] (`command`
-        makes it alone, where it was made; None in a union whose part lay in several folders),
+        `rejections` ["stage: reason" -> count], `rejected` [index, source, stage, reason, message, item] of the first ones,
+        `failures` [index, stage, reason, signal, message, seed, command] (`command` makes it
+        alone, where it was made; None in a union whose part lay in several folders),
         `runs` (their records) and `run`, the latest with `rate` (assets per second), `eta` and `busy`.
 
     Raises:
@@ -63,6 +71,7 @@ def status(directory: str | Path) -> dict[str, Any]:
         "counts": {**counted, "staged": len(staged), "left": left},
         "sources": sources,
         "stages": _stages(sealed, staged, [*rejected, *failed]),
+        "rejected": _rejected(dataset, facts, rejected),
         "rejections": dict(sorted(rejections.items(), key=lambda pair: (-pair[1], pair[0]))),
         "failures": sorted(failures, key=lambda f: f["index"]),
         "run": _latest(runs, left, running),
@@ -90,6 +99,15 @@ def _staged(dataset: Dataset) -> list[dict[str, Any]]:
     names = [f"staging/{name}" for name in dataset.folders("staging")]
     found = (staging.read(dataset, name, index) for name in names for index in staging.staged(dataset, name))
     return [record for record in found if record is not None]
+
+
+def _rejected(dataset: Dataset, facts: dict[int, census.Facts], staged: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first `NAMED` rejected assets, each with its index, source, stage, reason, message, and its file where it has one."""
+    named: list[dict[str, Any]] = []
+    for shard, fact in facts.items():
+        if len(named) < NAMED and fact.get("rejections"):
+            named += (entries.read(dataset, shard) or {"rejections": []})["rejections"]
+    return sorted([*named, *staged], key=lambda entry: entry["index"])[:NAMED]
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
@@ -187,6 +205,10 @@ def text(facts: dict[str, Any]) -> RenderableType:
         parts.append(Text(f"source {name}: {counts(each)}"))
     for reason, number in facts["rejections"].items():
         parts.append(Text(f"rejected {number} x {reason}"))
+        alike = [each for each in facts["rejected"] if f"{each['stage']}: {each['reason']}" == reason]
+        for each in alike[:EXAMPLES]:
+            name = each.get("item") or f"asset {each['index']}"
+            parts.append(Text(f"    {name}: {each['message'].removeprefix(f'{Path(name).name} ')}", style="dim"))
     for failure in facts["failures"][:10]:
         parts.append(Text(f"failed {failure['index']} at {failure['stage']}: {failure['message']}", style="red"))
         if failure["command"]:

@@ -197,7 +197,7 @@ class Wardens:
                 continue
             if facts not in [machine(self._own), *self._machines.values()]:
                 raise VersemillError(
-                    f"node {node[:12]} joined, and is unlike the others; run the same command to go on with it"
+                    f"node {node[:12]} joined, and differs from the others; run the same command again to use it"
                 )
             self._machines[node] = facts
         sights = self._local.look()

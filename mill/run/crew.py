@@ -185,7 +185,7 @@ def check(pipeline: Pipeline) -> None:
     for path in pipeline.curate.image_models:
         if not Path(path).is_file():
             raise ConfigError(
-                f"curate.image_models names '{path}', which is no file; put a TorchScript file there, or leave it out"
+                f"curate.image_models names '{path}', which does not exist; put a TorchScript file there, or leave it out"
             )
 
 

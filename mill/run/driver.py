@@ -2,7 +2,7 @@
 
 Ray retries nothing here. An asset that raises, crashes its worker, outlives its deadline or outgrows its memory is
 tried again alone, a bounded number of times, and then goes into the ledger as failed. What is on disk is
-always enough to go on from: the same command continues a run that was killed.
+always enough to resume: the same command continues a run that was killed.
 """
 
 import contextlib
@@ -28,12 +28,13 @@ from versemill.mill.pipeline.stages import Order
 from versemill.mill.run import cluster, crew, signals
 from versemill.mill.run.cluster import Cluster
 from versemill.mill.run.crew import Crew
-from versemill.mill.run.progress import Display, Tally
+from versemill.mill.run.progress import Display, Log, LogFormat, Tally
 from versemill.mill.run.record import Record
 from versemill.mill.run.schedule import Schedule
 from versemill.mill.run.shipping import environment
 from versemill.mill.run.watchdog import RENDERER, Sight
 from versemill.mill.run.worker import LOST, Answer, Error, Fatal, Maker
+from versemill.mill.terminal import Terminal
 from versemill.shards import storage
 from versemill.shards.storage import shown
 
@@ -66,14 +67,16 @@ def run(
     only: Sequence[int] | None = None,
     maker: Maker = stages.make,
     verbose: bool = False,
+    log: LogFormat = "auto",
 ) -> Summary:
-    """Makes a dataset, or goes on with one that is not complete.
+    """Makes a dataset, or resumes one that is not complete.
 
     Args:
         pipeline: from `mill.pipeline.config.load`.
         out: the dataset's folder or URI.
         address: of a running Ray cluster; None starts one for this run.
         progress: show it on standard error. verbose: also every asset, every retry, and what Ray has to say.
+        log: "json" writes progress as JSON lines; see `mill.run.progress.Log`.
         only: make just these indices afresh, beside the dataset, seal nothing, and return their records: how one
             failure is reproduced alone.
         maker: makes one asset; a function of a module that workers can import.
@@ -82,7 +85,7 @@ def run(
         ConfigError: the config can't be run here, or the folder holds another dataset or can't be written.
         BusyError: another run is writing there.
         VersemillError: the disk is too small or full, the store out of reach, the folder gone, or a shard can't be sealed.
-        KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same command goes on.
+        KeyboardInterrupt: on SIGINT and SIGTERM, after the workers are stopped; the same call resumes.
     """
     dataset = Dataset.at(out)
     if maker is stages.make and address is None:
@@ -111,15 +114,18 @@ def run(
             raise _not_begun(str(out), error) from error
         tally = Tally(total=0)
         try:
-            with Display(tally, progress, verbose) as display:
+            with Display(tally, Log(Terminal(stderr=True), dataset.uri, log), progress, verbose) as display:
                 sealed = _sealed(dataset, only, display)
                 if only is None and len(sealed) == dataset.shards:
                     return summarise(dataset)
                 who = Crew(plan, dataset, maker, only is not None, display.say)
+                display.log.run = who.id
                 with ray() as found, who.working(found):
                     return _Run(plan, dataset, sealed, only, who, found, guard, tally, display).go()
         except OSError as error:  # a disk or an object store that was there a moment ago
-            raise VersemillError(f"can't go on with '{shown(out)}': {error}; fix it, then run the same command") from error
+            raise VersemillError(
+                f"the run on '{shown(out)}' stopped: {error}; fix it, then run the same command again"
+            ) from error
 
 
 def _not_begun(out: str, error: OSError) -> VersemillError:
@@ -284,7 +290,7 @@ class _Run:
                 self._answered(answer)
 
     def _task_raised(self, task: Task, cause: BaseException) -> None:
-        """An error outside any asset: a damaged staging file is mended, all else ends the run."""
+        """An error outside any asset: a damaged staging file is remade, all else ends the run."""
         if task.shard is not None and isinstance(cause, ShardError):
             self._reseal(task.shard, str(cause))
         elif isinstance(cause, OSError):

@@ -1,18 +1,55 @@
 """Progress for people: a live bar on a terminal, a line now and then in a log."""
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from versemill.mill.terminal import Terminal, printable
 
-SILENT_EVERY = 5.0
+SILENT_EVERY = 30.0
 """Seconds between lines where standard error is not a terminal."""
+
+SETTLED = 4
+"""Assets after the first before a rate, and so the time that is left, means anything: the first ones wait for Ray to start."""
+
+LogFormat = Literal["auto", "json"]
+
+
+class Log:
+    """Lines on standard error: plain on a terminal; elsewhere with the time, the dataset and the run, for cron's mail and for
+    collectors.
+
+    Attributes:
+        dataset: its URI. run: the run's id, once there is one. kind: "json" writes one JSON object a line, terminal or not.
+    """
+
+    def __init__(self, console: Terminal, dataset: str, kind: LogFormat = "auto") -> None:
+        self.console, self.dataset, self.kind, self.run = console, dataset, kind, ""
+
+    @property
+    def lines(self) -> bool:
+        """Whether progress is printed in lines instead of a bar."""
+        return self.kind == "json" or not self.console.is_terminal
+
+    def write(self, text: str, **facts: Any) -> None:
+        """One line; `facts` are for JSON alone."""
+        if not self.lines:
+            self.console.print(text, soft_wrap=True)
+            return
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        if self.kind == "json":
+            line = json.dumps({"time": now, "dataset": self.dataset, "run": self.run, "text": text, **facts})
+        else:
+            line = printable(" ".join(part for part in (now, self.dataset, self.run, text) if part))
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 @contextmanager
@@ -25,9 +62,11 @@ def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None
     last = started = time.monotonic()
 
     def line(done: int, total: int, figures: Mapping[str, float]) -> str:
+        if done <= 1 or done == total:  # the first step may have waited for a compiler
+            return "".join(f", {name} {value:.4g}" for name, value in list(figures.items())[:1])
         rate = done / max(time.monotonic() - started, 1e-9)
         shown = "".join(f", {name} {value:.4g}" for name, value in list(figures.items())[:1])
-        return f"{rate:.1f}/s, {duration((total - done) / max(rate, 1e-9))} left{shown}"
+        return f", {rate:.1f}/s, {duration((total - done) / max(rate, 1e-9))} left{shown}"
 
     if console.is_terminal:
         with Progress(
@@ -35,14 +74,16 @@ def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None
             TextColumn("{task.fields[facts]}", markup=False), console=console,
         ) as bar:  # fmt: skip
             task = bar.add_task(label, total=None, facts="")
-            yield lambda done, total, figures: bar.update(task, completed=done, total=total, facts=line(done, total, figures))
+            yield lambda done, total, figures: bar.update(
+                task, completed=done, total=total, facts=line(done, total, figures).removeprefix(", ")
+            )
         return
 
     def occasionally(done: int, total: int, figures: Mapping[str, float]) -> None:
         nonlocal last
         if time.monotonic() - last >= SILENT_EVERY or done == total:
             last = time.monotonic()
-            console.print(f"{label}: {done}/{total}, {line(done, total, figures)}")
+            console.print(f"{label}: {done}/{total}{line(done, total, figures)}")
 
     yield occasionally
 
@@ -105,16 +146,16 @@ class Tally:
 class Display:
     """Shows a tally on standard error; used as a context manager. `shown=False` shows nothing, `verbose` every asset."""
 
-    def __init__(self, tally: Tally, shown: bool, verbose: bool = False) -> None:
-        self._tally, self._shown, self._verbose = tally, shown, verbose
+    def __init__(self, tally: Tally, log: Log, shown: bool, verbose: bool = False) -> None:
+        self._tally, self.log, self._shown, self._verbose = tally, log, shown, verbose
         self._started = self._last = time.monotonic()
-        self._console = Terminal(stderr=True)
+        self._first: tuple[float, int] | None = None
         self._bar: Progress | None = None
 
     def __enter__(self) -> "Display":
-        if self._shown and self._console.is_terminal:
+        if self._shown and not self.log.lines:
             columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, TextColumn("{task.fields[facts]}", markup=False), console=self._console)
+            self._bar = Progress(*columns, TextColumn("{task.fields[facts]}", markup=False), console=self.log.console)
             self._task = self._bar.add_task("assets", total=self._tally.total, completed=self._tally.earlier, facts="")
             self._bar.start()
         return self
@@ -127,7 +168,7 @@ class Display:
     def say(self, text: str) -> None:
         """One line, beside the bar."""
         if self._shown:
-            self._console.print(text, soft_wrap=True)
+            self.log.write(text)
 
     def detail(self, text: str) -> None:
         """One line that only the verbose want."""
@@ -141,15 +182,19 @@ class Display:
             self._bar.update(self._task, total=tally.total, completed=tally.earlier + tally.made, facts=self._facts())
         elif self._shown and (force or time.monotonic() - self._last >= SILENT_EVERY):
             self._last = time.monotonic()
-            sys.stderr.write(printable(f"{tally.earlier + tally.made}/{tally.total} assets, {self._facts()}") + "\n")
-            sys.stderr.flush()
+            done = tally.earlier + tally.made
+            fates = {word: tally.fate(name) for name, word in (("row", "rows"), ("rejected", "rejected"), ("failed", "failed"))}
+            self.log.write(f"{done}/{tally.total} assets, {self._facts()}", done=done, total=tally.total, **fates)
 
     def _facts(self) -> str:
         tally = self._tally
         elapsed = max(time.monotonic() - self._started, 1e-9)
         parts = [f"{tally.made / elapsed * 60:.0f}/min" if tally.made / elapsed < 2 else f"{tally.made / elapsed:.0f}/s"]
-        if tally.made and tally.left:
-            parts.append(f"{duration(tally.left * elapsed / tally.made)} left")
+        if tally.made and self._first is None:
+            self._first = time.monotonic(), tally.made
+        since, before = self._first or (self._started, 0)
+        if tally.left and tally.made - before >= SETTLED:
+            parts.append(f"{duration(tally.left * (time.monotonic() - since) / (tally.made - before))} left")
         parts.append(counts({source: sum(each.values()) for source, each in tally.fates.items()}))
         parts += [f"{n} {word}" for word in ("rejected", "failed") if (n := tally.fate(word))]
         return ", ".join(part for part in parts if part)

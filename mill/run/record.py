@@ -1,4 +1,4 @@
-"""What a run tells of itself, while it goes on and afterwards: one file in DIR/runs, and DIR/metrics.prom for Prometheus."""
+"""What a run records about itself, during it and afterwards: one file in DIR/runs, and DIR/metrics.prom for Prometheus."""
 
 import datetime
 import os
@@ -128,7 +128,7 @@ def _of_run(run: Mapping[str, Any]) -> list[Metric]:
     fates = [({"source": s, "fate": fate}, n) for s, each in run["fates"].items() for fate, n in each.items()]
     families = [
         _family("dataset_shards_sealed", "gauge", "Shards that are complete.", [({}, run["shards_sealed"])]),
-        _family("run_active", "gauge", "1 while the latest run goes on.", [({}, int(active))]),
+        _family("run_active", "gauge", "1 while the latest run is active.", [({}, int(active))]),
         _family("run_seconds", "gauge", "How long the latest run has been going on, or took.", [({}, run["wall"])]),
         _family("run_cores", "gauge", "CPU cores that the run uses.", [({}, run["cores"])]),
         _family("run_busy_ratio", "gauge", "Share of the cores' time that workers used.", [({}, run["busy"])]),

@@ -2,7 +2,7 @@
 
 A worker calls the actor as it would call `stages.draw`; assets queue there and find device, kernels and memory warm. An
 actor can't be cancelled: one that hangs, outgrows its memory or dies is replaced by Ray under the same handle, the asset
-that it was on is blamed, and the assets that waited for it are made again.
+that it was on is blamed, and the assets that waited for it are retried.
 """
 
 import os
@@ -107,7 +107,7 @@ class Renderers:
         self._verdicts.setdefault(index, (reason, message))
 
     def blame(self, index: int, wardens: "Wardens") -> tuple[str, str, LastWords] | None:
-        """(reason, message, last words) where an actor died of this asset; None where it died of another, or alone.
+        """(reason, message, last lines of its log) where an actor died of this asset; None where it died of another, or alone.
 
         An actor that lives takes its note along when it has rendered an asset; one that died on it leaves it behind.
         """

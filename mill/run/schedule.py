@@ -93,7 +93,7 @@ class Schedule:
                 self.to_seal.append(shard)
 
     def again(self, index: int) -> None:
-        """The asset is made again, alone, without being blamed: something else took its worker down."""
+        """The asset is retried, alone, without being blamed: something else took its worker down."""
         self._again.append(index)
 
     def blame(self, index: int) -> bool:
@@ -109,7 +109,7 @@ class Schedule:
         return self._tries.get(index, 0)
 
     def unseal(self, shard: int, indices: Iterable[int]) -> None:
-        """Some rows of a shard turned out to be damaged: they are made again, then the shard is sealed."""
+        """Some rows of a shard turned out to be damaged: they are remade, then the shard is sealed."""
         numbers = list(indices)
         self._missing[shard] = len(numbers)
         self._again.extend(numbers)

@@ -51,6 +51,6 @@ def _folder(package: str) -> str:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None or Path(spec.origin).name != "__init__.py":
         raise ConfigError(
-            f"'{package}' can't be sent to the cluster: it is no package (a folder with __init__.py); make it one"
+            f"'{package}' can't be sent to the cluster: it is not a package (a folder with __init__.py); make it one"
         )
     return str(Path(spec.origin).parent)

@@ -10,7 +10,7 @@ from types import FrameType
 INTERRUPTED = 130
 """Exit code of an interrupted command, whichever signal it was and however often it came."""
 
-LINE = "interrupted; the same command goes on where it was"
+LINE = "interrupted; run the same command again to resume"
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 _received: list[int] = []

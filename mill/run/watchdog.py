@@ -59,7 +59,7 @@ OPENED = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW
 
 
 def scratch(run: str) -> Path:
-    """The folder of a run's notes and logs on this machine. Its name holds a secret, so that nobody can make it first."""
+    """The folder of a run's notes and logs on this machine. Its name holds a secret, so that no one else can make it first."""
     return Path(tempfile.gettempdir()) / f"{PREFIX}{run}"
 
 
@@ -76,7 +76,7 @@ def open_scratch(run: str) -> Path:
     """The folder of a run, which is made where it does not exist.
 
     Raises:
-        VersemillError: something of that name is not a folder of this user that nobody else can enter.
+        VersemillError: something of that name is not a folder of this user that no one else can enter.
     """
     folder = scratch(run)
     with contextlib.suppress(FileExistsError):
@@ -120,7 +120,7 @@ class LastWords:
 class Notebook:
     """The worker's side: one note and one log for one task; used as a context manager around the task.
 
-    Inside, file descriptors 1 and 2 go to the log, so that native code's last words are kept too.
+    Inside, file descriptors 1 and 2 go to the log, so that the last lines of native code are kept too.
     """
 
     def __init__(self, run: str, token: str) -> None:

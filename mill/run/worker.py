@@ -172,7 +172,7 @@ def shard_metadata(recipe: Recipe, shard: int) -> dict[str, str]:
 
 
 def spent() -> float:
-    """CPU seconds of this process since it was last asked: its start-up and imports are somebody's cost too."""
+    """CPU seconds of this process since it was last asked: its start-up and imports count too."""
     now = cpu_seconds()
     since, _reported[0] = _reported[0], now
     return now - since

@@ -59,7 +59,7 @@ def dedup(
 
     Args:
         radius: greatest distance between the descriptors of near copies; 0 finds exact ones alone.
-        workers: processes. progress: told (shards done, shards).
+        workers: processes. progress: called with (shards done, shards).
 
     Raises:
         ConfigError: there is no dataset, it is not finished or was merged from several configs, or the radius is negative.
@@ -76,7 +76,7 @@ def dedup(
     if len(sealed) < dataset.shards:
         raise ConfigError(
             f"'{dataset.uri}' is not finished: {dataset.shards - len(sealed)} of {dataset.shards} shards are not sealed; "
-            "go on with the command that made it, then look for duplicates"
+            "run the command that made it again, then look for duplicates"
         )
     with locked(dataset):
         stamps = {shard: _stamp(dataset, shard) for shard in sealed}

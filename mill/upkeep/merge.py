@@ -1,6 +1,6 @@
 """The union of datasets: sealed shards are taken over byte for byte, the ledger is written anew, splits stay as they are.
 
-Datasets of one config and seed (made in pieces, on several machines) become that very dataset, and a run may go on with it.
+Datasets of one config and seed (made in pieces, on several machines) become that very dataset, and a run can continue it.
 Datasets of different configs need different seeds, since (seed, index) names an asset; dataset.json then keeps what each part
 was (`parts`), and the parts' shards follow one another. Such a dataset can be read, verified, reported, exported and
 validated; what makes assets (run, retry, extend) is done to a part where it was made, and merged again.
@@ -57,13 +57,13 @@ class _Part:
 def merge(
     directories: Sequence[str | Path], out: str | Path, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Summary:
-    """Merges datasets into a folder of its own. The same call goes on where a killed one was, and mends damaged copies.
+    """Merges datasets into a folder of its own. The same call resumes one that was killed, and replaces damaged copies.
 
     A shard is hard-linked where both folders lie on one disk, and copied otherwise; either way its SHA-256 is compared
     with the ledger first.
 
     Args:
-        progress: told (shards taken over, shards in all).
+        progress: called with (shards taken over, shards in all).
 
     Raises:
         ConfigError: fewer than two datasets, one of them unfinished, being written or of other conventions or schema; two

@@ -1,11 +1,12 @@
 """Exports: a dataset in the files that other people's training code reads.
 
 A format is a `Format` in a module of this package, named in `FORMATS`. Shards are exported one by one, in parallel; a
-shard that is done leaves a marker in OUT/.export, so an export that was stopped goes on where it was.
+shard that is done leaves a marker in OUT/.export, so an export that was stopped can be resumed.
 """
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -102,14 +103,20 @@ def export(
     marker = target / ".export" / "format.json"
     if marker.exists() and marker.read_text() != name:
         raise ConfigError(f"'{target}' holds another export ({marker.read_text()}); choose an empty folder")
+    fresh = not target.exists()
     save(marker, name.encode())
     jobs = [_Job(str(directory), path, format, split, gone, str(target)) for path in paths]
     done, written = [], 0
-    for number, (entries, fresh) in enumerate(_run(jobs, workers), 1):
-        done += entries
-        written += fresh
-        if progress:
-            progress(number, len(jobs))
+    try:
+        for number, (entries, new) in enumerate(_run(jobs, workers), 1):
+            done += entries
+            written += new
+            if progress:
+                progress(number, len(jobs))
+    except ConfigError:  # the data lacks what the format needs, and will lack it next time
+        if fresh:
+            shutil.rmtree(target, ignore_errors=True)
+        raise
     if finish:
         finish(target, done)
     return Exported(len(done), written)

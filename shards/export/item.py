@@ -57,7 +57,10 @@ class Item:
     def count(self, least: int, reader: str) -> int:
         """Number of views; ConfigError when the reader needs more."""
         if len(self.cameras) < least:
-            raise ConfigError(f"asset {self.id} has {len(self.cameras)} views, but {reader} reads {least}; render more views")
+            raise ConfigError(
+                f"asset {self.id} has {len(self.cameras)} views, but {reader} reads {least}; "
+                f"make the dataset with --set render.cameras.views={least}"
+            )
         return len(self.cameras)
 
     @cached_property

@@ -299,7 +299,7 @@ def test_turning_a_filter_on_moves_no_other_draw():
         ({"category": "spoon"}, "unknown category 'spoon'; known: .*vessel"),
         ({"style": "baroque"}, "unknown style"),
         ({"proportions": {"slender": 9}}, "less than or equal to 1.25"),
-        ({"proportions": {"wings": 2}}, "Extra inputs"),
+        ({"proportions": {"wings": 2}}, "unknown key 'wings'; valid: .*slender"),
         ({"parts": {"wing": {"material": "clay"}}}, "no part 'wing'; it has body"),
         ({"parts": {"body": {"material": "gold"}}}, "material 'gold'"),
         ({"parts": {"body": {"material": "clay", "operators": [{"name": "lace"}]}}}, "unknown operator 'lace'"),

@@ -228,6 +228,6 @@ def test_names_of_colours_in_ply(tmp_path, names):
     assert texture[..., 1:3].max() == 0
 
 
-def test_an_obj_that_uses_no_library_stays_plain(tmp_path):
+def test_an_obj_that_uses_no_library_is_clay(tmp_path):
     (tmp_path / "m.obj").write_text(OBJ_QUAD)
-    assert material(tmp_path / "m.obj").source == "default"
+    assert material(tmp_path / "m.obj").source == "clay"

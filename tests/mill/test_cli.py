@@ -39,7 +39,6 @@ def versemill(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         (["run", "quickstart", "--out", "x", "--address", "127.0.0.1:1"], "127.0.0.1:1"),
         (["run", "quickstart"], "--out"),
         (["run", "quickstart", "--out", "x", "--sett", "a=1"], "--sett"),
-        (["run", "zeroverse-400k", "--out", "x", "--assets", "10000000"], "fewer --assets"),
         (["run", "quickstart", "--out", "x", "--set", "run.then=[exprt]"], "run.then"),
         (["run", "quickstart", "--out", "x", "--set", "run.then=[export]", "--set", "export.formats=[x]"], "webdataset"),
         (["run", "quickstart", "--out", "x", "--set", "curate.score_head=no/head.json"], "no/head.json is not a score head"),

@@ -22,7 +22,7 @@ def room(monkeypatch):
         monkeypatch.setattr(
             os,
             "statvfs",
-            lambda path: SimpleNamespace(f_bavail=left.pop(0) if len(left) > 1 else left[0], f_frsize=1, f_flag=0),
+            lambda path: SimpleNamespace(f_bavail=left.pop(0) if len(left) > 1 else left[0], f_frsize=1, f_flag=0, f_blocks=1),
         )
 
     return set_to
@@ -63,7 +63,7 @@ def test_the_guard_believes_the_rows_that_were_made(room, trivial, two_workers, 
 def test_a_run_stops_before_the_disk_is_full_and_goes_on_when_there_is_room(room, trivial, two_workers, tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "SNAPSHOT_SECONDS", 0.2)
     slow = ["sources.t.milliseconds=60", "run.chunk=1"]
-    ample, scarce = (SimpleNamespace(f_bavail=size, f_frsize=1, f_flag=0) for size in (10**12, 10**7))
+    ample, scarce = (SimpleNamespace(f_bavail=size, f_frsize=1, f_flag=0, f_blocks=1) for size in (10**12, 10**7))
     monkeypatch.setattr(os, "statvfs", lambda path: scarce if any((tmp_path / "a").rglob("*.arrow")) else ample)
     with pytest.raises(VersemillError, match="make room, then run the same command"):
         run(trivial(overrides=slow), tmp_path / "a")

@@ -93,7 +93,7 @@ def test_a_signal_while_ray_starts(begin, tmp_path, delay):
     said = run.communicate(timeout=60)[1]
     assert (run.returncode, said.strip().splitlines()[-1]) == (
         130,
-        "versemill: interrupted; the same command goes on where it was",
+        "versemill: interrupted; run the same command again to resume",
     )
     assert leftovers(run.pid) == []
 
@@ -107,7 +107,7 @@ def test_signals_while_a_run_stops(begin, tmp_path, numbers):
         time.sleep(0.4)
     said = run.communicate(timeout=60)[1]
     assert run.returncode == 130, said
-    assert said.count("versemill: interrupted; the same command goes on where it was") == 1
+    assert said.count("versemill: interrupted; run the same command again to resume") == 1
     assert "Traceback" not in said
 
 

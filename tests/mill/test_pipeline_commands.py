@@ -90,6 +90,14 @@ def test_a_starter_project_runs_as_its_readme_says(tmp_path: Path) -> None:
     assert "flatness" in listed
 
 
+def test_a_camera_preset_that_loses_its_number_of_views_is_noted() -> None:
+    (note,) = config.notes(config.load("quickstart", overrides=["render.cameras.preset=trellis"]))
+    assert "'trellis' has 150 views, this pipeline renders 16" in note
+    free = config.load("quickstart", overrides=["render.cameras.preset=trellis", "render.cameras.views=null"])
+    assert not config.notes(free)
+    assert not any(config.notes(config.load(name)) for name in ("base", "quickstart", "zeroverse-paper"))
+
+
 def test_a_source_that_is_not_on_the_path_says_how_to_put_it_there(tmp_path: Path) -> None:
     answer = versemill("preview", "nowhere_to_be:SOURCE", "--out", "x.png", cwd=tmp_path, code=2)
     assert "PYTHONPATH" in answer.stderr

@@ -198,7 +198,7 @@ def parsed(text: bytes) -> Node:
 
 
 def _refused(name: str) -> None:
-    raise AssetError("not_finite", f"the file holds {name}, which is no number of JSON")
+    raise AssetError("not_finite", f"the file holds {name}, which is not a JSON number")
 
 
 def natural(value: Any) -> int:

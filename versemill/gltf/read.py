@@ -1,4 +1,4 @@
-"""Reading a GLB or .gltf: our own back exactly, anybody's as an indexed asset."""
+"""Reading a GLB or .gltf: our own exactly, others as an indexed asset."""
 
 import dataclasses
 import json
@@ -41,7 +41,7 @@ def from_glb(
 ) -> Asset:
     """Decodes a GLB, or the JSON text of a .gltf, into an asset in the file's own units.
 
-    Of our own files everything comes back. Of anybody's, and of ours once another program has edited them: every triangle of
+    Of our own files everything comes back. Of others, and of ours once another program has edited them: every triangle of
     the scene at rest (node transforms, instances, skins and morph weights applied), positions that are exactly equal within
     a node merged into one, one part per node or instance, and the materials that are used; each place that a material's
     textures lie at is a UV set. Vertex colours become a texture of materials that have none. What an asset can't hold

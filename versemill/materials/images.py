@@ -97,5 +97,5 @@ def _read_exr(data: bytes) -> NDArray[np.float32]:
             raise OSError(str(error)) from error
         names = next((n for n in (("R", "G", "B", "A"), ("R", "G", "B"), ("Y", "A"), ("Y",)) if set(n) <= set(channels)), ())
         if not names:
-            raise ValueError(f"an OpenEXR file with the channels {', '.join(channels)} is no picture")
+            raise ValueError(f"an OpenEXR file with the channels {', '.join(channels)} is not a picture")
         return np.stack([np.asarray(channels[name].pixels, np.float32) for name in names], -1)

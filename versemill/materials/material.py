@@ -1,6 +1,8 @@
 """One PBR material, in glTF's metallic-roughness model and glTF's texture layouts."""
 
+import dataclasses
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -115,3 +117,16 @@ class Material:
             if self.texture(slot) is not None and self.sampler(slot) != PLAIN:
                 h.update(f"{slot} {self.sampler(slot)}".encode())
         return h.hexdigest()
+
+
+CLAY = Material(base_color=(0.55, 0.53, 0.5, 1.0), roughness=0.8, source="clay")
+"""What a mesh without any look of its own is shown in: plain white would burn out."""
+
+
+def clay_for_plain(materials: Iterable[Material]) -> tuple[Material, ...]:
+    """The materials, those that say nothing (white, no texture, from no file) made of clay; names stay."""
+    plain = Material()
+    return tuple(
+        dataclasses.replace(CLAY, name=m.name) if m.source == plain.source and m.content_hash == plain.content_hash else m
+        for m in materials
+    )
