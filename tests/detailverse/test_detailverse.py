@@ -228,7 +228,7 @@ def test_a_specification_survives_yaml_and_builds_the_same_asset():
 
 def test_the_same_draw_is_the_same_asset_in_another_process():
     code = (
-        "import hashlib, detailverse as d\n"
+        "import versemill.detailverse as d\n"
         "c = d.DetailverseConfig(detail='fast', texture_size=32)\n"
         "d.generate(c, 5, 0)\n"
         "print(''.join(d.generate(c, 5, i).content_hash for i in (3, 1, 2)))"

@@ -1,34 +1,13 @@
 """Files of others are worked on in a process that is killed for the time or memory it takes; the next file is done."""
 
-import ctypes
-import os
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from strikes import strike
 
 from versemill.errors import AssetError, ConfigError
 from versemill.mill.run.alone import Alone
-
-
-def strike(kind):
-    """Runs in the worker."""
-    if kind == "hang":
-        ctypes.PyDLL(None).sleep(1000)
-    if kind == "program":
-        os.system("sleep 1000")
-    if kind == "memory":
-        hoard = [bytearray(b"x" * 2**24) for _ in range(200)]
-        time.sleep(60)
-        return len(hoard)
-    if kind == "abort":
-        os.abort()
-    if kind == "refuse":
-        raise AssetError("bad", "no good")
-    if kind == "mistake":
-        raise ConfigError("wrong")
-    return os.getpid()
 
 
 @pytest.mark.parametrize(("kind", "reason"), [
