@@ -22,8 +22,8 @@ STAGE_OF = {"ingest": "source", "source": "source", "render": "render", "fields"
 """Stage of a rejection -> the stage of `mill.pipeline.stages.STAGES` that it happened in; all others are curation's."""
 
 Facts = dict[str, Any]
-"""Of a sealed shard: `file`, `sha256`, `bytes`, `rows`, `digest`, `fingerprint` (digests), `rejections` "stage: reason" -> count,
-`sources` name -> [rows, rejected, failed], `lost` stage of the run -> rejected and failed there, `failures` as in the ledger,
+"""Of a sealed shard: `file`, `sha256`, `bytes`, `rows`, `digest`, `fingerprint` (digests), `rejections` "stage: reason" ->
+count, `sources` name -> [rows, rejected, failed], `lost` stage of the run -> rejected and failed there, `failures` as in the ledger,
 `seconds` stage -> [assets that entered, CPU, wall]; or `damaged`: True and nothing else."""
 
 
