@@ -22,9 +22,9 @@ STAGE_OF = {"ingest": "source", "source": "source", "render": "render", "fields"
 """Stage of a rejection -> the stage of `mill.pipeline.stages.STAGES` that it happened in; all others are curation's."""
 
 Facts = dict[str, Any]
-"""Of a sealed shard: `file`, `sha256`, `bytes`, `rows`, `digest`, `fingerprint` (digests), `sources` name -> [rows, rejected,
-failed], `rejections` "stage: reason" -> count, `lost` stage of the run -> rejected and failed there, `failures` as in the
-ledger, `seconds` stage -> [assets that entered, CPU, wall]; or `damaged`: True and nothing else."""
+"""Of a sealed shard: `file`, `sha256`, `bytes`, `rows`, `digest`, `fingerprint` (digests), `failures` as in the ledger,
+`sources` name -> [rows, rejected, failed], `rejections` "stage: reason" -> count, `lost` stage of the run -> how many were
+rejected or failed there, `seconds` stage -> [assets that entered, CPU, wall]; or `damaged`: True and nothing else."""
 
 
 def read(dataset: Dataset) -> dict[int, Facts]:
