@@ -23,7 +23,7 @@ POINT_BYTES = 20
 
 
 def free(dataset: Dataset) -> int | None:
-    """Bytes that this process may still write to the dataset's file system; None where nobody knows, as in an object store."""
+    """Bytes that this process may still write to the dataset's file system; None for an object store and for /proc."""
     return _free(Path(dataset.root)) if dataset.local else None
 
 
