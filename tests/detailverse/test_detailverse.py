@@ -179,11 +179,11 @@ def test_denser_samples_keep_the_operators_own_and_the_width_of_their_steps(plac
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["vessel", "lattice"])
-def test_the_default_level_chooses_its_tessellation_by_the_faces(name):
+@pytest.mark.parametrize(("name", "index"), [("vessel", 0), ("lattice", 2)])  # an open foam has fewer at its finest
+def test_the_default_level_chooses_its_tessellation_by_the_faces(name, index):
     from versemill.detailverse.build import EDGE
 
-    asset = generate(DetailverseConfig(categories=[name], texture_size=32), 0, 0)
+    asset = generate(DetailverseConfig(categories=[name], texture_size=32), 0, index)
     sealed(asset)
     # FACES decides whether it is built again; an ornament whose rows come in steps may end a little outside of it.
     assert 150_000 <= asset.provenance["faces_before_simplification"] <= 400_000
