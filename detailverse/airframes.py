@@ -5,19 +5,19 @@ from itertools import pairwise
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union
 from versemill.detailverse.spines import lathe
 
 Station = tuple[float, float, float, float]
 Point = tuple[float, float, float]
 
 
-def fuselage(shop: Shop, stations: list[Station]) -> Manifold:
+def fuselage(builder: Builder, stations: list[Station]) -> Manifold:
     """A fuselage through (y, z, half width, half height) stations, pointed at both ends."""
     knots = np.array(stations)
     y = np.linspace(knots[0, 0], knots[-1, 0], 60)
     z, w, h = (PchipInterpolator(knots[:, 0], knots[:, k])(y) for k in (1, 2, 3))
-    a = np.linspace(0, 2 * np.pi, 56 if shop.fine else 36, endpoint=False)
+    a = np.linspace(0, 2 * np.pi, 56 if builder.fine else 36, endpoint=False)
     rings = [np.stack([w[k] * np.cos(a), 0 * a + y[k], z[k] + h[k] * np.sin(a)], 1) for k in range(len(y))]
     slices = [hull(np.concatenate(pair)) for pair in pairwise(rings)]
     return union(slices)
@@ -64,7 +64,7 @@ def gear(spots: list[tuple[float, float, float, float]], top: float) -> list[Sol
     return solids
 
 
-def jet_engine(shop: Shop) -> Manifold:
+def jet_engine(builder: Builder) -> Manifold:
     """A pod with its fan to the front."""
     pod = lathe(
         [(0, -0.16), (0.045, -0.16), (0.078, -0.06), (0.088, 0.08), (0.084, 0.15), (0.072, 0.16), (0.066, 0.1), (0, 0.1)]
@@ -76,10 +76,10 @@ def jet_engine(shop: Shop) -> Manifold:
             *around(box((0.06, 0.02, 0.05), (0.035, 0, 0.11)).rotate([25, 0, 0]), 12),
         ]
     )
-    return union([shop.sweep(pod, segments=40), fan]).rotate([90, 0, 0])
+    return union([builder.sweep(pod, segments=40), fan]).rotate([90, 0, 0])
 
 
-def propeller(shop: Shop, blades: int, y: float, z: float, long: float) -> list[Solid]:
+def propeller(builder: Builder, blades: int, y: float, z: float, long: float) -> list[Solid]:
     """A propeller with its spinner, turning about y."""
     blade = hull(
         np.array(
@@ -90,7 +90,9 @@ def propeller(shop: Shop, blades: int, y: float, z: float, long: float) -> list[
             ]
         )
     )
-    cone = shop.sweep(lathe([(0, -0.06), (0.09, -0.06), (0.085, 0.02), (0.05, 0.1), (0, 0.14)]), segments=32).rotate([90, 0, 0])
+    cone = builder.sweep(lathe([(0, -0.06), (0.09, -0.06), (0.085, 0.02), (0.05, 0.1), (0, 0.14)]), segments=32).rotate(
+        [90, 0, 0]
+    )
     return [Solid(b.translate([0, y, z]), "propeller") for b in (*around(blade, blades, "y"), cone)]
 
 

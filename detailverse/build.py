@@ -7,7 +7,7 @@ from versemill.asset import Asset
 from versemill.config import digest
 from versemill.detailverse import words
 from versemill.detailverse.config import FACE_BUDGET, DetailverseConfig, Quality
-from versemill.detailverse.solids import Manifold, Shop, Solid, checked, strut, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, checked, strut, union
 from versemill.detailverse.specification import PartSpec, Specification, sample_spec
 from versemill.detailverse.surfaces import Finish
 from versemill.errors import AssetError
@@ -117,7 +117,7 @@ def tessellate(spec: Specification, detail: Quality) -> tuple[Manifold, dict[str
     for attempt in range(3):
         finishes = {name: finish(spec, name, part, detail, edge) for name, part in spec.parts.items()}
         family = spec.family()
-        solids = family.build(Shop(finishes, detail == "default", edge, spec.variation))
+        solids = family.build(Builder(finishes, detail == "default", edge, spec.variation))
         stretch = [family.stretch if axis == family.grain else 1.0 for axis in "xyz"]
         body, names = join([Solid(s.body.scale(stretch), s.part) for s in solids])
         count = body.num_tri()

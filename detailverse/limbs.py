@@ -3,7 +3,7 @@
 import numpy as np
 
 from versemill.detailverse.fields import Floats
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, strut
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, strut
 from versemill.detailverse.spines import lathe, lobed, tube
 
 
@@ -37,7 +37,7 @@ def shoe(ankle: Floats, turn: float = 0.0) -> list[Solid]:
     ]
 
 
-def clothes(shop: Shop, hip: float, lean: float, w: float) -> list[Solid]:
+def clothes(builder: Builder, hip: float, lean: float, w: float) -> list[Solid]:
     """Collar, buttons, hem and belt of a shirt."""
     a = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     hem = np.stack([0.185 * w * np.cos(a), 0.13 * np.sin(a), 0 * a + hip - 0.0], 1)
@@ -45,14 +45,14 @@ def clothes(shop: Shop, hip: float, lean: float, w: float) -> list[Solid]:
     buttons = [Manifold.sphere(0.015, 10).translate([0, lean * 0.4 - 0.128, hip + 0.15 + 0.085 * k]) for k in range(5)]
     buckle = box((0.06, 0.03, 0.045), (0, -0.135, hip), 0.008)
     return [
-        Solid(shop.sweep(tube(hem, 0.03, True)), "shoes"),
-        Solid(shop.sweep(tube(collar, 0.03, True)), "shirt"),
+        Solid(builder.sweep(tube(hem, 0.03, True)), "shoes"),
+        Solid(builder.sweep(tube(collar, 0.03, True)), "shirt"),
         *(Solid(b, "eyes") for b in buttons),
         Solid(buckle, "eyes"),
     ]
 
 
-def skirt(shop: Shop, low: float, high: float, wide: float, narrow: float, folds: int) -> Manifold:
+def skirt(builder: Builder, low: float, high: float, wide: float, narrow: float, folds: int) -> Manifold:
     """Deep folds from a waist to a hem."""
     z = np.linspace(low, high, 24)
     f = (high - z) / (high - low)
@@ -60,4 +60,4 @@ def skirt(shop: Shop, low: float, high: float, wide: float, narrow: float, folds
     folded = lathe(
         [(0, low), (r[0] * 0.96, low), *zip(r, z, strict=True), (0, high)], None, lobed(folds, 0.13, sharp=True), 0.05
     )
-    return shop.sweep(folded, segments=6 * folds).scale([1, 0.82, 1])
+    return builder.sweep(folded, segments=6 * folds).scale([1, 0.82, 1])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from versemill.config import Config
-from versemill.detailverse.solids import Shop, Solid
+from versemill.detailverse.solids import Builder, Solid
 from versemill.detailverse.surfaces import Patch
 
 Floats = NDArray[np.float64]
@@ -118,12 +118,12 @@ class Family(Config):
         """What a caption calls this member; "{}" stands for its material: 'tall {} amphora with two handles'."""
         return self.name()
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         """The solids; they overlap where they are joined. Z is up, the front faces -Y, the size is about 2.
 
         Unless a family says otherwise, a method named after the member makes them: `_battle_axe` makes a 'battle axe'.
         """
-        solids: list[Solid] = getattr(self, "_" + re.sub("[ -]", "_", str(getattr(self, "kind", ""))))(shop)
+        solids: list[Solid] = getattr(self, "_" + re.sub("[ -]", "_", str(getattr(self, "kind", ""))))(builder)
         return solids
 
 

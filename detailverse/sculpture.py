@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from versemill.detailverse.fields import Floats, extract
-from versemill.detailverse.solids import Manifold, Shop
+from versemill.detailverse.solids import Builder, Manifold
 
 
 @dataclass
@@ -57,12 +57,12 @@ class Sculpture:
             total = np.minimum(total, other) - h * h * self.blend / 4
         return total - self.relief(points) if self.relief is not None else total
 
-    def cast(self, shop: Shop) -> Manifold:
+    def cast(self, builder: Builder) -> Manifold:
         """The solid."""
         middle = (self._low + self._high) / 2
         margin = self.blend + 0.06
         half = (self._high - self._low) / 2 + margin
-        step = max(2.0 * shop.edge, 0.015) if shop.fine else 0.026
+        step = max(2.0 * builder.edge, 0.015) if builder.fine else 0.026
         body = extract(lambda p: self(p + middle), (float(half[0]), float(half[1]), float(half[2])), step, 1.3)
         return body.translate(middle.tolist())
 

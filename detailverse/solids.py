@@ -25,7 +25,7 @@ class Solid:
 
 
 @dataclass(frozen=True)
-class Shop:
+class Builder:
     """What a family builds with.
 
     Attributes:

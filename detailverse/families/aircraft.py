@@ -8,7 +8,7 @@ from pydantic import Field
 
 from versemill.detailverse.airframes import fuselage, gear, jet_engine, propeller, radial_engine, tail_fin, wings
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, around, box, cylinder, hull, mirrored, strut, subtract, union
 from versemill.detailverse.spines import lathe, tube
 
 
@@ -61,10 +61,10 @@ class Aircraft(Family):
             "rocket": ("fuselage", "fins", "engines", "windows"),
         }[self.kind]
 
-    def _airliner(self, shop: Shop) -> list[Solid]:
+    def _airliner(self, builder: Builder) -> list[Solid]:
         g = 0.15 * self.girth
         body = fuselage(
-            shop,
+            builder,
             [
                 (-1.0, -0.04, 0.01, 0.01),
                 (-0.94, -0.03, 0.5 * g, 0.5 * g),
@@ -104,7 +104,7 @@ class Aircraft(Family):
         ]
         solids += [Solid(b, "tail") for b in wings((0.02, 0.8, 0.09), (0.36, 0.95, 0.14), 0.24, 0.1, 0.035)]
         solids.append(Solid(tail_fin(0.62, 0.1, 0.34, 0.4, 0.26), "tail"))
-        engine = jet_engine(shop)
+        engine = jet_engine(builder)
         for f in (0.36, 0.62)[: max(1, self.blades // 2)]:
             at = np.array([0.08, -0.05, -0.07]) * (1 - f) + np.array(tip) * f
             pylon = [box((0.03, 0.22, 0.1), (at[0], at[1] - 0.1, at[2] - 0.04), 0.008)]
@@ -112,10 +112,10 @@ class Aircraft(Family):
             solids += [Solid(b, "wings") for b in mirrored(pylon)]
         return solids
 
-    def _propeller_plane(self, shop: Shop) -> list[Solid]:
+    def _propeller_plane(self, builder: Builder) -> list[Solid]:
         g = self.girth
         body = fuselage(
-            shop,
+            builder,
             [
                 (-0.82, -0.02, 0.02, 0.02),
                 (-0.78, -0.02, 0.12 * g, 0.12 * g),
@@ -162,14 +162,14 @@ class Aircraft(Family):
         solids.append(Solid(tail_fin(0.66, 0.1, 0.26, 0.3, 0.16), "tail"))
         return (
             solids
-            + propeller(shop, self.blades, -0.84, -0.02, 0.3)
+            + propeller(builder, self.blades, -0.84, -0.02, 0.3)
             + gear([(0.26, -0.3, -0.36, 0.1), (-0.26, -0.3, -0.36, 0.1), (0.0, -0.68, -0.34, 0.08)], -0.08)
         )
 
-    def _biplane(self, shop: Shop) -> list[Solid]:
+    def _biplane(self, builder: Builder) -> list[Solid]:
         g = self.girth
         body = fuselage(
-            shop,
+            builder,
             [
                 (-0.62, 0, 0.15 * g, 0.16 * g),
                 (-0.3, 0, 0.16 * g, 0.18 * g),
@@ -183,7 +183,7 @@ class Aircraft(Family):
         a = np.linspace(0, 2 * np.pi, 32, endpoint=False)
         for y in (-0.1, 0.16):
             rim = np.stack([0.1 * np.cos(a), y + 0.1 * np.sin(a), 0 * a + 0.16], 1)
-            solids.append(Solid(shop.sweep(tube(rim, 0.022, True)), "struts"))
+            solids.append(Solid(builder.sweep(tube(rim, 0.022, True)), "struts"))
             solids.append(
                 Solid(
                     hull(
@@ -216,14 +216,14 @@ class Aircraft(Family):
         solids.append(Solid(tail_fin(0.7, 0.06, 0.24, 0.26, 0.12), "tail"))
         return (
             solids
-            + propeller(shop, self.blades, -0.82, 0, 0.36)
+            + propeller(builder, self.blades, -0.82, 0, 0.36)
             + gear([(0.24, -0.42, -0.4, 0.12), (-0.24, -0.42, -0.4, 0.12), (0.0, 0.8, -0.06, 0.05)], -0.08)
         )
 
-    def _helicopter(self, shop: Shop) -> list[Solid]:
+    def _helicopter(self, builder: Builder) -> list[Solid]:
         g = self.girth
         body = fuselage(
-            shop,
+            builder,
             [
                 (-0.72, -0.08, 0.03, 0.03),
                 (-0.64, -0.06, 0.14 * g, 0.16 * g),
@@ -239,7 +239,7 @@ class Aircraft(Family):
         )
         solids = [Solid(subtract(body, [door]), "fuselage")]
         ball = fuselage(
-            shop,
+            builder,
             [
                 (-0.73, -0.07, 0.02, 0.02),
                 (-0.64, -0.05, 0.142 * g, 0.15 * g),
@@ -281,14 +281,14 @@ class Aircraft(Family):
                     for y, z in ((-0.68, -0.36), (-0.62, -0.42), (-0.52, -0.46), (-0.3, -0.46), (0.1, -0.46), (0.4, -0.46))
                 ]
             )
-            solids.append(Solid(shop.sweep(tube(skid, 0.026)), "struts"))
+            solids.append(Solid(builder.sweep(tube(skid, 0.026)), "struts"))
             solids += [Solid(strut((x * 0.26, y, -0.46), (x * 0.14, y, -0.18), 0.022, 10), "struts") for y in (-0.32, 0.16)]
         return solids
 
-    def _fighter_jet(self, shop: Shop) -> list[Solid]:
+    def _fighter_jet(self, builder: Builder) -> list[Solid]:
         g = self.girth
         body = fuselage(
-            shop,
+            builder,
             [
                 (-1.0, -0.03, 0.008, 0.008),
                 (-0.78, -0.02, 0.06 * g, 0.07 * g),
@@ -299,7 +299,7 @@ class Aircraft(Family):
         )
         solids = [Solid(body, "fuselage")]
         canopy = fuselage(
-            shop, [(-0.62, 0.07, 0.02, 0.02), (-0.45, 0.1, 0.07, 0.09), (-0.28, 0.11, 0.07, 0.08), (0.0, 0.1, 0.02, 0.02)]
+            builder, [(-0.62, 0.07, 0.02, 0.02), (-0.45, 0.1, 0.07, 0.09), (-0.28, 0.11, 0.07, 0.08), (0.0, 0.1, 0.02, 0.02)]
         )
         bows = [box((0.3, 0.02, 0.3), (0, y, 0.16)) ^ canopy.scale([1.08, 1, 1.06]) for y in (-0.46, -0.26)]
         solids += [Solid(canopy, "windows"), *(Solid(b, "fuselage") for b in bows)]
@@ -346,12 +346,12 @@ class Aircraft(Family):
         nozzle = lathe(
             [(0, -0.1), (0.075 * g, -0.1), (0.085 * g, 0.0), (0.068 * g, 0.12), (0.058 * g, 0.12), (0.06 * g, 0.0), (0, 0.0)]
         )
-        bell = shop.sweep(nozzle, segments=36).rotate([-90, 0, 0])
+        bell = builder.sweep(nozzle, segments=36).rotate([-90, 0, 0])
         petals = [box((0.012, 0.12, 0.012), (0.078 * g, 0.05, 0)).rotate([0, 360 * k / 16, 0]) for k in range(16)]
         solids += [Solid(b, "engines") for b in mirrored([union([bell, *petals]).translate([0.075 * g, 0.82, 0])])]
         return solids
 
-    def _rocket(self, shop: Shop) -> list[Solid]:
+    def _rocket(self, builder: Builder) -> list[Solid]:
         g = 0.24 * self.girth
         hull_line = [
             (0, -0.72),
@@ -369,11 +369,11 @@ class Aircraft(Family):
             (0, 1.02),
         ]
         line = [(r, z * 1.0) for r, z in hull_line]
-        solids = [Solid(shop.sweep(lathe(line), segments=64), "fuselage")]
+        solids = [Solid(builder.sweep(lathe(line), segments=64), "fuselage")]
         for z, r in ((-0.5, 0.86), (-0.3, 0.95), (0.62, 0.7)):
             solids.append(Solid(cylinder(r * g + 0.012, 0.035, (0, 0, z), segments=64), "fins"))
         solids.append(
-            Solid(shop.sweep(lathe([(0, 0.9), (0.075, 0.9), (0.02, 1.0), (0.012, 1.12), (0, 1.12)]), segments=24), "fins")
+            Solid(builder.sweep(lathe([(0, 0.9), (0.075, 0.9), (0.02, 1.0), (0.012, 1.12), (0, 1.12)]), segments=24), "fins")
         )
         for k, z in enumerate((0.42, 0.1, -0.12)[: 2 + self.blades % 2]):
             ring = subtract(
@@ -402,7 +402,7 @@ class Aircraft(Family):
         solids += [Solid(f.rotate([0, 0, 45]), "fins") for f in around(fin, count)]
         solids.append(
             Solid(
-                shop.sweep(
+                builder.sweep(
                     lathe([(0, -0.82), (0.1, -0.82), (0.19, -0.96), (0.22, -0.95), (0.12, -0.78), (0.16, -0.7), (0, -0.68)]),
                     segments=48,
                 ),

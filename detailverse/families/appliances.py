@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, around, box, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, lobed, tube
 
 
@@ -58,9 +58,9 @@ class Appliance(Family):
             "lantern": ("tank", "glass", "wires"),
         }[self.kind]
 
-    def _knob(self, shop: Shop, r: float, at: tuple[float, float, float]) -> Manifold:
+    def _knob(self, builder: Builder, r: float, at: tuple[float, float, float]) -> Manifold:
         """A fluted knob on the front, with a pointer."""
-        body = shop.sweep(
+        body = builder.sweep(
             lathe([(0, -0.02), (1.15 * r, -0.02), (1.15 * r, 0.02), (r, 0.025), (0.92 * r, 0.1), (0.8 * r, 0.115), (0, 0.115)]),
             segments=40,
         )
@@ -68,7 +68,7 @@ class Appliance(Family):
         mark = box((0.1 * r, 0.7 * r, 0.02), (0, 0.4 * r, 0.118))
         return union([subtract(body, around(flutes[0], 14)), mark]).rotate([90, 0, 0]).translate(list(at))
 
-    def _washing_machine(self, shop: Shop) -> list[Solid]:
+    def _washing_machine(self, builder: Builder) -> list[Solid]:
         w, h = 0.72 * self.wide, 0.95 * self.tall
         body = box((2 * w, 1.3, 2 * h), (0, 0, 0), 0.04)
         seams = [box((2.2 * w, 0.03, 0.014), (0, -0.65, z)) for z in (0.62 * h, -0.78 * h)]
@@ -78,13 +78,13 @@ class Appliance(Family):
             Solid(box((2 * w + 0.03, 1.34, 0.06), (0, 0, h + 0.01), 0.02), "housing"),
         ]
         r = 0.46 * min(self.wide, 1.0)
-        rim = shop.sweep(
+        rim = builder.sweep(
             lathe([(r - 0.12, 0), (r, 0), (r + 0.02, 0.03), (r, 0.08), (r - 0.06, 0.1), (r - 0.12, 0.06)]), segments=80
         )
         rim = subtract(rim, [cylinder(r - 0.13, 1, segments=64)]).rotate([90, 0, 0]).translate([0, -0.63, -0.1 * h])
         bowl = Manifold.sphere(r - 0.1, 56).scale([1, 0.32, 1]).translate([0, -0.63, -0.1 * h])
         seal = [
-            shop.sweep(
+            builder.sweep(
                 tube(
                     np.array(
                         [
@@ -114,7 +114,7 @@ class Appliance(Family):
             Solid(box((0.62 * w, 0.07, 0.2 * h), (-0.58 * w, -0.65, 0.8 * h), 0.02), "housing"),
             Solid(box((0.3 * w, 0.1, 0.04), (-0.58 * w, -0.665, 0.75 * h), 0.012), "metal"),
         ]
-        solids.append(Solid(self._knob(shop, 0.13, (0.12 * w, -0.66, 0.8 * h)), "knobs"))
+        solids.append(Solid(self._knob(builder, 0.13, (0.12 * w, -0.66, 0.8 * h)), "knobs"))
         ticks = [
             box((0.012, 0.02, 0.03), (0, 0, 0.18)).rotate([0, 24.0 * k, 0]).translate([0.12 * w, -0.672, 0.8 * h])
             for k in range(15)
@@ -130,7 +130,7 @@ class Appliance(Family):
         feet = [cylinder(0.08, 0.12, (s * 0.8 * w, y, -h - 0.03), segments=24) for s in (1, -1) for y in (-0.45, 0.45)]
         return solids + [Solid(f, "panel") for f in feet]
 
-    def _fan(self, shop: Shop) -> list[Solid]:
+    def _fan(self, builder: Builder) -> list[Solid]:
         r = 0.62 * self.wide
         z0 = 0.32
         blade = hull(
@@ -164,7 +164,7 @@ class Appliance(Family):
             Solid(cylinder(0.05, 0.5, (0, 0, z0), "y", 20), "metal"),
         ]
         motor = (
-            shop.sweep(lathe([(0, 0), (0.2, 0), (0.24, 0.06), (0.24, 0.3), (0.16, 0.42), (0, 0.46)]), segments=48)
+            builder.sweep(lathe([(0, 0), (0.2, 0), (0.24, 0.06), (0.24, 0.3), (0.16, 0.42), (0, 0.46)]), segments=48)
             .rotate([-90, 0, 0])
             .translate([0, 0.02, z0])
         )
@@ -176,7 +176,7 @@ class Appliance(Family):
                     (q * np.cos(t), -0.1 + (y + 0.1) * np.sqrt(max(1 - (q / r) ** 2, 0)) * 1.6, z0 + q * np.sin(t))
                     for q in np.linspace(0.12, r, 8)
                 ]
-                solids.append(Solid(shop.sweep(tube(np.array(arc), 0.012), segments=6), "metal"))
+                solids.append(Solid(builder.sweep(tube(np.array(arc), 0.012), segments=6), "metal"))
             for q in (0.12, 0.45 * r, 0.75 * r):
                 ring = np.array(
                     [
@@ -184,12 +184,12 @@ class Appliance(Family):
                         for t in np.linspace(0, 2 * np.pi, 56, endpoint=False)
                     ]
                 )
-                solids.append(Solid(shop.sweep(tube(ring, 0.014, True), segments=8), "metal"))
+                solids.append(Solid(builder.sweep(tube(ring, 0.014, True), segments=8), "metal"))
         rim = np.array([(r * np.cos(t), -0.1, z0 + r * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 80, endpoint=False)])
-        solids.append(Solid(shop.sweep(tube(rim, 0.032, True)), "metal"))
+        solids.append(Solid(builder.sweep(tube(rim, 0.032, True)), "metal"))
         badge = cylinder(0.14, 0.04, (0, -0.27, z0), "y", 40)
         low = -0.62 * self.tall
-        stem = shop.sweep(
+        stem = builder.sweep(
             lathe(
                 [
                     (0, low),
@@ -213,7 +213,7 @@ class Appliance(Family):
         ]
         return solids
 
-    def _gramophone(self, shop: Shop) -> list[Solid]:
+    def _gramophone(self, builder: Builder) -> list[Solid]:
         w = 0.62 * self.wide
         solids = [Solid(box((2 * w, 1.24, 0.36), (0, 0, -0.72), 0.03), "case")]
         for z, k in ((-0.92, 1.1), (-0.52, 1.06)):
@@ -221,7 +221,7 @@ class Appliance(Family):
         panels = [subtract(box((1.5 * w, 0.05, 0.24), (0, -0.62, -0.72), 0.01), [box((1.3 * w, 0.2, 0.14), (0, -0.62, -0.72))])]
         solids += [Solid(p.rotate([0, 0, 90.0 * k]), "case") for k in (0, 2) for p in panels]
         disc = lathe([(0, -0.48), (0.52, -0.48), (0.54, -0.44), (0, -0.44)])
-        solids += [Solid(shop.sweep(disc, segments=80), "knobs")]
+        solids += [Solid(builder.sweep(disc, segments=80), "knobs")]
         grooves = [
             subtract(cylinder(q, 0.03, (0, 0, -0.425), segments=72), [cylinder(q - 0.018, 0.1, (0, 0, -0.425), segments=72)])
             for q in np.linspace(0.2, 0.5, 9)
@@ -245,8 +245,8 @@ class Appliance(Family):
         t = np.linspace(0, 1, 40)
         leaves = self.slats
         radius = 0.05 + 0.06 * t + 0.5 * self.tall * t**4
-        horn = shop.sweep(tube(path, radius, contour=lobed(leaves, 0.07, sharp=True)), segments=8 * leaves)
-        inside = shop.sweep(
+        horn = builder.sweep(tube(path, radius, contour=lobed(leaves, 0.07, sharp=True)), segments=8 * leaves)
+        inside = builder.sweep(
             tube(
                 np.r_[path[12:], [path[-1] + (path[-1] - path[-2]) * 2]],
                 np.r_[radius[12:], radius[-1] * 1.1] * 0.93,
@@ -257,7 +257,7 @@ class Appliance(Family):
         solids += [Solid(subtract(horn, [inside]), "horn")]
         arm = curve(np.array([back + [0, 0, 0.14], (0.44, 0.2, -0.28), (0.36, -0.1, -0.3), (0.25, -0.2, -0.36)]), 20)
         solids += [
-            Solid(shop.sweep(tube(arm, 0.035)), "knobs"),
+            Solid(builder.sweep(tube(arm, 0.035)), "knobs"),
             Solid(cylinder(0.1, 0.07, (0.25, -0.2, -0.36), "x", 32), "knobs"),
             Solid(strut((0.25, -0.2, -0.36), (0.25, -0.22, -0.43), 0.014, 8), "knobs"),
             Solid(cylinder(0.09, 0.12, (back[0], back[1], -0.48), segments=28), "knobs"),
@@ -272,9 +272,9 @@ class Appliance(Family):
         ]
         return solids + [Solid(c, "knobs") for c in crank] + [Solid(f, "case") for f in feet]
 
-    def _lantern(self, shop: Shop) -> list[Solid]:
+    def _lantern(self, builder: Builder) -> list[Solid]:
         t = self.wide
-        tank = shop.sweep(
+        tank = builder.sweep(
             lathe(
                 [
                     (0, -0.85),
@@ -289,10 +289,10 @@ class Appliance(Family):
             ),
             segments=64,
         )
-        globe = shop.sweep(
+        globe = builder.sweep(
             lathe([(0, -0.4), (0.17, -0.4), (0.27, -0.22), (0.29, -0.05), (0.24, 0.12), (0.16, 0.24), (0, 0.24)]), segments=56
         )
-        hood = shop.sweep(
+        hood = builder.sweep(
             lathe(
                 [
                     (0, 0.22),
@@ -319,17 +319,17 @@ class Appliance(Family):
             pipe = curve(
                 [(s * 0.36 * t, 0, -0.6), (s * 0.44, 0, -0.3), (s * 0.44, 0, 0.2), (s * 0.34, 0, 0.45), (s * 0.16, 0, 0.5)], 24
             )
-            solids.append(Solid(shop.sweep(tube(pipe, 0.045)), "tank"))
+            solids.append(Solid(builder.sweep(tube(pipe, 0.045)), "tank"))
         a = np.linspace(0.05, np.pi - 0.05, 30)
         bail = np.stack([0.45 * np.cos(a), 0 * a, 0.25 + 0.78 * np.sin(a)], 1)
-        solids.append(Solid(shop.sweep(tube(bail, 0.016)), "wires"))
+        solids.append(Solid(builder.sweep(tube(bail, 0.016)), "wires"))
         solids += [Solid(cylinder(0.03, 0.2, (s * 0.44, 0, 0.27), "x", 14), "wires") for s in (1, -1)]
         count = 4 + self.slats % 3
-        guard = [shop.sweep(tube(curve([(0.2, 0, -0.42), (0.33, 0, -0.08), (0.24, 0, 0.25)], 12), 0.014), segments=8)]
+        guard = [builder.sweep(tube(curve([(0.2, 0, -0.42), (0.33, 0, -0.08), (0.24, 0, 0.25)], 12), 0.014), segments=8)]
         solids += [Solid(b, "wires") for b in around(guard[0], count)]
         ring = np.linspace(0, 2 * np.pi, 48, endpoint=False)
         solids += [
-            Solid(shop.sweep(tube(np.stack([r * np.cos(ring), r * np.sin(ring), 0 * ring + z], 1), 0.014, True)), "wires")
+            Solid(builder.sweep(tube(np.stack([r * np.cos(ring), r * np.sin(ring), 0 * ring + z], 1), 0.014, True)), "wires")
             for r, z in ((0.315, -0.16), (0.305, 0.04))
         ]
         solids += [

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import (
+    Builder,
     Manifold,
-    Shop,
     Solid,
     around,
     box,
@@ -67,7 +67,7 @@ class Armour(Family):
             "breastplate": ("bowl", "fittings"),
         }[self.kind]
 
-    def _shield(self, shop: Shop) -> list[Solid]:
+    def _shield(self, builder: Builder) -> list[Solid]:
         if self.form == "round":
             angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
             rim = np.stack([0.9 * np.cos(angle), 0.9 * np.sin(angle)], 1)
@@ -109,7 +109,7 @@ class Armour(Family):
             )
         if self.form == "round":
             cup = (
-                shop.sweep(
+                builder.sweep(
                     lathe([(0, 0), (0.3, 0), (0.3, 0.03), (0.22, 0.05), (0.19, 0.12), (0.1, 0.19), (0, 0.21)]), segments=64
                 )
                 .rotate([90, 0, 0])
@@ -140,7 +140,7 @@ class Armour(Family):
             solids += [Solid(bent(cross), "boss"), Solid(star, "boss")]
         return solids
 
-    def _helmet(self, shop: Shop) -> list[Solid]:
+    def _helmet(self, builder: Builder) -> list[Solid]:
         w = 0.5
         line = [
             (0, -0.62),
@@ -153,8 +153,8 @@ class Armour(Family):
             (0.1, 0.74),
             (0, 0.75),
         ]
-        skull = shop.sweep(lathe([(r * w / 0.5, z) for r, z in line]), segments=72).scale([0.92, 1.12, 1])
-        inner = shop.sweep(lathe([(max(r * 0.9, 0), z - 0.05) for r, z in line][:-1] + [(0, 0.68)]), segments=48).scale(
+        skull = builder.sweep(lathe([(r * w / 0.5, z) for r, z in line]), segments=72).scale([0.92, 1.12, 1])
+        inner = builder.sweep(lathe([(max(r * 0.9, 0), z - 0.05) for r, z in line][:-1] + [(0, 0.68)]), segments=48).scale(
             [0.92, 1.12, 1]
         )
         skull = subtract(skull, [inner.trim_by_plane((0, 0, -1), -0.4)])
@@ -193,13 +193,13 @@ class Armour(Family):
             a = np.linspace(0, 2 * np.pi, 72, endpoint=False)
             solids.append(
                 Solid(
-                    shop.sweep(
+                    builder.sweep(
                         tube(np.stack([0.92 * r * np.cos(a) * 0.97, 1.12 * r * np.sin(a) * 0.97, 0 * a + z], 1), 0.03, True)
                     ),
                     "fittings",
                 )
             )
-        collar = shop.sweep(
+        collar = builder.sweep(
             lathe([(0.42, -0.58), (0.6 * self.wide, -0.8), (0.64 * self.wide, -0.79), (0.47, -0.54)]), segments=64
         )
         collar = subtract(collar, [cylinder(0.42, 1, (0, 0, -0.7), segments=64)])
@@ -227,10 +227,10 @@ class Armour(Family):
                     path = curve(
                         [root, root + [0.1 * side, 0.2, 0.3 - 0.1 * f], root + [0.16 * side, 0.5 + 0.1 * f, 0.12 - 0.3 * f]], 8
                     )
-                    solids.append(Solid(shop.sweep(tube(path, np.linspace(0.05, 0.02, 8)), segments=9), "plume"))
+                    solids.append(Solid(builder.sweep(tube(path, np.linspace(0.05, 0.02, 8)), segments=9), "plume"))
         return solids
 
-    def _breastplate(self, shop: Shop) -> list[Solid]:
+    def _breastplate(self, builder: Builder) -> list[Solid]:
         z = np.linspace(-0.75, 0.62, 18)
         w = 0.5 + 0.14 * np.sin(2.2 * (z + 0.5)) + 0.05 * z
         d = 0.3 + 0.08 * np.sin(2.4 * (z + 0.45))

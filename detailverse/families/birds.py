@@ -8,7 +8,7 @@ from pydantic import Field
 
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.sculpture import Sculpture
-from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, mirrored, move, strut
+from versemill.detailverse.solids import Builder, Manifold, Solid, cylinder, facing, hull, mirrored, move, strut
 from versemill.detailverse.spines import curve, tube
 
 
@@ -124,12 +124,12 @@ class Bird(Family):
         toes.append(strut((x, y, z), (x, y + 0.8 * reach, z - 0.03), 0.035, 10, 0.018))
         return [Solid(t, "feet") for t in toes]
 
-    def _owl(self, shop: Shop) -> list[Solid]:
+    def _owl(self, builder: Builder) -> list[Solid]:
         w = 0.46 * self.stout
         body_at, body = np.array([0, 0.02, -0.25]), np.array([w, 0.4 * self.stout, 0.62])
         clay = Sculpture(0.12).egg(body_at, body).egg((0, 0, 0.48), (0.42 * self.head, 0.36, 0.36))
         coat = "owl feathers"
-        solids = [Solid(clay.cast(shop), coat), *self._perch()]
+        solids = [Solid(clay.cast(builder), coat), *self._perch()]
         solids += self._coat(body_at, body, coat, -0.85, 0.62, 0.18)
         solids += self._coat(np.array([0, 0.06, 0.48]), np.array([0.42 * self.head, 0.35, 0.36]), coat, -0.2, 0.85, 0.13)
         for side in (1, -1):
@@ -172,7 +172,7 @@ class Bird(Family):
         solids += [Solid(hook, "beak"), *(Solid(t, "wings") for t in tail)]
         return solids + self._eyes(np.array([0, -0.4, 0.5]), 0.175 * self.head, 0, 0, 0.062)
 
-    def _duck(self, shop: Shop) -> list[Solid]:
+    def _duck(self, builder: Builder) -> list[Solid]:
         clay = (
             Sculpture(0.14)
             .egg((0, 0.1, -0.3), (0.42 * self.stout, 0.78, 0.36))
@@ -184,7 +184,7 @@ class Bird(Family):
         head = np.array([turn, -0.6, 0.55])
         clay.egg(head, (0.19 * self.head, 0.25 * self.head, 0.19 * self.head))
         coat = "duck feathers"
-        solids = [Solid(clay.cast(shop), coat)]
+        solids = [Solid(clay.cast(builder), coat)]
         bill = hull(
             np.array(
                 [
@@ -212,7 +212,7 @@ class Bird(Family):
         ]
         return [*solids, *(Solid(t, coat) for t in tail), *self._eyes(head, 0.175 * self.head, -0.08, 0.06)]
 
-    def _penguin(self, shop: Shop) -> list[Solid]:
+    def _penguin(self, builder: Builder) -> list[Solid]:
         w = 0.4 * self.stout
         turn = 0.12 * self.turn
         back = (
@@ -226,7 +226,7 @@ class Bird(Family):
         front = (
             Sculpture(0.12).egg((0, -0.07, -0.24), (0.86 * w, 0.29 * self.stout, 0.6)).egg((turn, -0.08, 0.5), (0.2, 0.2, 0.16))
         )
-        solids = [Solid(back.cast(shop), "dark feathers"), Solid(front.cast(shop), "belly")]
+        solids = [Solid(back.cast(builder), "dark feathers"), Solid(front.cast(builder), "belly")]
         bill = strut((turn, -0.24, 0.64), (turn, -0.28 - 0.2 * self.beak, 0.6), 0.065, 16, 0.018)
         solids.append(Solid(bill, "beak"))
         for side in (1, -1):
@@ -254,7 +254,7 @@ class Bird(Family):
             solids += [Solid(b, "feet") for b in (*foot, web)]
         return solids + self._eyes(np.array([turn, 0, 0.68]), 0.215 * self.head, -0.13, 0.02, 0.035)
 
-    def _eagle(self, shop: Shop) -> list[Solid]:
+    def _eagle(self, builder: Builder) -> list[Solid]:
         at, r = np.array([0, 0.0, -0.2]), np.array([0.26 * self.stout, 0.26, 0.5])
         clay = (
             Sculpture(0.1)
@@ -265,10 +265,10 @@ class Bird(Family):
         for side in (1, -1):
             clay.bone([(side * 0.13, -0.02, -0.55), (side * 0.15, -0.04, -0.82)], 0.13, 0.06)
         coat = "dark feathers"
-        solids = [Solid(clay.cast(shop), coat), *self._perch(), *self._coat(at, r, coat, -0.85, 0.7, 0.14)]
+        solids = [Solid(clay.cast(builder), coat), *self._perch(), *self._coat(at, r, coat, -0.85, 0.7, 0.14)]
         solids += self._coat(np.array([0, -0.05, 0.38]), np.array([0.18, 0.2, 0.22]), "belly", -0.5, 0.9, 0.1)
         hook = curve([(0, -0.22, 0.46), (0, -0.36, 0.46), (0, -0.4 - 0.05 * self.beak, 0.34)], 8)
-        solids.append(Solid(shop.sweep(tube(hook, np.linspace(0.065, 0.015, 8))), "beak"))
+        solids.append(Solid(builder.sweep(tube(hook, np.linspace(0.065, 0.015, 8))), "beak"))
         lift = 0.35 + 0.2 * self.turn
         for side in (1, -1):
             root, wrist = np.array([side * 0.2, 0.02, 0.16]), np.array([side * 0.62, 0.02, 0.3 + lift])
@@ -289,7 +289,7 @@ class Bird(Family):
             *self._eyes(np.array([0, -0.06, 0.46]), 0.15 * self.head, -0.1, 0.02, 0.035),
         ]
 
-    def _flamingo(self, shop: Shop) -> list[Solid]:
+    def _flamingo(self, builder: Builder) -> list[Solid]:
         at, r = np.array([0, 0.05, 0.1]), np.array([0.22 * self.stout, 0.36, 0.22])
         clay = Sculpture(0.06).egg(at, r)
         neck = curve(
@@ -297,9 +297,9 @@ class Bird(Family):
         )
         clay.bone(neck, *np.linspace(0.1, 0.05, 20)).egg((0, -0.48, 0.97), (0.075 * self.head, 0.12, 0.085))
         coat = "pink feathers"
-        solids = [Solid(clay.cast(shop), coat), *self._coat(at, r, coat, -0.9, 0.8, 0.14)]
+        solids = [Solid(clay.cast(builder), coat), *self._coat(at, r, coat, -0.9, 0.8, 0.14)]
         bill = curve([(0, -0.57, 0.97), (0, -0.67, 0.92), (0, -0.68 - 0.03 * self.beak, 0.8)], 8)
-        solids.append(Solid(shop.sweep(tube(bill, np.linspace(0.055, 0.02, 8))), "beak"))
+        solids.append(Solid(builder.sweep(tube(bill, np.linspace(0.055, 0.02, 8))), "beak"))
         for side in (1, -1):
             root, tip = np.array([side * 0.2, -0.2, 0.22]), np.array([side * 0.14, 0.42, 0.1])
             solids += [Solid(b, coat) for b in self._wing(root, tip, np.array([side * 0.1, 0.4, -0.4]), coat, 0.3)]
@@ -316,7 +316,7 @@ class Bird(Family):
             solids += [Solid(b, "feet") for b in legs]
         return solids + self._eyes(np.array([0, -0.5, 0.99]), 0.066 * self.head, 0, 0.01, 0.02)
 
-    def _cockerel(self, shop: Shop) -> list[Solid]:
+    def _cockerel(self, builder: Builder) -> list[Solid]:
         at, r = np.array([0, 0.02, -0.15]), np.array([0.28 * self.stout, 0.46, 0.33])
         clay = (
             Sculpture(0.1)
@@ -325,7 +325,7 @@ class Bird(Family):
         )
         clay.egg((0, -0.43, 0.56), (0.12 * self.head, 0.15, 0.13))
         coat = "dark feathers"
-        solids = [Solid(clay.cast(shop), coat)]
+        solids = [Solid(clay.cast(builder), coat)]
         solids += self._coat(np.array([0, -0.35, 0.2]), np.array([0.24, 0.26, 0.36]), coat, -0.5, 0.75, 0.15)
         solids += self._coat(at, r, coat, -0.6, 0.5, 0.15, 20)
         solids.append(Solid(strut((0, -0.55, 0.55), (0, -0.6 - 0.1 * self.beak, 0.51), 0.05, 14, 0.012), "beak"))
@@ -359,5 +359,5 @@ class Bird(Family):
                 ],
                 14,
             )
-            solids.append(Solid(shop.sweep(tube(path, 0.055 * np.r_[0.6, np.ones(11), 0.7, 0.3])), "tail"))
+            solids.append(Solid(builder.sweep(tube(path, 0.055 * np.r_[0.6, np.ones(11), 0.7, 0.3])), "tail"))
         return solids + self._eyes(np.array([0, -0.46, 0.59]), 0.11 * self.head, -0.02, 0.02, 0.028)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from versemill.detailverse.palette import ROOF
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, prism, section, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cylinder, prism, section, subtract, union
 from versemill.detailverse.spines import Contour, Spine, circle, lathe, polygon, rectangle
 
 MASONRY = ("bricks", "bricks", "cracks", "panels")
@@ -52,30 +52,30 @@ class Building(Family):
     def parts(self) -> tuple[str, ...]:
         return ("walls", "cornices", "openings") if self.kind in ("ziggurat", "keep") else tuple(self.slots)
 
-    def build(self, shop: Shop) -> list[Solid]:
-        return self._chapel(shop) if self.kind == "chapel" else self._tower(shop)
+    def build(self, builder: Builder) -> list[Solid]:
+        return self._chapel(builder) if self.kind == "chapel" else self._tower(builder)
 
     def _plan(self) -> Contour:
         return circle if self._sides() == 32 else polygon(self._sides())
 
-    def _walls(self, shop: Shop, profile: list[tuple[float, float]], part: str, rows: tuple[int, int]) -> Manifold:
-        return shop.sweep(lathe(profile, rows, self._plan()), part)
+    def _walls(self, builder: Builder, profile: list[tuple[float, float]], part: str, rows: tuple[int, int]) -> Manifold:
+        return builder.sweep(lathe(profile, rows, self._plan()), part)
 
-    def _tower(self, shop: Shop) -> list[Solid]:
+    def _tower(self, builder: Builder) -> list[Solid]:
         pagoda, ziggurat = self.kind == "pagoda", self.kind == "ziggurat"
         wide = 0.35 + self.slender if ziggurat else self.slender * (1.2 if pagoda else 1.0)
         inward = 0.55 * self.taper + 0.24 if ziggurat else self.taper
         top = 1.0 - (0.0 if ziggurat or self.kind == "keep" else self.roof)
         heights = np.linspace(-0.95, top, self.storeys + 1)
         solids = [
-            Solid(self._walls(shop, [(0, -1), (wide * 1.15, -1), (wide * 1.15, -0.94), (0, -0.94)], "", (1, 2)), "cornices")
+            Solid(self._walls(builder, [(0, -1), (wide * 1.15, -1), (wide * 1.15, -0.94), (0, -0.94)], "", (1, 2)), "cornices")
         ]
         r = wide
         for k, (low, high) in enumerate(itertools.pairwise(heights)):
             after = r * inward
             leaning = after if self.kind == "lighthouse" else r
-            wall = self._walls(shop, [(0, low - 0.02), (r, low - 0.02), (leaning, high), (0, high)], "walls", (1, 2))
-            cuts, fittings = self._openings(shop, r, leaning, float(low), float(high), k == 0)
+            wall = self._walls(builder, [(0, low - 0.02), (r, low - 0.02), (leaning, high), (0, high)], "walls", (1, 2))
+            cuts, fittings = self._openings(builder, r, leaning, float(low), float(high), k == 0)
             solids += [Solid(subtract(wall, cuts), "walls"), *(Solid(f, "openings") for f in fittings)]
             edge = leaning * 1.1
             if pagoda:
@@ -87,7 +87,7 @@ class Building(Family):
                     (after * 1.02, high + 0.17),
                     (0, high + 0.17),
                 ]
-                solids.append(Solid(self._walls(shop, eave, "roof", (3, 4)), "roof"))
+                solids.append(Solid(self._walls(builder, eave, "roof", (3, 4)), "roof"))
             else:
                 rim = [
                     (0, high - 0.06),
@@ -96,22 +96,22 @@ class Building(Family):
                     (edge, high + 0.05),
                     (0, high + 0.05),
                 ]
-                solids.append(Solid(self._walls(shop, rim, "cornices", (2, 3)), "cornices"))
+                solids.append(Solid(self._walls(builder, rim, "cornices", (2, 3)), "cornices"))
             if ziggurat:
                 solids += [Solid(s, "openings") for s in _stairs(r, float(low), float(high), after)]
             r = after
         last = float(heights[-1])
         r /= inward
         if self.kind == "keep" or ziggurat:
-            solids += self._battlements(shop, r * 1.1, last)
+            solids += self._battlements(builder, r * 1.1, last)
         elif self.kind == "lighthouse":
-            solids += self._lantern(shop, r, last)
+            solids += self._lantern(builder, r, last)
         else:
-            solids.append(Solid(self._roof(shop, r * 1.25, last), "roof"))
+            solids.append(Solid(self._roof(builder, r * 1.25, last), "roof"))
         return solids
 
     def _openings(
-        self, shop: Shop, r: float, upper: float, low: float, high: float, ground: bool
+        self, builder: Builder, r: float, upper: float, low: float, high: float, ground: bool
     ) -> tuple[list[Manifold], list[Manifold]]:
         """Arched windows (and a door to the front) as cutters, and the frames and leaves set into them."""
         sides = self._sides() if self._sides() < 32 else 6
@@ -136,15 +136,15 @@ class Building(Family):
                     into.append(body.translate([x, -(flat - lean) + 0.03, base]).rotate([0, 0, 360 * side / sides]))
         return cuts, fittings
 
-    def _roof(self, shop: Shop, r: float, z: float) -> Manifold:
+    def _roof(self, builder: Builder, r: float, z: float) -> Manifold:
         flare = [(0, z - 0.02), (r, z - 0.02), (r, z + 0.03), (r * 0.62, z + 0.3 * self.roof), (r * 0.25, z + 0.68 * self.roof),
                  (0.03, z + 0.9 * self.roof)]  # fmt: skip
         ball = [(0.03 + 0.035 * np.sin(a), z + self.roof * 0.9 + 0.035 - 0.035 * np.cos(a)) for a in np.linspace(0.5, np.pi, 8)]
-        return self._walls(shop, [*flare, *ball[:-1], (0.0, ball[-1][1])], "roof", (2, 5))
+        return self._walls(builder, [*flare, *ball[:-1], (0.0, ball[-1][1])], "roof", (2, 5))
 
-    def _battlements(self, shop: Shop, r: float, z: float) -> list[Solid]:
-        wall = self._walls(shop, [(0, z), (r, z), (r, z + 0.2), (0, z + 0.2)], "", (1, 2))
-        inner = self._walls(shop, [(0, z + 0.06), (r * 0.84, z + 0.06), (r * 0.84, z + 1), (0, z + 1)], "", (1, 2))
+    def _battlements(self, builder: Builder, r: float, z: float) -> list[Solid]:
+        wall = self._walls(builder, [(0, z), (r, z), (r, z + 0.2), (0, z + 0.2)], "", (1, 2))
+        inner = self._walls(builder, [(0, z + 0.06), (r * 0.84, z + 0.06), (r * 0.84, z + 1), (0, z + 1)], "", (1, 2))
         count = 12 if self._sides() == 32 else self._sides() * 3
         gap = 0.4 * 2 * np.pi * r / count
         cuts = [box((gap, 3 * r, 0.2), (0, 0, z + 0.2)).rotate([0, 0, 360 * (k + 0.5) / count]) for k in range(count // 2)]
@@ -153,8 +153,8 @@ class Building(Family):
             Solid(corbel.rotate([0, 0, 360 * k / count]), "cornices") for k in range(count)
         ]
 
-    def _lantern(self, shop: Shop, r: float, z: float) -> list[Solid]:
-        deck = shop.sweep(lathe([(0, z), (r * 1.4, z), (r * 1.45, z + 0.06), (0, z + 0.06)]))
+    def _lantern(self, builder: Builder, r: float, z: float) -> list[Solid]:
+        deck = builder.sweep(lathe([(0, z), (r * 1.4, z), (r * 1.45, z + 0.06), (0, z + 0.06)]))
         posts = [cylinder(0.018, 0.16, (r * 1.35, 0, z + 0.12), segments=8).rotate([0, 0, 360 * k / 20]) for k in range(20)]
         rail = _hoop(r * 1.35, z + 0.19, 0.022)
         lamp = cylinder(r * 0.7, 0.34, (0, 0, z + 0.2), segments=8)
@@ -163,22 +163,22 @@ class Building(Family):
             *(Solid(b, "cornices") for b in (deck, *posts, rail)),
             Solid(lamp, "openings"),
             *(Solid(b, "cornices") for b in bars),
-            Solid(self._cap(shop, r, z + 0.36), "roof"),
+            Solid(self._cap(builder, r, z + 0.36), "roof"),
         ]
 
-    def _cap(self, shop: Shop, r: float, z: float) -> Manifold:
+    def _cap(self, builder: Builder, r: float, z: float) -> Manifold:
         angle = np.linspace(0, np.pi / 2, 12)
         dome = [(r * np.cos(a), z + 0.03 + 0.8 * r * np.sin(a)) for a in angle[:-1]]
-        return shop.sweep(lathe([(0, z - 0.02), (r * 1.05, z - 0.02), *dome, (0.0, z + 0.05 + 0.8 * r)], (3, 10)), "roof")
+        return builder.sweep(lathe([(0, z - 0.02), (r * 1.05, z - 0.02), *dome, (0.0, z + 0.05 + 0.8 * r)], (3, 10)), "roof")
 
-    def _chapel(self, shop: Shop) -> list[Solid]:
+    def _chapel(self, builder: Builder) -> list[Solid]:
         long, half, wall = 0.5 + 0.09 * self.storeys, 0.66 * self.slender + 0.08, 0.4 + 0.09 * self.windows
         low, high = -0.95, 0.1 + 1.8 * (self.taper - 0.78)
         bays = self.storeys + 1
 
         def block(x: float, y: float, z0: float, z1: float, at: tuple[float, float], part: str = "walls") -> Manifold:
             spine: Spine = lathe([(0, z0), (1, z0), (1, z1), (0, z1)], (1, 2), rectangle(x, y))
-            return shop.sweep(spine, part).translate([at[0], at[1], 0])
+            return builder.sweep(spine, part).translate([at[0], at[1], 0])
 
         nave = block(half, long, low, low + wall, (0, 0.2))
         frames: list[Manifold] = []
@@ -193,7 +193,7 @@ class Building(Family):
         slope = float(np.hypot(self.roof, half + 0.07))
         roofs = []
         for side in (1, -1):
-            plate = shop.plate(2 * long + 0.12, slope + 0.06, 0.05, "roof")
+            plate = builder.plate(2 * long + 0.12, slope + 0.06, 0.05, "roof")
             plate = plate.rotate([float(np.degrees(pitch)) - 90, 0, 0]).rotate([0, 0, 90.0 * side])
             roofs.append(plate.translate([side * (half + 0.07) / 2, 0.2, low + wall + self.roof / 2]))
         body = union([nave, gable.translate([0, 0.2, low + wall - 0.02])])
@@ -213,7 +213,7 @@ class Building(Family):
         return [
             Solid(subtract(union([body, tower]), cuts), "walls"),
             *(Solid(r, "roof") for r in roofs),
-            Solid(shop.sweep(spire).translate([0, tower_y, 0]), "roof"),
+            Solid(builder.sweep(spire).translate([0, tower_y, 0]), "roof"),
             *(Solid(s, "cornices") for s in (cornice, base, *steps)),
             *(Solid(f, "openings") for f in frames),
         ]

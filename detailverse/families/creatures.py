@@ -9,7 +9,7 @@ from pydantic import Field
 from scipy.interpolate import CubicSpline
 
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, hull, strut, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, hull, strut, union
 from versemill.detailverse.spines import Contour, circle, lathe, tube
 
 
@@ -77,7 +77,7 @@ class Creature(Family):
             "caterpillar": ("segments", "head", "hairs", "eyes"),
         }[self.kind]
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {
             "snake": self._snake,
             "fish": self._fish,
@@ -85,12 +85,12 @@ class Creature(Family):
             "octopus": self._octopus,
             "beetle": self._beetle,
             "caterpillar": self._caterpillar,
-        }[self.kind](shop)
+        }[self.kind](builder)
 
     def _eyes(self, x: float, y: float, z: float, r: float) -> list[Solid]:
         return [Solid(Manifold.sphere(r, 24).translate([side * x, y, z]), "eyes") for side in (1, -1)]
 
-    def _snake(self, shop: Shop) -> list[Solid]:
+    def _snake(self, builder: Builder) -> list[Solid]:
         t = np.linspace(0, 1, 160)
         long = (self.count - 6) / 5
         coils = 1.9 + 0.7 * long + 0.6 * self.curl
@@ -111,7 +111,7 @@ class Creature(Family):
         path = CubicSpline(u[keep], points[keep])(np.linspace(0, u[-1], 260))
         s = np.linspace(0, 1, 260)
         radius = thick * np.clip(np.minimum(0.08 + 3.5 * s, 1.15 - 0.35 * s), 0.05, 1)
-        body = shop.sweep(tube(path, radius), "scales")
+        body = builder.sweep(tube(path, radius), "scales")
         tip = path[-1]
         k = self.head
         head = hull(
@@ -134,13 +134,13 @@ class Creature(Family):
         solids = [Solid(body, "scales"), Solid(union([head, *tongue, *ridge]).translate(at), "scales")]
         return solids + [Solid(e.body.translate(at), "eyes") for e in self._eyes(0.125 * k, -0.1 * k, 0.05 * k, 0.045)]
 
-    def _fish(self, shop: Shop) -> list[Solid]:
+    def _fish(self, builder: Builder) -> list[Solid]:
         """Long along x, its flank to the front."""
         s = np.linspace(0, 1, 60)
         r = self.stout * (0.5 * np.sin(np.pi * np.clip(s, 0, 1) ** 0.75) ** 0.8 * (1 - 0.25 * s) + 0.06)
         r[0], r[-1] = 0.03, 0.08
         path = np.stack([-0.95 + 1.55 * s, 0.1 * self.curl * np.sin(2.5 * s), 0 * s], 1)
-        body = shop.sweep(tube(path, r, contour=oval(0.5, 1.0), up=(0, 0, 1)), "flanks")
+        body = builder.sweep(tube(path, r, contour=oval(0.5, 1.0), up=(0, 0, 1)), "flanks")
         solids = [Solid(body, "flanks")]
         tail_at = path[-1]
 
@@ -174,12 +174,12 @@ class Creature(Family):
         lips = [strut((-0.96, -0.03, z), (-0.96, 0.04, z), 0.035, 12) for z in (0.025, -0.03)]
         return solids + [Solid(b, "flanks") for b in lips]
 
-    def _turtle(self, shop: Shop) -> list[Solid]:
+    def _turtle(self, builder: Builder) -> list[Solid]:
         angle = np.linspace(0, np.pi / 2, 40)
         dome = np.stack([0.78 * np.cos(angle), 0.52 * self.stout * np.sin(angle) ** 0.9], 1)
         dome[-1, 0] = 0
         profile = [(0, -0.14), (0.7, -0.14), (0.86, -0.05), (0.86, 0.0), *dome.tolist()]
-        shell = shop.sweep(lathe(profile, (4, 40), oval(0.88, 1.08)), "shell")
+        shell = builder.sweep(lathe(profile, (4, 40), oval(0.88, 1.08)), "shell")
         solids = [Solid(shell, "shell")]
         for sx in (1, -1):
             for y, lean in ((-0.5, -0.25), (0.55, 0.2)):
@@ -191,7 +191,7 @@ class Creature(Family):
                         (sx * 0.84, y + lean, -0.46),
                     ]
                 )
-                solids.append(Solid(shop.sweep(tube(path, [0.16, 0.17, 0.14, 0.16]), "skin", copies=4), "skin"))
+                solids.append(Solid(builder.sweep(tube(path, [0.16, 0.17, 0.14, 0.16]), "skin", copies=4), "skin"))
                 claws = [
                     strut(path[-1] + [0.05 * k, -0.12, 0.03], path[-1] + [0.06 * k, -0.2, 0.01], 0.03, 8, 0.01)
                     for k in (-1, 0, 1)
@@ -199,7 +199,7 @@ class Creature(Family):
                 solids += [Solid(c, "eyes") for c in claws]
         lift = 0.05 + 0.25 * self.curl
         neck = np.array([(0, -0.6, -0.02), (0, -0.85, 0.02), (0, -1.02, lift), (0, -1.2, lift + 0.06)])
-        solids.append(Solid(shop.sweep(tube(neck, [0.15, 0.13, 0.14, 0.15 * self.head]), "skin"), "skin"))
+        solids.append(Solid(builder.sweep(tube(neck, [0.15, 0.13, 0.14, 0.15 * self.head]), "skin"), "skin"))
         k = self.head
         head = Manifold.sphere(0.19 * k, 40).scale([0.9, 1.25, 0.85]).translate([0, -1.25, lift + 0.08])
         beak = hull(
@@ -217,12 +217,12 @@ class Creature(Family):
         solids += [Solid(b, "skin") for b in (head, beak, tail)]
         return solids + self._eyes(0.13 * k, -1.36, lift + 0.14, 0.045)
 
-    def _octopus(self, shop: Shop) -> list[Solid]:
+    def _octopus(self, builder: Builder) -> list[Solid]:
         s = np.linspace(0, 1, 50)
         r = 0.4 * self.stout * np.sin(np.pi * (0.12 + 0.88 * s)) ** 0.6 * (0.75 + 0.35 * s) + 0.02
         r[-1] = 0
         path_z = -0.25 + 1.2 * s
-        head = shop.sweep(lathe([(0, -0.25), *zip(r, path_z, strict=True)], (18, 50)), "head and arms")
+        head = builder.sweep(lathe([(0, -0.25), *zip(r, path_z, strict=True)], (18, 50)), "head and arms")
         solids = [Solid(head, "head and arms")]
         t = np.linspace(0, 1, 60)
         n = self.count
@@ -238,7 +238,7 @@ class Creature(Family):
             )
             radius = 0.165 * (1 - t) ** 0.8 + 0.025
             path = np.stack([x, y, z], 1)
-            solids.append(Solid(shop.sweep(tube(path, radius), "head and arms", copies=n), "head and arms"))
+            solids.append(Solid(builder.sweep(tube(path, radius), "head and arms", copies=n), "head and arms"))
             for j in range(4, 56, 4):
                 side = np.array([-np.sin(a), np.cos(a), 0]) * radius[j] * 0.55
                 for sign in (1, -1):
@@ -255,18 +255,18 @@ class Creature(Family):
             ]
         )
 
-    def _beetle(self, shop: Shop) -> list[Solid]:
+    def _beetle(self, builder: Builder) -> list[Solid]:
         angle = np.linspace(0, np.pi / 2, 36)
         dome = np.stack([0.6 * np.cos(angle), 0.42 * self.stout * np.sin(angle)], 1)
         dome[-1, 0] = 0
-        shell = shop.sweep(lathe([(0, -0.08), (0.58, -0.08), *dome.tolist()], (3, 36), oval(0.85, 1.25)), "wing cases")
+        shell = builder.sweep(lathe([(0, -0.08), (0.58, -0.08), *dome.tolist()], (3, 36), oval(0.85, 1.25)), "wing cases")
         seam = strut((0, -0.7, 0.25), (0, 0.75, 0.05), 0.02, 8)
         solids = [Solid(shell, "wing cases"), Solid(seam.translate([0, 0, 0.18]), "body")]
         bulge = np.linspace(-np.pi / 2, np.pi / 2, 24)
         egg = lathe(np.stack([np.cos(bulge), np.sin(bulge)], 1) * 0.36, (3, 21))
-        thorax = shop.sweep(egg, "body", copies=2).scale([1.25, 0.8, 0.8 * self.stout]).translate([0, -0.72, 0.06])
+        thorax = builder.sweep(egg, "body", copies=2).scale([1.25, 0.8, 0.8 * self.stout]).translate([0, -0.72, 0.06])
         k = 0.7 * self.head
-        head = shop.sweep(egg, "body", copies=2).scale([k, k, 0.8 * k]).translate([0, -1.04, 0.04])
+        head = builder.sweep(egg, "body", copies=2).scale([k, k, 0.8 * k]).translate([0, -1.04, 0.04])
         belly = Manifold.sphere(0.5, 48).scale([0.9, 1.3, 0.35]).translate([0, 0, -0.1])
         solids += [Solid(b, "body") for b in (thorax, head, belly)]
         for side in (1, -1):
@@ -281,7 +281,7 @@ class Creature(Family):
                 )
                 widths = ((0.1, 0.075), (0.08, 0.05), (0.05, 0.03))
                 bars = [
-                    shop.sweep(tube(np.linspace(a, b, 5), np.linspace(*wide, 5)), "legs", copies=18)
+                    builder.sweep(tube(np.linspace(a, b, 5), np.linspace(*wide, 5)), "legs", copies=18)
                     for (a, b), wide in zip(itertools.pairwise(joints), widths, strict=True)
                 ]
                 bars += [
@@ -309,7 +309,7 @@ class Creature(Family):
             ]
         return solids + self._eyes(0.19 * self.head, -1.1, 0.08, 0.07)
 
-    def _caterpillar(self, shop: Shop) -> list[Solid]:
+    def _caterpillar(self, builder: Builder) -> list[Solid]:
         """Along y, head to the front, arched."""
         n = self.count
         t = (np.arange(n) + 0.5) / n
@@ -320,7 +320,7 @@ class Creature(Family):
             [(0, -0.16), *[(0.27 * self.stout * np.cos(a), 0.17 * np.sin(a)) for a in np.linspace(-1.2, 1.2, 20)], (0, 0.16)],
             (4, 17),
         )
-        body = shop.sweep(ring, "segments", copies=n).rotate([90, 0, 0])
+        body = builder.sweep(ring, "segments", copies=n).rotate([90, 0, 0])
         for k in range(n):
             size = 1.0 - 0.35 * t[k] ** 3
             solids.append(Solid(body.scale([size, 1.0, size]).translate([0, float(y[k]), float(z[k])]), "segments"))

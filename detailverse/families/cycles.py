@@ -9,7 +9,7 @@ from pydantic import Field
 
 from versemill.detailverse.cycle_parts import Spot, basket, saddle
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cut, cylinder, hull, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, around, box, cut, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, outline, tube
 
 
@@ -61,15 +61,17 @@ class Cycle(Family):
             "motorcycle": ("frame", "tyres", "wheels", "saddle", "grips", "engine", "lamp"),
         }[self.kind]
 
-    def _pipes(self, shop: Shop, lines: list[list[Spot]], r: float, part: str = "frame") -> list[Solid]:
-        return [Solid(strut(a, b, r * self.thick, 14 if shop.fine else 10), part) for line in lines for a, b in pairwise(line)]
+    def _pipes(self, builder: Builder, lines: list[list[Spot]], r: float, part: str = "frame") -> list[Solid]:
+        return [
+            Solid(strut(a, b, r * self.thick, 14 if builder.fine else 10), part) for line in lines for a, b in pairwise(line)
+        ]
 
-    def _wheel(self, shop: Shop, at: Spot, r: float, fat: float = 0.04, wide: float = 0.05) -> list[Solid]:
+    def _wheel(self, builder: Builder, at: Spot, r: float, fat: float = 0.04, wide: float = 0.05) -> list[Solid]:
         """Tyre, rim, hub and crossed spokes about an axle along x."""
         a = np.linspace(0, 2 * np.pi, 72, endpoint=False)
         ring = np.stack([0 * a, np.cos(a), np.sin(a)], 1)
-        tyre = shop.sweep(tube(ring * (r - fat), fat, True))
-        rim = shop.sweep(
+        tyre = builder.sweep(tube(ring * (r - fat), fat, True))
+        rim = builder.sweep(
             lathe(
                 [
                     (r - 2.2 * fat, -0.6 * fat),
@@ -111,7 +113,7 @@ class Cycle(Family):
         matrix = np.concatenate([turn, (pivot - turn @ pivot).reshape(3, 1)], 1)
         return [Solid(s.body.transform(matrix), s.part) for s in solids]
 
-    def _bars(self, shop: Shop, top: Spot, wide: float = 0.3) -> list[Solid]:
+    def _bars(self, builder: Builder, top: Spot, wide: float = 0.3) -> list[Solid]:
         """A handlebar across x with grips."""
         x, y, z = top
         ends = {
@@ -122,28 +124,28 @@ class Cycle(Family):
         solids = []
         for side in (1, -1):
             path = curve([top, *((x + side * wide * px, y + py, z + pz) for px, py, pz in ends)], 18)
-            solids.append(Solid(shop.sweep(tube(path, 0.02)), "frame"))
+            solids.append(Solid(builder.sweep(tube(path, 0.02)), "frame"))
             for k in range(12, 17):
                 solids.append(Solid(strut(path[k], path[k + 1], 0.034, 10), "grips"))
         return solids
 
-    def _bicycle(self, shop: Shop) -> list[Solid]:
+    def _bicycle(self, builder: Builder) -> list[Solid]:
         r = 0.44 * self.wheel
         rear, front = (0.0, 0.6, 0.0), (0.0, -0.68, 0.0)
         crank, seat, head, low = (0.0, 0.14, -0.08), (0.0, 0.34, 0.62), (0.0, -0.42, 0.66), (0.0, -0.46, 0.5)
         stays = [[(x, 0.6, 0.0), (0.4 * x, 0.32, 0.52)] for x in (0.06, -0.06)] + [
             [(x, 0.6, 0.0), (0.4 * x, 0.16, -0.08)] for x in (0.06, -0.06)
         ]
-        frame = self._pipes(shop, [[crank, seat], [(0, 0.31, 0.52), head], [crank, low], [head, low]], 0.034) + self._pipes(
-            shop, stays, 0.02
+        frame = self._pipes(builder, [[crank, seat], [(0, 0.31, 0.52), head], [crank, low], [head, low]], 0.034) + self._pipes(
+            builder, stays, 0.02
         )
-        solids = [*frame, *self._wheel(shop, rear, r)]
-        fork = self._pipes(shop, [[(x, -0.68, 0.0), (x, -0.6, 0.2), (0.7 * x, -0.48, 0.46)] for x in (0.065, -0.065)], 0.02)
+        solids = [*frame, *self._wheel(builder, rear, r)]
+        fork = self._pipes(builder, [[(x, -0.68, 0.0), (x, -0.6, 0.2), (0.7 * x, -0.48, 0.46)] for x in (0.065, -0.065)], 0.02)
         crown = [
             Solid(box((0.16, 0.07, 0.05), (0, -0.475, 0.46), 0.012), "frame"),
             Solid(strut(low, (0.0, -0.39, 0.78), 0.028, 12), "frame"),
         ]
-        steering = [*fork, *crown, *self._wheel(shop, front, r), *self._bars(shop, (0.0, -0.4, 0.78))]
+        steering = [*fork, *crown, *self._wheel(builder, front, r), *self._bars(builder, (0.0, -0.4, 0.78))]
         lamp = [
             cylinder(0.06, 0.09, (0, -0.52, 0.62), "y", 28, top=0.035),
             Manifold.sphere(0.05, 24).scale([1, 0.4, 1]).translate([0, -0.57, 0.62]),
@@ -156,7 +158,7 @@ class Cycle(Family):
         if self.basket:
             steering += basket(-0.66, 0.78)
         solids += self._turned(steering, np.array(low), np.array(head) - np.array(low))
-        post = self._pipes(shop, [[seat, (0.0, 0.37, 0.72)]], 0.026)
+        post = self._pipes(builder, [[seat, (0.0, 0.37, 0.72)]], 0.026)
         solids += [*post, *saddle((0.0, 0.37, 0.76))]
         ring = subtract(
             cylinder(0.13, 0.03, (0.07, *crank[1:]), "x", 48),
@@ -191,34 +193,34 @@ class Cycle(Family):
         return [
             *solids,
             *(Solid(g, "frame") for g in guard),
-            *self._pipes(shop, [[(0.05, 0.6, 0), (0, 0.6 + 1.1 * r * np.cos(0.5), 1.1 * r * np.sin(0.5))]], 0.012),
+            *self._pipes(builder, [[(0.05, 0.6, 0), (0, 0.6 + 1.1 * r * np.cos(0.5), 1.1 * r * np.sin(0.5))]], 0.012),
         ]
 
-    def _penny_farthing(self, shop: Shop) -> list[Solid]:
+    def _penny_farthing(self, builder: Builder) -> list[Solid]:
         r = 0.72 * self.wheel
         big, small = (0.0, -0.28, 0.0), (0.0, 0.82, 0.24 - r)
         arc = np.array([(0.0, -0.28 + 1.12 * r * np.cos(t), 1.12 * r * np.sin(t)) for t in np.linspace(1.55, 0.12, 20)])
         back = curve([*arc[::4], (0.0, 0.68, -0.2), (0.0, 0.82, 0.33 - r)], 30)
         solids = [
-            Solid(shop.sweep(tube(back, 0.03 * self.thick)), "frame"),
-            *self._wheel(shop, big, r, 0.03, 0.08),
-            *self._wheel(shop, small, 0.24, 0.03, 0.05),
+            Solid(builder.sweep(tube(back, 0.03 * self.thick)), "frame"),
+            *self._wheel(builder, big, r, 0.03, 0.08),
+            *self._wheel(builder, small, 0.24, 0.03, 0.05),
         ]
         top = 1.12 * r
         solids += self._pipes(
-            shop,
+            builder,
             [[(x, -0.28, 0), (0.8 * x, -0.28, top - 0.02)] for x in (0.075, -0.075)]
             + [[(0, -0.28, top - 0.04), (0, -0.3, top + 0.16)]],
             0.024,
         )
-        solids += self._pipes(shop, [[(x, 0.82, 0.24 - r), (0.6 * x, 0.8, 0.42 - r)] for x in (0.05, -0.05)], 0.02)
+        solids += self._pipes(builder, [[(x, 0.82, 0.24 - r), (0.6 * x, 0.8, 0.42 - r)] for x in (0.05, -0.05)], 0.02)
         solids += [
             Solid(box((0.16, 0.08, 0.05), (0, -0.28, top - 0.02), 0.012), "frame"),
             Solid(box((0.1, 0.06, 0.06), (0, 0.8, 0.42 - r), 0.01), "frame"),
         ]
-        solids += self._bars(shop, (0.0, -0.3, top + 0.15), 0.28)
+        solids += self._bars(builder, (0.0, -0.3, top + 0.15), 0.28)
         solids += saddle((0.0, 0.02, top + 0.1))
-        solids += self._pipes(shop, [[(0, 0.05, top + 0.06), tuple(arc[5])], [(0, 0.1, top + 0.06), tuple(arc[7])]], 0.016)
+        solids += self._pipes(builder, [[(0, 0.05, top + 0.06), tuple(arc[5])], [(0, 0.1, top + 0.06), tuple(arc[7])]], 0.016)
         for s in (1, -1):
             solids += [
                 Solid(strut((0.11 * s, -0.28, 0), (0.11 * s, -0.28, -0.17 * s), 0.02, 10), "wheels"),
@@ -226,25 +228,25 @@ class Cycle(Family):
             ]
         return [*solids, Solid(cylinder(0.02, 0.26, big, "x", 14), "wheels")]
 
-    def _tricycle(self, shop: Shop) -> list[Solid]:
+    def _tricycle(self, builder: Builder) -> list[Solid]:
         r, s = 0.4 * self.wheel, 0.26
         z = s - r
-        solids = self._wheel(shop, (0.0, -0.6, 0.0), r, 0.055, 0.08)
+        solids = self._wheel(builder, (0.0, -0.6, 0.0), r, 0.055, 0.08)
         for x in (0.4, -0.4):
-            solids += self._wheel(shop, (x, 0.6, z), s, 0.055, 0.06)
+            solids += self._wheel(builder, (x, 0.6, z), s, 0.055, 0.06)
         spine = curve([(0.0, -0.42, 0.5), (0.0, -0.1, 0.2), (0.0, 0.3, 0.06), (0.0, 0.6, z + 0.05)], 20)
-        solids.append(Solid(shop.sweep(tube(spine, 0.055 * self.thick)), "frame"))
+        solids.append(Solid(builder.sweep(tube(spine, 0.055 * self.thick)), "frame"))
         solids += [
             Solid(cylinder(0.03, 0.9, (0, 0.6, z), "x", 16), "frame"),
             Solid(box((0.5, 0.26, 0.04), (0, 0.62, z + 0.09), 0.012), "frame"),
         ]
         solids += [Solid(box((0.02, 0.24, 0.02), (x, 0.62, z + 0.11)), "frame") for x in np.linspace(-0.2, 0.2, 7)]
         solids += self._pipes(
-            shop, [[(x, -0.6, 0.0), (x, -0.5, 0.46)] for x in (0.1, -0.1)] + [[(0, -0.5, 0.44), (0, -0.4, 0.72)]], 0.03
+            builder, [[(x, -0.6, 0.0), (x, -0.5, 0.46)] for x in (0.1, -0.1)] + [[(0, -0.5, 0.44), (0, -0.4, 0.72)]], 0.03
         )
         solids += [Solid(box((0.26, 0.1, 0.07), (0, -0.5, 0.46), 0.02), "frame")]
-        solids += self._bars(shop, (0.0, -0.4, 0.72), 0.36)
-        solids += saddle((0.0, 0.24, 0.4), 1.3) + self._pipes(shop, [[(0, 0.26, 0.08), (0, 0.27, 0.4)]], 0.04)
+        solids += self._bars(builder, (0.0, -0.4, 0.72), 0.36)
+        solids += saddle((0.0, 0.24, 0.4), 1.3) + self._pipes(builder, [[(0, 0.26, 0.08), (0, 0.27, 0.4)]], 0.04)
         for k in (1, -1):
             solids += [
                 Solid(strut((0.14 * k, -0.6, 0), (0.14 * k, -0.6 - 0.1 * k, 0.08 * k), 0.025, 10), "frame"),
@@ -261,11 +263,11 @@ class Cycle(Family):
             *(Solid(f, "grips") for f in fringe if self.bar == "swept"),
         ]
 
-    def _kick_scooter(self, shop: Shop) -> list[Solid]:
+    def _kick_scooter(self, builder: Builder) -> list[Solid]:
         r = 0.15 * self.wheel
         solids = []
         for y in (-0.62, 0.62):
-            solids += self._wheel(shop, (0.0, y, 0.0), r, 0.045, 0.06)
+            solids += self._wheel(builder, (0.0, y, 0.0), r, 0.045, 0.06)
         deck = (
             cut(
                 outline([(-0.14, -0.4), (0.14, -0.4), (0.17, 0.1), (0.14, 0.42), (0.0, 0.46), (-0.14, 0.42), (-0.17, 0.1)], 40),
@@ -277,9 +279,9 @@ class Cycle(Family):
         )
         solids.append(Solid(deck, "frame"))
         solids += [Solid(box((0.24, 0.03, 0.03), (0, y, 0.05), 0.006), "grips") for y in np.linspace(-0.26, 0.36, 10)]
-        solids += self._pipes(shop, [[(x, 0.62, 0.0), (x, 0.3, 0.02)] for x in (0.06, -0.06)], 0.026)
+        solids += self._pipes(builder, [[(x, 0.62, 0.0), (x, 0.3, 0.02)] for x in (0.06, -0.06)], 0.026)
         steer = self._pipes(
-            shop,
+            builder,
             [[(x, -0.62, 0.0), (0.6 * x, -0.56, 0.24)] for x in (0.07, -0.07)] + [[(0, -0.57, 0.2), (0, -0.38, 1.2)]],
             0.028,
         )
@@ -296,7 +298,7 @@ class Cycle(Family):
         steer += [Solid(cylinder(0.03, 0.18, (x * 0.32, -0.38, 1.19), "x", 20), "grips") for x in (1, -1)]
         solids += self._turned(steer, np.array([0, -0.5, 0.4]), np.array([0, 0.19, 1.0]))
         solids += self._pipes(
-            shop,
+            builder,
             [
                 [(0, -0.53, 0.36), (0, -0.34, 0.04)],
                 [(0.06, -0.5, 0.3), (0.1, -0.3, 0.03)],
@@ -315,9 +317,9 @@ class Cycle(Family):
         ]
         return [*solids, *(Solid(g, "frame") for g in guard)]
 
-    def _motorcycle(self, shop: Shop) -> list[Solid]:
+    def _motorcycle(self, builder: Builder) -> list[Solid]:
         r = 0.36 * self.wheel
-        solids = self._wheel(shop, (0.0, 0.62, 0.0), r, 0.085, 0.12)
+        solids = self._wheel(builder, (0.0, 0.62, 0.0), r, 0.085, 0.12)
         tank = hull(
             np.concatenate(
                 [
@@ -346,7 +348,7 @@ class Cycle(Family):
         pleats = [box((0.5, 0.012, 0.06), (0, y, 0.46 + 0.0 * y)) for y in np.linspace(0.36, 0.66, 7)]
         solids += [Solid(subtract(seat, pleats), "saddle")]
         solids += self._pipes(
-            shop,
+            builder,
             [[(x, -0.4, 0.5), (x, -0.34, -0.16), (x, 0.2, -0.2), (x, 0.62, 0.0)] for x in (0.09, -0.09)]
             + [[(x, 0.62, 0.0), (x, 0.5, 0.36), (x, -0.4, 0.46)] for x in (0.09, -0.09)]
             + [[(0.1, 0.62, 0), (-0.1, 0.62, 0)]],
@@ -365,15 +367,15 @@ class Cycle(Family):
         solids.append(Solid(cylinder(0.13, 0.24, (0, 0.12, -0.12), "x", 32), "engine"))
         for x in (0.13, -0.13):
             pipe = curve([(x, -0.2, 0.14), (x, -0.32, 0.0), (x, -0.16, -0.2), (x, 0.3, -0.16), (x, 0.9, -0.06)], 24)
-            solids.append(Solid(shop.sweep(tube(pipe, np.r_[np.full(14, 0.032), np.full(8, 0.055), 0.05, 0.03])), "wheels"))
-        fork = self._pipes(shop, [[(x, -0.74, 0.0), (x, -0.4, 0.62)] for x in (0.12, -0.12)], 0.034, "wheels")
+            solids.append(Solid(builder.sweep(tube(pipe, np.r_[np.full(14, 0.032), np.full(8, 0.055), 0.05, 0.03])), "wheels"))
+        fork = self._pipes(builder, [[(x, -0.74, 0.0), (x, -0.4, 0.62)] for x in (0.12, -0.12)], 0.034, "wheels")
         fork += [Solid(box((0.32, 0.1, 0.05), (0, -0.43 - 0.1 * k, 0.56 - 0.16 * k), 0.015), "wheels") for k in (0, 1)]
         fork += [
             Solid(cylinder(0.12, 0.16, (0, -0.56, 0.52), "y", 36, top=0.07), "wheels"),
             Solid(Manifold.sphere(0.105, 32).scale([1, 0.4, 1]).translate([0, -0.64, 0.52]), "lamp"),
         ]
-        fork += self._wheel(shop, (0.0, -0.74, 0.0), r, 0.075, 0.12) + self._bars(shop, (0.0, -0.4, 0.64), 0.4)
-        fork += self._pipes(shop, [[(0, -0.42, 0.56), (0, -0.39, 0.66)], [(0.13, -0.74, 0), (-0.13, -0.74, 0)]], 0.03)
+        fork += self._wheel(builder, (0.0, -0.74, 0.0), r, 0.075, 0.12) + self._bars(builder, (0.0, -0.4, 0.64), 0.4)
+        fork += self._pipes(builder, [[(0, -0.42, 0.56), (0, -0.39, 0.66)], [(0.13, -0.74, 0), (-0.13, -0.74, 0)]], 0.03)
         guard = [(0, c + 1.1 * r * np.cos(t), 1.1 * r * np.sin(t)) for c in (-0.74,) for t in np.arange(0.9, 2.8, 0.2)]
         fork += [
             Solid(Manifold.batch_hull([box((0.27, 0.03, 0.03), a, 0.01), box((0.27, 0.03, 0.03), b, 0.01)]), "frame")
@@ -390,7 +392,7 @@ class Cycle(Family):
             Solid(box((0.12, 0.06, 0.06), (0, 1.0, 0.2), 0.015), "lamp"),
             Solid(cylinder(0.06, 0.2, (0, -0.42, 0.5), "x", 20), "frame"),
             *self._pipes(
-                shop,
+                builder,
                 [
                     [(0.1, -0.42, 0.48), (0, -0.2, 0.44)],
                     [(-0.1, -0.42, 0.48), (0, -0.2, 0.44)],

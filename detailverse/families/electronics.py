@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cylinder, hull, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, around, box, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, tube
 
 
@@ -60,9 +60,9 @@ class Electronics(Family):
             "laptop": ("lid", "screen", "panel"),
         }[self.kind]
 
-    def _knob(self, shop: Shop, r: float, at: tuple[float, float, float]) -> Manifold:
+    def _knob(self, builder: Builder, r: float, at: tuple[float, float, float]) -> Manifold:
         """A fluted knob on the front, with a pointer."""
-        body = shop.sweep(
+        body = builder.sweep(
             lathe([(0, -0.02), (1.15 * r, -0.02), (1.15 * r, 0.02), (r, 0.025), (0.92 * r, 0.1), (0.8 * r, 0.115), (0, 0.115)]),
             segments=40,
         )
@@ -76,7 +76,7 @@ class Electronics(Family):
         """A frame (w, h) of bars on the front."""
         return subtract(box((w, deep, h), at, bevel), [box((w - 2 * thick, 3 * deep, h - 2 * thick), at)])
 
-    def _radio(self, shop: Shop) -> list[Solid]:
+    def _radio(self, builder: Builder) -> list[Solid]:
         w, h = 0.95 * self.wide, 0.55 * self.tall
         case = box((2 * w, 0.62, 2 * h), (0, 0, 0), 0.09)
         well = box((1.05 * w, 0.12, 1.5 * h), (-0.42 * w, -0.31, 0), 0.03)
@@ -100,7 +100,7 @@ class Electronics(Family):
             solids.append(
                 Solid(
                     self._knob(
-                        shop,
+                        builder,
                         0.13 if self.knobs < 4 else 0.1,
                         ((0.55 + 0.6 * (k / (self.knobs - 1) - 0.5)) * w, -0.31, -0.5 * h),
                     ),
@@ -121,7 +121,7 @@ class Electronics(Family):
             ],
             30,
         )
-        solids += [Solid(f, "knobs") for f in feet] + [Solid(shop.sweep(tube(grip, 0.04)), "case")]
+        solids += [Solid(f, "knobs") for f in feet] + [Solid(builder.sweep(tube(grip, 0.04)), "case")]
         if self.legs:
             rod = [
                 strut((0.8 * w, 0.2, h), (0.8 * w + 0.25, 0.2, h + 0.35), 0.024, 10),
@@ -137,7 +137,7 @@ class Electronics(Family):
             ]
         return solids
 
-    def _television(self, shop: Shop) -> list[Solid]:
+    def _television(self, builder: Builder) -> list[Solid]:
         w, h = 0.85 * self.wide, 0.62 * self.tall
         front = box((2 * w, 0.5, 2 * h), (0, 0, 0), 0.06)
         back = hull(
@@ -157,7 +157,7 @@ class Electronics(Family):
         solids.append(Solid(tube_face.translate([sx, -0.14, 0]), "screen"))
         solids.append(Solid(self._frame(2 * sw + 0.08, 2 * sh + 0.08, 0.06, 0.08, (sx, -0.26, 0), 0.025), "knobs"))
         for k in range(2):
-            solids.append(Solid(self._knob(shop, 0.11, (0.75 * w, -0.25, (0.55 - 0.42 * k) * h)), "knobs"))
+            solids.append(Solid(self._knob(builder, 0.11, (0.75 * w, -0.25, (0.55 - 0.42 * k) * h)), "knobs"))
         solids += [
             Solid(box((0.3 * w, 0.05, 0.028), (0.75 * w, -0.25, z), 0.006), "grille")
             for z in np.linspace(-0.8, -0.15, self.slats) * h
@@ -184,7 +184,7 @@ class Electronics(Family):
                     )
         return solids
 
-    def _telephone(self, shop: Shop) -> list[Solid]:
+    def _telephone(self, builder: Builder) -> list[Solid]:
         w = 0.62 * self.wide
         base = hull(
             np.array(
@@ -233,10 +233,12 @@ class Electronics(Family):
             solids += [Solid(b, "shell") for b in fork]
             solids.append(Solid(cylinder(0.03, 0.1, (s * 0.3, 0.26, 0.28), segments=14), "metal"))
         bar = curve([(-0.62, 0.26, 0.3), (-0.35, 0.26, 0.42), (0, 0.26, 0.46), (0.35, 0.26, 0.42), (0.62, 0.26, 0.3)], 24)
-        handset = [shop.sweep(tube(bar, 0.085 * self.tall))]
+        handset = [builder.sweep(tube(bar, 0.085 * self.tall))]
         for s in (1, -1):
             cup = (
-                shop.sweep(lathe([(0, -0.16), (0.15, -0.16), (0.17, -0.1), (0.15, 0.0), (0.09, 0.06), (0, 0.08)]), segments=40)
+                builder.sweep(
+                    lathe([(0, -0.16), (0.15, -0.16), (0.17, -0.1), (0.15, 0.0), (0.09, 0.06), (0, 0.08)]), segments=40
+                )
                 .rotate([0, s * -12, 0])
                 .translate([s * 0.64, 0.26, 0.24])
             )
@@ -252,11 +254,11 @@ class Electronics(Family):
         t = np.linspace(0, 1, 180)
         line = curve([(-0.66, 0.26, 0.1), (-0.9, 0.3, -0.3), (-0.7, 0.55, -0.45), (-0.3, 0.48, -0.45)], 180)
         coil = line + 0.045 * np.stack([np.cos(90 * t), np.sin(90 * t), 0.6 * np.cos(90 * t)], 1)
-        solids.append(Solid(shop.sweep(tube(coil, 0.022), segments=8), "cord"))
+        solids.append(Solid(builder.sweep(tube(coil, 0.022), segments=8), "cord"))
         feet = [cylinder(0.06, 0.07, (x * 0.8 * w, y, -0.56), segments=16) for x in (1, -1) for y in (-0.42, 0.4)]
         return solids + [Solid(f, "cord") for f in feet]
 
-    def _camera(self, shop: Shop) -> list[Solid]:
+    def _camera(self, builder: Builder) -> list[Solid]:
         w, h = 0.85 * self.wide, 0.5 * self.tall
         solids = [
             Solid(box((2 * w, 0.5, 1.5 * h), (0, 0, -0.12 * h), 0.05), "panel"),
@@ -291,7 +293,7 @@ class Electronics(Family):
             (0.34, -0.76),
             (0, -0.76),
         ]
-        barrel = shop.sweep(lathe([(r, -y) for r, y in line]), segments=80).rotate([90, 0, 0]).translate([0.06, 0, -0.1 * h])
+        barrel = builder.sweep(lathe([(r, -y) for r, y in line]), segments=80).rotate([90, 0, 0]).translate([0.06, 0, -0.1 * h])
         ridges = [
             around(box((0.02, 0.18, 0.03), (0.44, -0.47, 0)), 36, "y"),
             around(box((0.02, 0.13, 0.03), (0.43, -0.755, 0)), 44, "y"),
@@ -344,7 +346,7 @@ class Electronics(Family):
                 solids += [Solid(Manifold.batch_hull([p, q]), "panel") for p, q in pairwise(bands)]
         return solids
 
-    def _laptop(self, shop: Shop) -> list[Solid]:
+    def _laptop(self, builder: Builder) -> list[Solid]:
         w, d = 1.0 * self.wide, 0.68 * self.tall
         base = box((2 * w, 2 * d, 0.09), (0, 0, 0), 0.03)
         tray = box((1.76 * w, 0.88 * d, 0.05), (0, 0.28 * d, 0.05), 0.01)

@@ -9,7 +9,7 @@ from pydantic import Field
 from versemill.detailverse.limbs import clothes, fingers, shoe, skirt
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.sculpture import Sculpture
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, strut, subtract
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cylinder, strut, subtract
 from versemill.detailverse.spines import curve, lathe, lobed, tube
 
 GOLDEN = np.pi * (3 - np.sqrt(5))
@@ -70,12 +70,12 @@ class Figure(Family):
             "seated figure": (*dressed, "chair"),
         }.get(self.kind, dressed)
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {"bust": self._bust, "robed statue": self._robed, "dancer": self._dancer, "seated figure": self._seated}.get(
             self.kind, self._person
-        )(shop)
+        )(builder)
 
-    def _head(self, shop: Shop, at: Floats, size: float, skin: str, hair: str, eyes: str) -> list[Solid]:
+    def _head(self, builder: Builder, at: Floats, size: float, skin: str, hair: str, eyes: str) -> list[Solid]:
         """A head of half height `size`, its centre at `at`: skull, brow, nose, lips, ears, eyes and hair."""
         s = size * self.head
 
@@ -96,7 +96,7 @@ class Figure(Family):
                 p(side * 0.34, -0.5, -0.2), (0.17 * s, 0.14 * s, 0.14 * s)
             )
             clay.egg(p(side * 0.11, -0.8, -0.27), (0.08 * s, 0.09 * s, 0.07 * s))
-        solids = [Solid(clay.cast(shop), skin)]
+        solids = [Solid(clay.cast(builder), skin)]
         for side in (1, -1):
             solids.append(Solid(Manifold.sphere(0.13 * s, 20).translate(p(side * 0.27, -0.6, 0.02).tolist()), eyes))
             lid = [
@@ -109,11 +109,11 @@ class Figure(Family):
                 for t in np.arange(0, 3.0, 0.5)
             ]
             solids += [Solid(b, skin) for b in lid]
-        return solids + self._hair(shop, p, s, hair)
+        return solids + self._hair(builder, p, s, hair)
 
-    def _hair(self, shop: Shop, p, s: float, part: str) -> list[Solid]:  # type: ignore[no-untyped-def]
+    def _hair(self, builder: Builder, p, s: float, part: str) -> list[Solid]:  # type: ignore[no-untyped-def]
         solids = []
-        cap = Sculpture(0.1 * s).egg(p(0, 0.16, 0.32), (0.74 * s, 0.84 * s, 0.76 * s)).cast(shop)
+        cap = Sculpture(0.1 * s).egg(p(0, 0.16, 0.32), (0.74 * s, 0.84 * s, 0.76 * s)).cast(builder)
         face = box((1.1 * s, 1.0 * s, 1.5 * s), p(0, -0.85, -0.25).tolist(), 0.1 * s)
         below = box((3 * s, 3 * s, 2 * s), p(0, -0.2, -1.1).tolist())
         solids.append(Solid(subtract(cap, [face, below]), part))
@@ -142,11 +142,13 @@ class Figure(Family):
                 if self.hair == "long":
                     path.append(p(0.72 * side, 0.3 + 0.72 * back, -long))
                 strand = curve(path, 16)
-                solids.append(Solid(shop.sweep(tube(strand, 0.085 * s * np.r_[np.ones(13), 0.8, 0.55, 0.3]), segments=8), part))
+                solids.append(
+                    Solid(builder.sweep(tube(strand, 0.085 * s * np.r_[np.ones(13), 0.8, 0.55, 0.3]), segments=8), part)
+                )
             if self.hair == "bun":
                 t = np.linspace(0, 5.2 * np.pi, 60)
                 coil = np.stack([0.26 * (1 - t / 22) * np.cos(t), 0.98 + 0.008 * t, 0.24 + 0.26 * (1 - t / 22) * np.sin(t)], 1)
-                solids.append(Solid(shop.sweep(tube(np.array([p(*c) for c in coil]), 0.1 * s), segments=10), part))
+                solids.append(Solid(builder.sweep(tube(np.array([p(*c) for c in coil]), 0.1 * s), segments=10), part))
         if self.beard:
             for k in range(30):
                 f = (k % 10) / 9 - 0.5
@@ -156,7 +158,7 @@ class Figure(Family):
                 solids.append(Solid(strut(root, tip, 0.1 * s, 8, 0.03 * s), part))
         return solids
 
-    def _bust(self, shop: Shop) -> list[Solid]:
+    def _bust(self, builder: Builder) -> list[Solid]:
         w = self.breadth
         at = np.array([0, 0.0, 0.42])
         size = 0.4
@@ -167,8 +169,8 @@ class Figure(Family):
             clay.bone([(0, -0.08, -0.19), (side * 0.36 * w, -0.03, -0.22)], 0.045)
         cut_off = [box((3, 3, 1), (0, 0, -1.16)), *(cylinder(0.4, 3, (s * 0.98 * w, 0, -0.75), "y", 48) for s in (1, -1))]
         solids = [
-            Solid(subtract(clay.cast(shop), cut_off), "statue"),
-            *self._head(shop, at, size, "statue", "statue", "statue"),
+            Solid(subtract(clay.cast(builder), cut_off), "statue"),
+            *self._head(builder, at, size, "statue", "statue", "statue"),
         ]
         for k in range(5):
             fall = curve(
@@ -181,7 +183,7 @@ class Figure(Family):
                 ],
                 24,
             )
-            solids.append(Solid(shop.sweep(tube(fall, 0.035 + 0.01 * np.sin(np.linspace(0, np.pi, 24)))), "statue"))
+            solids.append(Solid(builder.sweep(tube(fall, 0.035 + 0.01 * np.sin(np.linspace(0, np.pi, 24)))), "statue"))
         line = [
             (0, -1.05),
             (0.42, -1.05),
@@ -195,24 +197,24 @@ class Figure(Family):
             (0.22, -0.6),
             (0, -0.6),
         ]
-        socle = shop.sweep(lathe(line, (1, 2)), "socle")
+        socle = builder.sweep(lathe(line, (1, 2)), "socle")
         return [*solids, Solid(socle, "socle"), Solid(box((0.98, 0.98, 0.14), (0, 0, -1.1), 0.03), "socle")]
 
     def _arm(self, clay: Sculpture, shoulder: Floats, elbow: Floats, hand: Floats, r: float = 0.065) -> None:
         clay.bone([shoulder, elbow, hand], 1.15 * r, 0.9 * r, 0.62 * r)
 
-    def _torso(self, shop: Shop, hip: float, lean: float = 0.0) -> tuple[Sculpture, Floats]:
+    def _torso(self, builder: Builder, hip: float, lean: float = 0.0) -> tuple[Sculpture, Floats]:
         w = self.breadth
         clay = Sculpture(0.07)
         clay.egg((0, lean * 0.5, hip + 0.36), (0.2 * w, 0.125, 0.26)).egg((0, lean * 0.2, hip + 0.12), (0.165 * w, 0.115, 0.16))
         clay.bone([(-0.19 * w, lean, hip + 0.52), (0.19 * w, lean, hip + 0.52)], 0.075)
         return clay, np.array([0, lean, hip + 0.55])
 
-    def _person(self, shop: Shop) -> list[Solid]:
+    def _person(self, builder: Builder) -> list[Solid]:
         walking = self.kind == "walking figure"
         w, hip = self.breadth, 0.02
         stride = 0.2 + 0.16 * self.pose if walking else 0.0
-        torso, neck = self._torso(shop, hip, -0.03 if walking else 0.0)
+        torso, neck = self._torso(builder, hip, -0.03 if walking else 0.0)
         legs = Sculpture(0.06).egg((0, 0, hip - 0.02), (0.175 * w, 0.12, 0.13))
         arms = Sculpture(0.04)
         solids: list[Solid] = []
@@ -241,16 +243,16 @@ class Figure(Family):
         ]
         solids += [Solid(f, "trousers") for f in folds]
         solids += [
-            Solid(torso.cast(shop), "shirt"),
-            Solid(legs.cast(shop), "trousers"),
-            Solid(arms.cast(shop), "skin"),
-            *clothes(shop, hip, neck[1], w),
+            Solid(torso.cast(builder), "shirt"),
+            Solid(legs.cast(builder), "trousers"),
+            Solid(arms.cast(builder), "skin"),
+            *clothes(builder, hip, neck[1], w),
         ]
-        return solids + self._head(shop, neck + [0, -0.01, 0.3], 0.165, "skin", "hair", "eyes")
+        return solids + self._head(builder, neck + [0, -0.01, 0.3], 0.165, "skin", "hair", "eyes")
 
-    def _seated(self, shop: Shop) -> list[Solid]:
+    def _seated(self, builder: Builder) -> list[Solid]:
         w, hip = self.breadth, -0.22
-        torso, neck = self._torso(shop, hip)
+        torso, neck = self._torso(builder, hip)
         legs = Sculpture(0.06).egg((0, 0, hip - 0.0), (0.185 * w, 0.14, 0.12))
         arms = Sculpture(0.04)
         solids: list[Solid] = []
@@ -266,10 +268,10 @@ class Figure(Family):
             self._arm(arms, shoulder, elbow, hand, 0.055)
             solids += fingers(hand, np.array([0, -1.0, -0.15]))
         solids += [
-            Solid(torso.cast(shop), "shirt"),
-            Solid(legs.cast(shop), "trousers"),
-            Solid(arms.cast(shop), "skin"),
-            *clothes(shop, hip, neck[1], w),
+            Solid(torso.cast(builder), "shirt"),
+            Solid(legs.cast(builder), "trousers"),
+            Solid(arms.cast(builder), "skin"),
+            *clothes(builder, hip, neck[1], w),
         ]
         seat = [
             box((0.56, 0.46, 0.07), (0, 0.02, hip - 0.15), 0.02),
@@ -283,13 +285,13 @@ class Figure(Family):
         ]
         rails = [strut((-0.25, y, -0.58), (0.25, y, -0.58), 0.022, 10) for y in (-0.18, 0.22)]
         solids += [Solid(b, "chair") for b in (*seat, *posts, *rails)]
-        return solids + self._head(shop, neck + [0, -0.01, 0.3], 0.165, "skin", "hair", "eyes")
+        return solids + self._head(builder, neck + [0, -0.01, 0.3], 0.165, "skin", "hair", "eyes")
 
-    def _robed(self, shop: Shop) -> list[Solid]:
+    def _robed(self, builder: Builder) -> list[Solid]:
         w = self.breadth
         hip = 0.06
-        torso, neck = self._torso(shop, hip)
-        solids = [Solid(skirt(shop, -0.88, hip + 0.16, 0.32 * w, 0.16 * w, self.folds), "statue")]
+        torso, neck = self._torso(builder, hip)
+        solids = [Solid(skirt(builder, -0.88, hip + 0.16, 0.32 * w, 0.16 * w, self.folds), "statue")]
         for side in (1, -1):
             lift = self.pose if side > 0 else 0.15
             shoulder = neck + [side * 0.21 * w, 0, -0.03]
@@ -306,7 +308,7 @@ class Figure(Family):
                     ),
                     12,
                 )
-                solids.append(Solid(shop.sweep(tube(drop, 0.026), segments=8), "statue"))
+                solids.append(Solid(builder.sweep(tube(drop, 0.026), segments=8), "statue"))
             for k in range(4):
                 fall = curve(
                     [
@@ -316,7 +318,7 @@ class Figure(Family):
                     ],
                     10,
                 )
-                solids.append(Solid(shop.sweep(tube(fall, np.linspace(0.045, 0.03, 10)), segments=9), "statue"))
+                solids.append(Solid(builder.sweep(tube(fall, np.linspace(0.045, 0.03, 10)), segments=9), "statue"))
         for k in range(4):
             sash = curve(
                 [
@@ -327,15 +329,15 @@ class Figure(Family):
                 ],
                 18,
             )
-            solids.append(Solid(shop.sweep(tube(sash, 0.03)), "statue"))
+            solids.append(Solid(builder.sweep(tube(sash, 0.03)), "statue"))
         a = np.linspace(0, 2 * np.pi, 40, endpoint=False)
         solids.append(
             Solid(
-                shop.sweep(tube(np.stack([0.19 * w * np.cos(a), 0.15 * np.sin(a), 0 * a + hip + 0.15], 1), 0.03, True)),
+                builder.sweep(tube(np.stack([0.19 * w * np.cos(a), 0.15 * np.sin(a), 0 * a + hip + 0.15], 1), 0.03, True)),
                 "statue",
             )
         )
-        solids += [Solid(torso.cast(shop), "statue")]
+        solids += [Solid(torso.cast(builder), "statue")]
         solids += [
             Solid(b, "statue")
             for side in (1, -1)
@@ -343,11 +345,11 @@ class Figure(Family):
         ]
         steps = [(0.46, -0.98, 0.14), (0.4, -0.88, 0.06)]
         solids += [Solid(cylinder(r, t, (0, 0, z), segments=8), "base") for r, z, t in steps]
-        return solids + self._head(shop, neck + [0, -0.01, 0.3], 0.165, "statue", "statue", "statue")
+        return solids + self._head(builder, neck + [0, -0.01, 0.3], 0.165, "statue", "statue", "statue")
 
-    def _dancer(self, shop: Shop) -> list[Solid]:
+    def _dancer(self, builder: Builder) -> list[Solid]:
         w, hip = self.breadth, 0.12
-        torso, neck = self._torso(shop, hip)
+        torso, neck = self._torso(builder, hip)
         solids: list[Solid] = []
         z = np.linspace(0, 1, 12)
         frill = lathe(
@@ -360,7 +362,7 @@ class Figure(Family):
             None,
             lobed(self.folds, 0.09, sharp=True),
         )
-        tutu = shop.sweep(frill, segments=6 * self.folds)
+        tutu = builder.sweep(frill, segments=6 * self.folds)
         solids += [
             Solid(tutu.translate([0, 0, 0.045 * k]).rotate([0, 0, 9.0 * k]).scale([1 - 0.1 * k, 1 - 0.1 * k, 1]), "robe")
             for k in range(3)
@@ -377,7 +379,12 @@ class Figure(Family):
             hand = np.array([side * (0.26 - 0.16 * self.pose), -0.08, neck[2] + 0.56 + 0.08 * self.pose])
             self._arm(limbs, shoulder, elbow, hand, 0.05)
             solids += fingers(hand, np.array([-side * 0.6, 0, 0.4]))
-        solids += [Solid(limbs.cast(shop), "skin"), Solid(torso.cast(shop), "robe"), Solid(tip, "shoes"), Solid(toe, "shoes")]
+        solids += [
+            Solid(limbs.cast(builder), "skin"),
+            Solid(torso.cast(builder), "robe"),
+            Solid(tip, "shoes"),
+            Solid(toe, "shoes"),
+        ]
         for t in np.arange(6):
             ribbon = [
                 strut(
@@ -390,4 +397,4 @@ class Figure(Family):
             solids += [Solid(r, "shoes") for r in ribbon]
         base = cylinder(0.34, 0.07, (0.02, 0, -1.09), segments=48)
         solids += [Solid(base, "shoes"), Solid(cylinder(0.3, 0.05, (0.02, 0, -1.04), segments=48), "shoes")]
-        return solids + self._head(shop, neck + [0, -0.01, 0.28], 0.15, "skin", "hair", "eyes")
+        return solids + self._head(builder, neck + [0, -0.01, 0.28], 0.15, "skin", "hair", "eyes")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from versemill.detailverse.noise import fractal
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, facing, move, section, strut, subtract
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cylinder, facing, move, section, strut, subtract
 from versemill.detailverse.spines import curve, lathe, lobed, tube
 
 
@@ -76,7 +76,7 @@ class Food(Family):
             "pumpkin": ("skin", "stalk"),
         }[self.kind]
 
-    def _wavy(self, shop: Shop, r: float, z: float, thick: float, waves: int, lift: float, seed: int) -> Manifold:
+    def _wavy(self, builder: Builder, r: float, z: float, thick: float, waves: int, lift: float, seed: int) -> Manifold:
         """A frilled disc: a leaf of lettuce."""
         disc = cylinder(r, thick, (0, 0, z), segments=160)
 
@@ -96,14 +96,16 @@ class Food(Family):
 
         return body.refine_to_length(0.05).warp_batch(lumps)
 
-    def _burger(self, shop: Shop) -> list[Solid]:
-        seed = int(shop.rng("crust").integers(1000))
+    def _burger(self, builder: Builder) -> list[Solid]:
+        seed = int(builder.rng("crust").integers(1000))
         t = self.tall
-        low = shop.sweep(lathe([(0, -0.7), (0.7, -0.7), (0.82, -0.6), (0.84, -0.46), (0.76, -0.38), (0, -0.38)]), segments=72)
+        low = builder.sweep(
+            lathe([(0, -0.7), (0.7, -0.7), (0.82, -0.6), (0.84, -0.46), (0.76, -0.38), (0, -0.38)]), segments=72
+        )
         solids = [Solid(low, "bread")]
         z = -0.36
         for k in range(min(self.layers, 2)):
-            patty = shop.sweep(
+            patty = builder.sweep(
                 lathe([(0, z), (0.78, z), (0.86, z + 0.07), (0.84, z + 0.16), (0.76, z + 0.2), (0, z + 0.2)]), segments=72
             )
             solids.append(Solid(self._rough(patty, seed + k, 0.09, 0.035), "meat"))
@@ -122,12 +124,14 @@ class Food(Family):
         ]
         solids += [Solid(s, "tomato") for s in slices]
         solids += [
-            Solid(self._wavy(shop, 0.96, z + 0.1 + 0.035 * k, 0.03, self.count + 2 * k, 0.075, k), "salad") for k in range(2)
+            Solid(self._wavy(builder, 0.96, z + 0.1 + 0.035 * k, 0.03, self.count + 2 * k, 0.075, k), "salad") for k in range(2)
         ]
         high = 0.42 * t + 0.12 * self.puff
         a = np.linspace(0, np.pi / 2, 18)
         dome = [(0.86 * np.cos(v) ** 0.8, z + 0.22 + high * np.sin(v)) for v in a[:-1]]
-        top = shop.sweep(lathe([(0, z + 0.12), (0.78, z + 0.12), (0.86, z + 0.17), *dome, (0, z + 0.22 + high)]), segments=72)
+        top = builder.sweep(
+            lathe([(0, z + 0.12), (0.78, z + 0.12), (0.86, z + 0.17), *dome, (0, z + 0.22 + high)]), segments=72
+        )
         solids.append(Solid(top, "bread"))
         grain = Manifold.sphere(0.045, 12).scale([0.7, 1.15, 0.5])
         for k in range(60):
@@ -144,7 +148,7 @@ class Food(Family):
     def _slice(self) -> Manifold:
         return box((3, 3, 6), (1.5, -1.5, 0)).rotate([0, 0, -20]) ^ box((3, 3, 6), (1.5, -1.5, 0)).rotate([0, 0, -55])
 
-    def _plate(self, shop: Shop, z: float, r: float = 1.0) -> Solid:
+    def _plate(self, builder: Builder, z: float, r: float = 1.0) -> Solid:
         line = [
             (0, z - 0.1),
             (0.5 * r, z - 0.1),
@@ -155,9 +159,9 @@ class Food(Family):
             (0.78 * r, z),
             (0, z),
         ]
-        return Solid(shop.sweep(lathe(line), segments=80), "plate")
+        return Solid(builder.sweep(lathe(line), segments=80), "plate")
 
-    def _layer_cake(self, shop: Shop) -> list[Solid]:
+    def _layer_cake(self, builder: Builder) -> list[Solid]:
         n = self.layers + 1
         h = 0.28 * self.tall
         r = 0.76
@@ -171,7 +175,7 @@ class Food(Family):
             cylinder(r + 0.02, top + 0.62, (0, 0, (top - 0.58) / 2), segments=80), [cylinder(r - 0.04, 4, segments=72)]
         )
         solids += [Solid(coat, "icing"), Solid(cylinder(r + 0.02, 0.06, (0, 0, top + 0.0), segments=80), "icing")]
-        swirl = shop.sweep(
+        swirl = builder.sweep(
             lathe(
                 [(0, 0), (0.1, 0), (0.12, 0.05), (0.07, 0.1), (0.075, 0.12), (0.03, 0.17), (0, 0.19)],
                 None,
@@ -204,14 +208,14 @@ class Food(Family):
         if self.cut:
             wedge = self._slice()
             solids = [Solid(c, s.part) for s in solids for c in [s.body - wedge] if not c.is_empty()]
-        return [*solids, self._plate(shop, -0.6)]
+        return [*solids, self._plate(builder, -0.6)]
 
-    def _doughnut(self, shop: Shop) -> list[Solid]:
+    def _doughnut(self, builder: Builder) -> list[Solid]:
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         fat = 0.3 + 0.06 * self.puff
         ring = np.stack([0.66 * np.cos(a), 0.66 * np.sin(a), 0 * a], 1)
-        dough = shop.sweep(tube(ring, fat, True), segments=48).scale([1, 1, 0.85 * self.tall])
-        glaze = shop.sweep(tube(ring, fat + 0.03, True), segments=48).scale([1, 1, 0.85 * self.tall])
+        dough = builder.sweep(tube(ring, fat, True), segments=48).scale([1, 1, 0.85 * self.tall])
+        glaze = builder.sweep(tube(ring, fat + 0.03, True), segments=48).scale([1, 1, 0.85 * self.tall])
 
         def edge(sign: float) -> Manifold:
             points = np.stack([np.cos(a), np.sin(a)], 1)
@@ -221,7 +225,7 @@ class Food(Family):
         glaze = (glaze ^ edge(1.0)) - edge(-1.0).translate([0, 0, -0.5])
         solids = [Solid(dough, "bread"), Solid(glaze, "icing")]
         grain = strut((0, 0, -0.045), (0, 0, 0.045), 0.019, 10)
-        rng = shop.rng("sprinkles")
+        rng = builder.rng("sprinkles")
         for k in range(90):
             t, v = 2.39996 * k, rng.uniform(-0.9, 0.9)
             out = np.array([np.cos(t) * np.sin(v), np.sin(t) * np.sin(v), np.cos(v)])
@@ -231,8 +235,8 @@ class Food(Family):
             solids.append(Solid(move(grain, facing(side), at), "sprinkles"))
         return [Solid(s.body.rotate([28, 0, 0]), s.part) for s in solids]
 
-    def _ice_cream_cone(self, shop: Shop) -> list[Solid]:
-        cone = shop.sweep(lathe([(0, -1.0), (0.04, -1.0), (0.36, 0.05), (0.42, 0.07), (0.42, 0.16), (0, 0.16)]), segments=64)
+    def _ice_cream_cone(self, builder: Builder) -> list[Solid]:
+        cone = builder.sweep(lathe([(0, -1.0), (0.04, -1.0), (0.36, 0.05), (0.42, 0.07), (0.42, 0.16), (0, 0.16)]), segments=64)
         solids = [Solid(cone, "cone")]
         for turn in (1, -1):
             for k in range(12):
@@ -244,8 +248,8 @@ class Food(Family):
                     )
                     for z in np.linspace(-0.97, 0.04, 18)
                 ]
-                solids.append(Solid(shop.sweep(tube(np.array(path), 0.014), segments=8), "cone"))
-        rng = shop.rng("scoops")
+                solids.append(Solid(builder.sweep(tube(np.array(path), 0.014), segments=8), "cone"))
+        rng = builder.rng("scoops")
         stacks: dict[int, list[tuple[float, float, float]]] = {
             1: [(0, 0, 0.38)],
             2: [(0, 0, 0.36), (0, 0, 0.86)],
@@ -265,8 +269,8 @@ class Food(Family):
         wafer = box((0.16, 0.05, 0.6), (0.14, 0.12, spots[-1][2] + 0.35), 0.01).rotate([0, 12, 0])
         return [*solids, Solid(wafer, "cone")]
 
-    def _pie(self, shop: Shop) -> list[Solid]:
-        dish = shop.sweep(lathe([(0, -0.4), (0.62, -0.4), (0.8, -0.06), (0, -0.06)]), segments=72)
+    def _pie(self, builder: Builder) -> list[Solid]:
+        dish = builder.sweep(lathe([(0, -0.4), (0.62, -0.4), (0.8, -0.06), (0, -0.06)]), segments=72)
         jam = cylinder(0.8, 0.08, (0, 0, -0.05), segments=72)
         berries = [
             Manifold.sphere(0.07, 14).translate(
@@ -299,10 +303,10 @@ class Food(Family):
         if self.cut:
             wedge = self._slice()
             solids = [Solid(c, s.part) for s in solids for c in [s.body - wedge] if not c.is_empty()]
-        return [*solids, self._plate(shop, -0.38)]
+        return [*solids, self._plate(builder, -0.38)]
 
-    def _cupcake(self, shop: Shop) -> list[Solid]:
-        paper = shop.sweep(
+    def _cupcake(self, builder: Builder) -> list[Solid]:
+        paper = builder.sweep(
             lathe([(0, -0.8), (0.44, -0.8), (0.64, -0.12), (0.6, -0.1), (0, -0.1)], None, lobed(22, 0.035, sharp=True)),
             segments=88,
         )
@@ -314,9 +318,9 @@ class Food(Family):
         spiral = np.stack([r * np.cos(2 * np.pi * turns * t), r * np.sin(2 * np.pi * turns * t), -0.06 + high * t], 1)
         rope = tube(spiral, 0.24 * (1 - t) ** 0.6 + 0.03, contour=lobed(7, 0.14, sharp=True), twist=2.0)
         solids += [
-            Solid(shop.sweep(rope, segments=42), "icing"),
+            Solid(builder.sweep(rope, segments=42), "icing"),
             Solid(
-                shop.sweep(
+                builder.sweep(
                     lathe([(0, -0.2), (0.6, -0.2), (0.62, -0.08), (0.4, 0.3 * high), (0.16, 0.7 * high), (0, 0.85 * high)]),
                     segments=56,
                 ),
@@ -327,13 +331,13 @@ class Food(Family):
         solids += [
             Solid(Manifold.sphere(0.15, 32).translate([0, 0, top]), "cherries"),
             Solid(
-                shop.sweep(tube(curve([(0, 0, top + 0.1), (0.04, 0, top + 0.25), (0.14, 0, top + 0.36)], 10), 0.018)),
+                builder.sweep(tube(curve([(0, 0, top + 0.1), (0.04, 0, top + 0.25), (0.14, 0, top + 0.36)], 10), 0.018)),
                 "cherries",
             ),
         ]
         return solids
 
-    def _croissant(self, shop: Shop) -> list[Solid]:
+    def _croissant(self, builder: Builder) -> list[Solid]:
         a = np.linspace(-0.35, np.pi + 0.35, 2 * self.count + 1)
         s = np.linspace(-1, 1, len(a))
         curl = 0.7 + 0.2 * (1 - self.puff)
@@ -353,21 +357,21 @@ class Food(Family):
         solids += [
             Solid(strut(path[k], path[k + (1 if k == 0 else -1)] * 0.7 + path[k] * 0.3, 0.09, 16), "crust") for k in (0, -1)
         ]
-        solids.append(Solid(shop.sweep(tube(path, 0.1)), "crust"))
-        return [Solid(s2.body.translate([0, 0.0, 0.2]), s2.part) for s2 in solids] + [self._plate(shop, -0.08, 1.12)]
+        solids.append(Solid(builder.sweep(tube(path, 0.1)), "crust"))
+        return [Solid(s2.body.translate([0, 0.0, 0.2]), s2.part) for s2 in solids] + [self._plate(builder, -0.08, 1.12)]
 
-    def _pumpkin(self, shop: Shop) -> list[Solid]:
+    def _pumpkin(self, builder: Builder) -> list[Solid]:
         v = np.linspace(0, np.pi, 40)
         high = 0.62 * self.tall
         profile = np.stack([0.86 * np.sin(v) ** 0.9, -high * np.cos(v) * (1 - 0.28 * np.exp(-((np.sin(v) / 0.3) ** 2)))], 1)
         profile[[0, -1], 0] = 0
         ribs = self.count + 2
-        body = shop.sweep(lathe(profile, None, lobed(ribs, 0.1, sharp=True)), segments=12 * ribs)
+        body = builder.sweep(lathe(profile, None, lobed(ribs, 0.1, sharp=True)), segments=12 * ribs)
         stem = curve([(0, 0, 0.3 * high), (0, 0, 0.85 * high), (0.06 + 0.1 * self.puff, 0, 1.25 * high)], 14)
         solids = [
             Solid(body, "skin"),
             Solid(
-                shop.sweep(
+                builder.sweep(
                     tube(stem, np.r_[0.2, 0.16, np.linspace(0.11, 0.08, 11), 0.1], contour=lobed(5, 0.16, sharp=True)),
                     segments=40,
                 ),
@@ -386,7 +390,7 @@ class Food(Family):
         )
         return [
             *solids,
-            Solid(shop.sweep(tube(coil, 0.02)), "stalk"),
+            Solid(builder.sweep(tube(coil, 0.02)), "stalk"),
             *(
                 Solid(strut((0, 0, 0.75 * high), (0.22 * np.cos(t), 0.22 * np.sin(t), 0.72 * high), 0.05, 10, 0.03), "stalk")
                 for t in np.arange(5) * 1.2566

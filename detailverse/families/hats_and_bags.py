@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, hull, mirrored, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cylinder, hull, mirrored, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, tube
 
 
@@ -63,7 +63,7 @@ class HatOrBag(Family):
         """Slices between successive convex rings of points."""
         return union([hull(np.concatenate(pair)) for pair in pairwise(rings)])
 
-    def _brim(self, shop: Shop, inner: float, outer: float, z: float, curl: float, part: str) -> Manifold:
+    def _brim(self, builder: Builder, inner: float, outer: float, z: float, curl: float, part: str) -> Manifold:
         line = [
             (0, z - 0.02),
             (inner, z - 0.02),
@@ -79,19 +79,19 @@ class HatOrBag(Family):
             points[:, 2] += curl * np.clip((rho - inner) / (outer - inner), 0, 1.1) ** 2 * (0.3 + np.cos(a) ** 2)
             return points
 
-        return shop.sweep(lathe(line, (4, 5)), part, segments=96, copies=2).refine_to_length(0.08).warp_batch(roll)
+        return builder.sweep(lathe(line, (4, 5)), part, segments=96, copies=2).refine_to_length(0.08).warp_batch(roll)
 
-    def _top_hat(self, shop: Shop) -> list[Solid]:
+    def _top_hat(self, builder: Builder) -> list[Solid]:
         h = 1.25 * self.tall
         outer = 0.78 + 0.24 * self.brim
-        crown = shop.sweep(
+        crown = builder.sweep(
             lathe([(0, -0.55), (0.56, -0.55), (0.52, 0.1), (0.58, h - 0.6), (0.56, h - 0.55), (0, h - 0.55)]), segments=80
         )
         crown = subtract(crown, [cylinder(0.5, 0.6, (0, 0, -0.55), segments=64)]).scale([0.92, 1.06, 1])
         solids = [
             Solid(crown, "felt"),
             Solid(
-                subtract(self._brim(shop, 0.55, outer, -0.55, 0.2, "felt"), [cylinder(0.5, 1, (0, 0, -0.55), segments=64)]),
+                subtract(self._brim(builder, 0.55, outer, -0.55, 0.2, "felt"), [cylinder(0.5, 1, (0, 0, -0.55), segments=64)]),
                 "felt",
             ),
         ]
@@ -119,27 +119,27 @@ class HatOrBag(Family):
         solids += [Solid(b, "ribbon") for b in (band, *pleats, *bow)]
         if self.band:
             quill = curve([(0.5, 0.05, -0.4), (0.58, 0.15, 0.1), (0.5, 0.4, 0.55)], 16)
-            solids.append(Solid(shop.sweep(tube(quill, 0.02)), "ribbon"))
+            solids.append(Solid(builder.sweep(tube(quill, 0.02)), "ribbon"))
             barbs = [
                 strut(quill[k], quill[k] + [0.03, s * 0.14, 0.14], 0.024, 6, 0.008) for k in range(3, 16) for s in (1, -0.6)
             ]
             solids += [Solid(b, "ribbon") for b in barbs]
         return solids
 
-    def _straw_hat(self, shop: Shop) -> list[Solid]:
+    def _straw_hat(self, builder: Builder) -> list[Solid]:
         outer = 0.85 + 0.28 * self.brim
         a = np.linspace(0.0, np.pi / 2, 10)
         dome = [(0.5 * np.cos(t) ** 0.7, -0.2 + 0.5 * self.tall * np.sin(t)) for t in a[:-1]]
-        crown = shop.sweep(lathe([(0, -0.42), (0.52, -0.42), *dome, (0, -0.2 + 0.5 * self.tall)], (1, 9)), "straw", copies=2)
+        crown = builder.sweep(lathe([(0, -0.42), (0.52, -0.42), *dome, (0, -0.2 + 0.5 * self.tall)], (1, 9)), "straw", copies=2)
         crown = subtract(crown, [Manifold.sphere(0.46, 48).scale([1, 1, 0.9 * self.tall]).translate([0, 0, -0.3])])
-        brim = subtract(self._brim(shop, 0.5, outer, -0.4, -0.12, "straw"), [cylinder(0.44, 1, (0, 0, -0.4), segments=64)])
+        brim = subtract(self._brim(builder, 0.5, outer, -0.4, -0.12, "straw"), [cylinder(0.44, 1, (0, 0, -0.4), segments=64)])
         rim = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         edge = np.stack([outer * np.cos(rim), outer * np.sin(rim), -0.39 - 0.12 * (0.3 + np.cos(rim) ** 2)], 1)
         band = subtract(cylinder(0.54, 0.16, (0, 0, -0.28), segments=80), [cylinder(0.46, 1, segments=64)])
         solids = [
             Solid(crown, "straw"),
             Solid(brim, "straw"),
-            Solid(shop.sweep(tube(edge, 0.028, True)), "straw"),
+            Solid(builder.sweep(tube(edge, 0.028, True)), "straw"),
             Solid(band, "ribbon"),
         ]
         for s in (1, -1):
@@ -162,7 +162,7 @@ class HatOrBag(Family):
             solids += [Solid(b, "ribbon") for b in (*loop, tail)]
         return [*solids, Solid(Manifold.sphere(0.06, 16).translate([0.55, 0, -0.29]), "ribbon")]
 
-    def _cap(self, shop: Shop) -> list[Solid]:
+    def _cap(self, builder: Builder) -> list[Solid]:
         high = 0.78 * self.tall
         dome = Manifold.sphere(0.7, 80).scale([0.95, 1.08, high / 0.7]) ^ box((3, 3, 2), (0, 0, 1))
         hollow = Manifold.sphere(0.62, 64).scale([0.95, 1.08, high / 0.7])
@@ -173,7 +173,7 @@ class HatOrBag(Family):
             seam = np.stack([0.95 * 0.7 * np.cos(t) * np.cos(turn), 1.08 * 0.7 * np.cos(t) * np.sin(turn), high * np.sin(t)], 1)
             for s in (0.025, -0.025):
                 off = np.array([-np.sin(turn), np.cos(turn), 0]) * s
-                solids.append(Solid(shop.sweep(tube(seam + off * np.cos(t)[:, None], 0.014), segments=8), "cloth"))
+                solids.append(Solid(builder.sweep(tube(seam + off * np.cos(t)[:, None], 0.014), segments=8), "cloth"))
             hole = [0.95 * 0.7 * 0.55 * np.cos(turn + np.pi / 6), 1.08 * 0.7 * 0.55 * np.sin(turn + np.pi / 6), high * 0.835]
             solids.append(Solid(Manifold.sphere(0.035, 14).translate(hole), "cloth"))
         solids.append(Solid(Manifold.sphere(0.06, 20).scale([1, 1, 0.6]).translate([0, 0, high]), "cloth"))
@@ -190,11 +190,12 @@ class HatOrBag(Family):
         solids.append(Solid(peak_body, "cloth"))
         for f in (0.72, 0.82, 0.92):
             line = np.stack([0.6 * f * np.cos(a[2:-2]), -0.45 + long * f * np.sin(a[2:-2]), np.full(28, 0.085)], 1)
-            solids.append(Solid(shop.sweep(tube(bent(line), 0.012), segments=8), "cloth"))
+            solids.append(Solid(builder.sweep(tube(bent(line), 0.012), segments=8), "cloth"))
         ring = np.linspace(0, 2 * np.pi, 80, endpoint=False)
         solids.append(
             Solid(
-                shop.sweep(tube(np.stack([0.66 * np.cos(ring), 0.75 * np.sin(ring), 0 * ring + 0.03], 1), 0.035, True)), "cloth"
+                builder.sweep(tube(np.stack([0.66 * np.cos(ring), 0.75 * np.sin(ring), 0 * ring + 0.03], 1), 0.035, True)),
+                "cloth",
             )
         )
         badge = hull(
@@ -207,7 +208,7 @@ class HatOrBag(Family):
         )
         return [*solids, Solid(badge, "cloth")]
 
-    def _handbag(self, shop: Shop) -> list[Solid]:
+    def _handbag(self, builder: Builder) -> list[Solid]:
         w, h = 0.85 * self.wide, 0.62 * self.tall
         rings = []
         for z in np.linspace(-1, 1, 10):
@@ -224,17 +225,17 @@ class HatOrBag(Family):
                 )
             )
         solids = [Solid(self._loft(rings), "bag")]
-        front = shop.plate(1.2 * w, 1.3 * h, 0.1, "bag").translate([0, -0.25, -0.34])
+        front = builder.plate(1.2 * w, 1.3 * h, 0.1, "bag").translate([0, -0.25, -0.34])
         solids.append(Solid(front, "bag"))
         for ring in (rings[0], rings[-1]):
-            solids.append(Solid(shop.sweep(tube(ring, 0.035, True)), "bag"))
+            solids.append(Solid(builder.sweep(tube(ring, 0.035, True)), "bag"))
         top = -0.3 + h
         for s in (1, -1):
             t = np.linspace(0, np.pi, 30)
             handle = np.stack(
                 [0.42 * w * np.cos(t), s * (0.2 - 0.06 * np.sin(t)), top - 0.1 + (0.62 * np.sin(t) ** 0.8) * self.tall], 1
             )
-            solids.append(Solid(shop.sweep(tube(handle, 0.045)), "bag"))
+            solids.append(Solid(builder.sweep(tube(handle, 0.045)), "bag"))
             for x in (1, -1):
                 solids += [
                     Solid(box((0.12, 0.06, 0.2), (x * 0.42 * w, s * 0.2, top - 0.14), 0.02), "bag"),
@@ -261,7 +262,7 @@ class HatOrBag(Family):
         feet = [Manifold.sphere(0.06, 16).translate([x * 0.6 * w, y, -0.3 - h]) for x in (1, -1) for y in (0.2, -0.2)]
         return [*solids, *(Solid(b, "buckles") for b in (*clasp, *feet))]
 
-    def _backpack(self, shop: Shop) -> list[Solid]:
+    def _backpack(self, builder: Builder) -> list[Solid]:
         w, h = 0.52 * self.wide, 0.8 * self.tall
         a = np.linspace(0, 2 * np.pi, 44, endpoint=False)
 
@@ -310,7 +311,7 @@ class HatOrBag(Family):
         solids += [Solid(r, "pack") for r in roll]
         for x in (-0.5, 0.5):
             ring = np.stack([0 * a + x * w, 0.18 * np.cos(a), h + 0.2 + 0.18 * np.sin(a)], 1)
-            solids.append(Solid(shop.sweep(tube(ring, 0.03, True)), "straps"))
+            solids.append(Solid(builder.sweep(tube(ring, 0.03, True)), "straps"))
             solids.append(Solid(box((0.09, 0.06, 0.75 * h), (x * w, -0.47, 0.28 * h), 0.015), "straps"))
             buckle = subtract(
                 box((0.17, 0.07, 0.15), (x * w, -0.5, 0.18 * h), 0.015), [box((0.1, 0.3, 0.08), (x * w, -0.5, 0.18 * h))]
@@ -333,7 +334,7 @@ class HatOrBag(Family):
         pleats = [box((0.02, 0.1, 0.5 * h), (x, -0.47, -0.5 * h), 0.005) for x in np.linspace(-0.4, 0.4, self.pleats - 2) * w]
         return [
             *solids,
-            Solid(shop.sweep(tube(grab, 0.035)), "straps"),
-            Solid(shop.sweep(tube(zips, 0.03)), "straps"),
+            Solid(builder.sweep(tube(grab, 0.035)), "straps"),
+            Solid(builder.sweep(tube(zips, 0.03)), "straps"),
             *(Solid(p, "pack") for p in pleats),
         ]

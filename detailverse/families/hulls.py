@@ -9,7 +9,7 @@ from pydantic import Field
 
 from versemill.detailverse.palette import ARMOUR
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cylinder, strut, subtract, union
 from versemill.detailverse.spines import lathe, rectangle, tube
 
 
@@ -51,12 +51,12 @@ class Hull(Family):
     def parts(self) -> tuple[str, ...]:
         return ("hull", "machinery", "engines", "turrets")
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {"cruiser": self._ship, "freighter": self._freighter, "station": self._station, "block": self._block}[self.kind](
-            shop
+            builder
         )
 
-    def _ship(self, shop: Shop) -> list[Solid]:
+    def _ship(self, builder: Builder) -> list[Solid]:
         w, h = self.width, self.height
         b = self.bow
         outline = [
@@ -75,8 +75,8 @@ class Hull(Family):
         notch = [box((w * 3, 0.05, 0.05), (0, y, 0)) for y in np.linspace(-0.7, 0.7, 6)]
         trench = box((w * 3, 3, 0.035), (0, 0, 0))
         hull = subtract(hull, [*(n for n in notch), subtract(trench, [box((w * 1.9 * 0.8, 3, 1))])])
-        greebles = self._cover(shop, hull, "top", (0, 0, 1), w, 0.95) + self._cover(shop, hull, "side", (1, 0, 0), h, 0.9)
-        greebles += self._cover(shop, hull, "bottom", (0, 0, -1), w, 0.95)
+        greebles = self._cover(builder, hull, "top", (0, 0, 1), w, 0.95) + self._cover(builder, hull, "side", (1, 0, 0), h, 0.9)
+        greebles += self._cover(builder, hull, "bottom", (0, 0, -1), w, 0.95)
         bridge = [
             box((w * 0.5, 0.3, 0.2), (0, 0.45, h + 0.05), 0.03),
             box((w * 0.32, 0.2, 0.16), (0, 0.47, h + 0.2), 0.02),
@@ -85,8 +85,8 @@ class Hull(Family):
         masts = [strut((x, 0.5, h + 0.25), (x, 0.5, h + 0.3 + t), 0.012, 6) for x, t in ((-0.08, 0.2), (0.1, 0.12))]
         spread = np.linspace(-0.62, 0.62, self.engines) * w if self.engines > 1 else np.zeros(1)
         radius = min(0.19, 0.55 * h + 0.05, 0.55 * w * 1.24 / max(self.engines - 1, 1))
-        bells = [self._engine(shop, radius).translate([float(x), 0.8, 0]) for x in spread]
-        turret = [Solid(self._turret(shop).translate([side * w * 0.35, -0.2, h * 0.8]), "turrets") for side in (1, -1)]
+        bells = [self._engine(builder, radius).translate([float(x), 0.8, 0]) for x in spread]
+        turret = [Solid(self._turret(builder).translate([side * w * 0.35, -0.2, h * 0.8]), "turrets") for side in (1, -1)]
         return [
             Solid(hull, "hull"),
             *(Solid(b, "hull") for b in bridge),
@@ -95,7 +95,7 @@ class Hull(Family):
             *turret,
         ]
 
-    def _engine(self, shop: Shop, r: float) -> Manifold:
+    def _engine(self, builder: Builder, r: float) -> Manifold:
         profile = [
             (0, -0.15),
             (r * 0.8, -0.15),
@@ -107,19 +107,19 @@ class Hull(Family):
             (r * 0.55, 0.14),
             (0, 0.12),
         ]
-        return shop.sweep(lathe(profile, (2, 3)), "engines").rotate([-90, 0, 0])
+        return builder.sweep(lathe(profile, (2, 3)), "engines").rotate([-90, 0, 0])
 
-    def _turret(self, shop: Shop) -> Manifold:
-        base = shop.sweep(lathe([(0, -0.06), (0.13, -0.06), (0.13, 0.06), (0.1, 0.1), (0, 0.1)], (1, 2)), "turrets")
+    def _turret(self, builder: Builder) -> Manifold:
+        base = builder.sweep(lathe([(0, -0.06), (0.13, -0.06), (0.13, 0.06), (0.1, 0.1), (0, 0.1)], (1, 2)), "turrets")
         head = box((0.14, 0.17, 0.08), (0, 0, 0.12), 0.02)
         barrels = [cylinder(0.018, 0.3, (x, -0.2, 0.13), "y", 12) for x in (-0.035, 0.035)]
         return union([base, head, *barrels])
 
     def _cover(
-        self, shop: Shop, body: Manifold, name: str, axis: tuple[int, int, int], wide: float, long: float
+        self, builder: Builder, body: Manifold, name: str, axis: tuple[int, int, int], wide: float, long: float
     ) -> list[Manifold]:
         """Greebles dropped on a body from outside, where rays meet it, facing the axis."""
-        rng = shop.rng(f"greebles/{name}")
+        rng = builder.rng(f"greebles/{name}")
         found: list[Manifold] = []
         count = int(110 * self.density)
         side = axis[0] != 0
@@ -140,8 +140,8 @@ class Hull(Family):
             )
         return found
 
-    def _freighter(self, shop: Shop) -> list[Solid]:
-        rng = shop.rng("containers")
+    def _freighter(self, builder: Builder) -> list[Solid]:
+        rng = builder.rng("containers")
         spine_body = box((0.16, 1.5, 0.16), (0, 0, 0), 0.02)
         ribs = [
             subtract(
@@ -182,11 +182,11 @@ class Hull(Family):
         stern = box((self.width * 1.7, 0.34, self.height * 1.7), (0, 0.72, 0), 0.05)
         spread = np.linspace(-0.6, 0.6, self.engines) * self.width
         bells = [
-            self._engine(shop, min(0.17, 0.6 * self.width * 1.2 / self.engines + 0.03)).translate([float(x), 0.88, 0])
+            self._engine(builder, min(0.17, 0.6 * self.width * 1.2 / self.engines + 0.03)).translate([float(x), 0.88, 0])
             for x in spread
         ]
-        extra = self._cover(shop, stern, "stern", (0, 0, 1), self.width * 0.9, 1.0) + self._cover(
-            shop, head, "head", (0, 0, 1), self.width * 0.9, 1.0
+        extra = self._cover(builder, stern, "stern", (0, 0, 1), self.width * 0.9, 1.0) + self._cover(
+            builder, head, "head", (0, 0, 1), self.width * 0.9, 1.0
         )
         return [
             Solid(subtract(head, window), "hull"),
@@ -196,8 +196,8 @@ class Hull(Family):
             *(Solid(e, "engines") for e in bells),
         ]
 
-    def _station(self, shop: Shop) -> list[Solid]:
-        core = shop.sweep(
+    def _station(self, builder: Builder) -> list[Solid]:
+        core = builder.sweep(
             lathe(
                 [
                     (0, -0.8),
@@ -217,9 +217,9 @@ class Hull(Family):
             ),
             "engines",
         )
-        low = shop.sweep(lathe([(0, -0.6), (0.31, -0.58), (0.31, -0.22), (0, -0.2)], (1, 2)), "turrets")
+        low = builder.sweep(lathe([(0, -0.6), (0.31, -0.58), (0.31, -0.22), (0, -0.2)], (1, 2)), "turrets")
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
-        ring = shop.sweep(tube(np.stack([0.85 * np.cos(a), 0.85 * np.sin(a), 0 * a], 1), 1.0, True, rectangle(0.11, 0.075)))
+        ring = builder.sweep(tube(np.stack([0.85 * np.cos(a), 0.85 * np.sin(a), 0 * a], 1), 1.0, True, rectangle(0.11, 0.075)))
         modules = [
             box((0.12, 0.2, 0.2), (0.88, 0, 0), 0.03).rotate([0, 0, 360 * k / (4 * self.engines)])
             for k in range(4 * self.engines)
@@ -245,7 +245,7 @@ class Hull(Family):
                 ],
             )
             panels += [wing, cylinder(0.02, 0.8, (side * 0.4, 0, 0.42), "x", 10)]
-        extra = self._cover(shop, ring, "ring", (0, 0, 1), 1.0, 0.95)
+        extra = self._cover(builder, ring, "ring", (0, 0, 1), 1.0, 0.95)
         return [
             Solid(core, "engines"),
             Solid(low, "turrets"),
@@ -254,10 +254,10 @@ class Hull(Family):
             *(Solid(b, "machinery") for b in (*extra, *panels)),
         ]
 
-    def _block(self, shop: Shop) -> list[Solid]:
+    def _block(self, builder: Builder) -> list[Solid]:
         w, h = self.width + 0.15, self.height + 0.15
         body = box((2 * w, 1.7, 2 * h), (0, 0, 0), 0.06)
-        rng = shop.rng("pipes")
+        rng = builder.rng("pipes")
         pipes = []
         for k in range(6):
             x, y0, y1 = rng.uniform(-0.9, 0.9) * w, *np.sort(rng.uniform(-0.75, 0.75, 2))
@@ -267,16 +267,16 @@ class Hull(Family):
             pipes += [strut(a, b, radius, 14) for a, b in itertools.pairwise(path)]
             pipes += [cylinder(radius * 1.5, 0.04, (x, y, lift), "y", 16) for y in np.linspace(y0 + 0.05, y1 + 0.1, 3)]
         banks = [
-            self._engine(shop, 0.11).rotate([90, 0, 0]).translate([side * w * 0.6, float(y), h])
+            self._engine(builder, 0.11).rotate([90, 0, 0]).translate([side * w * 0.6, float(y), h])
             for side in (1, -1)
             for y in np.linspace(-0.6, 0.6, self.engines)
         ]
         vents = [box((2 * w + 1, 0.02, 0.12), (0, y, -h * 0.3)) for y in np.linspace(-0.6, 0.6, 19)]
         body = subtract(body, [subtract(v, [box((1.9 * w, 2, 2))]) for v in vents])
-        extra = self._cover(shop, body, "top", (0, 0, 1), w, 0.8) + self._cover(shop, body, "side", (1, 0, 0), h, 0.8)
+        extra = self._cover(builder, body, "top", (0, 0, 1), w, 0.8) + self._cover(builder, body, "side", (1, 0, 0), h, 0.8)
         fan = [(0, -0.06), (0.3, -0.06), (0.3, 0.08), (0.26, 0.08), (0.22, 0.03), (0.1, 0.03), (0.05, 0.1), (0, 0.12)]
         blades = [box((0.2, 0.05, 0.05), (0.15, 0, 0.05), 0.01).rotate([30, 0, 0]).rotate([0, 0, 40.0 * k]) for k in range(9)]
-        front = union([shop.sweep(lathe(fan, (1, 2)), "turrets"), *blades]).rotate([90, 0, 0]).translate([0, -0.84, 0])
+        front = union([builder.sweep(lathe(fan, (1, 2)), "turrets"), *blades]).rotate([90, 0, 0]).translate([0, -0.84, 0])
         return [
             Solid(body, "hull"),
             Solid(front, "turrets"),

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import (
+    Builder,
     Manifold,
-    Shop,
     Solid,
     box,
     cut,
@@ -66,15 +66,15 @@ class Instrument(Family):
             "accordion": ("shell", "bellows", "white keys", "black keys", "fittings"),
         }[self.kind]
 
-    def _drum(self, shop: Shop) -> list[Solid]:
+    def _drum(self, builder: Builder) -> list[Solid]:
         r, h = 0.72 * self.bulk, 0.42 * self.waist
         solids = [
-            Solid(shop.sweep(lathe([(0, -h), (r, -h), (r, h), (0, h)]), segments=80), "shell"),
+            Solid(builder.sweep(lathe([(0, -h), (r, -h), (r, h), (0, h)]), segments=80), "shell"),
             Solid(cylinder(0.97 * r, 2 * h + 0.05, segments=80), "skins"),
         ]
         for z in (-h, h):
             ring = subtract(cylinder(1.05 * r, 0.09, (0, 0, z), segments=80), [cylinder(0.96 * r, 0.3, (0, 0, z), segments=80)])
-            bead = shop.sweep(
+            bead = builder.sweep(
                 tube(
                     np.array(
                         [
@@ -118,7 +118,7 @@ class Instrument(Family):
         ]
         return [*solids, *(Solid(s, "hoops") for s in sticks)]
 
-    def _trumpet(self, shop: Shop) -> list[Solid]:
+    def _trumpet(self, builder: Builder) -> list[Solid]:
         """Its bell to the front."""
         r = 0.036
         y = np.linspace(0, 1, 40)
@@ -131,7 +131,7 @@ class Instrument(Family):
             *zip(flare[:8:-1] * 0.86, 0.95 * y[:8:-1] + 0.01, strict=True),
             (0, 0.3),
         ]
-        bell = shop.sweep(lathe(line), segments=64).rotate([90, 0, 0]).translate([0, 0.1, 0.16])
+        bell = builder.sweep(lathe(line), segments=64).rotate([90, 0, 0]).translate([0, 0.1, 0.16])
         bow = curve(
             [
                 (0, 0.1, 0.16),
@@ -159,11 +159,11 @@ class Instrument(Family):
         )
         solids = [
             Solid(bell, "tubing"),
-            Solid(shop.sweep(tube(bow, r * 1.1)), "tubing"),
-            Solid(shop.sweep(tube(front, r)), "tubing"),
+            Solid(builder.sweep(tube(bow, r * 1.1)), "tubing"),
+            Solid(builder.sweep(tube(front, r)), "tubing"),
         ]
         cup = (
-            shop.sweep(
+            builder.sweep(
                 lathe([(0, 0), (0.03, 0), (0.035, 0.08), (0.05, 0.14), (0.085, 0.2), (0.095, 0.23), (0.06, 0.23), (0, 0.16)]),
                 segments=32,
             )
@@ -192,7 +192,7 @@ class Instrument(Family):
                 ],
                 20,
             )
-            solids.append(Solid(shop.sweep(tube(slide, 0.026)), "tubing"))
+            solids.append(Solid(builder.sweep(tube(slide, 0.026)), "tubing"))
         braces = [
             strut((0.0, -0.2, 0.16), (0.1, -0.2, 0.16), 0.018, 8),
             strut((0.0, 0.5, 0.16), (0.1, 0.5, 0.16), 0.018, 8),
@@ -211,7 +211,7 @@ class Instrument(Family):
         ]
         return [*solids, *(Solid(b, "tubing") for b in (*braces, *rings))]
 
-    def _xylophone(self, shop: Shop) -> list[Solid]:
+    def _xylophone(self, builder: Builder) -> list[Solid]:
         n = self.count
         solids = []
         for k, x in enumerate(np.linspace(-0.92, 0.92, n)):
@@ -257,7 +257,7 @@ class Instrument(Family):
         solids.append(Solid(Manifold.batch_hull([box((0.02, 0.02, 0.02), (x, 0, 0.0)) for x in (-1, 1)]), "neck"))
         return [*solids, *(Solid(b, "fittings") for b in beaters)]
 
-    def _accordion(self, shop: Shop) -> list[Solid]:
+    def _accordion(self, builder: Builder) -> list[Solid]:
         h, d = 0.62 * self.waist, 0.3 * self.bulk
         folds = self.count
         step = 0.9 / folds
@@ -293,7 +293,7 @@ class Instrument(Family):
         ]
         return [
             *solids,
-            *(Solid(shop.sweep(tube(p, 0.04)), "bellows") for p in straps),
+            *(Solid(builder.sweep(tube(p, 0.04)), "bellows") for p in straps),
             *(
                 Solid(b, "fittings")
                 for b in mirrored([box((0.36, 0.06, 0.05), (0.6, -d, s * (h - 0.05)), 0.01) for s in (1, -1)])

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import (
+    Builder,
     Manifold,
-    Shop,
     Solid,
     box,
     cylinder,
@@ -71,12 +71,12 @@ class Jewellery(Family):
     def _contour(self) -> Contour:
         return {"round": circle, "square": polygon(4), "flat": rectangle(1.35, 0.6)}[self.section]
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {"chain": self._chain, "ring": self._ring, "crown": self._crown, "medallion": self._medallion}.get(
             self.kind, self._knot
-        )(shop)
+        )(builder)
 
-    def _knot(self, shop: Shop) -> list[Solid]:
+    def _knot(self, builder: Builder) -> list[Solid]:
         p, q = self._turns()
         s = np.linspace(0, 2 * np.pi, 64 * (p + q), endpoint=False)
         wide, deep = 0.12 + 0.44 * self.height, 0.6 + 0.07 * self.count
@@ -87,18 +87,19 @@ class Jewellery(Family):
         thick = min(self.thick, 0.145 if q < 5 else 0.11)
         return [
             Solid(
-                shop.sweep(tube(curve, thick * (0.85 if self.section == "flat" else 1), True, self._contour()), "cord"), "cord"
+                builder.sweep(tube(curve, thick * (0.85 if self.section == "flat" else 1), True, self._contour()), "cord"),
+                "cord",
             )
         ]
 
-    def _link(self, shop: Shop, long: float, wide: float) -> Manifold:
+    def _link(self, builder: Builder, long: float, wide: float) -> Manifold:
         s = np.linspace(0, 2 * np.pi, 72, endpoint=False)
         x = (long - wide) * np.clip(np.cos(s) * 1.6, -1, 1) + wide * np.cos(s)
         curve = np.stack([x, wide * np.sin(s), 0 * s], 1)
-        path = _even(curve, 72 if shop.fine else 44)
-        return shop.sweep(tube(path, self.thick * 0.42, True, self._contour()), segments=24 if shop.fine else 16)
+        path = _even(curve, 72 if builder.fine else 44)
+        return builder.sweep(tube(path, self.thick * 0.42, True, self._contour()), segments=24 if builder.fine else 16)
 
-    def _chain(self, shop: Shop) -> list[Solid]:
+    def _chain(self, builder: Builder) -> list[Solid]:
         """Links on an oval, every second one turned; each rests in its neighbours, and daylight shows through all of them."""
         count = self._links()
         a = np.linspace(0, 2 * np.pi, 240, endpoint=False)
@@ -108,7 +109,7 @@ class Jewellery(Family):
         gap = float(np.linalg.norm(np.diff(places, axis=0), axis=1).max())
         long = gap / 2 + self.thick * 0.42 * 0.98
         wide = max((0.34 + 0.2 * self.height) * long, 2.8 * self.thick * 0.42)
-        link = self._link(shop, long, wide)
+        link = self._link(builder, long, wide)
         solids = []
         for k in range(count):
             body = link.rotate([90.0 * (k % 2) + 45, 0, 0]).rotate([0, 0, float(turns[k])])
@@ -132,13 +133,14 @@ class Jewellery(Family):
     def _claws(self, size: float, count: int) -> list[Manifold]:
         return [_claw(size).rotate([0, 0, 360 * k / count]) for k in range(count)]
 
-    def _ring(self, shop: Shop) -> list[Solid]:
+    def _ring(self, builder: Builder) -> list[Solid]:
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         swell = self.thick * (1.0 + 0.35 * np.exp(-(((a - np.pi / 2 + np.pi) % (2 * np.pi) - np.pi) ** 2) / 0.3))
         curve = np.stack([0.72 * np.cos(a), 0 * a, 0.72 * np.sin(a)], 1)
         solids = [
             Solid(
-                shop.sweep(tube(curve, swell, True, rectangle(0.7, 1.2) if self.section != "round" else circle), "cord"), "cord"
+                builder.sweep(tube(curve, swell, True, rectangle(0.7, 1.2) if self.section != "round" else circle), "cord"),
+                "cord",
             )
         ]
         size = 0.3
@@ -147,7 +149,7 @@ class Jewellery(Family):
             [(0, -0.2), (0.14, -0.2), (0.2, -0.1), (size * 0.98, -0.06), (size * 1.02, 0.05), (size * 0.85, 0.05), (0, -0.05)],
             (3, 4),
         )
-        solids.append(Solid(shop.sweep(cup, "setting").translate([0, 0, z - 0.02]), "setting"))
+        solids.append(Solid(builder.sweep(cup, "setting").translate([0, 0, z - 0.02]), "setting"))
         solids.append(Solid(self._stone(size).translate([0, 0, z + 0.06]), "stones"))
         solids += [Solid(c.translate([0, 0, z + 0.04]), "setting") for c in self._claws(size, 6)]
         for side in (1, -1):
@@ -161,18 +163,18 @@ class Jewellery(Family):
                 )
         return solids
 
-    def _crown(self, shop: Shop) -> list[Solid]:
+    def _crown(self, builder: Builder) -> list[Solid]:
         low, high, r = -0.5, -0.16, 0.85
         band = [(r - 0.05, low), (r, low), (r, high), (r - 0.05, high)]
         profile = [(0, low), *band[1:3], (r - 0.07, high), (r - 0.07, low + 0.08), (0, low + 0.08)]
-        solid_band = shop.sweep(lathe(profile, (1, 2)), "setting")
+        solid_band = builder.sweep(lathe(profile, (1, 2)), "setting")
         solids = [Solid(solid_band, "setting")]
         hole = cylinder(r - 0.071, 1, segments=96)
         solids = [Solid(subtract(solid_band, [hole]), "setting")]
         for z in (low, high):
             a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
             curve = np.stack([(r - 0.03) * np.cos(a), (r - 0.03) * np.sin(a), 0 * a + z], 1)
-            solids.append(Solid(shop.sweep(tube(curve, 0.06, True), "cord", copies=2), "cord"))
+            solids.append(Solid(builder.sweep(tube(curve, 0.06, True), "cord", copies=2), "cord"))
         tall = self.height
         for k in range(self.count):
             turn = 360 * k / self.count
@@ -192,7 +194,7 @@ class Jewellery(Family):
             solids.append(Solid(_plate(inner, 0.1).translate([0, -r + 0.03, high - 0.02]).rotate([0, 0, turn]), "cord"))
             solids += [
                 Solid(
-                    Manifold.sphere(0.036, 12 if shop.fine else 8)
+                    Manifold.sphere(0.036, 12 if builder.fine else 8)
                     .translate([0, -r - 0.01, z])
                     .rotate([0, 0, turn + 90 * j / self.count]),
                     "setting",
@@ -210,17 +212,17 @@ class Jewellery(Family):
             solids.append(Solid(small.rotate([0, 0, turn]), "stones"))
         return solids
 
-    def _medallion(self, shop: Shop) -> list[Solid]:
+    def _medallion(self, builder: Builder) -> list[Solid]:
         disc = lathe(
             [(0, -0.07), (0.8, -0.07), (0.86, -0.02), (0.86, 0.03), (0.8, 0.07), (0.56, 0.07), (0.52, 0.03), (0, 0.03)],
             (5, 6),
             lobed(self.count, 0.07) if self.p == 3 else circle,
         )
-        solids = [Solid(shop.sweep(disc, "setting"), "setting")]
+        solids = [Solid(builder.sweep(disc, "setting"), "setting")]
         a = np.linspace(0, 2 * np.pi, 128, endpoint=False)
         for r, thick in ((0.88, self.thick * 0.75), (0.34, self.thick * 0.4)):
             curve = np.stack([r * np.cos(a), r * np.sin(a), 0 * a + 0.03], 1)
-            solids.append(Solid(shop.sweep(tube(curve, thick, True, self._contour()), "cord"), "cord"))
+            solids.append(Solid(builder.sweep(tube(curve, thick, True, self._contour()), "cord"), "cord"))
         great = 0.16 + 0.28 * self.height
         solids.append(Solid(self._stone(great).translate([0, 0, 0.12]), "stones"))
         solids += [Solid(c.translate([0, 0, 0.1]), "setting") for c in self._claws(great, 8)]
@@ -229,7 +231,7 @@ class Jewellery(Family):
             at = [0.68 * np.cos(t), 0.68 * np.sin(t), 0.1]
             solids.append(Solid(self._stone(0.085).translate(at), "stones"))
             solids.append(Solid(cylinder(0.105, 0.09, (at[0], at[1], 0.06), segments=24), "cord"))
-        loop = shop.sweep(tube(np.stack([0 * a, 0.12 * np.cos(a), 0.12 * np.sin(a)], 1)[::2] * 1.0, 0.035, True)).translate(
+        loop = builder.sweep(tube(np.stack([0 * a, 0.12 * np.cos(a), 0.12 * np.sin(a)], 1)[::2] * 1.0, 0.035, True)).translate(
             [0, 1.04, 0]
         )
         solids.append(Solid(loop, "cord"))

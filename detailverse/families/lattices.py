@@ -11,7 +11,7 @@ from scipy.spatial import Voronoi, cKDTree
 from versemill.detailverse.fields import extract
 from versemill.detailverse.palette import STRIP
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, facing, move, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, checked, cylinder, facing, move, union
 from versemill.detailverse.spines import lathe, polygon, tube
 
 
@@ -49,9 +49,9 @@ class Lattice(Family):
     def name(self) -> str:
         return "lattice sculpture"
 
-    def build(self, shop: Shop) -> list[Solid]:
-        open_body = self._bars(shop) if self.kind in ("voronoi", "octet", "truss") else self._sheet(shop)
-        body = open_body ^ self._envelope(shop)
+    def build(self, builder: Builder) -> list[Solid]:
+        open_body = self._bars(builder) if self.kind in ("voronoi", "octet", "truss") else self._sheet(builder)
+        body = open_body ^ self._envelope(builder)
         # What the envelope cuts off from the rest would float.
         body = max(checked(body).decompose(), key=lambda piece: piece.volume())
         low = self._low()
@@ -60,11 +60,11 @@ class Lattice(Family):
         # Whatever the lattice leaves open at its foot, a rod to its middle holds it.
         rod = cylinder(0.05, -low, (0, 0, low / 2), segments=24)
         contour = polygon(4) if self.envelope == "cube" else polygon(8)
-        stand = shop.sweep(lathe(profile, (3, 4), contour), "stand") + rod
-        hoops = [Solid(b, "hoops") for b in self._hoops(shop)]
+        stand = builder.sweep(lathe(profile, (3, 4), contour), "stand") + rod
+        hoops = [Solid(b, "hoops") for b in self._hoops(builder)]
         return [Solid(body, "lattice"), Solid(stand, "stand"), *hoops]
 
-    def _sheet(self, shop: Shop) -> Manifold:
+    def _sheet(self, builder: Builder) -> Manifold:
         """A minimal surface, thickened."""
         k = np.pi * self.cells / 0.8 * (0.7 if self.kind == "diamond" else 1.0)
 
@@ -79,11 +79,11 @@ class Lattice(Family):
             sheet = (np.abs(value) - 1.6 * self.wall) / (1.5 * k)
             return np.minimum(sheet, np.linalg.norm(p, axis=1) - 0.36) if self.core else sheet
 
-        return extract(field, (0.86, 0.86, 0.86), 2.2 * shop.edge if shop.fine else 0.029, 1.4)
+        return extract(field, (0.86, 0.86, 0.86), 2.2 * builder.edge if builder.fine else 0.029, 1.4)
 
-    def _bars(self, shop: Shop) -> Manifold:
+    def _bars(self, builder: Builder) -> Manifold:
         """Six-sided bars along the edges of a packing, with a knot where they meet."""
-        ends = self._foam(shop) if self.kind == "voronoi" else self._truss()
+        ends = self._foam(builder) if self.kind == "voronoi" else self._truss()
         inside = np.abs(ends).max((1, 2)) < 1.0
         ends = ends[inside & (np.linalg.norm(ends.mean(1), axis=1) < 1.1)]
         radius = 0.55 * self.wall / self.cells * (1.25 if self.kind == "voronoi" else 1.0)
@@ -115,9 +115,9 @@ class Lattice(Family):
             pairs = pairs[whole[pairs].any(1)]
         return nodes[pairs] * pitch
 
-    def _foam(self, shop: Shop) -> Floats:
+    def _foam(self, builder: Builder) -> Floats:
         """(N, 2, 3) edges of a Voronoi partition of jittered sites."""
-        cells = Voronoi(_sites(shop, 0.95, 1.5 / self.cells))
+        cells = Voronoi(_sites(builder, 0.95, 1.5 / self.cells))
         found = {
             (min(a, b), max(a, b))
             for ridge in cells.ridge_vertices
@@ -126,7 +126,7 @@ class Lattice(Family):
         }
         return cells.vertices[np.array(sorted(found))]
 
-    def _hoops(self, shop: Shop) -> list[Manifold]:
+    def _hoops(self, builder: Builder) -> list[Manifold]:
         """The frame: rings round a round body, beams along the edges of a cube. It stands by itself: where the lattice is open
         it may touch nothing."""
         thick = 0.055
@@ -134,7 +134,7 @@ class Lattice(Family):
         ring = np.stack([np.cos(a), np.sin(a), 0 * a], 1)
 
         def hoop(path: Floats, copies: int) -> Manifold:
-            return shop.sweep(tube(path, thick, closed=True), "hoops", copies=copies)
+            return builder.sweep(tube(path, thick, closed=True), "hoops", copies=copies)
 
         if self.envelope == "cylinder":
             posts = [cylinder(0.035, 1.56, (0.6, 0, 0), segments=16).rotate([0, 0, 60.0 * k]) for k in range(6)]
@@ -142,7 +142,7 @@ class Lattice(Family):
             return [*posts, *feet, *(hoop(ring * 0.6 + [0, 0, z], 3) for z in (-0.78, 0.0, 0.78))]
         if self.envelope == "cube":
             h = 0.66
-            beam = shop.sweep(tube(np.linspace([-h, 0, 0], [h, 0, 0], 5), 0.06, contour=polygon(4)), "hoops", copies=12)
+            beam = builder.sweep(tube(np.linspace([-h, 0, 0], [h, 0, 0], 5), 0.06, contour=polygon(4)), "hoops", copies=12)
             turns = ([0.0, 0, 0], [0.0, 90, 0], [0.0, 0, 90])
             beams = [
                 beam.rotate(turn).translate([h * v for v in np.insert([p, q], axis, 0.0).tolist()])
@@ -158,18 +158,18 @@ class Lattice(Family):
     def _low(self) -> float:
         return {"ball": -0.8, "cube": -0.68, "cylinder": -0.8, "egg": -0.84}[self.envelope]
 
-    def _envelope(self, shop: Shop) -> Manifold:
+    def _envelope(self, builder: Builder) -> Manifold:
         if self.envelope == "cube":
             return box((1.36, 1.36, 1.36))
         if self.envelope == "cylinder":
             return cylinder(0.6, 1.6, segments=96)
-        ball = Manifold.sphere(0.8, 128 if shop.fine else 80)
+        ball = Manifold.sphere(0.8, 128 if builder.fine else 80)
         return ball if self.envelope == "ball" else ball.scale([0.78, 0.78, 1.05])
 
 
-def _sites(shop: Shop, half: float, pitch: float) -> Floats:
+def _sites(builder: Builder, half: float, pitch: float) -> Floats:
     """Jittered lattice sites that reach past the body."""
     n = int(np.ceil(half / pitch)) + 1
     axis = np.arange(-n, n + 1) * pitch
     grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    return grid + shop.rng("sites").uniform(-0.38, 0.38, grid.shape) * pitch
+    return grid + builder.rng("sites").uniform(-0.38, 0.38, grid.shape) * pitch

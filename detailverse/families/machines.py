@@ -8,7 +8,7 @@ from pydantic import Field
 
 from versemill.detailverse.palette import STRIP
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, cylinder, prism, section, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, checked, cylinder, prism, section, subtract, union
 from versemill.detailverse.spines import lathe, tube
 
 
@@ -99,7 +99,7 @@ class Machine(Family):
             "piston": ("body", "hub", "bolts"),
         }[self.kind]
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {
             "gear": self._gear,
             "flange": self._flange,
@@ -107,9 +107,9 @@ class Machine(Family):
             "valve": self._valve,
             "bearing": self._bearing,
             "piston": self._piston,
-        }[self.kind](shop)
+        }[self.kind](builder)
 
-    def _sleeve(self, shop: Shop, radius: float, length: float, bore: float, part: str = "hub") -> Manifold:
+    def _sleeve(self, builder: Builder, radius: float, length: float, bore: float, part: str = "hub") -> Manifold:
         c = 0.02
         profile = [
             (0, -length / 2),
@@ -119,10 +119,10 @@ class Machine(Family):
             (radius - c, length / 2),
             (0, length / 2),
         ]
-        body = shop.sweep(lathe(profile, (2, 3)), part)
-        return subtract(body, [cylinder(bore, length * 2, segments=shop.segments(bore))]) if bore > 0 else body
+        body = builder.sweep(lathe(profile, (2, 3)), part)
+        return subtract(body, [cylinder(bore, length * 2, segments=builder.segments(bore))]) if bore > 0 else body
 
-    def _gear(self, shop: Shop) -> list[Solid]:
+    def _gear(self, builder: Builder) -> list[Solid]:
         depth = min(2.4 / self.count * 2, 0.2)
         slices = 8 if abs(self.helix) > 3 else 1
         outline = gear_outline(self.count, 1.0, depth)
@@ -134,13 +134,13 @@ class Machine(Family):
         size = min(0.42 * (rim - hub), 0.8 * np.pi * (rim + hub) / 2 / self.bolts * 0.8)
         cuts += ring_of(cylinder(size, 2, segments=40), self.bolts, (rim + hub) / 2, 0)
         body = subtract(body, [*cuts, cylinder(self.bore + 0.02, 2, segments=48)])
-        sleeve = self._sleeve(shop, hub + 0.04, self.thick + 0.34, self.bore)
+        sleeve = self._sleeve(builder, hub + 0.04, self.thick + 0.34, self.bore)
         small = max(12, self.count // 2)
         pinion = Manifold.extrude(section(gear_outline(small, hub + 0.24, 0.11)), 0.2, 1).translate(
             [0, 0, self.thick / 2 - 0.06]
         )
         pinion = subtract(pinion, [cylinder(hub, 4, segments=48)])
-        ring = shop.sweep(lathe([(0, -0.05), (rim + 0.05, -0.05), (rim + 0.05, 0.05), (0, 0.05)], (1, 2)), "rim")
+        ring = builder.sweep(lathe([(0, -0.05), (rim + 0.05, -0.05), (rim + 0.05, 0.05), (0, 0.05)], (1, 2)), "rim")
         ring = subtract(ring, [cylinder(rim - 0.06, 2, segments=96)]).translate([0, 0, self.thick / 2 + 0.02])
         key = box((0.1, self.bore * 1.4, 2), (0, self.bore * 0.75, 0))
         heads = ring_of(bolt(0.045), 2 * self.bolts, rim - 0.06, self.thick * 0.22 - 0.005, 0.5)
@@ -152,10 +152,10 @@ class Machine(Family):
             *(Solid(stand_up(h), "bolts") for h in heads),
         ]
 
-    def _disc(self, shop: Shop, radius: float, thick: float, bore: float, bolts: int) -> tuple[Manifold, list[Manifold]]:
+    def _disc(self, builder: Builder, radius: float, thick: float, bore: float, bolts: int) -> tuple[Manifold, list[Manifold]]:
         c = 0.025
         profile = [(0, 0), (radius - c, 0), (radius, c), (radius, thick - c), (radius - c, thick), (0, thick)]
-        disc = shop.sweep(lathe(profile, (2, 3)), "rim", copies=2)
+        disc = builder.sweep(lathe(profile, (2, 3)), "rim", copies=2)
         face = subtract(cylinder(radius * 0.62, 0.05, (0, 0, thick), segments=64), [cylinder(bore, 1, segments=48)])
         rings = [
             subtract(
@@ -171,8 +171,8 @@ class Machine(Family):
         heads += ring_of(bolt(0.3 * size, 0.03), 3 * bolts, radius * 0.5, thick + 0.02, 0.5)
         return union([body, *webs]), heads
 
-    def _flange(self, shop: Shop) -> list[Solid]:
-        disc, heads = self._disc(shop, 1.0, self.thick * 0.6, self.bore + 0.12, self.bolts)
+    def _flange(self, builder: Builder) -> list[Solid]:
+        disc, heads = self._disc(builder, 1.0, self.thick * 0.6, self.bore + 0.12, self.bolts)
         length = 0.9
         neck = [
             (0, 0.02),
@@ -183,7 +183,7 @@ class Machine(Family):
             (0.5, -length - 0.12),
             (0, -length - 0.12),
         ]
-        pipe = subtract(shop.sweep(lathe(neck[::-1], (3, 4)), "hub"), [cylinder(self.bore + 0.12, 4, segments=48)])
+        pipe = subtract(builder.sweep(lathe(neck[::-1], (3, 4)), "hub"), [cylinder(self.bore + 0.12, 4, segments=48)])
         ribs = [prism([(0.4, 0), (0.8, 0), (0.47, -0.6), (0.4, -0.6)][::-1], 0.06).rotate([90, 0, 0]) for _ in range(1)]
         gussets = [ribs[0].rotate([0, 0, 360 * (k + 0.5) / self.bolts]) for k in range(self.bolts)]
         return [
@@ -193,7 +193,7 @@ class Machine(Family):
             *(Solid(stand_up(h), "bolts") for h in heads),
         ]
 
-    def _heat_sink(self, shop: Shop) -> list[Solid]:
+    def _heat_sink(self, builder: Builder) -> list[Solid]:
         round_body = self.bolts % 2 == 0
         solids: list[Manifold] = []
         if round_body:
@@ -226,11 +226,11 @@ class Machine(Family):
             *(Solid(bolt(0.05).translate([x, y, top - 0.005]), "bolts") for x, y in corner),
         ]
 
-    def _valve(self, shop: Shop) -> list[Solid]:
+    def _valve(self, builder: Builder) -> list[Solid]:
         reach, grip = 0.78 * self.slender, 0.25 + 0.7 * self.thick
-        pipe = self._sleeve(shop, 0.36, 2 * reach + 0.14, 0.24, "").rotate([0, 90, 0])
+        pipe = self._sleeve(builder, 0.36, 2 * reach + 0.14, 0.24, "").rotate([0, 90, 0])
         ball = Manifold.sphere(0.42 + 0.0035 * self.count, 64)
-        neck = shop.sweep(
+        neck = builder.sweep(
             lathe(
                 [(0, 0.2), (0.3, 0.2), (0.3, 0.62), (0.44, 0.66), (0.44, 0.78), (0.2, 0.8), (0.2, 1.0), (0, 1.0)], (2, 2 + 1)
             ),
@@ -238,14 +238,14 @@ class Machine(Family):
         )
         solids = [Solid(subtract(union([pipe, ball]), [cylinder(0.24, 4, axis="x", segments=48)]), "body")]
         for side in (1, -1):
-            disc, heads = self._disc(shop, 0.6, 0.14, 0.24, self.bolts)
+            disc, heads = self._disc(builder, 0.6, 0.14, 0.24, self.bolts)
             for b, part in [(disc, "body"), *((h, "bolts") for h in heads)]:
                 solids.append(Solid(b.rotate([0, side * 90, 0]).translate([side * reach, 0, 0]), part))
         solids.append(Solid(neck, "hub"))
         solids += [Solid(h, "bolts") for h in ring_of(bolt(0.04, 0.04), 6, 0.36, 0.775)]
         solids.append(Solid(cylinder(0.06, 0.5, (0, 0, 1.15), segments=24), "bolts"))
         a = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-        wheel = shop.sweep(tube(np.stack([grip * np.cos(a), grip * np.sin(a), 0 * a + 1.3], 1), 0.065, closed=True), "grip")
+        wheel = builder.sweep(tube(np.stack([grip * np.cos(a), grip * np.sin(a), 0 * a + 1.3], 1), 0.065, closed=True), "grip")
         solids.append(Solid(wheel, "grip"))
         for k in range(5):
             b = 2 * np.pi * k / 5
@@ -255,7 +255,7 @@ class Machine(Family):
         solids.append(Solid(cylinder(0.12, 0.12, (0, 0, 1.3), segments=6), "grip"))
         return solids
 
-    def _bearing(self, shop: Shop) -> list[Solid]:
+    def _bearing(self, builder: Builder) -> list[Solid]:
         n = max(8, self.count // 2)
         t = self.thick * 0.9
         middle = 0.46 + 0.21 * self.slender
@@ -319,7 +319,7 @@ class Machine(Family):
             for b in ring_of(bolt(0.035, 0.035), 3 * self.bolts, across, -0.005)
             for turn in (0, 180)
         ]
-        tyre = shop.sweep(lathe([(0, -t * 0.42), (1.06, -t * 0.42), (1.06, t * 0.42), (0, t * 0.42)], (1, 2)), "rim")
+        tyre = builder.sweep(lathe([(0, -t * 0.42), (1.06, -t * 0.42), (1.06, t * 0.42), (0, t * 0.42)], (1, 2)), "rim")
         tyre = subtract(tyre, [cylinder(0.97, 2, segments=128)])
         return (
             [Solid(stand_up(b), "body") for b in (outer, inner)]
@@ -327,7 +327,7 @@ class Machine(Family):
             + [Solid(stand_up(tyre), "rim")]
         )
 
-    def _piston(self, shop: Shop) -> list[Solid]:
+    def _piston(self, builder: Builder) -> list[Solid]:
         c, r, h = 0.03, 0.32 + 0.006 * self.count, 0.35 + 1.2 * self.thick
         low = -0.4 - 0.06 * self.bolts  # the big end
         profile = [(0, 0.2), (r - c, 0.2), (r, 0.2 + c), (r, 0.2 + h - 0.36)]
@@ -335,7 +335,7 @@ class Machine(Family):
             z = 0.2 + h - 0.34 + 0.1 * k
             profile += [(r, z), (r - 0.05, z + 0.002), (r - 0.05, z + 0.045), (r, z + 0.047)]
         profile += [(r, 0.2 + h - c), (r - c, 0.2 + h), (r - 0.16, 0.2 + h), (r - 0.2, 0.2 + h - 0.05), (0, 0.2 + h - 0.05)]
-        crown = shop.sweep(lathe(profile, (2, 3)), "hub")
+        crown = builder.sweep(lathe(profile, (2, 3)), "hub")
         hollow = cylinder(r - 0.1, 0.6, (0, 0, 0.3), segments=48)
         crown = union(
             [

@@ -8,15 +8,15 @@ from pydantic import Field
 
 from versemill.detailverse.noise import fractal, hashed
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, checked, facing, hull, move, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, checked, facing, hull, move, subtract, union
 from versemill.detailverse.surfaces import Patch
 
 ROCK = ("ridges", "erosion", "pebbles")
 
 
-def ball(shop: Shop, radius: float = 1.0) -> tuple[Floats, np.ndarray]:
-    """Vertices and faces of a fine sphere whose edges are about `shop.edge` long."""
-    count = int(np.clip(np.pi * radius / 2 / shop.edge, 12, 140))
+def ball(builder: Builder, radius: float = 1.0) -> tuple[Floats, np.ndarray]:
+    """Vertices and faces of a fine sphere whose edges are about `builder.edge` long."""
+    count = int(np.clip(np.pi * radius / 2 / builder.edge, 12, 140))
     mesh = Manifold.sphere(radius, 4 * count).to_mesh()
     return np.asarray(mesh.vert_properties[:, :3], np.float64), np.asarray(mesh.tri_verts, np.int64)
 
@@ -66,19 +66,19 @@ class Mineral(Family):
     def name(self) -> str:
         return {"pyrite": "crystal cluster", "bismuth": "crystal", "basalt columns": "rock outcrop"}.get(self.kind, self.kind)
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {
             "boulder": self._boulder,
             "basalt columns": self._basalt,
             "geode": self._geode,
             "pyrite": self._pyrite,
             "bismuth": self._bismuth,
-        }.get(self.kind, self._cluster)(shop)
+        }.get(self.kind, self._cluster)(builder)
 
-    def _cluster(self, shop: Shop) -> list[Solid]:
+    def _cluster(self, builder: Builder) -> list[Solid]:
         """Great crystals that fan out of their matrix, with small ones round their feet."""
-        base = self._rock(shop, 0.62, 0.45, "rock/0")
-        rng = shop.rng("crystals")
+        base = self._rock(builder, 0.62, 0.45, "rock/0")
+        rng = builder.rng("crystals")
         solids = [Solid(base, "rock")]
         for k in range(3 * self.count):
             great = k < self.count
@@ -91,9 +91,9 @@ class Mineral(Family):
             solids.append(Solid(move(body, facing(way), way * root), "crystals"))
         return solids
 
-    def _rock(self, shop: Shop, radius: float, flat: float, name: str) -> Manifold:
+    def _rock(self, builder: Builder, radius: float, flat: float, name: str) -> Manifold:
         """A block broken by planes and chipped along its edges, then roughened along its rays from the middle."""
-        rng = shop.rng(name)
+        rng = builder.rng(name)
         planes = rng.normal(size=(self.facets, 3))
         planes /= np.linalg.norm(planes, axis=1, keepdims=True)
         body = Manifold.sphere(1.0, 24)
@@ -105,7 +105,7 @@ class Mineral(Family):
             plane /= np.linalg.norm(plane)
             body = body.trim_by_plane((-plane).tolist(), -float((corner @ plane).max() - rng.uniform(0.02, 0.11)))
         seed = int(rng.integers(2**31))
-        skins = (shop.finish("columns") if self.kind == "basalt columns" else shop.finish("rock")).skins
+        skins = (builder.finish("columns") if self.kind == "basalt columns" else builder.finish("rock")).skins
 
         def roughen(points: Floats) -> Floats:
             zero = np.zeros(len(points))
@@ -115,17 +115,17 @@ class Mineral(Family):
                 rise += op.height(patch) * (0.4 / radius + 1.2 * radius)
             return points * (1 + rise)[:, None] * [radius, radius, radius * flat]
 
-        return checked(body.refine_to_length(max(1.4 * shop.edge / radius, 0.01)).warp_batch(roughen))
+        return checked(body.refine_to_length(max(1.4 * builder.edge / radius, 0.01)).warp_batch(roughen))
 
-    def _boulder(self, shop: Shop) -> list[Solid]:
+    def _boulder(self, builder: Builder) -> list[Solid]:
         """A great rock with the pieces that broke off it at its foot."""
-        rng = shop.rng("boulder")
-        rock = self._rock(shop, 0.95, self.flat, "rock/0")
+        rng = builder.rng("boulder")
+        rock = self._rock(builder, 0.95, self.flat, "rock/0")
         ground = 0.6 * rock.bounding_box()[2]
         bodies = [rock]
         for k in range(1 + self.count // 6):
             size, a = rng.uniform(0.22, 0.42), 2.39996 * k + rng.uniform(0, 1)
-            piece = self._rock(shop, size, 0.9, f"rock/{k + 1}").rotate([0, 0, float(rng.uniform(0, 360))])
+            piece = self._rock(builder, size, 0.9, f"rock/{k + 1}").rotate([0, 0, float(rng.uniform(0, 360))])
             for away in (0.68, 0.58, 0.48, 0.38):  # until it touches the rock, which may be broken off there
                 placed = piece.translate([away * np.cos(a), away * np.sin(a), ground + 0.35 * size])
                 if not (rock ^ placed).trim_by_plane((0, 0, 1), ground).is_empty():
@@ -133,11 +133,11 @@ class Mineral(Family):
             bodies.append(placed)
         return [Solid(union(bodies).trim_by_plane((0, 0, 1), ground), "rock")]
 
-    def _basalt(self, shop: Shop) -> list[Solid]:
+    def _basalt(self, builder: Builder) -> list[Solid]:
         """Six-sided columns side by side, broken across into drums, on a common bed."""
-        rng = shop.rng("basalt")
+        rng = builder.rng("basalt")
         pitch = 0.38 - 0.006 * self.count
-        solids = [Solid(self._rock(shop, 0.95, 0.3, "rock/0").translate([0, 0, -0.75]), "columns")]
+        solids = [Solid(self._rock(builder, 0.95, 0.3, "rock/0").translate([0, 0, -0.75]), "columns")]
         angle = np.pi / 6 + np.pi / 3 * np.arange(6)
         reach = int(np.ceil(0.95 / pitch))
         lean = rng.uniform(-0.4, 0.4, 2)
@@ -152,7 +152,7 @@ class Mineral(Family):
                 # Corners are shifted by where they are, alike for all columns that meet there.
                 corner = np.stack([np.cos(angle), np.sin(angle)], 1) * pitch / np.sqrt(3) + [x, y]
                 key = np.round(corner * 1000).astype(np.int64)
-                shift = np.stack([hashed(key[:, 0] // 8, key[:, 1] // 8, shop.variation, axis) - 0.5 for axis in (0, 1)], 1)
+                shift = np.stack([hashed(key[:, 0] // 8, key[:, 1] // 8, builder.variation, axis) - 0.5 for axis in (0, 1)], 1)
                 outline = corner + 0.4 * pitch * shift
                 middle, z = outline.mean(0), -0.85
                 feet.append(outline)
@@ -197,10 +197,10 @@ class Mineral(Family):
                 layers.append(hull(np.array([(*e, z) for e0, e1, z in (*rows, *inner) for e in (e0, e1)])))
         return union([body, *layers])
 
-    def _pyrite(self, shop: Shop) -> list[Solid]:
+    def _pyrite(self, builder: Builder) -> list[Solid]:
         """Cubes grown through each other, their faces stepped."""
-        rng = shop.rng("pyrite")
-        solids = [Solid(self._rock(shop, 0.72, 0.42, "rock/0").translate([0, 0, -0.42]), "rock")]
+        rng = builder.rng("pyrite")
+        solids = [Solid(self._rock(builder, 0.72, 0.42, "rock/0").translate([0, 0, -0.42]), "rock")]
         for k in range(self.count):
             f = k / self.count
             side = (0.74 - 0.5 * f) * rng.uniform(0.85, 1.1)
@@ -218,10 +218,10 @@ class Mineral(Family):
             solids.append(Solid(turned.translate([r * np.cos(a), r * np.sin(a), 0.32 - 0.55 * f]), "cubes"))
         return solids
 
-    def _bismuth(self, shop: Shop) -> list[Solid]:
+    def _bismuth(self, builder: Builder) -> list[Solid]:
         """Hopper crystals: cubes whose faces sink towards their middles in square steps."""
-        rng = shop.rng("bismuth")
-        solids = [Solid(self._rock(shop, 0.7, 0.4, "rock/0").translate([0, 0, -0.6]), "rock")]
+        rng = builder.rng("bismuth")
+        solids = [Solid(self._rock(builder, 0.7, 0.4, "rock/0").translate([0, 0, -0.6]), "rock")]
         for k in range(self.count // 2 + 3):
             f = k / (self.count // 2 + 3)
             side = (0.95 - 0.55 * f) * rng.uniform(0.85, 1.1)
@@ -243,12 +243,12 @@ class Mineral(Family):
             solids.append(Solid(body.rotate(turn).translate([r * np.cos(a), r * np.sin(a), 0.25 - 0.6 * f]), "steps"))
         return solids
 
-    def _geode(self, shop: Shop) -> list[Solid]:
-        shell = self._rock(shop, 1.0, 1.0, "rock/0") + Manifold.sphere(0.72, 48)
+    def _geode(self, builder: Builder) -> list[Solid]:
+        shell = self._rock(builder, 1.0, 1.0, "rock/0") + Manifold.sphere(0.72, 48)
         cut = Manifold.cube([4, 4, 4], True).translate([0, -2.15, 0]).rotate([-12, 0, 0])
         hollow = Manifold.sphere(0.58, 64).scale([1.0, 0.9, 1.0])
         shell = subtract(shell, [cut, hollow])
-        rng = shop.rng("crystals")
+        rng = builder.rng("crystals")
         solids = [Solid(shell, "rock")]
         for k in range(9 * self.count):
             z = 1 - 2 * (k + 0.5) / (9 * self.count)

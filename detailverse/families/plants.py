@@ -9,7 +9,7 @@ from pydantic import Field
 
 from versemill.detailverse.palette import STRIP
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, cylinder, facing, hull, move, strut, union
 from versemill.detailverse.spines import lathe, lobed, tube
 
 GOLDEN = np.pi * (3 - np.sqrt(5))
@@ -65,13 +65,13 @@ class Plant(Family):
             "sunflower": ("petals", "seeds", "stalk", "leaves"),
         }[self.kind]
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {"pine cone": self._cone, "artichoke": self._cone, "pineapple": self._pineapple, "succulent": self._succulent,
-                "cactus": self._cactus, "sunflower": self._sunflower}[self.kind](shop)  # fmt: skip
+                "cactus": self._cactus, "sunflower": self._sunflower}[self.kind](builder)  # fmt: skip
 
-    def _leaf(self, shop: Shop, length: float, width: float, thick: float, curl: float, tip: float) -> Manifold:
+    def _leaf(self, builder: Builder, length: float, width: float, thick: float, curl: float, tip: float) -> Manifold:
         """A leaf along +Z, its upper side towards +Y: bowed by `curl`, narrowing by `tip`, pleated along its veins."""
-        n = 25 if shop.fine else 13
+        n = 25 if builder.fine else 13
         s = np.linspace(0, 1, n)
         path = np.stack([0 * s, curl * length * s**2, length * s], 1)
         half = width / 2 * np.maximum(np.sin(np.pi * np.clip(0.12 + 0.88 * s**tip, 0, 1)), 0.03)
@@ -90,7 +90,7 @@ class Plant(Family):
             points[:, 1] += 0.1 * width * wave * np.clip(4 * out, 0, 1)
             return points
 
-        return shop.sweep(tube(path, half, contour=blade, up=(0, 1, 0)), segments=24).warp_batch(pleat)
+        return builder.sweep(tube(path, half, contour=blade, up=(0, 1, 0)), segments=24).warp_batch(pleat)
 
     def _scale(self, length: float, width: float) -> Manifold:
         """A pine cone's scale along +Z: a thin wedge whose tip is a faceted shield with a spike, outwards (-Y)."""
@@ -107,17 +107,19 @@ class Plant(Family):
     def _set(self, leaf: Manifold, base: np.ndarray, way: np.ndarray, up: np.ndarray, size: float) -> Manifold:
         return move(leaf.scale([size, size, size]), facing(way, up), base)
 
-    def _cone(self, shop: Shop) -> list[Solid]:
+    def _cone(self, builder: Builder) -> list[Solid]:
         artichoke = self.kind == "artichoke"
         solids: list[Solid] = []
         outline = np.array([(0, -0.9), (0.2, -0.78), (0.36, -0.45), (0.3, 0.1), (0.14, 0.55), (0, 0.8)])
         if artichoke:
             outline = np.array([(0, -0.9), (0.4, -0.8), (0.58, -0.45), (0.55, -0.1), (0.38, 0.25), (0, 0.5)])
         outline = outline * [self.pot / 0.45, 1]
-        core = shop.sweep(lathe(outline))
+        core = builder.sweep(lathe(outline))
         leaves, stem = ("bracts", "stalk") if artichoke else ("scales", "scales")
         solids.append(Solid(core, stem))
-        leaf = self._leaf(shop, 0.5, 0.5 * self.width, 0.08, 0.12, 1.2) if artichoke else self._scale(0.34, 0.24 * self.width)
+        leaf = (
+            self._leaf(builder, 0.5, 0.5 * self.width, 0.08, 0.12, 1.2) if artichoke else self._scale(0.34, 0.24 * self.width)
+        )
         count = 2 * self.count // 3 if artichoke else self.count
         for k in range(count):
             f = (k + 0.5) / count
@@ -136,10 +138,10 @@ class Plant(Family):
             solids.append(Solid(cylinder(0.1, 0.3, (0, 0, -0.95), segments=16), stem))
         return solids
 
-    def _succulent(self, shop: Shop) -> list[Solid]:
-        solids = self._pot(shop, -0.15)
+    def _succulent(self, builder: Builder) -> list[Solid]:
+        solids = self._pot(builder, -0.15)
         solids.append(Solid(Manifold.sphere(0.22, 32).translate([0, 0, -0.1]), "flesh"))
-        leaf = self._leaf(shop, 0.62, 0.24 * self.width, 0.1, 0.12, 1.5)
+        leaf = self._leaf(builder, 0.62, 0.24 * self.width, 0.1, 0.12, 1.5)
         count = int(self.count * 0.8)
         for k in range(count):
             f = (k + 0.5) / count
@@ -154,7 +156,7 @@ class Plant(Family):
             )
         return solids
 
-    def _pot(self, shop: Shop, top: float) -> list[Solid]:
+    def _pot(self, builder: Builder, top: float) -> list[Solid]:
         r = self.pot
         profile = [
             (0, top - 0.7),
@@ -167,12 +169,12 @@ class Plant(Family):
             (0, top - 0.08),
         ]
         soil = cylinder(0.92 * r, 0.06, (0, 0, top - 0.07), segments=48)
-        return [Solid(shop.sweep(lathe(profile, (1, 2)), "pot"), "pot"), Solid(soil, "soil")]
+        return [Solid(builder.sweep(lathe(profile, (1, 2)), "pot"), "pot"), Solid(soil, "soil")]
 
-    def _pineapple(self, shop: Shop) -> list[Solid]:
+    def _pineapple(self, builder: Builder) -> list[Solid]:
         outline = np.array([(0, -1), (0.2, -0.97), (0.38, -0.75), (0.42, -0.4), (0.36, 0.0), (0.13, 0.2), (0, 0.22)])
         outline *= [self.pot / 0.45, 1]
-        solids = [Solid(shop.sweep(lathe(outline)), "fruit")]
+        solids = [Solid(builder.sweep(lathe(outline)), "fruit")]
         a = np.linspace(0, 2 * np.pi, 6, endpoint=False)
         ring = np.stack([np.cos(a), np.sin(a)], 1)
         stud = hull(np.concatenate([np.c_[ring * 1.0, 0 * a - 0.6], np.c_[ring * 0.8, 0 * a + 0.15], [[0.1, 0, 0.75]]])).scale(
@@ -186,7 +188,7 @@ class Plant(Family):
             out = np.array([np.cos(t), np.sin(t), 0.55 * (z + 0.4) / 0.6])
             place = np.array([np.cos(t) * r, np.sin(t) * r, z])
             solids.append(Solid(move(stud, facing(out), place), "fruit"))
-        leaf = self._leaf(shop, 0.5 + 0.5 * self.open, 0.16 * self.width, 0.05, -0.35, 0.7)
+        leaf = self._leaf(builder, 0.5 + 0.5 * self.open, 0.16 * self.width, 0.05, -0.35, 0.7)
         for k in range(30):
             f = (k + 0.5) / 30
             t = GOLDEN * k
@@ -200,8 +202,8 @@ class Plant(Family):
             )
         return solids
 
-    def _cactus(self, shop: Shop) -> list[Solid]:
-        solids = self._pot(shop, -0.45)
+    def _cactus(self, builder: Builder) -> list[Solid]:
+        solids = self._pot(builder, -0.45)
         contour = lobed(self.ribs, 0.1, sharp=True)
         stems = [(np.array([0, 0, -0.6]), np.array([0, 0, 0.9]), 0.3)]
         for side, height in ((1, 0.0), (-1, 0.2)):
@@ -224,7 +226,7 @@ class Plant(Family):
             )
             profile = [(0, 0.0), *zip(bulge, z * length, strict=True)]
             profile[-1] = (0.0, length)
-            body = shop.sweep(lathe(profile, contour=contour)).translate([float(low[0]), float(low[1]), float(low[2])])
+            body = builder.sweep(lathe(profile, contour=contour)).translate([float(low[0]), float(low[1]), float(low[2])])
             solids.append(Solid(body, "flesh"))
             for k in range(self.ribs):
                 for f in np.arange(0.1, 0.92, 0.16 / length):
@@ -235,7 +237,7 @@ class Plant(Family):
                     solids.append(Solid(move(needle, facing(out), place), "spines"))
         return solids
 
-    def _sunflower(self, shop: Shop) -> list[Solid]:
+    def _sunflower(self, builder: Builder) -> list[Solid]:
         """Face to the front, on a stalk with two leaves."""
         solids = [Solid(cylinder(0.42, 0.12, segments=48) + Manifold.sphere(0.42, 48).scale([1, 1, 0.32]), "seeds")]
         seed_body = hull(
@@ -257,7 +259,7 @@ class Plant(Family):
                     "seeds",
                 )
             )
-        petal = self._leaf(shop, 0.3 + 0.5 * self.open, 0.2 * self.width, 0.04, 0.18, 1.0)
+        petal = self._leaf(builder, 0.3 + 0.5 * self.open, 0.2 * self.width, 0.04, 0.18, 1.0)
         petals = 22 + self.ribs
         for row in (0, 1):
             for k in range(petals // 2):
@@ -285,7 +287,7 @@ class Plant(Family):
         low = 0.2 - 2.6 * self.pot  # the foot
         stalk = np.array([(0, 0.0, 0.3), (0, 0.09, 0.1), (0, 0.08, 0.3 + 0.54 * (low - 0.3)), (0, 0.0, low)])
         solids += [Solid(strut(a, b, 0.055, 16), "stalk") for a, b in itertools.pairwise(stalk)]
-        leaf = self._leaf(shop, 0.7, 0.4, 0.05, -0.15, 1.3)
+        leaf = self._leaf(builder, 0.7, 0.4, 0.05, -0.15, 1.3)
         for side, z in ((1, 0.3 + 0.65 * (low - 0.3)), (-1, 0.3 + 0.5 * (low - 0.3))):
             solids.append(
                 Solid(

@@ -10,7 +10,7 @@ from pydantic import Field
 from versemill.detailverse.noise import cells, fractal
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.sculpture import Sculpture
-from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, hull, strut
+from versemill.detailverse.solids import Builder, Manifold, Solid, cylinder, hull, strut
 from versemill.detailverse.spines import curve, tube
 
 
@@ -111,11 +111,11 @@ class Quadruped(Family):
             "giraffe": ("giraffe coat", "horns", "hooves", "eyes"),
         }[self.kind]
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         b, coat = BUILDS[self.kind], self.parts()[0]
         face = "face" if self.kind == "sheep" else coat
         girth, wide, legs = b.girth * self.stout, b.wide * self.stout, b.legs * self.leg
-        body = Sculpture(0.085, self._hair(shop))
+        body = Sculpture(0.085, self._hair(builder))
         back = legs + girth
         chest, rump = np.array([0.0, -0.42, back]), np.array([0.0, 0.45, back + 0.02])
         body.egg((0, -0.05, back), (wide, 0.62, girth))
@@ -127,11 +127,11 @@ class Quadruped(Family):
         body.bone(
             [chest + [0, -0.05, 0.1 * girth], (chest + poll) / 2 + [0, -0.02, 0.02], poll], 0.8 * girth, 1.2 * thick, thick
         )
-        solids = self._head(shop, body if face == coat else Sculpture(0.06), b, poll, face)
+        solids = self._head(builder, body if face == coat else Sculpture(0.06), b, poll, face)
         if self.kind not in ("horse", "lion"):
             self._tail(body, rump, b, girth)
-        solids.append(Solid(body.cast(shop), coat))
-        solids += self._hair_parts(shop, b, chest, poll, rump, thick, coat)
+        solids.append(Solid(body.cast(builder), coat))
+        solids += self._hair_parts(builder, b, chest, poll, rump, thick, coat)
         if "hooves" in self.parts():
             for foot, r in feet:
                 shoe = cylinder(1.25 * r, 0.1, foot + [0, -0.15 * r, 0.04], segments=20, top=1.0 * r)
@@ -162,9 +162,9 @@ class Quadruped(Family):
             feet.append((path[-1], thin * limb))
         return feet
 
-    def _hair(self, shop: Shop):  # type: ignore[no-untyped-def]
+    def _hair(self, builder: Builder):  # type: ignore[no-untyped-def]
         """The relief of the coat: locks of a fleece, folds of an elephant's skin, strands of fur."""
-        seed = int(shop.rng("coat").integers(1 << 20))
+        seed = int(builder.rng("coat").integers(1 << 20))
         if self.kind == "sheep":
             return lambda p: 0.05 * np.sqrt(np.clip(1 - (1 - np.clip(cells(p, 0.13, seed)[1] / 0.35, 0, 1)) ** 2, 0, 1))
         if self.kind == "elephant":
@@ -180,7 +180,7 @@ class Quadruped(Family):
         else:
             body.bone(curve([root, root + [0, 0.12, -0.1], root + [0, 0.14, -b.tail]], 5), 0.05, 0.045, 0.04, 0.035, 0.04)
 
-    def _head(self, shop: Shop, body: Sculpture, b: Build, poll: Floats, part: str) -> list[Solid]:
+    def _head(self, builder: Builder, body: Sculpture, b: Build, poll: Floats, part: str) -> list[Solid]:
         """Skull, muzzle, ears, eyes and what grows on the head."""
         size = b.skull * self.head
         drop = {"horse": -0.75, "stag": -0.6, "giraffe": -0.5, "cow": -0.45, "sheep": -0.45, "elephant": -0.4}.get(
@@ -207,12 +207,12 @@ class Quadruped(Family):
         else:
             body.bone([brow, muzzle], 0.7 * broad, 0.62 * b.muzzle * self.head)
             body.egg(muzzle - way * 0.03, (0.82 * b.muzzle, 0.78 * b.muzzle, 0.75 * b.muzzle))
-        solids = [] if part != "face" else [Solid(body.cast(shop), part)]
+        solids = [] if part != "face" else [Solid(body.cast(builder), part)]
         for side in (1, -1):
             eye = brow + way * 0.3 * size + np.array([side * 0.93 * broad, 0, 0.3 * broad])
             solids.append(Solid(Manifold.sphere(0.038, 20).translate(eye.tolist()), "eyes"))
             solids.append(Solid(self._ear(b, brow, broad, side), part))
-            solids += [Solid(h, "horns") for h in self._horn(shop, poll, broad, side)]
+            solids += [Solid(h, "horns") for h in self._horn(builder, poll, broad, side)]
             nostril = Manifold.sphere(0.02, 14).translate(
                 (muzzle + way * 0.55 * b.muzzle + [side * 0.36 * b.muzzle, 0, 0.2 * b.muzzle]).tolist()
             )
@@ -223,7 +223,7 @@ class Quadruped(Family):
                     [brow + [side * 0.15, -0.12, -0.2], brow + [side * 0.2, -0.35, -0.36], brow + [side * 0.17, -0.58, -0.26]],
                     10,
                 )
-                solids.append(Solid(shop.sweep(tube(tusk, np.linspace(0.045, 0.012, 10))), "tusks"))
+                solids.append(Solid(builder.sweep(tube(tusk, np.linspace(0.045, 0.012, 10))), "tusks"))
         return solids
 
     def _ear(self, b: Build, brow: Floats, broad: float, side: int) -> Manifold:
@@ -246,18 +246,18 @@ class Quadruped(Family):
             )
         )
 
-    def _horn(self, shop: Shop, poll: Floats, broad: float, side: int) -> list[Manifold]:
+    def _horn(self, builder: Builder, poll: Floats, broad: float, side: int) -> list[Manifold]:
         root = poll + np.array([side * 0.5 * broad, -0.02, 0.6 * broad])
         if self.kind == "cow":
             path = curve([root, root + [side * 0.16, 0, 0.06], root + [side * 0.2, -0.06, 0.22]], 9)
-            return [shop.sweep(tube(path, np.linspace(0.042, 0.01, 9)))]
+            return [builder.sweep(tube(path, np.linspace(0.042, 0.01, 9)))]
         if self.kind == "giraffe":
             return [strut(root, root + [side * 0.02, 0.03, 0.13], 0.022, 12, 0.034)]
         if self.kind == "stag":
             beam = curve(
                 [root, root + [side * 0.18, 0.1, 0.2], root + [side * 0.34, 0.06, 0.45], root + [side * 0.3, -0.05, 0.72]], 16
             )
-            bars = [shop.sweep(tube(beam, np.linspace(0.034, 0.012, 16)))]
+            bars = [builder.sweep(tube(beam, np.linspace(0.034, 0.012, 16)))]
             for k, at in enumerate(np.linspace(2, 13, self.points - 1).astype(int)):
                 bars.append(
                     strut(beam[at], beam[at] + [side * (0.03 + 0.04 * (k % 2)), -0.2 + 0.02 * k, 0.16], 0.022, 10, 0.008)
@@ -266,10 +266,10 @@ class Quadruped(Family):
         return []
 
     def _hair_parts(
-        self, shop: Shop, b: Build, chest: Floats, poll: Floats, rump: Floats, thick: float, coat: str
+        self, builder: Builder, b: Build, chest: Floats, poll: Floats, rump: Floats, thick: float, coat: str
     ) -> list[Solid]:
         """Mane and tail of a horse, mane and tail of a lion: locks one over another."""
-        rng = shop.rng("mane")
+        rng = builder.rng("mane")
         solids: list[Solid] = []
         if self.kind == "horse":
             for f in np.linspace(0.0, 1.0, 22):
@@ -277,7 +277,7 @@ class Quadruped(Family):
                 for side in (1, -1):
                     end = root + [side * (0.15 + 0.05 * f), 0.03 + 0.05 * rng.random(), -0.22 - 0.08 * rng.random()]
                     lock = curve([root, (root + end) / 2 + [side * 0.07, 0, 0.05], end], 7)
-                    solids.append(Solid(shop.sweep(tube(lock, np.linspace(0.036, 0.012, 7)), segments=9), "mane"))
+                    solids.append(Solid(builder.sweep(tube(lock, np.linspace(0.036, 0.012, 7)), segments=9), "mane"))
             root = rump + [0, 0.24, 0.12]
             for k in range(14):
                 a = 2 * np.pi * k / 14
@@ -291,7 +291,7 @@ class Quadruped(Family):
                     ],
                     10,
                 )
-                solids.append(Solid(shop.sweep(tube(path, np.linspace(0.035, 0.014, 10)), segments=8), "mane"))
+                solids.append(Solid(builder.sweep(tube(path, np.linspace(0.035, 0.014, 10)), segments=8), "mane"))
         if self.kind == "lion":
             centre = poll + np.array([0, 0.02, -0.06])
             for ring, (r, long, back) in enumerate(
@@ -311,7 +311,7 @@ class Quadruped(Family):
                     end = centre + out * (r + 0.35 * long * rng.random()) + [0, back + 0.2, -0.1 * (1 - np.sin(a))]
                     solids.append(Solid(strut(root, end, 0.065, 8, 0.03), "mane"))
             path = curve([rump + [0, 0.24, 0.1], rump + [0, 0.45, -0.1], rump + [0, 0.5, -0.4], rump + [0, 0.66, -0.52]], 14)
-            solids.append(Solid(shop.sweep(tube(path, np.linspace(0.045, 0.025, 14))), coat))
+            solids.append(Solid(builder.sweep(tube(path, np.linspace(0.045, 0.025, 14))), coat))
             solids += [
                 Solid(strut(path[-1], path[-1] + [x, 0.14, z], 0.035, 8, 0.01), "mane")
                 for x, z in ((0, 0), (0.05, 0.02), (-0.05, 0.02), (0, 0.06), (0, -0.05))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from versemill.detailverse.palette import RELIEF
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, prism, solid, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, prism, solid, subtract, union
 from versemill.detailverse.surfaces import PLAIN, Patch, slab
 
 
@@ -54,15 +54,15 @@ class Relief(Family):
     def name(self) -> str:
         return "carved panel"
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         height = 2.0 / max(self.ratio, 1.0)
         width = height * self.ratio
         b = self.border
         ground = "field" if self.kind == "field" else "ground"
-        solids = [Solid(shop.plate(width - b, height - b, 0.16, ground, copies=2), ground)]
+        solids = [Solid(builder.plate(width - b, height - b, 0.16, ground, copies=2), ground)]
         for turn, long in ((0, width), (90, height), (180, width), (270, height)):
             away = (height if turn % 180 == 0 else width) / 2 - b / 2
-            bar = _bar(shop, long, b).translate([0, -0.05, -away]).rotate([0, -float(turn), 0])
+            bar = _bar(builder, long, b).translate([0, -0.05, -away]).rotate([0, -float(turn), 0])
             solids.append(Solid(bar, "frame"))
         for x in (1, -1):
             for z in (1, -1):
@@ -71,7 +71,7 @@ class Relief(Family):
                 solids.append(Solid(Manifold.sphere(b * 0.36, 24).translate([at[0], -0.22, at[2]]), "frame"))
         solids += [Solid(body, "frame") for body in self._crest(width, height)]
         if self.kind != "field":
-            solids.append(Solid(self._figure(shop, width - 2 * b, height - 2 * b), "carving"))
+            solids.append(Solid(self._figure(builder, width - 2 * b, height - 2 * b), "carving"))
         front = [Solid(s.body.translate([0, -0.07, 0]), s.part) for s in solids]
         return front + [Solid(s.body.rotate([0, 0, 180]), s.part) for s in front]
 
@@ -99,9 +99,9 @@ class Relief(Family):
         boss = Manifold.sphere(0.2 * up, 40).scale([1, 0.9, 1]).translate([0, -0.1, foot + 0.36 * up])
         return [moulding, inset(0.6, 0.2), boss]
 
-    def _figure(self, shop: Shop, width: float, height: float) -> Manifold:
+    def _figure(self, builder: Builder, width: float, height: float) -> Manifold:
         """The motif as a height field on a fine raster, cut where it is low and set on the plate."""
-        edge = 0.8 * shop.edge if shop.fine else 0.02
+        edge = 0.8 * builder.edge if builder.fine else 0.02
         motif = {"girih": self._girih, "celtic": self._celtic, "rosette": self._rosette, "fan": self._fan}[self.kind]
         size = width / self.repeat if self.kind in ("girih", "celtic", "fan") else min(width, height)
         rows = max(1, round(height / size))
@@ -196,9 +196,9 @@ def _strap(away: Floats, half: float) -> Floats:
     return np.where(away < half, np.where(away < 0.3 * half, 0.72, 1.0), 0.0)
 
 
-def _bar(shop: Shop, long: float, wide: float) -> Manifold:
+def _bar(builder: Builder, long: float, wide: float) -> Manifold:
     """One side of the frame: a moulded bar whose front carries the frame's ornament in one row."""
-    finish = shop.finish("frame", copies=8)
+    finish = builder.finish("frame", copies=8)
     op = finish.bands[0][2] if finish.bands else None
     body = box((long, 0.26, wide), (0, 0, 0), 0.02)
     if op is None:

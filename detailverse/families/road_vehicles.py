@@ -9,7 +9,7 @@ from pydantic import Field
 
 from versemill.detailverse.coachwork import Outline, side_view
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, around, box, cut, cylinder, mirrored, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, around, box, cut, cylinder, mirrored, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, outline, tube
 
 
@@ -62,19 +62,19 @@ class RoadVehicle(Family):
             "vintage car": ("body", "roof", "tyres", "wheels", "trim", "headlamps", "seats"),
         }.get(self.kind, common)
 
-    def build(self, shop: Shop) -> list[Solid]:
-        return {"tractor": self._tractor, "vintage car": self._vintage}.get(self.kind, self._closed)(shop)
+    def build(self, builder: Builder) -> list[Solid]:
+        return {"tractor": self._tractor, "vintage car": self._vintage}.get(self.kind, self._closed)(builder)
 
-    def _wheel(self, shop: Shop, r: float, wide: float, copies: int = 4) -> tuple[Manifold, Manifold]:
+    def _wheel(self, builder: Builder, r: float, wide: float, copies: int = 4) -> tuple[Manifold, Manifold]:
         """Tyre and wheel, axis along x, outside to +x."""
         side = [(0.6 * r, -0.5), (0.9 * r, -0.5), (r, -0.34), (r, 0.34), (0.9 * r, 0.5), (0.6 * r, 0.5)]
         profile = [(0, -0.4 * wide), *((x, y * wide) for x, y in side), (0, 0.3 * wide)]
-        tyre = shop.sweep(lathe(profile, (3, 4)), "tyres", copies=copies)
+        tyre = builder.sweep(lathe(profile, (3, 4)), "tyres", copies=copies)
         spoke = box((0.46 * r, 0.12 * r, 0.12 * wide), (0.33 * r, 0, 0.42 * wide), 0.01)
         hub = cylinder(0.15 * r, 0.3 * wide, (0, 0, 0.44 * wide), segments=24)
         bolts = [cylinder(0.03 * r, 0.1, (0.2 * r, 0, 0.42 * wide), segments=6)]
-        disc = shop.sweep(lathe([(0, 0.1 * wide), (0.6 * r, 0.1 * wide), (0.6 * r, 0.34 * wide), (0, 0.34 * wide)]))
-        ring = shop.sweep(
+        disc = builder.sweep(lathe([(0, 0.1 * wide), (0.6 * r, 0.1 * wide), (0.6 * r, 0.34 * wide), (0, 0.34 * wide)]))
+        ring = builder.sweep(
             lathe(
                 [
                     (0, 0.3 * wide),
@@ -89,8 +89,8 @@ class RoadVehicle(Family):
         wheel = union([disc, ring, hub, *around(spoke, self.spokes), *around(bolts[0], 5)])
         return tyre.rotate([0, 90, 0]), wheel.rotate([0, 90, 0])
 
-    def _wheels(self, shop: Shop, x: float, ys: tuple[float, ...], z: float, r: float, wide: float) -> list[Solid]:
-        tyre, wheel = self._wheel(shop, r, wide, 2 * len(ys))
+    def _wheels(self, builder: Builder, x: float, ys: tuple[float, ...], z: float, r: float, wide: float) -> list[Solid]:
+        tyre, wheel = self._wheel(builder, r, wide, 2 * len(ys))
         solids = []
         for y in ys:
             for turn, side in ((0, 1), (180, -1)):
@@ -99,7 +99,7 @@ class RoadVehicle(Family):
             solids.append(Solid(cylinder(0.05, 2 * x, (0, y, z), "x", 16), "wheels"))
         return solids
 
-    def _closed(self, shop: Shop) -> list[Solid]:
+    def _closed(self, builder: Builder) -> list[Solid]:
         """A body cut to its side view, narrower above the belt, with wheel arches, doors, glass, grille, lamps and bumpers."""
         shell, glass, half, axles, r = side_view(self.kind, self.slant, self.tall, self.bars)
         r *= self.wheel
@@ -129,11 +129,11 @@ class RoadVehicle(Family):
         panes = [subtract(side(p, 2 * half + 0.012).warp_batch(tumble), [box((2 * half - 0.4, 4, 4))]) for p in glass]
         panes += self._screens(shell, half, lean)
         solids = [Solid(body, "body"), *(Solid(p, "windows") for p in panes)]
-        solids += self._wheels(shop, half - 0.08, axles, axle, r, 0.19)
+        solids += self._wheels(builder, half - 0.08, axles, axle, r, 0.19)
         solids += self._front(shell, half) + self._doors(glass, half)
         for y in axles if self.kind != "lorry" else axles[:1]:
             for x in (1, -1):
-                lip = shop.sweep(
+                lip = builder.sweep(
                     tube(
                         np.array(
                             [
@@ -226,7 +226,7 @@ class RoadVehicle(Family):
         posts = [box((0.05, 0.06, 0.42), (half + 0.005, y, 0.06), 0.01) for y in np.linspace(-0.2, 1.04, 6)]
         return solids + [Solid(p, "bed") for p in mirrored(posts)]
 
-    def _tractor(self, shop: Shop) -> list[Solid]:
+    def _tractor(self, builder: Builder) -> list[Solid]:
         big, small = 0.52 * self.wheel, 0.28 * self.wheel
         hood = union([box((0.36, 0.95, 0.4), (0, -0.42, 0.02), 0.05), box((0.3, 0.6, 0.3), (0, 0.3, -0.1), 0.03)])
         vents = [box((0.5, 0.024, 0.2), (0, y, 0.04)) for y in np.linspace(-0.78, -0.3, self.bars + 2)]
@@ -249,8 +249,8 @@ class RoadVehicle(Family):
             for y in (0.12, 0.72):
                 solids.append(Solid(strut((x * 0.34, y, 0.1), (x * 0.3, y + 0.02, 0.95 * self.tall), 0.03, 10), "trim"))
             solids.append(Solid(box((0.3, 0.06, 0.1), (x * 0.25, 0.42, 0.0), 0.01), "body"))
-        solids += self._wheels(shop, 0.44, (0.5,), -0.46 + big - 0.12, big, 0.3) + self._wheels(
-            shop, 0.34, (-0.68,), -0.58 + small, small, 0.16
+        solids += self._wheels(builder, 0.44, (0.5,), -0.46 + big - 0.12, big, 0.3) + self._wheels(
+            builder, 0.34, (-0.68,), -0.58 + small, small, 0.16
         )
         solids.append(Solid(box((0.14, 0.12, 0.34), (0, -0.68, -0.2)), "trim"))
         lugs = [box((0.3, 0.07, 0.07), (0, 0, 1.0 * big), 0.015).rotate([0, 0, 0])]
@@ -264,7 +264,7 @@ class RoadVehicle(Family):
         solids += [Solid(s, "seats") for s in seat]
         a = np.linspace(0, 2 * np.pi, 32, endpoint=False)
         ring = (
-            shop.sweep(tube(np.stack([0.13 * np.cos(a), 0.13 * np.sin(a), 0 * a], 1), 0.02, True))
+            builder.sweep(tube(np.stack([0.13 * np.cos(a), 0.13 * np.sin(a), 0 * a], 1), 0.02, True))
             .rotate([35, 0, 0])
             .translate([0, 0.22, 0.36])
         )
@@ -275,7 +275,7 @@ class RoadVehicle(Family):
             Solid(box((0.26, 0.02, 0.02), (0, 0.22, 0.36)).rotate([0, 0, 0]), "trim"),
         ]
 
-    def _vintage(self, shop: Shop) -> list[Solid]:
+    def _vintage(self, builder: Builder) -> list[Solid]:
         """Radiator, bonnet with louvres, flowing wings, spoked wheels, folded hood."""
         r = 0.29 * self.wheel
         bonnet = Manifold.batch_hull(
@@ -324,7 +324,7 @@ class RoadVehicle(Family):
             solids.append(Solid(Manifold.sphere(0.08, 28).scale([1, 0.5, 1]).translate([x * 0.24, -0.99, 0.1]), "headlamps"))
             solids.append(Solid(strut((x * 0.24, -0.9, 0.1), (0, -0.84, 0.05), 0.025, 10), "trim"))
             solids.append(Solid(strut((x * 0.26, -0.12, 0.2), (x * 0.25, -0.06, 0.52 * self.tall), 0.018, 10), "trim"))
-        tyre = shop.sweep(
+        tyre = builder.sweep(
             tube(
                 np.array(
                     [(0, r * 0.88 * np.cos(t), r * 0.88 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 48, endpoint=False)]
@@ -359,7 +359,7 @@ class RoadVehicle(Family):
         ]
         a = np.linspace(0, 2 * np.pi, 32, endpoint=False)
         wheel = (
-            shop.sweep(tube(np.stack([0.1 * np.cos(a), 0.1 * np.sin(a), 0 * a], 1), 0.014, True))
+            builder.sweep(tube(np.stack([0.1 * np.cos(a), 0.1 * np.sin(a), 0 * a], 1), 0.014, True))
             .rotate([60, 0, 0])
             .translate([0.12, 0.08, 0.3])
         )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from versemill.detailverse.palette import ARMOUR
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, hull, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import lathe, rectangle, tube
 
 
@@ -54,7 +54,7 @@ class Robot(Family):
     def parts(self) -> tuple[str, ...]:
         return ("body", "limbs", "lamps") if self.kind in ("biped", "walker") else ("body", "wheels", "limbs", "lamps")
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {
             "biped": self._biped,
             "tracked": self._tracked,
@@ -62,31 +62,31 @@ class Robot(Family):
             "rover": self._rover,
             "tank": self._tank,
             "truck": self._truck,
-        }[self.kind](shop)
+        }[self.kind](builder)
 
-    def _block(self, shop: Shop, x: float, y: float, low: float, high: float, inset: float = 0.88) -> Manifold:
+    def _block(self, builder: Builder, x: float, y: float, low: float, high: float, inset: float = 0.88) -> Manifold:
         """A panelled body with bevelled ends."""
         rise = 0.06
         profile = [(0, low), (inset, low), (1, low + rise), (1, high - rise), (inset, high), (0, high)]
-        return shop.sweep(lathe(profile, (2, 3), rectangle(x, y)), "body")
+        return builder.sweep(lathe(profile, (2, 3), rectangle(x, y)), "body")
 
-    def _limb(self, shop: Shop, a: np.ndarray, b: np.ndarray, r: float) -> list[Manifold]:
+    def _limb(self, builder: Builder, a: np.ndarray, b: np.ndarray, r: float) -> list[Manifold]:
         """A piston between two joints."""
         path = np.stack([a + (b - a) * f for f in (0.0, 0.12, 0.6, 0.62, 1.0)])
-        rod = shop.sweep(tube(path, [r, r, r, 0.6 * r, 0.6 * r]), "limbs", copies=6)
+        rod = builder.sweep(tube(path, [r, r, r, 0.6 * r, 0.6 * r]), "limbs", copies=6)
         return [rod, Manifold.sphere(1.45 * r, 28).translate(a.tolist()), Manifold.sphere(1.25 * r, 28).translate(b.tolist())]
 
-    def _head(self, shop: Shop, z: float) -> list[Solid]:
+    def _head(self, builder: Builder, z: float) -> list[Solid]:
         r = 0.62 * self.width
         if self.head == "box":
             skull: Manifold = box((2 * r, 1.7 * r, 1.5 * r), (0, 0, z + 0.75 * r), 0.04)
         elif self.head == "drum":
-            skull = shop.sweep(
+            skull = builder.sweep(
                 lathe([(0, z), (r * 0.9, z), (r, z + 0.05), (r, z + 1.2 * r), (0.8 * r, z + 1.4 * r), (0, z + 1.4 * r)])
             )
         else:
             angle = np.linspace(0, np.pi / 2, 16)
-            skull = shop.sweep(
+            skull = builder.sweep(
                 lathe([(0, z), (r, z), *((r * np.cos(t), z + 0.4 * r + r * np.sin(t)) for t in angle[:-1]), (0.0, z + 1.4 * r)])
             )
         front = -0.85 * r if self.head == "box" else -0.93 * r
@@ -107,7 +107,7 @@ class Robot(Family):
             solids.append(Solid(Manifold.sphere(0.04, 16).translate([side * 1.15 * r, 0, z + 2.1 * r]), "lamps"))
         return solids
 
-    def _arms(self, shop: Shop, z: float) -> list[Solid]:
+    def _arms(self, builder: Builder, z: float) -> list[Solid]:
         solids: list[Solid] = []
         for side in (1, -1):
             shoulder = np.array([side * (self.width + 0.09), 0, z])
@@ -115,7 +115,7 @@ class Robot(Family):
             lift = self.pose if side == 1 else 0.35
             hand = elbow + np.array([0, -0.3 * np.cos(0.5 * lift), -0.25 + 0.55 * lift])
             for a, b in ((shoulder, elbow), (elbow, hand)):
-                solids += [Solid(m, "limbs") for m in self._limb(shop, a, b, self.limb * 0.8)]
+                solids += [Solid(m, "limbs") for m in self._limb(builder, a, b, self.limb * 0.8)]
             solids.append(Solid(box((0.2, 0.24, 0.2), shoulder + [0, 0, 0.03], 0.05), "body"))
             for k in range(3):
                 t = 2 * np.pi * k / 3
@@ -131,17 +131,17 @@ class Robot(Family):
         dials = [cylinder(0.045, 0.1, (x, -y - 0.02, z), "y", 20) for x in np.linspace(-0.32, 0.32, 4) * self.width]
         return [Solid(plate, "limbs"), *(Solid(d, "lamps") for d in dials)]
 
-    def _biped(self, shop: Shop) -> list[Solid]:
+    def _biped(self, builder: Builder) -> list[Solid]:
         low, high = -0.15, -0.15 + 2 * self.trunk + 0.1
         depth = 0.27
-        solids = [Solid(self._block(shop, self.width, depth, low, high), "body"), *self._chest(high - 0.25, depth)]
+        solids = [Solid(self._block(builder, self.width, depth, low, high), "body"), *self._chest(high - 0.25, depth)]
         solids.append(Solid(cylinder(0.15, 0.14, (0, 0, high + 0.03), segments=32), "limbs"))
         solids.append(Solid(box((self.width * 1.3, 0.36, 0.18), (0, 0, low - 0.06), 0.05), "limbs"))
         for side in (1, -1):
             hip = np.array([side * self.width * 0.55, 0, low - 0.1])
             knee, ankle = hip + [side * 0.06, -0.1, -0.34], hip + [side * 0.06, 0.02, -0.68]
             for a, b in ((hip, knee), (knee, ankle)):
-                solids += [Solid(m, "limbs") for m in self._limb(shop, a, b, self.limb)]
+                solids += [Solid(m, "limbs") for m in self._limb(builder, a, b, self.limb)]
             foot = hull(
                 np.array(
                     [
@@ -159,7 +159,7 @@ class Robot(Family):
             *(cylinder(0.09, 0.45, (x, depth + 0.16, 0.15), segments=24) for x in (-0.14, 0.14)),
         ]
         solids += [Solid(p, "limbs") for p in pack]
-        return [*solids, *self._arms(shop, high - 0.14), *self._head(shop, high + 0.06)]
+        return [*solids, *self._arms(builder, high - 0.14), *self._head(builder, high + 0.06)]
 
     def _track(self, x: float, long: float, high: float, wide: float, z: float) -> list[Solid]:
         """A caterpillar track on its wheels, along y."""
@@ -211,7 +211,7 @@ class Robot(Family):
             *(Solid(w.translate(move), "limbs") for w in wheels),
         ]
 
-    def _wheel(self, shop: Shop, r: float, wide: float) -> Manifold:
+    def _wheel(self, builder: Builder, r: float, wide: float) -> Manifold:
         """A tyre with a hub, axis along x, its ornament the tread."""
         profile = [
             (0, -wide / 2),
@@ -227,24 +227,24 @@ class Robot(Family):
             (0.5 * r, wide / 2),
             (0, wide / 2),
         ]
-        tyre = shop.sweep(lathe(profile, (5, 6)), "wheels", copies=4)
+        tyre = builder.sweep(lathe(profile, (5, 6)), "wheels", copies=4)
         bolts = [
             cylinder(0.06 * r, wide + 0.05, (0.33 * r * np.cos(t), 0.33 * r * np.sin(t), 0), segments=6)
             for t in np.arange(6) * np.pi / 3
         ]
         return union([tyre, *bolts, cylinder(0.14 * r, wide + 0.08, segments=20)]).rotate([0, 90, 0])
 
-    def _tracked(self, shop: Shop) -> list[Solid]:
+    def _tracked(self, builder: Builder) -> list[Solid]:
         low, high = -0.45, -0.4 + 2 * self.trunk
-        solids = [Solid(self._block(shop, self.width, 0.26, low, high), "body"), *self._chest(high - 0.22, 0.26)]
+        solids = [Solid(self._block(builder, self.width, 0.26, low, high), "body"), *self._chest(high - 0.22, 0.26)]
         solids.append(Solid(box((self.width * 2, 0.6, 0.2), (0, 0, -0.55), 0.04), "limbs"))
         solids.append(Solid(cylinder(0.14, 0.14, (0, 0, high + 0.03), segments=32), "limbs"))
         for side in (1, -1):
             solids += self._track(side * (self.width + 0.1), 1.1, 0.42, 0.22, -0.62)
-        return [*solids, *self._arms(shop, high - 0.14), *self._head(shop, high + 0.06)]
+        return [*solids, *self._arms(builder, high - 0.14), *self._head(builder, high + 0.06)]
 
-    def _walker(self, shop: Shop) -> list[Solid]:
-        solids = [Solid(self._block(shop, self.width, 0.55, 0.0, 0.06 + 1.2 * self.trunk), "body")]
+    def _walker(self, builder: Builder) -> list[Solid]:
+        solids = [Solid(self._block(builder, self.width, 0.55, 0.0, 0.06 + 1.2 * self.trunk), "body")]
         solids.append(Solid(cylinder(0.18, 0.3, (0, -0.35, 0.06 + 1.2 * self.trunk), segments=40), "limbs"))
         n = self.count
         for side in (1, -1):
@@ -252,12 +252,12 @@ class Robot(Family):
                 hip = np.array([side * self.width, y, 0.16])
                 knee, foot = hip + [side * 0.3, 0.25 * y, 0.24], hip + [side * 0.55, 0.5 * y, -0.62]
                 for a, b in ((hip, knee), (knee, foot)):
-                    solids += [Solid(m, "limbs") for m in self._limb(shop, a, b, self.limb * 0.75)]
+                    solids += [Solid(m, "limbs") for m in self._limb(builder, a, b, self.limb * 0.75)]
                 solids.append(Solid(cylinder(0.13, 0.07, foot + [0, 0, -0.03], segments=24, top=0.08), "body"))
-        return solids + [Solid(s.body.translate([0, -0.35, 0]), s.part) for s in self._head(shop, 0.12 + 1.2 * self.trunk)]
+        return solids + [Solid(s.body.translate([0, -0.35, 0]), s.part) for s in self._head(builder, 0.12 + 1.2 * self.trunk)]
 
-    def _rover(self, shop: Shop) -> list[Solid]:
-        solids = [Solid(self._block(shop, self.width, 0.6, -0.3, 0.05), "body")]
+    def _rover(self, builder: Builder) -> list[Solid]:
+        solids = [Solid(self._block(builder, self.width, 0.6, -0.3, 0.05), "body")]
         panel = subtract(
             box((1.2, 0.9, 0.04), (0, 0.25, 0.2), 0.01),
             [
@@ -272,7 +272,7 @@ class Robot(Family):
             cylinder(0.02, 0.2, (0, 0.25, 0.1), segments=12),
         ]
         dish = (
-            shop.sweep(lathe([(0, 0), (0.05, 0), (0.24, 0.1), (0.23, 0.12), (0.05, 0.03), (0, 0.03)]))
+            builder.sweep(lathe([(0, 0), (0.05, 0), (0.24, 0.1), (0.23, 0.12), (0.05, 0.03), (0, 0.03)]))
             .rotate([40, 0, 0])
             .translate([-0.28, 0.5, 0.42])
         )
@@ -280,7 +280,7 @@ class Robot(Family):
         solids += [Solid(panel, "lamps"), *(Solid(m, "limbs") for m in (*mast, dish, post))]
         for x in (0.12, 0.28):
             solids.append(Solid(cylinder(0.05, 0.1, (x, -0.54, 0.75), "y", 24), "lamps"))
-        wheel = self._wheel(shop, 0.24, 0.22)
+        wheel = self._wheel(builder, 0.24, 0.22)
         for side in (1, -1):
             for y in np.linspace(-0.62, 0.62, self.count):
                 at = np.array([side * (self.width + 0.25), y, -0.52])
@@ -291,10 +291,10 @@ class Robot(Family):
                 ]
         arm = np.array([(-0.2, -0.55, -0.1), (-0.25, -0.85, 0.1 + 0.2 * self.pose), (-0.25, -1.05, -0.1)])
         for a, b in itertools.pairwise(arm):
-            solids += [Solid(m, "limbs") for m in self._limb(shop, a, b, 0.045)]
+            solids += [Solid(m, "limbs") for m in self._limb(builder, a, b, 0.045)]
         return solids
 
-    def _tank(self, shop: Shop) -> list[Solid]:
+    def _tank(self, builder: Builder) -> list[Solid]:
         body = hull(
             np.array(
                 [
@@ -324,7 +324,7 @@ class Robot(Family):
         ]
         solids += [Solid(b, "body") for b in (*slats, *glacis)]
         ring = lathe([(0, -0.16), (1.0, -0.14), (1.0, 0.12), (0.78, 0.2), (0, 0.2)], (1, 2), rectangle(self.width * 1.0, 0.45))
-        solids.append(Solid(shop.sweep(ring, "body"), "body"))
+        solids.append(Solid(builder.sweep(ring, "body"), "body"))
         gun = np.array([0.0, -0.4, 0.03])
         way = np.array([0, -np.cos(0.3 * self.pose), np.sin(0.3 * self.pose)])
         solids += [
@@ -344,9 +344,9 @@ class Robot(Family):
         lamps = [cylinder(0.06, 0.08, (side * self.width * 0.8, -0.82, -0.2), "y", 20) for side in (1, -1)]
         return solids + [Solid(b, "limbs") for b in (*hatch, *masts)] + [Solid(b, "lamps") for b in lamps]
 
-    def _truck(self, shop: Shop) -> list[Solid]:
+    def _truck(self, builder: Builder) -> list[Solid]:
         w = self.width
-        solids = [Solid(self._block(shop, w, 0.6, -0.32, 0.3).translate([0, 0.35, 0]), "body")]
+        solids = [Solid(self._block(builder, w, 0.6, -0.32, 0.3).translate([0, 0.35, 0]), "body")]
         cab = hull(
             np.array(
                 [
@@ -382,7 +382,7 @@ class Robot(Family):
             strut((x, -0.1, 0.42), (x, 0.8, 0.42), 0.022, 8) for x in (-0.8 * w, 0.8 * w)
         ]
         solids += [Solid(b, "limbs") for b in (*grille, *frame, *pipes, *rack)]
-        wheel = self._wheel(shop, 0.26, 0.2)
+        wheel = self._wheel(builder, 0.26, 0.2)
         spots = [-0.65, *np.linspace(0.75, 0.75 - 0.55 * (self.count - 2), self.count - 1)]
         for side in (1, -1):
             for y in spots:

@@ -9,7 +9,7 @@ from pydantic import Field
 from versemill.detailverse.families.minerals import ball
 from versemill.detailverse.noise import fractal
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, facing, move, solid, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, cylinder, facing, move, solid, strut, subtract, union
 from versemill.detailverse.spines import lathe, lobed, tube
 from versemill.detailverse.surfaces import Patch
 
@@ -63,7 +63,7 @@ class Shell(Family):
             return ("shell",)
         return ("spines",) if self.kind == "urchin" else ("coral", "base")
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {
             "whelk": self._spiral,
             "nautilus": self._spiral,
@@ -71,9 +71,9 @@ class Shell(Family):
             "brain coral": self._brain,
             "tube coral": self._tubes,
             "branch coral": self._branches,
-        }[self.kind](shop)
+        }[self.kind](builder)
 
-    def _spiral(self, shop: Shop) -> list[Solid]:
+    def _spiral(self, builder: Builder) -> list[Solid]:
         flat = self.kind == "nautilus"
         loose = (self.turns - 4) / 2
         turns, growth = (2.3 + 0.7 * loose, 2 * self.growth - 0.02) if flat else (self.turns, self.growth)
@@ -89,7 +89,7 @@ class Shell(Family):
         contour = lobed(2, 0.02 + 0.012 * (self.ribs - 7)) if flat else lobed(self.ribs, 0.06, sharp=True)
         # Whorls touch: each three quarters of a turn is a solid of its own, or the tube would run through itself.
         starts = range(0, len(path) - 4, 30)
-        whorls = [shop.sweep(tube(path[k : k + 32], radius[k : k + 32], contour=contour), "shell") for k in starts]
+        whorls = [builder.sweep(tube(path[k : k + 32], radius[k : k + 32], contour=contour), "shell") for k in starts]
         body = union(whorls)
         way = path[-1] - path[-4]
         way /= np.linalg.norm(way)
@@ -98,12 +98,12 @@ class Shell(Family):
         body = body.rotate([90, 0, 0]).rotate([0, 0, 25]) if flat else body.rotate([0, 0, 200 - float(np.degrees(a[-1]))])
         return [Solid(body, "shell")]
 
-    def _urchin(self, shop: Shop) -> list[Solid]:
+    def _urchin(self, builder: Builder) -> list[Solid]:
         high, bulk = 0.3 + 1.25 * (self.spire - 0.6), 24 * (self.growth - 0.085)
         angle = np.linspace(0, np.pi, 40)
         profile = np.stack([0.72 * np.sin(angle), -high * np.cos(angle)], 1)
         profile[[0, -1], 0] = 0
-        body = shop.sweep(lathe(profile, contour=lobed(5, 0.03)))
+        body = builder.sweep(lathe(profile, contour=lobed(5, 0.03)))
         solids = [Solid(body, "spines")]
         knob = Manifold.sphere(1.0, 20)
         spine = Manifold.cylinder(1.0, 0.5, 0.12, 8)
@@ -121,34 +121,34 @@ class Shell(Family):
                     solids.append(Solid(move(spine.scale([size * 0.8, size * 0.8, long]), facing(out), place), "spines"))
         return solids
 
-    def _base(self, shop: Shop) -> Solid:
-        points, faces = ball(shop, 0.5)
+    def _base(self, builder: Builder) -> Solid:
+        points, faces = ball(builder, 0.5)
         points /= 0.5
-        rise = 1 + 0.18 * fractal(points, 1.6, int(shop.rng("base").integers(1000)), 3)
+        rise = 1 + 0.18 * fractal(points, 1.6, int(builder.rng("base").integers(1000)), 3)
         zero = np.zeros(len(points))
-        for op in shop.finish("base").skins:
+        for op in builder.finish("base").skins:
             rise += op.height(Patch(zero, zero, 1, 1, points * 0.6, (op.pitch, op.pitch), 5))
         wide = (7 * self.growth - 0.14) * (0.75 if self.kind == "branch coral" else 1.0)
         return Solid(solid(points * rise[:, None] * [wide, wide, 0.32] + [0, 0, -0.72], faces), "base")
 
-    def _brain(self, shop: Shop) -> list[Solid]:
+    def _brain(self, builder: Builder) -> list[Solid]:
         """A dome grooved by a warped wave: meanders."""
-        points, faces = ball(shop, 0.8)
+        points, faces = ball(builder, 0.8)
         points /= 0.8
-        seed = int(shop.rng("brain").integers(1000))
+        seed = int(builder.rng("brain").integers(1000))
         warp = np.stack([fractal(points, 1.5, seed + 10 * k, 2) for k in range(3)], 1)
         phase = (points + 0.45 * warp) @ np.array([1.0, 0.6, 0.8]) * (9 + self.ribs)
         ridge = np.sqrt(np.abs(np.sin(phase)))
         rise = 0.8 * (1 + 0.1 * fractal(points, 1.2, seed, 2)) + 0.075 * ridge
         zero = np.zeros(len(points))
-        for op in shop.finish("coral").skins:
+        for op in builder.finish("coral").skins:
             rise += 0.3 * op.height(Patch(zero, zero, 1, 1, points * 0.8, (op.pitch, op.pitch), seed))
         dome = solid(points * rise[:, None] * [1.0, 1.0, 0.2 + 0.77 * self.spire], faces)
-        return [Solid(dome, "coral"), self._base(shop)]
+        return [Solid(dome, "coral"), self._base(builder)]
 
-    def _tubes(self, shop: Shop) -> list[Solid]:
-        solids = [self._base(shop)]
-        rng = shop.rng("tubes")
+    def _tubes(self, builder: Builder) -> list[Solid]:
+        solids = [self._base(builder)]
+        rng = builder.rng("tubes")
         for k in range(self.count):
             f = np.sqrt((k + 0.5) / self.count)
             a = 2.39996 * k
@@ -165,14 +165,14 @@ class Shell(Family):
                 (shape[-1] * 0.55, long * 0.8),
                 (0, long * 0.78),
             ]
-            body = shop.sweep(lathe(profile, contour=lobed(9, 0.05)), segments=36)
+            body = builder.sweep(lathe(profile, contour=lobed(9, 0.05)), segments=36)
             solids.append(Solid(move(body, facing(way), foot), "coral"))
         return solids
 
-    def _branches(self, shop: Shop) -> list[Solid]:
+    def _branches(self, builder: Builder) -> list[Solid]:
         """A tree of forking bars, with cups along them."""
-        solids = [self._base(shop)]
-        rng = shop.rng("branches")
+        solids = [self._base(builder)]
+        rng = builder.rng("branches")
         tips = [(np.array([0.0, 0.0, -0.6]), np.array([0.0, 0.0, 1.0]), 0.42, 0.12)]
         cup = subtract(cylinder(0.034, 0.06, (0, 0, 0.02), segments=12), [cylinder(0.018, 0.04, (0, 0, 0.05), segments=12)])
         for level in range(4):

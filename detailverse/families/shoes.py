@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cylinder, hull, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import curve, outline, tube
 
 SOLE = [(0.0, -1.0), (0.2, -0.94), (0.3, -0.7), (0.29, -0.4), (0.2, -0.05), (0.2, 0.3), (0.24, 0.6), (0.2, 0.86), (0.0, 0.93)]
@@ -67,7 +67,7 @@ class Shoe(Family):
     def _plan(self) -> Floats:
         return outline(SOLE + [(-x, y) for x, y in SOLE[-2:0:-1]], 56) * [self.wide, 1.0]
 
-    def _laces(self, shop: Shop, spots: Floats, half: float) -> list[Solid]:
+    def _laces(self, builder: Builder, spots: Floats, half: float) -> list[Solid]:
         """Crossed laces over a row of (y, z) spots, with a bow at the last."""
         solids = []
         for k, (y, z) in enumerate(spots):
@@ -90,7 +90,7 @@ class Shoe(Family):
                 20,
             )
             end = curve([(0, y - 0.03, z), (s * 0.1, y - 0.14, z - 0.04), (s * 0.2, y - 0.2, z - 0.14)], 10)
-            solids += [Solid(shop.sweep(tube(p, 0.022), segments=10), "laces") for p in (loop, end)]
+            solids += [Solid(builder.sweep(tube(p, 0.022), segments=10), "laces") for p in (loop, end)]
         return [*solids, Solid(Manifold.sphere(0.05, 14).translate([0, y - 0.03, z + 0.01]), "laces")]
 
     def _tread(self, plan: Floats, low: float, high: float, part: str = "sole") -> list[Solid]:
@@ -103,7 +103,7 @@ class Shoe(Family):
         stitches = [box((0.02, 0.035, 0.02), (1.08 * x, 1.03 * y, high), 0.004) for x, y in plan]
         return [Solid(subtract(body, cuts), part), *(Solid(s, "laces") for s in stitches)]
 
-    def _boot(self, shop: Shop) -> list[Solid]:
+    def _boot(self, builder: Builder) -> list[Solid]:
         plan = self._plan()
         top = 0.85 * self.tall
         toe = 0.32 + 0.08 * self.toe
@@ -152,10 +152,10 @@ class Shoe(Family):
         n = self.eyelets
         low = [(-0.28 + 0.34 * f, -0.2 + 0.26 * f) for f in np.linspace(0, 1, 3)]
         high = [(0.12 - 0.06 * f, 0.16 + (top - 0.2) * f) for f in np.linspace(0.05, 1, n - 2)]
-        solids += self._laces(shop, np.array(low + high) + [0, 0.03], 0.12)
+        solids += self._laces(builder, np.array(low + high) + [0, 0.03], 0.12)
         if self.cuff:
             ring = np.c_[0.27 * 1.16 * self.wide * np.cos(a), 0.46 + 0.34 * 1.16 * np.sin(a), 0 * a + top]
-            solids.append(Solid(shop.sweep(tube(ring, 0.06, True)), "upper"))
+            solids.append(Solid(builder.sweep(tube(ring, 0.06, True)), "upper"))
         loop = curve([(0, 0.82, top - 0.12), (0, 0.96, top + 0.02), (0, 0.86, top + 0.14), (0, 0.8, top)], 14)
         seam = [
             np.c_[0.275 * self.wide * w * np.cos(a), 0.465 + c + 0.345 * w * np.sin(a), 0 * a + z]
@@ -163,11 +163,11 @@ class Shoe(Family):
         ]
         return [
             *solids,
-            Solid(shop.sweep(tube(loop, 0.035)), "upper"),
-            *(Solid(shop.sweep(tube(s, 0.016, True)), "upper") for s in seam),
+            Solid(builder.sweep(tube(loop, 0.035)), "upper"),
+            *(Solid(builder.sweep(tube(s, 0.016, True)), "upper") for s in seam),
         ]
 
-    def _trainer(self, shop: Shop) -> list[Solid]:
+    def _trainer(self, builder: Builder) -> list[Solid]:
         plan = self._plan()
         body = self._loft(
             [
@@ -228,12 +228,12 @@ class Shoe(Family):
         return [
             *solids,
             Solid(tongue, "shoe"),
-            Solid(shop.sweep(tube(rim, 0.045, True)), "shoe"),
+            Solid(builder.sweep(tube(rim, 0.045, True)), "shoe"),
             Solid(tab, "sole"),
-            *self._laces(shop, np.array(spots), 0.13),
+            *self._laces(builder, np.array(spots), 0.13),
         ]
 
-    def _high_heel(self, shop: Shop) -> list[Solid]:
+    def _high_heel(self, builder: Builder) -> list[Solid]:
         y = np.linspace(-1.0, 0.85, 30)
         arch = 0.62 * self.tall * (1 / (1 + np.exp(-6.5 * (y - 0.1))))
         half = self.wide * np.interp(

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from versemill.detailverse.lettering import Face, write
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cut, cylinder, strut, subtract
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cut, cylinder, strut, subtract
 from versemill.detailverse.spines import curve, lathe, outline, tube
 
 Word = Literal[
@@ -92,7 +92,7 @@ class Sign(Family):
         inner = (points - middle) * (1 - rim / half) + middle
         return [cut(points, thick), cut(points, thick + 0.05, 0.0, [inner])]
 
-    def _post(self, shop: Shop, r: float, low: float, high: float, x: float = 0.0, y: float = 0.0) -> list[Manifold]:
+    def _post(self, builder: Builder, r: float, low: float, high: float, x: float = 0.0, y: float = 0.0) -> list[Manifold]:
         line = [
             (0, low),
             (1.9 * r, low),
@@ -112,9 +112,9 @@ class Sign(Family):
             (0.08 * r, high + 0.2),
             (0, high + 0.2),
         ]
-        return [shop.sweep(lathe([*line, *cap]), segments=36).translate([x, y, 0])]
+        return [builder.sweep(lathe([*line, *cap]), segments=36).translate([x, y, 0])]
 
-    def _street_sign(self, shop: Shop) -> list[Solid]:
+    def _street_sign(self, builder: Builder) -> list[Solid]:
         w, h = 0.98 * self.size, 0.26 * self.size
         plates = self._plate(self._board(w, h), 0.07, 0.045)
         lift = 0.45
@@ -126,7 +126,7 @@ class Sign(Family):
             solids.append(Solid(text.rotate([0, 0, float(turn)]), "letters"))
         for s in (1, -1):
             x = s * 0.8 * w
-            solids += [Solid(b, "post") for b in self._post(shop, 0.045, -0.95, lift + h + 0.1, x, 0.09)]
+            solids += [Solid(b, "post") for b in self._post(builder, 0.045, -0.95, lift + h + 0.1, x, 0.09)]
             for z in (lift + 0.15, lift - 0.15):
                 solids += [
                     Solid(cylinder(0.03, 0.2, (x, 0.03, z), "y", 16), "bolts"),
@@ -135,7 +135,7 @@ class Sign(Family):
             solids += [Solid(strut((x, 0.09, lift - 0.26), (x - s * 0.25, 0.05, lift - 0.2), 0.024, 8), "post")]
         return [*solids, Solid(cylinder(0.03, 1.6 * w, (0, 0.09, lift - 0.48), "x", 14), "post")]
 
-    def _shop_sign(self, shop: Shop) -> list[Solid]:
+    def _shop_sign(self, builder: Builder) -> list[Solid]:
         w, h = 0.72 * self.size, 0.44 * self.size
         solids = [Solid(p.translate([0, 0, -0.3]), "board") for p in self._plate(self._board(w, h), 0.09, 0.06)]
         for turn in (0, 180):
@@ -160,11 +160,11 @@ class Sign(Family):
                 [centre[0] + r * np.cos(t + np.pi / 2 + 2.5), 0 * t, centre[2] + r * np.sin(t + np.pi / 2 + 2.5)], 1
             )
             solids += [
-                Solid(shop.sweep(tube(path, 0.026)), "frame"),
+                Solid(builder.sweep(tube(path, 0.026)), "frame"),
                 Solid(strut(path[0], (path[0][0], 0, bar), 0.026, 10), "frame"),
             ]
         brace = curve([(-0.93, 0, 0.95), (-0.4, 0, 0.88), (0.3, 0, 0.72), (0.8, 0, bar)], 20)
-        solids.append(Solid(shop.sweep(tube(brace, 0.028)), "frame"))
+        solids.append(Solid(builder.sweep(tube(brace, 0.028)), "frame"))
         for x in (-0.45 * w, 0.45 * w):
             foot = -0.3 + h - 0.02 if self.form != "arched" else -0.3 + 0.75 * h + 0.45 * h * np.sqrt(1 - 0.45**2) - 0.03
             links = max(2, int((bar - foot) / 0.085))
@@ -174,15 +174,15 @@ class Sign(Family):
                 ring = np.stack([0.032 * np.cos(a), 0 * a, 0.68 * (bar - foot) / links * np.sin(a)], 1)
                 solids.append(
                     Solid(
-                        shop.sweep(tube(ring, 0.016, True), segments=8).rotate([0, 0, 90.0 * (k % 2)]).translate([x, 0, z]),
+                        builder.sweep(tube(ring, 0.016, True), segments=8).rotate([0, 0, 90.0 * (k % 2)]).translate([x, 0, z]),
                         "frame",
                     )
                 )
         return solids
 
-    def _fingerpost(self, shop: Shop) -> list[Solid]:
+    def _fingerpost(self, builder: Builder) -> list[Solid]:
         words = [self.word, "MILL", "TOWN HALL"]
-        solids = [Solid(b, "post") for b in self._post(shop, 0.07, -1.0, 0.95)]
+        solids = [Solid(b, "post") for b in self._post(builder, 0.07, -1.0, 0.95)]
         for k in range(self.scrolls):
             z, side = 0.68 - 0.34 * k, 1 if k % 2 == 0 else -1
             long = 1.05 * self.size - 0.08 * k
@@ -195,8 +195,8 @@ class Sign(Family):
                 solids.append(Solid(body.translate([side * (0.07 + 0.45 * long), front * 0.062, z]), "letters"))
             ring = subtract(cylinder(0.1, 0.3, (0, 0, z), segments=32), [cylinder(0.05, 1, (0, 0, z), segments=20)])
             solids.append(Solid(ring, "post"))
-        mound = shop.sweep(lathe([(0, -1.08), (0.42, -1.08), (0.4, -1.0), (0.2, -0.94), (0, -0.93)]), segments=36)
-        rng = shop.rng("grass")
+        mound = builder.sweep(lathe([(0, -1.08), (0.42, -1.08), (0.4, -1.0), (0.2, -0.94), (0, -0.93)]), segments=36)
+        rng = builder.rng("grass")
         blades = []
         for k in range(40):
             a, q = 2.39996 * k, 0.38 * np.sqrt((k + 3) / 43)
@@ -204,7 +204,7 @@ class Sign(Family):
             blades.append(strut(foot, foot + [*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.12, 0.24)], 0.02, 6, 0.006))
         return [*solids, Solid(mound, "turf"), *(Solid(b, "turf") for b in blades)]
 
-    def _stop_sign(self, shop: Shop) -> list[Solid]:
+    def _stop_sign(self, builder: Builder) -> list[Solid]:
         r = 0.58 * self.size
         a = np.pi / 8 + np.arange(8) * np.pi / 4
         shape = np.stack([r * np.cos(a), r * np.sin(a)], 1)
@@ -217,7 +217,7 @@ class Sign(Family):
         solids = [Solid(plate, "plate"), *(Solid(b, "border") for b in (*rim, text))]
         edge = np.c_[shape[:, 0], np.zeros(8), shape[:, 1] + lift]
         solids += [Solid(strut(p, q, 0.04, 8), "plate") for p, q in pairwise([*edge, edge[0]])]
-        solids += [Solid(b, "bolts") for b in self._post(shop, 0.05, -1.0, lift + r - 0.1, 0.0, 0.09)]
+        solids += [Solid(b, "bolts") for b in self._post(builder, 0.05, -1.0, lift + r - 0.1, 0.0, 0.09)]
         for z in (lift + 0.4 * r + 0.14, lift - 0.4 * r - 0.14):
             solids += [
                 Solid(Manifold.sphere(0.034, 16).scale([1, 0.7, 1]).translate([0, -0.035, z]), "bolts"),
@@ -229,7 +229,7 @@ class Sign(Family):
             for k, s in enumerate(solids)
         ]
 
-    def _gravestone(self, shop: Shop) -> list[Solid]:
+    def _gravestone(self, builder: Builder) -> list[Solid]:
         w, h = 0.56 * self.size, 0.92
         if self.form == "plain":
             a = np.linspace(0, np.pi, 33)
@@ -287,7 +287,7 @@ class Sign(Family):
             .rotate([-90, 0, 0])
             .translate([0, 0, -1.0])
         )
-        rng = shop.rng("grass")
+        rng = builder.rng("grass")
         blades = []
         for _ in range(90):
             x, y = rng.uniform(-0.85, 0.85), rng.uniform(-0.58, 0.34)
@@ -295,7 +295,7 @@ class Sign(Family):
             blades.append(strut(foot, foot + [*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.1, 0.22)], 0.022, 6, 0.006))
         return [*solids, Solid(turf, "turf"), *(Solid(b, "turf") for b in blades)]
 
-    def _number_plaque(self, shop: Shop) -> list[Solid]:
+    def _number_plaque(self, builder: Builder) -> list[Solid]:
         r = 0.9 * self.size
         if self.form == "plain":
             a = np.linspace(0, 2 * np.pi, 72, endpoint=False)

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from versemill.detailverse.registry import Family, Floats, Slot, family
 from versemill.detailverse.solids import (
+    Builder,
     Manifold,
-    Shop,
     Solid,
     box,
     cut,
@@ -83,7 +83,7 @@ class StringedInstrument(Family):
             "harp": ("frame", "strings"),
         }[self.kind]
 
-    def _guitar(self, shop: Shop) -> list[Solid]:
+    def _guitar(self, builder: Builder) -> list[Solid]:
         shape = both([(x * self.bulk * (self.waist if abs(z + 0.12) < 0.1 else 1), z) for x, z in GUITAR]) * [0.8, 0.8]
         shape = shape - [0, 0.24]
         body = cut(shape, 0.24 * self.bulk, 0.012)
@@ -95,14 +95,14 @@ class StringedInstrument(Family):
             a = np.linspace(0, 2 * np.pi, 48, endpoint=False)
             solids.append(
                 Solid(
-                    shop.sweep(
+                    builder.sweep(
                         tube(np.stack([r * np.cos(a), 0 * a + face + 0.004, r * np.sin(a) - 0.24], 1), 0.008, True), segments=10
                     ),
                     "fingerboard",
                 )
             )
         rims = [np.c_[shape[:, 0], np.full(len(shape), y), shape[:, 1]] for y in (face + 0.012, -face - 0.024)]
-        solids += [Solid(shop.sweep(tube(r, 0.013, True), segments=10), "fingerboard") for r in rims]
+        solids += [Solid(builder.sweep(tube(r, 0.013, True), segments=10), "fingerboard") for r in rims]
         solids += [
             Solid(box((0.13, 0.1, 0.86), (0, -0.05 * self.bulk, 0.46), 0.02), "neck"),
             Solid(box((0.12, 0.035, 1.02), (0, face + 0.0, 0.36), 0.006), "fingerboard"),
@@ -129,7 +129,7 @@ class StringedInstrument(Family):
             Solid(box((0.12, 0.03, 0.02), (0, face - 0.02, 0.86)), "fingerboard"),
         ]
 
-    def _violin(self, shop: Shop) -> list[Solid]:
+    def _violin(self, builder: Builder) -> list[Solid]:
         shape = both([(x * self.bulk * (self.waist if abs(z + 0.2) < 0.1 else 1), z) for x, z in VIOLIN]) * [0.78, 0.86] - [
             0,
             0.3,
@@ -209,12 +209,12 @@ class StringedInstrument(Family):
         chin = Manifold.sphere(0.12, 28).scale([1.1, 0.35, 0.8]).translate([-0.2, -0.14, -0.98])
         return [*solids, Solid(chin, "fingerboard")]
 
-    def _harp(self, shop: Shop) -> list[Solid]:
+    def _harp(self, builder: Builder) -> list[Solid]:
         bow = 0.06 + 0.12 * self.lid
         pillar = curve([(-0.55, 0, -0.85), (-0.55 - bow, 0, -0.2), (-0.5, 0, 0.9)], 30)
         neck = curve([(-0.5, 0, 0.9), (-0.3, 0, 0.98), (-0.05, 0, 0.78), (0.25, 0, 0.62), (0.52, 0, 0.72)], 40)
         chest = np.linspace((-0.5, 0.0, -0.88), (0.55, 0.0, 0.62), 20)
-        solids = [Solid(shop.sweep(tube(pillar, 0.06), "frame"), "frame"), Solid(shop.sweep(tube(neck, 0.062)), "frame")]
+        solids = [Solid(builder.sweep(tube(pillar, 0.06), "frame"), "frame"), Solid(builder.sweep(tube(neck, 0.062)), "frame")]
         width = np.linspace(0.17, 0.08, 20) * self.bulk
         slabs = [box((0.06, 2 * w, 0.06), p, 0.01) for p, w in zip(chest, width, strict=True)]
         solids += [Solid(Manifold.batch_hull([a, b]), "frame") for a, b in pairwise(slabs)]
@@ -245,7 +245,7 @@ class StringedInstrument(Family):
         ]
         return [*solids, *(Solid(b, "frame") for b in (*base, *crown, *feet))]
 
-    def _grand_piano(self, shop: Shop) -> list[Solid]:
+    def _grand_piano(self, builder: Builder) -> list[Solid]:
         plan = [
             (-0.75, -0.55),
             (0.75, -0.55),
@@ -322,7 +322,7 @@ class StringedInstrument(Family):
         stand = [box((0.8, 0.03, 0.26), (0, -0.3, 0.24), 0.01)]
         solids += [Solid(s, "case") for s in stand]
         for x, y in ((-0.64, -0.42), (0.64, -0.42), (-0.4, 0.92)):
-            leg = shop.sweep(
+            leg = builder.sweep(
                 lathe([(0, -0.72), (0.04, -0.72), (0.05, -0.6), (0.045, -0.4), (0.075, -0.24), (0.085, -0.15), (0, -0.13)]),
                 segments=28,
             )

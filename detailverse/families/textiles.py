@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, strut, subtract
+from versemill.detailverse.solids import Builder, Manifold, Solid, cylinder, strut, subtract
 from versemill.detailverse.spines import lathe, lobed, polygon, tube
 
 CLOTH = ("quilting", "knit", "ribs")
@@ -68,7 +68,7 @@ class Textile(Family):
             "pouffe": ("cloth", "trim", "feet"),
         }.get(self.kind, ("cloth", "trim"))
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         return {
             "cushion": self._cushion,
             "basket": self._basket,
@@ -76,17 +76,17 @@ class Textile(Family):
             "ball of yarn": self._yarn,
             "rug": self._rug,
             "pouffe": self._pouffe,
-        }[self.kind](shop)
+        }[self.kind](builder)
 
-    def _cushion(self, shop: Shop) -> list[Solid]:
+    def _cushion(self, builder: Builder) -> list[Solid]:
         contour = polygon(4, self.square)
         s = np.linspace(-np.pi / 2, np.pi / 2, 50)
         r, z = self.size * np.cos(s) ** 0.55, self.fill * np.sign(np.sin(s)) * np.abs(np.sin(s)) ** 0.9
         r[[0, -1]] = 0
         f = np.arange(240) / 240
         section, _ = contour(f)
-        lie = shop.sweep(lathe(np.stack([r, z], 1), (8, 41), contour), "cloth", segments=96).warp_batch(self._creased)
-        cord = shop.sweep(tube(np.c_[section * self.size * 0.995, 0 * f], 0.05, closed=True), "trim")
+        lie = builder.sweep(lathe(np.stack([r, z], 1), (8, 41), contour), "cloth", segments=96).warp_batch(self._creased)
+        cord = builder.sweep(tube(np.c_[section * self.size * 0.995, 0 * f], 0.05, closed=True), "trim")
         corners = [section[30 + 60 * k] * self.size for k in range(4)]
         tassels = [t for c in corners for t in self._tassel(np.array([c[0], c[1], 0.0]), np.array([c[0], c[1], 0.0]))]
         solids = [Solid(lie, "cloth"), Solid(cord, "trim"), *(Solid(t, "trim") for t in tassels)]
@@ -112,7 +112,7 @@ class Textile(Family):
             threads.append(strut(at + way * 0.07 + off * 0.5, at + way * 0.28 + off * 1.3, 0.022, 8))
         return [knob, *threads]
 
-    def _basket(self, shop: Shop) -> list[Solid]:
+    def _basket(self, builder: Builder) -> list[Solid]:
         r, top = 0.6 * self.size, 0.5
         flare = 1 + self.fill
         s = np.linspace(0, 1, 30)
@@ -125,12 +125,12 @@ class Textile(Family):
             *zip((out - 0.07)[::-4], z[::-4], strict=True),
             (0, -0.5),
         ]
-        body = shop.sweep(lathe(profile, (1, 30)), "wicker")
+        body = builder.sweep(lathe(profile, (1, 30)), "wicker")
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
 
         def hoop(radius: float, height: float, thick: float) -> Solid:
             return Solid(
-                shop.sweep(
+                builder.sweep(
                     tube(np.stack([radius * np.cos(a), radius * np.sin(a), 0 * a + height], 1), thick, closed=True), "rims"
                 ),
                 "rims",
@@ -140,10 +140,10 @@ class Textile(Family):
         if self.handle:
             t = np.linspace(-0.05, np.pi + 0.05, 50)
             path = np.stack([(out[-1] - 0.02) * np.cos(t), 0 * t, z[-1] + 0.75 * np.sin(t)], 1)
-            solids.append(Solid(shop.sweep(tube(path, 0.07, up=(0, 1, 0)), "rims"), "rims"))
+            solids.append(Solid(builder.sweep(tube(path, 0.07, up=(0, 1, 0)), "rims"), "rims"))
         return solids
 
-    def _bolster(self, shop: Shop) -> list[Solid]:
+    def _bolster(self, builder: Builder) -> list[Solid]:
         r = 0.42 * self.size
         s = np.linspace(0, 1, 12)
         end = r * np.sqrt(np.clip(1 - (1 - s) ** 2, 0, 1)) * 0.85 + 0.15 * r * s
@@ -153,12 +153,12 @@ class Textile(Family):
             *zip(end[:0:-1], 0.93 - 0.13 * s[:0:-1], strict=True),
             (0, 0.95),
         ]
-        roll = shop.sweep(lathe(profile, (11, 12)), "cloth").rotate([0, 90, 0])
+        roll = builder.sweep(lathe(profile, (11, 12)), "cloth").rotate([0, 90, 0])
         a = np.linspace(0, 2 * np.pi, 80, endpoint=False)
         solids = [Solid(roll, "cloth")]
         for side in (1, -1):
             ring = np.stack([0 * a + side * 0.81, r * 0.99 * np.cos(a), r * 0.99 * np.sin(a)], 1)
-            solids.append(Solid(shop.sweep(tube(ring, 0.045, closed=True), "trim"), "trim"))
+            solids.append(Solid(builder.sweep(tube(ring, 0.045, closed=True), "trim"), "trim"))
             pleats = [
                 strut((side * 0.94, 0, 0), (side * 0.83, r * 0.9 * np.cos(b), r * 0.9 * np.sin(b)), 0.03, 8) for b in a[::4]
             ]
@@ -166,9 +166,9 @@ class Textile(Family):
             solids += [Solid(p, "trim") for p in (*pleats, *tassel)]
         return solids
 
-    def _yarn(self, shop: Shop) -> list[Solid]:
+    def _yarn(self, builder: Builder) -> list[Solid]:
         """A ball wound from bundles of great circles."""
-        rng = shop.rng("yarn")
+        rng = builder.rng("yarn")
         ball = 0.94 * self.size
         solids = [Solid(Manifold.sphere(ball - 0.01, 64), "yarn")]
         a = np.linspace(0, 2 * np.pi, 60, endpoint=False)
@@ -182,24 +182,24 @@ class Textile(Family):
                 lift = 0.105 * k
                 radius = np.sqrt(ball**2 - lift**2) + 0.012 * bundle
                 ring = np.cos(a)[:, None] * x * radius + np.sin(a)[:, None] * y * radius + axis * lift
-                solids.append(Solid(shop.sweep(tube(ring, 0.055, closed=True), segments=10), "yarn"))
+                solids.append(Solid(builder.sweep(tube(ring, 0.055, closed=True), segments=10), "yarn"))
         t = np.linspace(0, 1, 40)
         tail = np.stack([0.1 + 1.0 * t, -0.2 + 0.25 * np.sin(5 * t) - 0.6 * t, 0.06 - ball - 0.09 * np.minimum(4 * t, 1)], 1)
-        solids.append(Solid(shop.sweep(tube(tail, 0.055), segments=10), "yarn"))
+        solids.append(Solid(builder.sweep(tube(tail, 0.055), segments=10), "yarn"))
         for side in (1, -1):
             solids.append(Solid(strut((-0.9 * side, -0.3, 1.1), (0.6 * side, 0.35, -0.6), 0.035, 12), "needles"))
             solids.append(Solid(Manifold.sphere(0.09, 24).translate([-0.9 * side, -0.3, 1.1]), "needles"))
         return solids
 
-    def _rug(self, shop: Shop) -> list[Solid]:
+    def _rug(self, builder: Builder) -> list[Solid]:
         """A rug, rolled at the back."""
         w, long = self.size * 0.8, 0.9 + 1.6 * self.square
-        flat = shop.plate(2 * w, long, 0.08, "pile", copies=2).rotate([-90, 0, 0])
+        flat = builder.plate(2 * w, long, 0.08, "pile", copies=2).rotate([-90, 0, 0])
         solids = [Solid(flat, "pile"), Solid(flat.rotate([0, 180, 0]), "pile")]
         for side in (1, -1):
             solids.append(
                 Solid(
-                    shop.sweep(
+                    builder.sweep(
                         tube(np.array([[side * w, -long / 2, 0], [side * w, 0, 0], [side * w, long / 2, 0]]), 0.06), "trim"
                     ),
                     "trim",
@@ -222,17 +222,17 @@ class Textile(Family):
             solids.append(Solid(Manifold.sphere(0.045, 12).translate([x, -long / 2 - 0.03, 0]), "trim"))
         return solids
 
-    def _pouffe(self, shop: Shop) -> list[Solid]:
+    def _pouffe(self, builder: Builder) -> list[Solid]:
         s = np.linspace(0, 1, 40)
         rim, half = 0.88 - 0.3 * self.square, 0.06 + 0.75 * self.fill
         r = self.size * (rim + (1 - rim) * np.sin(np.pi * s) ** 0.6)
         z = half * (2 * s - 1)
         profile = [(0, -half), *zip(r, z, strict=True), (r[-1] * 0.6, half + 0.05), (0.12, half + 0.02), (0, half + 0.01)]
-        solids = [Solid(shop.sweep(lathe(profile, (1, 40), lobed(self.count, 0.03, sharp=True)), "cloth"), "cloth")]
+        solids = [Solid(builder.sweep(lathe(profile, (1, 40), lobed(self.count, 0.03, sharp=True)), "cloth"), "cloth")]
         a = np.linspace(0, 2 * np.pi, 96, endpoint=False)
         for height in (0.01 - half, half):
             ring = np.stack([1.01 * r[0] * np.cos(a), 1.01 * r[0] * np.sin(a), 0 * a + height], 1)
-            solids.append(Solid(shop.sweep(tube(ring, 0.06, closed=True), "trim"), "trim"))
+            solids.append(Solid(builder.sweep(tube(ring, 0.06, closed=True), "trim"), "trim"))
         solids.append(
             Solid(
                 subtract(

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, box, cut, cylinder, hull, strut, subtract, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, box, cut, cylinder, hull, strut, subtract, union
 from versemill.detailverse.spines import curve, lathe, outline, polygon
 
 
@@ -57,18 +57,18 @@ class Tool(Family):
             "screwdriver": ("handle", "blade"),
         }.get(self.kind, ("head", "handle"))
 
-    def _hammer(self, shop: Shop) -> list[Solid]:
+    def _hammer(self, builder: Builder) -> list[Solid]:
         t = self.thick
         z = np.linspace(-1.0, 0.7, 30) * self.long
         s = np.linspace(0, 1, 30)
         r = 0.062 * t * (1 + 0.35 * np.exp(-(((s - 0.12) / 0.16) ** 2)) - 0.2 * np.exp(-(((s - 0.55) / 0.2) ** 2)))
-        shaft = shop.sweep(lathe([(0, z[0]), *zip(r, z, strict=True), (0, z[-1])], (2, 13), polygon(8, 0.7)), "handle").scale(
-            [1.25, 0.85, 1]
-        )
+        shaft = builder.sweep(
+            lathe([(0, z[0]), *zip(r, z, strict=True), (0, z[-1])], (2, 13), polygon(8, 0.7)), "handle"
+        ).scale([1.25, 0.85, 1])
         top = 0.62 * self.long
         solids = [Solid(shaft, "handle"), Solid(box((0.22, 0.2, 0.24), (0, 0, top), 0.04), "head")]
         face = lathe([(0, 0), (0.075, 0), (0.075, 0.14), (0.12, 0.2), (0.125, 0.3), (0.115, 0.32), (0, 0.325)])
-        solids.append(Solid(shop.sweep(face, segments=40).rotate([0, 90, 0]).translate([0.08, 0, top]), "head"))
+        solids.append(Solid(builder.sweep(face, segments=40).rotate([0, 90, 0]).translate([0.08, 0, top]), "head"))
         if self.claw:
             bend = 0.14 + 0.2 * self.form
             path = curve([(-0.05, 0, top), (-0.25, 0, top + 0.04), (-0.46, 0, top - 0.04), (-0.6, 0, top - bend)], 14)
@@ -87,7 +87,7 @@ class Tool(Family):
             solids += [Solid(p, "head") for p in peen]
         return [*solids, Solid(box((0.12, 0.05, 0.05), (0, 0, 0.72 * self.long), 0.01), "head")]
 
-    def _saw(self, shop: Shop) -> list[Solid]:
+    def _saw(self, builder: Builder) -> list[Solid]:
         n, count = self.long, 2 * self.teeth
         x = np.linspace(-0.35, 1.15 * n, 2 * count + 1)
         teeth = [(a, -0.3 - (0.045 if k % 2 else 0.0)) for k, a in enumerate(x)]
@@ -117,7 +117,7 @@ class Tool(Family):
             solids.append(Solid(cylinder(0.034, 0.13 * self.thick, (px, 0, pz), "y", 20), "fittings"))
         return solids
 
-    def _spanner(self, shop: Shop) -> list[Solid]:
+    def _spanner(self, builder: Builder) -> list[Solid]:
         t, n = self.thick, 0.9 * self.long
         bar = cut([(-0.085 * t, -0.78 * n), (0.085 * t, -0.78 * n), (0.1 * t, 0.7 * n), (-0.1 * t, 0.7 * n)], 0.09, 0.02)
         panel = cut([(-0.05 * t, -0.5 * n), (0.05 * t, -0.5 * n), (0.06 * t, 0.42 * n), (-0.06 * t, 0.42 * n)], 0.04)
@@ -148,7 +148,7 @@ class Tool(Family):
             solids.append(Solid(jaw(-0.86 * n, 0.24 * t, -1), "head"))
         return solids
 
-    def _anvil(self, shop: Shop) -> list[Solid]:
+    def _anvil(self, builder: Builder) -> list[Solid]:
         t = self.thick
         waist = [
             (0, 0.0),
@@ -194,8 +194,8 @@ class Tool(Family):
         holes = [box((0.08, 0.08, 0.4), (0.66, 0, 0.62)), cylinder(0.03, 0.4, (0.78, 0.08, 0.62), segments=16)]
         step = box((0.14, 0.4 * t, 0.1), (-0.4, 0, 0.57), 0.01)
         body = subtract(union([*parts, table, horn, heel, step]), holes)
-        log = shop.sweep(lathe([(0, -0.75), (0.56, -0.75), (0.53, -0.4), (0.52, 0.0), (0, 0.0)]), segments=64)
-        seed = shop.rng("log")
+        log = builder.sweep(lathe([(0, -0.75), (0.56, -0.75), (0.53, -0.4), (0.52, 0.0), (0, 0.0)]), segments=64)
+        seed = builder.rng("log")
         bark = [
             strut((0.545 * np.cos(a), 0.545 * np.sin(a), -0.74), (0.52 * np.cos(a + d), 0.52 * np.sin(a + d), -0.02), 0.03, 6)
             for a, d in zip(np.linspace(0, 2 * np.pi, 34, endpoint=False), seed.uniform(-0.06, 0.06, 34), strict=True)
@@ -216,7 +216,7 @@ class Tool(Family):
             *(Solid(b, "head") for b in (*hoops, *nails)),
         ]
 
-    def _spade(self, shop: Shop) -> list[Solid]:
+    def _spade(self, builder: Builder) -> list[Solid]:
         n = self.long
         w = 0.27 * self.thick
         shape = outline(
@@ -258,7 +258,7 @@ class Tool(Family):
         rivets = [Manifold.sphere(0.022, 12).translate([0, -0.06, z]) for z in (-0.04, -0.18)]
         top = 0.98 * n
         z = np.linspace(-0.1, top - 0.18, 20)
-        shaft = shop.sweep(lathe([(0, z[0]), *((0.048, v) for v in z), (0, z[-1])], (4, 10)), "handle")
+        shaft = builder.sweep(lathe([(0, z[0]), *((0.048, v) for v in z), (0, z[-1])], (4, 10)), "handle")
         fork = [strut((0, 0, top - 0.26), (s * 0.15, 0, top - 0.06), 0.034, 14) for s in (1, -1)] + [
             strut((s * 0.15, 0, top - 0.08), (s * 0.15, 0, top + 0.02), 0.034, 14) for s in (1, -1)
         ]
@@ -274,7 +274,7 @@ class Tool(Family):
             *(Solid(b, "handle") for b in (*fork, *bar)),
         ]
 
-    def _plane(self, shop: Shop) -> list[Solid]:
+    def _plane(self, builder: Builder) -> list[Solid]:
         """Its toe to the front."""
         t, n = self.thick, self.long
         body = box((0.36 * t, 1.9 * n, 0.24), (0, 0, 0), 0.02)
@@ -289,7 +289,7 @@ class Tool(Family):
             cylinder(0.05, 0.05, (0, -0.06, 0.16), "y", 20).rotate([-42, 0, 0]).translate([0, 0.12, 0.06]),
             box((0.3 * t, 0.03, 0.03), (0, -0.02, 0.13)),
         ]
-        knob = shop.sweep(
+        knob = builder.sweep(
             lathe([(0, 0.1), (0.06, 0.1), (0.05, 0.18), (0.045, 0.22), (0.1, 0.3), (0.115, 0.36), (0.09, 0.42), (0, 0.44)]),
             segments=36,
         ).translate([0, -0.62 * n, 0])
@@ -324,7 +324,7 @@ class Tool(Family):
             *(Solid(b, "fittings") for b in (*wedge, *screws)),
         ]
 
-    def _screwdriver(self, shop: Shop) -> list[Solid]:
+    def _screwdriver(self, builder: Builder) -> list[Solid]:
         t, n = self.thick, self.long
         z = np.linspace(0, 0.72, 24)
         s = z / 0.72
@@ -333,7 +333,7 @@ class Tool(Family):
             * t
             * (0.72 + 0.28 * np.sin(np.pi * np.clip(1.25 * s - 0.1, 0, 1)) - 0.25 * np.exp(-(((s - 0.06) / 0.06) ** 2)))
         )
-        grip = shop.sweep(lathe([(0, 0), *zip(r, z, strict=True), (0.07, 0.79), (0, 0.8)], (9, 20)), "handle")
+        grip = builder.sweep(lathe([(0, 0), *zip(r, z, strict=True), (0.07, 0.79), (0, 0.8)], (9, 20)), "handle")
         flutes = [
             strut((0.2 * t * np.cos(a), 0.2 * t * np.sin(a), 0.18), (0.2 * t * np.cos(a), 0.2 * t * np.sin(a), 0.68), 0.045, 12)
             for a in np.arange(8) * np.pi / 4

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from versemill.detailverse.registry import Family, Floats, Slot, family
-from versemill.detailverse.solids import Manifold, Shop, Solid, cylinder, facing, hull, move, strut, union
+from versemill.detailverse.solids import Builder, Manifold, Solid, cylinder, facing, hull, move, strut, union
 from versemill.detailverse.spines import curve, lathe, lobed, rectangle, tube
 
 GOLDEN = np.pi * (3 - np.sqrt(5))
@@ -76,14 +76,14 @@ class Tree(Family):
             "bonsai": ("leaves", "trunk", "moss", "pot"),
         }[self.kind]
 
-    def build(self, shop: Shop) -> list[Solid]:
-        return {"conifer": self._conifer, "palm": self._palm}.get(self.kind, self._boughs)(shop)
+    def build(self, builder: Builder) -> list[Solid]:
+        return {"conifer": self._conifer, "palm": self._palm}.get(self.kind, self._boughs)(builder)
 
-    def _ground(self, shop: Shop, r: float = 0.5) -> list[Solid]:
-        mound = shop.sweep(
+    def _ground(self, builder: Builder, r: float = 0.5) -> list[Solid]:
+        mound = builder.sweep(
             lathe([(0, -1.06), (r, -1.06), (1.02 * r, -1.0), (0.6 * r, -0.95), (0, -0.93)], None, lobed(5, 0.06)), segments=48
         )
-        rng = shop.rng("grass")
+        rng = builder.rng("grass")
         blades = []
         for k in range(46):
             a, q = GOLDEN * k, r * 0.95 * np.sqrt((k + 2) / 48)
@@ -91,16 +91,16 @@ class Tree(Family):
             blades.append(strut(foot, foot + [*rng.uniform(-0.04, 0.04, 2), rng.uniform(0.07, 0.13)], 0.022, 6, 0.006))
         return [Solid(mound, "ground"), *(Solid(b, "ground") for b in blades)]
 
-    def _limb(self, shop: Shop, path: Floats, radii: Floats, part: str) -> Solid:
+    def _limb(self, builder: Builder, path: Floats, radii: Floats, part: str) -> Solid:
         """A trunk or bough with furrowed bark."""
         contour = lobed(max(6, int(70 * float(np.max(radii)))), 0.1, sharp=True)
         return Solid(
-            shop.sweep(tube(path, radii, contour=contour, twist=self.lean), segments=40 if radii.max() > 0.07 else 16), part
+            builder.sweep(tube(path, radii, contour=contour, twist=self.lean), segments=40 if radii.max() > 0.07 else 16), part
         )
 
-    def _boughs(self, shop: Shop) -> list[Solid]:
+    def _boughs(self, builder: Builder) -> list[Solid]:
         """A trunk that forks into boughs and twigs, and tufts of leaves at their ends."""
-        rng = shop.rng("boughs")
+        rng = builder.rng("boughs")
         bonsai = self.kind == "bonsai"
         bark = "grey trunk" if self.kind in ("autumn", "bare") else "trunk"
         low = -0.62 if bonsai else -1.0
@@ -117,7 +117,7 @@ class Tree(Family):
             24,
         )
         flare = np.exp(-np.linspace(0, 6, 24)) * 0.9
-        solids = [self._limb(shop, trunk, thick * (np.linspace(1, 0.62, 24) + flare), bark)]
+        solids = [self._limb(builder, trunk, thick * (np.linspace(1, 0.62, 24) + flare), bark)]
         roots = [
             strut(
                 (0.7 * thick * np.cos(a), 0.7 * thick * np.sin(a), low + 0.12),
@@ -144,9 +144,9 @@ class Tree(Family):
                 bow = np.array([*rng.uniform(-0.06, 0.06, 2), 0.05 * long])
                 path = curve([start - 0.05 * way, (start + end) / 2 + bow, end], 9)
                 solids.append(
-                    self._limb(shop, path, np.linspace(r, 0.6 * r, 9), bark)
+                    self._limb(builder, path, np.linspace(r, 0.6 * r, 9), bark)
                     if level == 0
-                    else Solid(shop.sweep(tube(path, np.linspace(r, 0.55 * r, 9)), segments=10 if level < 2 else 7), bark)
+                    else Solid(builder.sweep(tube(path, np.linspace(r, 0.55 * r, 9)), segments=10 if level < 2 else 7), bark)
                 )
                 if level > 0:
                     tips.append((end, way))
@@ -162,8 +162,8 @@ class Tree(Family):
                     following.append((end, turned, long * rng.uniform(0.6, 0.78), 0.6 * r))
             levels = following
         if self.kind != "bare":
-            solids += self._tufts(shop, tips, rng)
-        return solids + (self._bowl(shop) if bonsai else self._ground(shop))
+            solids += self._tufts(builder, tips, rng)
+        return solids + (self._bowl(builder) if bonsai else self._ground(builder))
 
     def _leaf(self) -> Manifold:
         """A leaf along +Z, folded along its rib."""
@@ -191,13 +191,13 @@ class Tree(Family):
             )
         )
 
-    def _tufts(self, shop: Shop, tips: list[tuple[Floats, Floats]], rng: np.random.Generator) -> list[Solid]:
+    def _tufts(self, builder: Builder, tips: list[tuple[Floats, Floats]], rng: np.random.Generator) -> list[Solid]:
         """A clump of leaves round every tip."""
         part = {"autumn": "autumn leaves", "blossoming": "blossom"}.get(self.kind, "leaves")
         leaf = self._leaf()
         size = {"bonsai": 0.11, "blossoming": 0.2}.get(self.kind, 0.155)
         solids = []
-        most = 1300 if shop.fine else 850
+        most = 1300 if builder.fine else 850
         per = int(np.clip(most / len(tips), 8, 34))
         for end, _ in tips:
             clump = 0.17 * self.spread * rng.uniform(0.8, 1.15)
@@ -214,9 +214,9 @@ class Tree(Family):
                 solids.append(Solid(move(leaf.scale([grown] * 3), facing(way, out), place), part))
         return solids
 
-    def _bowl(self, shop: Shop) -> list[Solid]:
+    def _bowl(self, builder: Builder) -> list[Solid]:
         line = [(0, -0.95), (0.78, -0.95), (0.86, -0.72), (0.96, -0.7), (0.96, -0.6), (0.84, -0.6), (0.82, -0.66), (0, -0.66)]
-        bowl = shop.sweep(lathe(line, (1, 2), rectangle(0.72, 0.5)), "pot")
+        bowl = builder.sweep(lathe(line, (1, 2), rectangle(0.72, 0.5)), "pot")
         moss = [
             Manifold.sphere(0.16, 20)
             .scale([1.3, 1.1, 0.4])
@@ -228,11 +228,14 @@ class Tree(Family):
         ]
         return [Solid(bowl, "pot"), *(Solid(m, "moss") for m in moss), *(Solid(f, "pot") for f in feet)]
 
-    def _conifer(self, shop: Shop) -> list[Solid]:
+    def _conifer(self, builder: Builder) -> list[Solid]:
         """Tiers of drooping branches, each a row of needles."""
         high = 1.9 * self.tall
         trunk = np.array([(0, 0, -1.0), (0, 0, -0.5), (0, 0, -1.0 + high)])
-        solids = [self._limb(shop, curve(trunk, 12), np.linspace(0.1 * self.thick, 0.02, 12), "trunk"), *self._ground(shop)]
+        solids = [
+            self._limb(builder, curve(trunk, 12), np.linspace(0.1 * self.thick, 0.02, 12), "trunk"),
+            *self._ground(builder),
+        ]
         spray = [strut((0, 0, 0), (0, 0, 1.0), 0.035, 6, 0.012)]
         for f in np.linspace(0.12, 0.95, 7):
             for s in (1, -1):
@@ -262,7 +265,7 @@ class Tree(Family):
                 solids.append(Solid(move(branch.scale([long * 1.15, long * 1.3, long]), facing(way), (0, 0, z)), "needles"))
         return [*solids, Solid(strut((0, 0, high - 1.25), (0, 0, high - 0.92), 0.05, 8, 0.01), "needles")]
 
-    def _palm(self, shop: Shop) -> list[Solid]:
+    def _palm(self, builder: Builder) -> list[Solid]:
         high = 1.5 * self.tall
         sway = 0.9 * self.lean
         path = curve(
@@ -275,7 +278,7 @@ class Tree(Family):
             46,
         )
         rings = 0.085 * self.thick * (1.35 - 0.5 * np.linspace(0, 1, 46)) * (1 + 0.13 * (np.arange(46) % 2))
-        solids = [Solid(shop.sweep(tube(path, rings), segments=32), "trunk"), *self._ground(shop)]
+        solids = [Solid(builder.sweep(tube(path, rings), segments=32), "trunk"), *self._ground(builder)]
         crown = path[-1]
         for k in range(2 * self.count + 3):
             a = GOLDEN * k
@@ -291,7 +294,7 @@ class Tree(Family):
                 ],
                 15,
             )
-            solids.append(Solid(shop.sweep(tube(rib, np.linspace(0.022, 0.01, 15)), segments=6), "fronds"))
+            solids.append(Solid(builder.sweep(tube(rib, np.linspace(0.022, 0.01, 15)), segments=6), "fronds"))
             side = np.cross(out, [0, 0, 1.0])
             for (p, q), f in zip(pairwise(rib), np.linspace(0, 1, 14), strict=True):
                 wide = 0.26 * self.spread * np.sin(np.pi * (0.12 + 0.86 * f)) ** 0.7

@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from versemill.detailverse.palette import ROUND, STRIP
 from versemill.detailverse.registry import Family, Slot, family
-from versemill.detailverse.solids import Shop, Solid
+from versemill.detailverse.solids import Builder, Solid
 from versemill.detailverse.spines import circle, lathe, lobed, polygon, tube
 
 SHAPES: dict[str, tuple[tuple[float, float], ...]] = {
@@ -60,7 +60,7 @@ class Vessel(Family):
         faceted = {"lobed": "lobed ", "octagonal": "octagonal "}.get(self.section, "")
         return f"{proportion}{faceted}{{}} {self.shape}{extra}"
 
-    def build(self, shop: Shop) -> list[Solid]:
+    def build(self, builder: Builder) -> list[Solid]:
         wide = WIDTHS[self.shape]
         height = 1.7 * self.slender if self.shape != "bowl" else 0.85 * self.slender
         height = {"teapot": 1.1, "goblet": 1.0}.get(self.shape, height)
@@ -75,32 +75,32 @@ class Vessel(Family):
         lip = [(r[-1] + self.lip, height + 0.02), (r[-1] + self.lip, height + 0.06), (r[-1] - wall / 2, height + 0.07)]
         profile = [*outline, *lip, *zip(inner_r[keep], inner_z[keep], strict=True), (0, 0.1 * height)]
         contour = {"lobed": lobed(8, 0.05), "octagonal": polygon(8)}.get(self.section, circle)
-        solids = [Solid(shop.sweep(lathe(profile, (2 + 2, 2 + 57), contour), "body"), "body")]
-        solids += self._foot(shop, float(r[0]))
+        solids = [Solid(builder.sweep(lathe(profile, (2 + 2, 2 + 57), contour), "body"), "body")]
+        solids += self._foot(builder, float(r[0]))
         top = r[int(np.argmin(np.abs(z - 0.78 * height)))]
         if self.shape in ("amphora", "jug"):
             for side in (1, -1) if self.shape == "amphora" else (1,):
-                solids.append(self._handle(shop, side, float(top), height, r, z))
+                solids.append(self._handle(builder, side, float(top), height, r, z))
         if self.shape == "jug":
-            solids.append(self._spout(shop, 0.80 * height, height, float(r[-8])))
+            solids.append(self._spout(builder, 0.80 * height, height, float(r[-8])))
         if self.shape == "teapot":
-            solids += [self._handle(shop, 1, float(r[30]), height, r, z), self._teapot_spout(shop, height, r)]
+            solids += [self._handle(builder, 1, float(r[30]), height, r, z), self._teapot_spout(builder, height, r)]
         if self.shape in ("teapot", "urn"):
-            solids.append(self._lid(shop, float(r[-1]), height))
+            solids.append(self._lid(builder, float(r[-1]), height))
         return solids
 
-    def _foot(self, shop: Shop, radius: float) -> list[Solid]:
+    def _foot(self, builder: Builder, radius: float) -> list[Solid]:
         stem = self.shape == "goblet"
         height = 0.7 if stem else self.foot
         base = radius * (2.2 if stem else 1.25)
         if stem:
             profile = [(0, -height), (base, -height), (base, -height + 0.06), (base * 0.8, -height + 0.1), (0.12, -0.5),
                        (0.08, -0.4), (0.14, -0.32), (0.08, -0.24), (0.09, -0.1), (radius * 0.95, 0.02), (0, 0.02)]  # fmt: skip
-            return [Solid(shop.sweep(lathe(profile, (1, 2)), "foot"), "foot")]
+            return [Solid(builder.sweep(lathe(profile, (1, 2)), "foot"), "foot")]
         profile = [(0, -height), (base, -height), (base, -0.3 * height), (radius * 0.98, 0.02), (0, 0.02)]
-        return [Solid(shop.sweep(lathe(profile, (1, 2)), "foot"), "foot")]
+        return [Solid(builder.sweep(lathe(profile, (1, 2)), "foot"), "foot")]
 
-    def _handle(self, shop: Shop, side: int, top: float, height: float, r: np.ndarray, z: np.ndarray) -> Solid:
+    def _handle(self, builder: Builder, side: int, top: float, height: float, r: np.ndarray, z: np.ndarray) -> Solid:
         high, low = (0.9, 0.5) if self.shape == "amphora" else (0.86, 0.25)
         ends = [float(np.interp(f * height, z, r)) - 0.02 for f in (low, high)]
         reach = max(ends) + 0.25 + 0.35 * self.handle
@@ -109,24 +109,24 @@ class Vessel(Family):
         fine = np.linspace(0, 1, 40)
         x, y = CubicSpline(np.linspace(0, 1, 5), control)(fine).T
         path = np.stack([side * x, 0 * x, y * height], 1)
-        return Solid(shop.sweep(tube(path, 0.055 + 0.015 * np.cos(2 * np.pi * fine), up=(0, 1, 0)), "handles"), "handles")
+        return Solid(builder.sweep(tube(path, 0.055 + 0.015 * np.cos(2 * np.pi * fine), up=(0, 1, 0)), "handles"), "handles")
 
-    def _spout(self, shop: Shop, low: float, high: float, radius: float) -> Solid:
+    def _spout(self, builder: Builder, low: float, high: float, radius: float) -> Solid:
         fine = np.linspace(0, 1, 16)
         path = np.stack([-(radius * 0.6 + 0.32 * fine**1.5), 0 * fine, low + (high + 0.08 - low) * fine], 1)
-        body = shop.sweep(tube(path, 0.1 + 0.05 * fine, up=(0, 1, 0)))
+        body = builder.sweep(tube(path, 0.1 + 0.05 * fine, up=(0, 1, 0)))
         return Solid(body, "body")
 
-    def _teapot_spout(self, shop: Shop, height: float, r: np.ndarray) -> Solid:
+    def _teapot_spout(self, builder: Builder, height: float, r: np.ndarray) -> Solid:
         fine = np.linspace(0, 1, 24)
         reach = float(r[30])
         path = np.stack([-(reach * 0.8 + 0.55 * fine), 0 * fine, height * (0.35 + 0.7 * fine**2.2)], 1)
-        return Solid(shop.sweep(tube(path, 0.17 - 0.1 * fine**0.7, up=(0, 1, 0))), "body")
+        return Solid(builder.sweep(tube(path, 0.17 - 0.1 * fine**0.7, up=(0, 1, 0))), "body")
 
-    def _lid(self, shop: Shop, radius: float, height: float) -> Solid:
+    def _lid(self, builder: Builder, radius: float, height: float) -> Solid:
         base = height + 0.03
         r = radius + 0.05
         profile = [(0, base - 0.06), (r * 0.8, base - 0.06), (r, base), (r, base + 0.05), (r * 0.9, base + 0.1),
                    (r * 0.6, base + 0.22), (r * 0.22, base + 0.3), (0.05, base + 0.34), (0.05, base + 0.38),
                    (0.1, base + 0.43), (0.09, base + 0.5), (0.0, base + 0.54)]  # fmt: skip
-        return Solid(shop.sweep(lathe(profile, (4, 6)), "lid"), "lid")
+        return Solid(builder.sweep(lathe(profile, (4, 6)), "lid"), "lid")

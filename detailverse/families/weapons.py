@@ -8,8 +8,8 @@ from pydantic import Field
 
 from versemill.detailverse.registry import Family, Slot, family
 from versemill.detailverse.solids import (
+    Builder,
     Manifold,
-    Shop,
     Solid,
     around,
     box,
@@ -70,12 +70,12 @@ class Weapon(Family):
             "crossbow": ("shaft", "bow", "fittings", "string"),
         }[self.kind]
 
-    def _grip(self, shop: Shop, low: float, high: float, r: float) -> Manifold:
+    def _grip(self, builder: Builder, low: float, high: float, r: float) -> Manifold:
         z = np.linspace(low, high, 12)
         swell = r * (1 + 0.18 * np.sin(np.pi * (z - low) / (high - low)))
-        return shop.sweep(lathe([(0, low), *zip(swell, z, strict=True), (0, high)], (1, 12)), "grip")
+        return builder.sweep(lathe([(0, low), *zip(swell, z, strict=True), (0, high)], (1, 12)), "grip")
 
-    def _sword(self, shop: Shop) -> list[Solid]:
+    def _sword(self, builder: Builder) -> list[Solid]:
         w, low, high = 0.09 * self.wide, -0.45, 1.0 * self.long
         rows = [(w, low), (0.86 * w, 0.6 * high), (0.72 * w, high - 0.16), (0.02, high)]
         edge = [(s * x, 0, z) for x, z in rows for s in (1, -1)]
@@ -94,17 +94,17 @@ class Weapon(Family):
         )
         solids = [
             Solid(subtract(blade, fuller), "blade"),
-            Solid(shop.sweep(tube(guard, 0.042 + 0.02 * np.abs(np.linspace(-1, 1, 30)), up=(0, 1, 0)), "hilt"), "hilt"),
+            Solid(builder.sweep(tube(guard, 0.042 + 0.02 * np.abs(np.linspace(-1, 1, 30)), up=(0, 1, 0)), "hilt"), "hilt"),
         ]
         for s in (1, -1):
             solids.append(
                 Solid(Manifold.sphere(0.075, 28).translate([s * 0.42 * self.wide, 0, low + 0.12 * self.curved]), "hilt")
             )
         solids += [
-            Solid(self._grip(shop, low - 0.44, low - 0.02, 0.05), "grip"),
+            Solid(self._grip(builder, low - 0.44, low - 0.02, 0.05), "grip"),
             Solid(box((0.16, 0.1, 0.1), (0, 0, low), 0.025), "hilt"),
         ]
-        wheel = shop.sweep(
+        wheel = builder.sweep(
             lathe([(0, -0.05), (0.08, -0.05), (0.115, -0.02), (0.115, 0.02), (0.08, 0.05), (0.045, 0.035), (0, 0.035)]),
             segments=40,
         ).rotate([90, 0, 0])
@@ -115,10 +115,10 @@ class Weapon(Family):
             + [Solid(cylinder(0.062, 0.04, (0, 0, low - 0.42)), "hilt")]
         )
 
-    def _haft(self, shop: Shop) -> list[Solid]:
+    def _haft(self, builder: Builder) -> list[Solid]:
         solids = [
             Solid(cylinder(0.042, 1.9 * self.long, (0, 0, 0), segments=24), "shaft"),
-            Solid(self._grip(shop, -0.88 * self.long, -0.4, 0.055), "grip"),
+            Solid(self._grip(builder, -0.88 * self.long, -0.4, 0.055), "grip"),
         ]
         rings = [cylinder(0.066, 0.035, (0, 0, z), segments=28) for z in (-0.4, -0.88 * self.long, 0.1)]
         return [
@@ -127,7 +127,7 @@ class Weapon(Family):
             Solid(Manifold.sphere(0.075, 24).translate([0, 0, -0.95 * self.long]), "fittings"),
         ]
 
-    def _battle_axe(self, shop: Shop) -> list[Solid]:
+    def _battle_axe(self, builder: Builder) -> list[Solid]:
         top = 0.66 * self.long
         w = 0.46 * self.wide
         c = 0.12 + 0.12 * self.curved
@@ -174,9 +174,9 @@ class Weapon(Family):
             Solid(box((0.14, 0.15, 0.3), (0, 0, top), 0.03), "head"),
             Solid(cylinder(0.055, 0.26, (0, 0, top + 0.36), top=0.004), "head"),
         ]
-        return solids + self._haft(shop)
+        return solids + self._haft(builder)
 
-    def _mace(self, shop: Shop) -> list[Solid]:
+    def _mace(self, builder: Builder) -> list[Solid]:
         top = 0.7 * self.long
         shape = [(0.0, -0.26), (0.1, -0.26), (0.2, -0.12), (0.3 * self.wide, 0.02), (0.24, 0.14), (0.12, 0.24), (0.0, 0.26)]
         flange = cut(shape, 0.05, 0.012)
@@ -188,9 +188,9 @@ class Weapon(Family):
             cylinder(0.12, 0.05, (0, 0, top - 0.26), segments=32),
             cylinder(0.07, 0.16, (0, 0, top + 0.34), segments=24, top=0.01),
         ]
-        return [*solids, *(Solid(b, "head") for b in core), *self._haft(shop)]
+        return [*solids, *(Solid(b, "head") for b in core), *self._haft(builder)]
 
-    def _cannon(self, shop: Shop) -> list[Solid]:
+    def _cannon(self, builder: Builder) -> list[Solid]:
         n = self.long
         line = [
             (0, -0.62),
@@ -215,7 +215,7 @@ class Weapon(Family):
             (0.1, 0.6 * n),
             (0, 0.6 * n),
         ]
-        barrel = shop.sweep(lathe(line, (12, 13)), "barrel").rotate([90 - 8, 0, 0]).translate([0, 0.0, 0.1])
+        barrel = builder.sweep(lathe(line, (12, 13)), "barrel").rotate([90 - 8, 0, 0]).translate([0, 0.0, 0.1])
         solids = [Solid(barrel, "barrel"), Solid(cylinder(0.06, 0.6, (0, -0.02, 0.08), "x", 24), "barrel")]
         cheek = cut(
             [
@@ -265,7 +265,7 @@ class Weapon(Family):
             ]
         )
 
-    def _crossbow(self, shop: Shop) -> list[Solid]:
+    def _crossbow(self, builder: Builder) -> list[Solid]:
         n = self.long
         stock = hull(
             np.array(
@@ -307,7 +307,7 @@ class Weapon(Family):
             40,
         )
         thick = 0.03 + 0.035 * (1 - np.abs(np.linspace(-1, 1, 40)))
-        solids.append(Solid(shop.sweep(tube(path, thick, contour=rectangle(0.6, 1.2))), "bow"))
+        solids.append(Solid(builder.sweep(tube(path, thick, contour=rectangle(0.6, 1.2))), "bow"))
         for tip in ((-w, path[0][1], 0.03), (w, path[-1][1], 0.03)):
             solids += [
                 Solid(strut(tip, (0, 0.12, 0.06), 0.014, 8), "string"),
@@ -321,7 +321,7 @@ class Weapon(Family):
             strut((0, 0.32, -0.26), (0, 0.5, -0.28), 0.018, 10),
         ]
         a = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        stirrup = shop.sweep(tube(np.stack([0.12 * np.cos(a), -0.97 * n + 0.14 * np.sin(a), 0 * a], 1), 0.024, True))
+        stirrup = builder.sweep(tube(np.stack([0.12 * np.cos(a), -0.97 * n + 0.14 * np.sin(a), 0 * a], 1), 0.024, True))
         bolt = [
             strut((0, -1.0, 0.09), (0, 0.08, 0.085), 0.016, 8),
             hull(np.array([(0.045, -0.98, 0.09), (-0.045, -0.98, 0.09), (0, -0.98, 0.13), (0, -0.98, 0.05), (0, -1.16, 0.09)])),

@@ -13,7 +13,7 @@ from versemill.errors import ConfigError, VersemillError
 from versemill.mill.folder.fingerprint import machine
 from versemill.mill.run import local
 from versemill.mill.run.local import NONE, Processes
-from versemill.mill.run.watchdog import LastWords, Sight, Warden
+from versemill.mill.run.watchdog import ExitReport, Monitor, Observation
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -33,7 +33,7 @@ QUIET = {
 
 KNOCK_SECONDS = 10.0
 START_SECONDS = 120.0
-"""How long a node may take to start its warden: it may have to fetch and unpack the package first."""
+"""How long a node may take to start its monitor: it may have to fetch and unpack the package first."""
 
 
 @dataclass(frozen=True)
@@ -151,15 +151,15 @@ def try_task() -> str:
     return f"{text}; started and stopped in {time.monotonic() - started:.0f} s"
 
 
-class Wardens:
-    """The wardens of all nodes of the cluster: this machine's own, and one actor on each other node.
+class Monitors:
+    """The monitors of all nodes of the cluster: this machine's own, and one actor on each other node.
 
     Args:
         run: id of the run. own: modules of sources that are not ours, for the fingerprint.
     """
 
     def __init__(self, run: str, own: tuple[str, ...] = ()) -> None:
-        self._run, self._own, self._local = run, own, Warden(run)
+        self._run, self._own, self._local = run, own, Monitor(run)
         self._remote: dict[str, Any] = {}
         self._machines: dict[str, dict[str, Any]] = {}
 
@@ -184,7 +184,7 @@ class Wardens:
                 f"node {node[:12]} can't work for this run ({why}); install versemill there, or send it: --set run.ship=true"
             ) from error
 
-    def look(self) -> list[Sight]:
+    def look(self) -> list[Observation]:
         """What all of them see; a node that does not answer in time is left out this once."""
         import ray
 
@@ -200,31 +200,31 @@ class Wardens:
                     f"node {node[:12]} joined, and differs from the others; run the same command again to use it"
                 )
             self._machines[node] = facts
-        sights = self._local.look()
+        observations = self._local.look()
         for actor in list(self._remote.values()):
             try:
-                sights += ray.get(actor.look.remote(), timeout=2)
+                observations += ray.get(actor.look.remote(), timeout=2)
             except ray.exceptions.RayError:
                 continue
-        return sights
+        return observations
 
-    def last_words(self, token: str) -> LastWords | None:
+    def exit_report(self, token: str) -> ExitReport | None:
         """What a dead task left, from the node it was on."""
         import ray
 
-        found = self._local.last_words(token)
+        found = self._local.exit_report(token)
         for actor in self._remote.values() if found is None else ():
             try:
-                found = found or ray.get(actor.last_words.remote(token), timeout=2)
+                found = found or ray.get(actor.exit_report.remote(token), timeout=2)
             except ray.exceptions.RayError:
                 continue
         return found
 
-    def kill(self, sight: Sight) -> None:
-        """Kills the process that one of them saw at an asset; see `Warden.kill`."""
-        self._local.kill(sight)
+    def kill(self, observation: Observation) -> None:
+        """Kills the process that one of them saw at an asset; see `Monitor.kill`."""
+        self._local.kill(observation)
         for actor in self._remote.values():
-            actor.kill.remote(sight)
+            actor.kill.remote(observation)
 
     def sweep(self) -> None:
         """Removes the scratch folders of all nodes."""
@@ -245,7 +245,7 @@ class Wardens:
         return {node["NodeID"] for node in ray.nodes() if node["Alive"]} - {ray.get_runtime_context().get_node_id()}
 
     def _visit_new_nodes(self) -> list[str]:
-        """Sends a warden to each node that has none; returns those nodes."""
+        """Sends a monitor to each node that has none; returns those nodes."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -254,6 +254,6 @@ class Wardens:
         new = sorted(others - set(self._remote))
         for node in new:
             strategy = NodeAffinitySchedulingStrategy(node, soft=False)
-            kind = ray.remote(Warden).options(num_cpus=0, scheduling_strategy=strategy)
+            kind = ray.remote(Monitor).options(num_cpus=0, scheduling_strategy=strategy)
             self._remote[node] = kind.remote(self._run)
         return new

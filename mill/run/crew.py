@@ -1,4 +1,4 @@
-"""The processes of a run: workers, renderers and wardens; what they share, and the fingerprint they work under."""
+"""The processes of a run: workers, renderers and monitors; what they share, and the fingerprint they work under."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +15,9 @@ from versemill.mill.folder.fingerprint import device_facts, machine
 from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.plan import Plan
-from versemill.mill.run.cluster import Cluster, Wardens
+from versemill.mill.run.cluster import Cluster, Monitors
 from versemill.mill.run.renderers import Renderers
-from versemill.mill.run.watchdog import LastWords, Sight, new_run
+from versemill.mill.run.watchdog import ExitReport, Observation, new_run
 from versemill.mill.run.worker import Kernels, Maker, StagedRows, Work, load_kernels, seal_shard, work
 
 START_SECONDS = 300.0
@@ -43,7 +43,7 @@ class Crew:
         width: tasks that run at once. renderer_count: render actors; 0 where workers render.
         print, fingerprint: what decides the bytes besides config and seed, and its digest.
         staging: folder of finished assets, relative to the dataset.
-        wardens: who watch the workers of all nodes.
+        monitors: who watch the workers of all nodes.
     """
 
     def __init__(self, plan: Plan, dataset: Dataset, maker: Maker, only: bool, say: Callable[[str], None]) -> None:
@@ -59,7 +59,7 @@ class Crew:
 
     @contextmanager
     def working(self, found: Cluster) -> Iterator[None]:
-        """Starts renderers and wardens on a cluster for the length of a block, and leaves nothing behind.
+        """Starts renderers and monitors on a cluster for the length of a block, and leaves nothing behind.
 
         Raises:
             ConfigError: nodes of unlike versions; renderers that can't start.
@@ -79,7 +79,7 @@ class Crew:
         if found.here:
             self._warm(drawing + queries if real else ())
         share = _tasks_need_gpu(pipeline, device, count)
-        with self._wardens() as self.wardens:
+        with self._monitors() as self.monitors:
             recipe = self._plan.recipe("", "")
             facts = {"name": "cpu"}
             if count:
@@ -115,23 +115,23 @@ class Crew:
         """Starts the sealing of a shard from its staged rows; a Ray reference to `worker.seal_shard`'s answer."""
         return self._seal.remote(self._shared, shard, rows)
 
-    def kill_renderer(self, sight: Sight, reason: str, message: str) -> None:
+    def kill_renderer(self, observation: Observation, reason: str, message: str) -> None:
         """Kills the renderer that is seen at an asset; Ray starts another in its place."""
-        if self._renderers and sight.memory_mb:  # else it is dead already
-            self._renderers.condemn(sight.index, reason, message)
-            self.wardens.kill(sight)
+        if self._renderers and observation.memory_mb:  # else it is dead already
+            self._renderers.condemn(observation.index, reason, message)
+            self.monitors.kill(observation)
 
-    def blame(self, index: int) -> tuple[str, str, LastWords] | None:
+    def blame(self, index: int) -> tuple[str, str, ExitReport] | None:
         """See `Renderers.blame`."""
-        return self._renderers.blame(index, self.wardens) if self._renderers else None
+        return self._renderers.blame(index, self.monitors) if self._renderers else None
 
     @contextmanager
-    def _wardens(self) -> Iterator[Wardens]:
-        wardens = Wardens(self.id, self._own)
+    def _monitors(self) -> Iterator[Monitors]:
+        monitors = Monitors(self.id, self._own)
         try:
-            yield wardens
+            yield monitors
         finally:
-            wardens.sweep()
+            monitors.sweep()
 
     def _machine(self) -> dict[str, Any]:
         """The fingerprint of the nodes. They must have the same code; unlike processors are named as such.
@@ -139,7 +139,7 @@ class Crew:
         Raises:
             ConfigError: another version of anything on one of the nodes.
         """
-        mine, others = machine(self._own), self.wardens.machines()
+        mine, others = machine(self._own), self.monitors.machines()
         loose = ("instructions", "system")
         for name, facts in others.items():
             old, new = ({k: v for k, v in each.items() if k not in loose} for each in (mine, facts))

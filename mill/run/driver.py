@@ -32,7 +32,7 @@ from versemill.mill.run.progress import Display, Log, LogFormat, Tally
 from versemill.mill.run.record import Record
 from versemill.mill.run.schedule import Schedule
 from versemill.mill.run.shipping import environment
-from versemill.mill.run.watchdog import RENDERER, Sight
+from versemill.mill.run.watchdog import RENDERER, Observation
 from versemill.mill.run.worker import LOST, Answer, Error, Fatal, Maker
 from versemill.mill.terminal import Terminal
 from versemill.shards import storage
@@ -350,7 +350,7 @@ class _Run:
 
     def _crashed(self, task: Task, error: Exception) -> None:
         """The worker died. What it had finished stands; the one it was on is blamed; the rest is made again, alone."""
-        words = self.crew.wardens.last_words(task.token)
+        words = self.crew.monitors.exit_report(task.token)
         on, stage, sign, log = (words.index, words.stage, words.signal, words.lines) if words else (None, "start", None, [])
         reason, message = "crashed", f"its worker died of {sign}" if sign else "its worker died without a trace of why"
         if task.verdict:
@@ -392,33 +392,33 @@ class _Run:
         """
         by_token = {task.token: task for task in self.tasks.values()}
         seen = set()
-        for sight in self.crew.wardens.look():
-            renders = sight.token.startswith(RENDERER)
-            if not renders and sight.token not in by_token:
+        for observation in self.crew.monitors.look():
+            renders = observation.token.startswith(RENDERER)
+            if not renders and observation.token not in by_token:
                 continue
-            key = (sight.token, sight.index)
+            key = (observation.token, observation.index)
             seen.add(key)
             self.since.setdefault(key, now)
-            if self.crew.renderer_count and sight.stage == "render" and not renders:
+            if self.crew.renderer_count and observation.stage == "render" and not renders:
                 self.since[key] += elapsed
-            if sight.memory_mb > self.limits.memory_mb:
+            if observation.memory_mb > self.limits.memory_mb:
                 reason = "memory"
-                message = f"held {sight.memory_mb:.0f} MiB, more than run.memory_mb = {self.limits.memory_mb}"
+                message = f"held {observation.memory_mb:.0f} MiB, more than run.memory_mb = {self.limits.memory_mb}"
             elif now - self.since[key] > self.limits.deadline_s:
                 reason, message = "timeout", f"took longer than run.deadline_s = {self.limits.deadline_s:g} s"
             else:
                 continue
             if renders:
-                self.crew.kill_renderer(sight, reason, message)
+                self.crew.kill_renderer(observation, reason, message)
             else:
-                self._kill(by_token[sight.token], sight, reason, message)
+                self._kill(by_token[observation.token], observation, reason, message)
         self.since = {key: start for key, start in self.since.items() if key in seen}
 
-    def _kill(self, task: Task, sight: Sight, reason: str, message: str) -> None:
+    def _kill(self, task: Task, observation: Observation, reason: str, message: str) -> None:
         """Kills the worker, each time that it is still seen over its limits; the first reason stands."""
-        if task.verdict is None or task.verdict[1] != sight.index:
-            task.verdict = (reason, sight.index, sight.stage, message)
-        self.crew.wardens.kill(sight)
+        if task.verdict is None or task.verdict[1] != observation.index:
+            task.verdict = (reason, observation.index, observation.stage, message)
+        self.crew.monitors.kill(observation)
 
     def _there(self) -> bool:
         return storage.exists(self.dataset.fs, self.dataset.path("dataset.json"))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from versemill.asset import Asset
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mill.pipeline.stages import Draw, RendererLost
-from versemill.mill.run.watchdog import RENDERER, LastWords, Notebook
+from versemill.mill.run.watchdog import RENDERER, ExitReport, StageNote
 from versemill.mill.run.worker import Kernels, die_with_parent, load_kernels
 from versemill.render.config import RenderConfig
 from versemill.views import Views
 
 if TYPE_CHECKING:
-    from versemill.mill.run.cluster import Wardens
+    from versemill.mill.run.cluster import Monitors
 
 
 class Renderer:
@@ -37,8 +37,8 @@ class Renderer:
 
     def draw(self, asset: Asset, config: RenderConfig) -> tuple[Views, tuple[float, float]]:
         """`stages.draw`, with a note for the watchdog while it lasts."""
-        with Notebook(self._run, f"{RENDERER}{self._number}-{os.getpid()}") as notebook:
-            notebook.write(asset.index, "render")
+        with StageNote(self._run, f"{RENDERER}{self._number}-{os.getpid()}") as stage_note:
+            stage_note.write(asset.index, "render")
             return self._draw(asset, config)
 
 
@@ -106,18 +106,18 @@ class Renderers:
         """Says why the actor that renders an asset is killed; the first reason stands."""
         self._verdicts.setdefault(index, (reason, message))
 
-    def blame(self, index: int, wardens: "Wardens") -> tuple[str, str, LastWords] | None:
+    def blame(self, index: int, monitors: "Monitors") -> tuple[str, str, ExitReport] | None:
         """(reason, message, last lines of its log) where an actor died of this asset; None where it died of another, or alone.
 
         An actor that lives takes its note along when it has rendered an asset; one that died on it leaves it behind.
         """
-        there = [sight for sight in wardens.look() if sight.token.startswith(RENDERER) and sight.index == index]
-        found = wardens.last_words(there[0].token) if there else None
+        seen = [each for each in monitors.look() if each.token.startswith(RENDERER) and each.index == index]
+        report = monitors.exit_report(seen[0].token) if seen else None
         reason, message = self._verdicts.pop(index, ("crashed", ""))
-        if found is None:
+        if report is None:
             return None
-        died_of = f"its renderer died of {found.signal}" if found.signal else "its renderer died without a trace of why"
-        return reason, message or died_of, found
+        died_of = f"its renderer died of {report.signal}" if report.signal else "its renderer died without a trace of why"
+        return reason, message or died_of, report
 
     def stop(self) -> None:
         """Ends the actors."""

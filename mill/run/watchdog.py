@@ -1,7 +1,7 @@
 """Watches workers from outside: which asset each is on, since when, how much memory it holds, what it said last.
 
 A worker keeps a small *note* file per task in a scratch folder of its machine, and its standard error in a log
-beside it; both outlive the worker. A `Warden` reads them. The driver has one for its own machine, and one as
+beside it; both outlive the worker. A `Monitor` reads them. The driver has one for its own machine, and one as
 a Ray actor on every other node.
 """
 
@@ -43,8 +43,8 @@ NOISE = re.compile(r"\[[^]]* E \d+ \d+\] logging\.cc:|(PC: )?\s*@ +0x|Extension 
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What a warden sees of one task: the asset and stage it is on, its process, and the MiB of its process tree."""
+class Observation:
+    """What a monitor sees of one task: the asset and stage it is on, its process, and the MiB of its process tree."""
 
     token: str
     index: int
@@ -108,7 +108,7 @@ def clear_own() -> None:
 
 
 @dataclass(frozen=True)
-class LastWords:
+class ExitReport:
     """What a dead task left: the asset and stage it was on, the signal it died of (None: no trace), its last lines."""
 
     index: int
@@ -117,7 +117,7 @@ class LastWords:
     lines: list[str]
 
 
-class Notebook:
+class StageNote:
     """The worker's side: one note and one log for one task; used as a context manager around the task.
 
     Inside, file descriptors 1 and 2 go to the log, so that the last lines of native code are kept too.
@@ -127,7 +127,7 @@ class Notebook:
         folder = open_scratch(run)
         self._note, self._log = folder / f"{token}.note", folder / f"{token}.log"
 
-    def __enter__(self) -> "Notebook":
+    def __enter__(self) -> "StageNote":
         self._file = os.open(self._note, OPENED, 0o600)
         log = os.open(self._log, OPENED | os.O_APPEND, 0o600)
         self._kept = [os.dup(1), os.dup(2)]
@@ -153,7 +153,7 @@ class Notebook:
         self._log.unlink(missing_ok=True)
 
 
-class Warden:
+class Monitor:
     """The watcher's side, for the workers of one machine."""
 
     def __init__(self, run: str) -> None:
@@ -166,7 +166,7 @@ class Warden:
 
         return machine(own)
 
-    def look(self) -> list[Sight]:
+    def look(self) -> list[Observation]:
         """All tasks that are being worked on here."""
         notes = {}
         for path in self._folder.glob("*.note"):
@@ -174,23 +174,23 @@ class Warden:
             if len(words) == 3:
                 notes[path.stem] = (int(words[0]), int(words[1]), words[2].strip())
         memory = memory_of(pid for pid, _, _ in notes.values())
-        return [Sight(token, index, stage, pid, memory.get(pid, 0.0)) for token, (pid, index, stage) in notes.items()]
+        return [Observation(token, index, stage, pid, memory.get(pid, 0.0)) for token, (pid, index, stage) in notes.items()]
 
-    def last_words(self, token: str) -> LastWords | None:
+    def exit_report(self, token: str) -> ExitReport | None:
         """What a task that died here left; its files are removed. None: it was not here, or did not begin."""
         note, log = self._folder / f"{token}.note", self._folder / f"{token}.log"
         words, lines = _read(note).split(maxsplit=2), _tail(log)
         found = signal_of(_read(log)[-65536:])
         note.unlink(missing_ok=True)
         log.unlink(missing_ok=True)
-        return LastWords(int(words[1]), words[2].strip(), found, lines) if len(words) == 3 else None
+        return ExitReport(int(words[1]), words[2].strip(), found, lines) if len(words) == 3 else None
 
-    def kill(self, sight: Sight) -> None:
+    def kill(self, observation: Observation) -> None:
         """Kills a process that was seen at an asset, and the programs that it started, if it is here and still at it."""
-        words = _read(self._folder / f"{sight.token}.note").split()
-        if words[:2] != [str(sight.pid), str(sight.index)]:
+        words = _read(self._folder / f"{observation.token}.note").split()
+        if words[:2] != [str(observation.pid), str(observation.index)]:
             return
-        kill_tree(sight.pid)
+        kill_tree(observation.pid)
 
     def sweep(self) -> None:
         """Removes the run's scratch folder."""

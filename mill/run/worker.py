@@ -22,7 +22,7 @@ from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mill.folder.dataset import Dataset
 from versemill.mill.folder.staging import record_file, row_file
 from versemill.mill.pipeline.stages import Made, Note, Order, Recipe, RendererLost, cpu_seconds
-from versemill.mill.run.watchdog import LOG_LINES, Notebook
+from versemill.mill.run.watchdog import LOG_LINES, StageNote
 from versemill.shards.writing import read_row, seal, write_row
 
 Maker = Callable[[Recipe, Order, Note], Made]
@@ -99,13 +99,13 @@ def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
     dataset = Dataset.at(job.uri)
     results: list[tuple[int, dict[str, Any] | Error]] = []
     fatal = None
-    with Notebook(job.run, token) as notebook:
+    with StageNote(job.run, token) as stage_note:
         for order in orders:
             stage = ["start"]
 
             def note(name: str, index: int = order.index, stage: list[str] = stage) -> None:
                 stage[0] = name
-                notebook.write(index, name)
+                stage_note.write(index, name)
 
             note("start")
             try:
@@ -117,7 +117,7 @@ def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
                     way = "make room" if error.errno in DISK_ERRORS else "fix it"
                     fatal = Fatal(OSError, f"can't write to '{dataset.uri}': {error}; {way}, then run the same command")
                 else:
-                    results.append((order.index, _error(error, stage[0], notebook)))
+                    results.append((order.index, _error(error, stage[0], stage_note)))
             if fatal:
                 break
     return Answer(tuple(results), fatal, time.perf_counter() - started, spent())
@@ -181,9 +181,9 @@ def spent() -> float:
 _reported = [0.0]
 
 
-def _error(error: Exception, stage: str, notebook: Notebook) -> Error:
+def _error(error: Exception, stage: str, stage_note: StageNote) -> Error:
     frames = [line for text in traceback.format_exception(error) for line in text.splitlines()]
-    log = notebook.tail()[-LOG_LINES // 2 :] + frames[-LOG_LINES:]
+    log = stage_note.tail()[-LOG_LINES // 2 :] + frames[-LOG_LINES:]
     reason = "memory" if isinstance(error, MemoryError) else LOST if isinstance(error, RendererLost) else "exception"
     return Error(reason, stage, f"{type(error).__name__}: {error}"[:500], tuple(log))
 

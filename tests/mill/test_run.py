@@ -17,7 +17,7 @@ from versemill.errors import BusyError, ConfigError, VersemillError
 from versemill.mill.folder.dataset import Dataset, locked
 from versemill.mill.report.status import status
 from versemill.mill.run import driver
-from versemill.mill.run.cluster import Wardens
+from versemill.mill.run.cluster import Monitors
 from versemill.mill.upkeep.verify import verify
 
 
@@ -88,14 +88,14 @@ def test_each_fault_costs_its_own_asset_alone(two_workers, trivial, tmp_path):
 
 
 def test_an_asset_whose_kill_is_lost_is_killed_again(two_workers, trivial, tmp_path, monkeypatch):
-    kill, seen = Wardens.kill, []
+    kill, seen = Monitors.kill, []
 
-    def losing(self, sight):
-        seen.append(sight.index)
+    def losing(self, observation):
+        seen.append(observation.index)
         if len(seen) % 2 == 0:
-            kill(self, sight)
+            kill(self, observation)
 
-    monkeypatch.setattr(Wardens, "kill", losing)
+    monkeypatch.setattr(Monitors, "kill", losing)
     summary = run(trivial(assets=8, faults={3: "memory", 5: "memory"}, overrides=["run.memory_mb=500"]), tmp_path / "a")
     assert (summary.failed, set(seen)) == (2, {3, 5})
     (entry,) = entries(tmp_path / "a")

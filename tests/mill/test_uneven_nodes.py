@@ -54,7 +54,7 @@ def test_what_needs_a_gpu_is_rendered_where_there_is_one(nodes, trivial, tmp_pat
 def _crew(said, **facts):
     crew = Crew.__new__(Crew)
     other = {**machine(()), **facts}
-    crew._own, crew._say, crew.wardens = (), said.append, SimpleNamespace(machines=lambda: {"10.0.0.2": other})
+    crew._own, crew._say, crew.monitors = (), said.append, SimpleNamespace(machines=lambda: {"10.0.0.2": other})
     return crew
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from versemill.errors import VersemillError
-from versemill.mill.run.watchdog import Notebook, Sight, Warden, clear_abandoned, new_run, scratch
+from versemill.mill.run.watchdog import Monitor, Observation, StageNote, clear_abandoned, new_run, scratch
 
 
 @pytest.fixture
@@ -41,32 +41,37 @@ def test_only_what_nobody_uses_is_removed(place):
     leave(gone, "00000000", age=2 * 86400)
     kept = {leave(os.getpid(), here, age=10**6), leave(gone, "00000001", age=3600)}
     mine = new_run()
-    warden = Warden(mine)
-    with Notebook(mine, "000000001"):
+    monitor = Monitor(mine)
+    with StageNote(mine, "000000001"):
         assert {folder.name for folder in place.iterdir()} == {*kept, scratch(mine).name}
-    warden.sweep()
+    monitor.sweep()
     assert {folder.name for folder in place.iterdir()} == kept
 
 
 def test_a_run_leaves_no_folder(place):
-    warden = Warden("1-a")
-    with Notebook("1-a", "000000007") as notebook:
-        notebook.write(12, "curate")
+    monitor = Monitor("1-a")
+    with StageNote("1-a", "000000007") as stage_note:
+        stage_note.write(12, "curate")
         os.write(2, b"last words\n")
-        (sight,) = warden.look()
-        assert (sight.token, sight.index, sight.stage, sight.pid) == ("000000007", 12, "curate", os.getpid())
-        assert sight.memory_mb > 1
-        words = warden.last_words("000000007")
+        (observation,) = monitor.look()
+        assert (observation.token, observation.index, observation.stage, observation.pid) == (
+            "000000007",
+            12,
+            "curate",
+            os.getpid(),
+        )
+        assert observation.memory_mb > 1
+        words = monitor.exit_report("000000007")
     assert (words.index, words.stage, words.signal, words.lines) == (12, "curate", None, ["last words"])
-    assert warden.look() == []
-    warden.sweep()
+    assert monitor.look() == []
+    monitor.sweep()
     assert list(place.iterdir()) == []
 
 
 def test_the_folder_is_nobody_elses(place):
     run = new_run()
     assert len(run.split("-")[2]) == 32  # 128 bits: nobody makes it first
-    Warden(run)
+    Monitor(run)
     assert stat.S_IMODE(scratch(run).stat().st_mode) == 0o700
 
 
@@ -86,7 +91,7 @@ def test_a_prepared_folder_is_refused(place, attack):
             pytest.skip("only root can give a folder away")
         folder.mkdir(0o700)
         os.chown(folder, 65534, 65534)
-    for opened in (lambda: Warden("1-a"), lambda: Notebook("1-a", "000000001").__enter__()):
+    for opened in (lambda: Monitor("1-a"), lambda: StageNote("1-a", "000000001").__enter__()):
         with pytest.raises(VersemillError, match="only this user can enter"):
             opened()
     assert list(elsewhere.iterdir()) == []
@@ -94,12 +99,12 @@ def test_a_prepared_folder_is_refused(place, attack):
 
 @pytest.mark.parametrize("ending", ["note", "log"])
 def test_no_file_is_opened_through_a_link(place, ending):
-    Warden("1-a")
+    Monitor("1-a")
     victim = place / "victim"
     victim.write_text("precious")
     (scratch("1-a") / f"000000001.{ending}").symlink_to(victim)
     with pytest.raises(OSError, match="symbolic links"):
-        Notebook("1-a", "000000001").__enter__()
+        StageNote("1-a", "000000001").__enter__()
     assert victim.read_text() == "precious"
 
 
@@ -116,29 +121,32 @@ def test_only_who_is_still_at_the_asset_is_killed(place):
     """A worker that has gone on to its next asset since it was seen must not die for the one before."""
     script = """
 import subprocess, sys, tempfile, time
-from versemill.mill.run.watchdog import Notebook
+from versemill.mill.run.watchdog import StageNote
 tempfile.tempdir = sys.argv[1]
-with Notebook("1-a", "000000003") as notebook:
+with StageNote("1-a", "000000003") as stage_note:
     child = subprocess.Popen(["sleep", "100"])
-    notebook.write(7, "curate")
+    stage_note.write(7, "curate")
     time.sleep(100)
 """
-    warden = Warden("1-a")
+    monitor = Monitor("1-a")
     worker = subprocess.Popen([sys.executable, "-c", script, str(place)])
     try:
-        while not (sights := warden.look()):
+        while not (observations := monitor.look()):
             assert worker.poll() is None
             time.sleep(0.05)
-        (sight,) = sights
+        (observation,) = observations
         (child,) = psutil.Process(worker.pid).children()
-        for stale in (Sight(sight.token, 6, "curate", sight.pid, 9.0), Sight("000000004", 7, "curate", sight.pid, 9.0)):
-            warden.kill(stale)
+        for stale in (
+            Observation(observation.token, 6, "curate", observation.pid, 9.0),
+            Observation("000000004", 7, "curate", observation.pid, 9.0),
+        ):
+            monitor.kill(stale)
         with pytest.raises(subprocess.TimeoutExpired):
             worker.wait(0.2)
-        warden.kill(sight)
+        monitor.kill(observation)
         assert worker.wait(20) == -9
         assert psutil.wait_procs([child], timeout=20)[1] == []
-        warden.kill(sight)  # its note is still there, it is not
+        monitor.kill(observation)  # its note is still there, it is not
     finally:
         worker.kill()
         worker.wait()
