@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from versemill.camera import intrinsics, look_at
+from versemill.directions import fibonacci
 from versemill.training.splats import Rendering, invert
 
 DISTANCE, FOV = 3.5, 50.0
@@ -66,9 +67,5 @@ def write_mesh(path: Path, mesh: trimesh.Trimesh) -> None:
 
 def _cameras(views: int, size: int) -> tuple[Tensor, Tensor]:
     """Cameras (1, views) on a Fibonacci sphere, looking at the origin."""
-    k = np.arange(views) + 0.5
-    z, turn = 1 - 2 * k / views, np.pi * (3 - 5**0.5) * k
-    flat = np.sqrt(1 - z * z)
-    eyes = DISTANCE * np.stack([flat * np.cos(turn), flat * np.sin(turn), z], 1)
-    c2w = torch.from_numpy(np.stack([look_at(eye) for eye in eyes])).float()
+    c2w = torch.from_numpy(np.stack([look_at(DISTANCE * direction) for direction in fibonacci(views)])).float()
     return c2w[None], torch.from_numpy(intrinsics(FOV, size, size)).float().expand(1, views, 3, 3)

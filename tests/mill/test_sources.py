@@ -1,5 +1,7 @@
 """The mix of sources: shares met nearly exactly, an index that never changes its source, files in order."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -103,3 +105,9 @@ def test_endless_sources_need_a_number():
     loaded = config.load("base", overrides=["run.assets=null"])
     with pytest.raises(ConfigError, match="--assets N"):
         Plan.of(loaded, {})
+
+
+def test_the_page_on_runs_describes_every_source():
+    page = (Path(__file__).parents[2] / "docs" / "run.md").read_text()
+    for name in sources.SOURCES.own:
+        assert f"| `{name}` | {sources.SOURCES[name].description} |" in page
