@@ -113,7 +113,7 @@ def tessellate(spec: Specification, detail: Quality) -> tuple[Manifold, dict[str
     outside FACES it is built again with the length that, faces being as its inverse square, makes the number wanted.
     """
     edge = EDGE[detail]
-    fewest, wanted, most = FACES
+    fewest, target, most = FACES
     for attempt in range(3):
         finishes = {name: finish(spec, name, part, detail, edge) for name, part in spec.parts.items()}
         family = spec.family()
@@ -124,7 +124,7 @@ def tessellate(spec: Specification, detail: Quality) -> tuple[Manifold, dict[str
         # Flat solids have no use for more faces: one attempt to refine is enough.
         if detail == "fast" or fewest <= count <= most or (attempt and count < fewest):
             break
-        edge = float(np.clip(edge * np.sqrt(count / wanted), FINEST, ROUGHEST))
+        edge = float(np.clip(edge * np.sqrt(count / target), FINEST, ROUGHEST))
     return body, names, edge
 
 

@@ -145,7 +145,7 @@ def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.
     """Operators for one part: one to `slot.bands` fields, with borders beside them and plain stretches between."""
     kinds = registry.operators()
     allowed = [name for name in slot.operators if not config.operators or name in config.operators]
-    plain, wanted = rng.random() >= slot.ornament * config.ornament, int(rng.integers(1, slot.bands + 1))
+    plain, field_count = rng.random() >= slot.ornament * config.ornament, int(rng.integers(1, slot.bands + 1))
     if plain or not allowed:
         return ()
     borders = [name for name in allowed if kinds[name].role == "border"]
@@ -159,10 +159,10 @@ def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.
         name = pick(fields)
         return (OperatorSpec(name=name, params=registry.draw(kinds[name], rng)),)
     chosen: list[tuple[str, float]] = []
-    for _ in range(wanted):
+    for _ in range(field_count):
         if borders and rng.random() < 0.7:
             chosen.append((pick(borders), float(rng.uniform(0.07, 0.11))))
-        chosen.append((pick(fields), float(rng.uniform(0.18, 0.34)) / wanted**0.5))
+        chosen.append((pick(fields), float(rng.uniform(0.18, 0.34)) / field_count**0.5))
     if borders and rng.random() < 0.5:
         chosen.append((pick(borders), float(rng.uniform(0.07, 0.11))))
     covered = sum(width for _, width in chosen)

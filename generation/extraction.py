@@ -40,8 +40,8 @@ def grid(values: Values, resolution: int, coarsest: int = 64, chunk: int = 8_192
         size *= 2
         field = torch.nn.functional.interpolate(field[None, None], (size + 1,) * 3, mode="trilinear", align_corners=True)[0, 0]
         fine = torch.nn.functional.interpolate(crossed[None, None].float(), (size,) * 3)[0, 0]
-        wanted = _corners_of(fine > 0).nonzero()
-        field[wanted.unbind(1)] = _evaluate(values, wanted, size, chunk)
+        crossed_corners = _corners_of(fine > 0).nonzero()
+        field[crossed_corners.unbind(1)] = _evaluate(values, crossed_corners, size, chunk)
     return field.numpy()
 
 

@@ -83,15 +83,15 @@ def compare(mesh: Surface, truth: Surface) -> dict[str, float]:
     back, back_face, _ = truth.query.closest(mesh.points)
     cosine = (truth.point_normals * mesh.normals[out_face]).sum(1)
     cosine_back = (mesh.point_normals * truth.normals[back_face]).sum(1)
-    found = {"iou": iou(mesh.inside, truth.inside)}
-    found["chamfer"] = float(out.mean() + back.mean())
+    scores = {"iou": iou(mesh.inside, truth.inside)}
+    scores["chamfer"] = float(out.mean() + back.mean())
     for limit in THRESHOLDS:
         recall, precision = float((out < limit).mean()), float((back < limit).mean())
-        found[f"f@{limit}"] = 2 * precision * recall / max(precision + recall, 1e-12)
-    found["normal_consistency"] = float((cosine.mean() + cosine_back.mean()) / 2)
+        scores[f"f@{limit}"] = 2 * precision * recall / max(precision + recall, 1e-12)
+    scores["normal_consistency"] = float((cosine.mean() + cosine_back.mean()) / 2)
     if truth.sharp.any():
-        found["sharp_normal_error"] = float(np.degrees(np.arccos(np.clip(cosine[truth.sharp], -1, 1))).mean())
-    return found
+        scores["sharp_normal_error"] = float(np.degrees(np.arccos(np.clip(cosine[truth.sharp], -1, 1))).mean())
+    return scores
 
 
 EMPTY = {"iou": 0.0, "chamfer": 2.0, **{f"f@{limit}": 0.0 for limit in THRESHOLDS}, "normal_consistency": 0.0,
@@ -126,15 +126,15 @@ def chamfer_matrix(first: Sequence[Floats], second: Sequence[Floats]) -> NDArray
     import torch
 
     every = torch.from_numpy(np.stack(second)).float()
-    found = np.zeros((len(first), len(every)))
+    matrix = np.zeros((len(first), len(every)))
     for row, points in enumerate(first):
         cloud = torch.from_numpy(points).float()
         for start in range(0, len(every), 64):  # of all at once the distances would fill the memory
             some = every[start : start + 64]
             distances = torch.cdist(cloud.expand(len(some), -1, -1), some)
             both = distances.min(2).values.mean(1) + distances.min(1).values.mean(1)
-            found[row, start : start + 64] = both.double().numpy()
-    return found
+            matrix[row, start : start + 64] = both.double().numpy()
+    return matrix
 
 
 def frechet(first: Floats, second: Floats) -> float:

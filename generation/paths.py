@@ -25,7 +25,7 @@ class Path(Protocol):
     def rate(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Their derivatives by t."""
 
-    def asked(self, t: Tensor) -> tuple[Tensor, Tensor]:
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """(a, b) of the target a data + b noise."""
 
     def seen(self, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,9 +64,9 @@ class Flow:
         """-1 and 1."""
         return -torch.ones_like(t), torch.ones_like(t)
 
-    def asked(self, t: Tensor) -> tuple[Tensor, Tensor]:
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """See `Path`."""
-        return _asked(self, t)
+        return _coefficients(self, t)
 
     def seen(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """As it is; 1000 t."""
@@ -105,9 +105,9 @@ class DDPM:
         beta = self.beta_min + (self.beta_max - self.beta_min) * t
         return -0.5 * beta * alpha, 0.5 * beta * alpha * alpha / sigma
 
-    def asked(self, t: Tensor) -> tuple[Tensor, Tensor]:
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """See `Path`."""
-        return _asked(self, t)
+        return _coefficients(self, t)
 
     def seen(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """As it is; 1000 t."""
@@ -146,7 +146,7 @@ class EDM:
         """0 and 1."""
         return torch.zeros_like(t), torch.ones_like(t)
 
-    def asked(self, t: Tensor) -> tuple[Tensor, Tensor]:
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """(data - c_skip x) / c_out, in which x holds data and noise; its loss weight is then 1."""
         both = (t * t + self.data**2).sqrt()
         return t / (self.data * both), -self.data / both
@@ -174,7 +174,7 @@ def mix(path: Path, data: Tensor, noise: Tensor, t: Tensor) -> Tensor:
 
 def target(path: Path, data: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     """What the network should answer, (B, ...)."""
-    a, b = (_over(c, data) for c in path.asked(t))
+    a, b = (_over(c, data) for c in path.coefficients(t))
     return a * data + b * noise
 
 
@@ -184,14 +184,14 @@ def split(path: Path, x: Tensor, output: Tensor, t: Tensor) -> tuple[Tensor, Ten
     The solution of x = alpha data + sigma noise, output = a data + b noise. Only a path that asks for the data has none at
     sigma 0.
     """
-    (alpha, sigma), (a, b) = path.level(t), path.asked(t)
+    (alpha, sigma), (a, b) = path.level(t), path.coefficients(t)
     whole = alpha * b - sigma * a
     data = _over(b / whole, x) * x - _over(sigma / whole, x) * output
     noise = _over(alpha / whole, x) * output - _over(a / whole, x) * x
     return data, noise
 
 
-def _asked(path: Flow | DDPM, t: Tensor) -> tuple[Tensor, Tensor]:
+def _coefficients(path: Flow | DDPM, t: Tensor) -> tuple[Tensor, Tensor]:
     alpha, sigma = path.level(t)
     match path.prediction:
         case "velocity":

@@ -126,19 +126,19 @@ def agreement(mesh: Mesh, case: FlowCase) -> dict[str, float]:
     placed = case.placement.undone(mesh[0]), mesh[1]
     camera, mask = case.seen.cameras[case.view], case.seen.rgba[case.view, 3] >= 128
     shown, normals = looks.seen(placed, camera)
-    found = {"silhouette_iou": metrics.iou(shown, mask), "view_normal_error": 90.0}
+    scores = {"silhouette_iou": metrics.iou(shown, mask), "view_normal_error": 90.0}
     truth = case.seen.normals[case.view].transpose(1, 2, 0)
     both = shown & mask & (np.linalg.norm(truth, axis=-1) > 0.5)
     if both.any():
         cosine = (normals[both] * truth[both]).sum(-1)
-        found["view_normal_error"] = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
+        scores["view_normal_error"] = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
     spatial = case.inner.compared(placed)
-    return {**found, **{m.key: spatial[m.key] for m in METRICS if m.key in spatial}}
+    return {**scores, **{m.key: spatial[m.key] for m in METRICS if m.key in spatial}}
 
 
-def columns(found: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+def columns(scores: Sequence[dict[str, float]]) -> dict[str, list[float]]:
     """Metric -> value per case."""
-    return {m.key: [values[m.key] for values in found] for m in METRICS}
+    return {m.key: [values[m.key] for values in scores] for m in METRICS}
 
 
 def score(network: ShapeGenerator, cases: Cases, judging: FlowJudging, device: torch.device) -> dict[str, list[float]]:

@@ -133,9 +133,9 @@ class SeenShapes(ShapeSet):
             points = input_points(seen.shape, vae.recipe.input_points, vae.recipe.sharp_input, rng)
             placed = torch.from_numpy(seen.placement(view, self.recipe.frame, mirror).oriented(points))[None]
             with torch.no_grad():
-                found = vae.encode(placed, starts(placed, self.recipe.tokens))
-            mean = (found.mean[0] - vae.latent_mean) / vae.latent_deviation
-            self._latents[key] = Posterior(mean, found.log_variance[0] - 2 * vae.latent_deviation.log())
+                posterior = vae.encode(placed, starts(placed, self.recipe.tokens))
+            mean = (posterior.mean[0] - vae.latent_mean) / vae.latent_deviation
+            self._latents[key] = Posterior(mean, posterior.log_variance[0] - 2 * vae.latent_deviation.log())
         return self._latents[key]
 
     @cached_property

@@ -111,14 +111,14 @@ class Field:
     def __call__(self, points: Tensor) -> Tensor:
         """(B, Q) float32 values at points (B, Q, 3): signed distance over the truncation width, negative inside."""
         vae = self.vae
-        asked = vae.query_in(fourier(points, vae.octaves))
+        queries = vae.query_in(fourier(points, vae.octaves))
         if isinstance(vae.ask, PlacedAttention):
-            answer = vae.ask.attend_at(vae.query_norm(asked), points, self.keys, self.values, self.places)
+            answer = vae.ask.attend_at(vae.query_norm(queries), points, self.keys, self.values, self.places)
         else:
-            answer = vae.ask.attend(vae.query_norm(asked), self.keys, self.values)
-        asked = asked + answer
-        asked = asked + vae.ask_feed(vae.ask_feed_norm(asked))
-        return vae.field_out(vae.field_norm(asked))[..., 0].float()
+            answer = vae.ask.attend(vae.query_norm(queries), self.keys, self.values)
+        queries = queries + answer
+        queries = queries + vae.ask_feed(vae.ask_feed_norm(queries))
+        return vae.field_out(vae.field_norm(queries))[..., 0].float()
 
 
 def _answers(attention: Attention, tokens: Tensor, at: Tensor, context: Tensor, places: Tensor) -> Tensor:

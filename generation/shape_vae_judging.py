@@ -157,11 +157,11 @@ def extracted(field: Field, resolution: int, device: torch.device) -> Mesh:
 
 def vae_score(network: ShapeVae, cases: Cases, judging: ShapeJudging, device: torch.device) -> dict[str, list[float]]:
     """`METRICS` of the reconstruction of each case."""
-    found = []
+    scores = []
     for case in cases:
         mesh = extracted(decoded(network, case.shape, judging.tokens, device), judging.resolution, device)
-        found.append(case.compared(mesh))
-    return columns(found)
+        scores.append(case.compared(mesh))
+    return columns(scores)
 
 
 def vae_baselines(cases: Cases, training: Examples, judging: Any) -> dict[str, dict[str, list[float]]]:
@@ -183,10 +183,10 @@ def plain_answers(case: Case, training: Any) -> dict[str, Mesh]:
     }
 
 
-def columns(found: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+def columns(scores: Sequence[dict[str, float]]) -> dict[str, list[float]]:
     """Metric -> value per case. An asset without sharp edges has no sharp normal error: the column is then left out."""
-    keys = [m.key for m in METRICS if all(m.key in values for values in found)]
-    return {key: [values[key] for values in found] for key in keys}
+    keys = [m.key for m in METRICS if all(m.key in values for values in scores)]
+    return {key: [values[key] for values in scores] for key in keys}
 
 
 def vae_measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | None) -> Measured:

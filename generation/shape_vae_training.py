@@ -103,8 +103,8 @@ class Objective(nn.Module):
         """(B, S, 3) in full precision; the fused attention kernels have no second derivative."""
         whole = Field(self.network, field.keys.float(), field.values.float(), field.places)
         with sdpa_kernel(SDPBackend.MATH):
-            asked = points.clone().requires_grad_()
-            return losses.slope(whole(asked), asked)
+            tracked = points.clone().requires_grad_()
+            return losses.slope(whole(tracked), tracked)
 
 
 def noise(recipe: ShapeVaeRecipe, generator: torch.Generator) -> VaeBatch:

@@ -120,7 +120,7 @@ class Hull(Family):
     ) -> list[Manifold]:
         """Greebles dropped on a body from outside, where rays meet it, facing the axis."""
         rng = builder.rng(f"greebles/{name}")
-        found: list[Manifold] = []
+        greebles: list[Manifold] = []
         count = int(110 * self.density)
         side = axis[0] != 0
         for _ in range(count):
@@ -133,12 +133,12 @@ class Hull(Family):
             if not hits:
                 continue
             spot = np.array(hits[0].position)
-            found.append(
+            greebles.append(
                 _greeble(kind, sizes)
                 .rotate([0, 90.0 * sign if side else 90 - 90 * sign, 0])
                 .translate([float(x) for x in spot])
             )
-        return found
+        return greebles
 
     def _freighter(self, builder: Builder) -> list[Solid]:
         rng = builder.rng("containers")

@@ -118,13 +118,13 @@ class Lattice(Family):
     def _foam(self, builder: Builder) -> Floats:
         """(N, 2, 3) edges of a Voronoi partition of jittered sites."""
         cells = Voronoi(_sites(builder, 0.95, 1.5 / self.cells))
-        found = {
+        edges = {
             (min(a, b), max(a, b))
             for ridge in cells.ridge_vertices
             if -1 not in ridge
             for a, b in itertools.pairwise([*ridge, ridge[0]])
         }
-        return cells.vertices[np.array(sorted(found))]
+        return cells.vertices[np.array(sorted(edges))]
 
     def _hoops(self, builder: Builder) -> list[Manifold]:
         """The frame: rings round a round body, beams along the edges of a cube. It stands by itself: where the lattice is open

@@ -98,7 +98,7 @@ def rectangles_along(light: Light, start: wp.vec3, normal: wp.vec3, total: float
     """Radiance of the rectangles that a sampled ray crosses before `limit`, weighted against light sampling, which asks
     each by its share of the `total` pull; where `total` is 0 it asks all.
     """
-    found = wp.vec3(0.0)
+    radiance = wp.vec3(0.0)
     for k in range(light.count):
         out = wp.cross(light.x[k], light.y[k])
         size = wp.length(out)
@@ -114,8 +114,8 @@ def rectangles_along(light: Light, start: wp.vec3, normal: wp.vec3, total: float
                     other = t * t / (cosine * 4.0 * size)
                     if total > 0.0:
                         other = other * pull(light, k, start, normal) / total
-                    found += light.radiance[k] * (pdf * pdf / (pdf * pdf + other * other))
-    return found
+                    radiance += light.radiance[k] * (pdf * pdf / (pdf * pdf + other * other))
+    return radiance
 
 
 @wp.func

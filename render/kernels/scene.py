@@ -208,13 +208,13 @@ def opaque_here(scene: Scene, hit: Hit, threshold: float):
 @wp.func
 def cast(scene: Scene, origin: wp.vec3, direction: wp.vec3, limit: float, threshold: float):
     """First surface along a ray that stops it; `threshold` decides for blended materials."""
-    found = Hit()
-    found.face = -1
+    miss = Hit()
+    miss.face = -1
     travelled = float(0.0)
     for _layer in range(LAYERS):
         query = wp.mesh_query_ray(scene.mesh, origin + travelled * direction, direction, limit - travelled)
         if not query.result:
-            return found
+            return miss
         here = Hit()
         here.face = query.face
         here.t = travelled + query.t
@@ -224,7 +224,7 @@ def cast(scene: Scene, origin: wp.vec3, direction: wp.vec3, limit: float, thresh
         if opaque_here(scene, here, threshold):
             return here
         travelled = here.t + scene.bias / wp.length(direction)
-    return found
+    return miss
 
 
 @wp.func

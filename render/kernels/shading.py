@@ -84,12 +84,12 @@ def shade_fast(scene: Scene, light: Light, hit: Hit, s: Surface, lobe: Lobes, ke
             # The environment's share goes by the whole lobe's albedo, so a direction that is lost is folded back.
             way = way - 2.0 * below * lobe.normal
         way = way - 2.0 * wp.min(wp.dot(way, s.smooth), 0.0) * s.smooth
-        found = cast(scene, start, way, FAR, 0.5)
+        next_hit = cast(scene, start, way, FAR, 0.5)
         reach = FAR
         shine = blurred_environment(light, way, 0.5 * s.roughness)
-        if found.face >= 0:
-            reach = found.t
-            shine = glow(scene, light, found, way)
+        if next_hit.face >= 0:
+            reach = next_hit.t
+            shine = glow(scene, light, next_hit, way)
         total += wp.cw_mul(lobe.albedo, shine)
         if pdf > 0.0 and specular_density(lobe, way) == pdf:
             through = specular(lobe, way) / pdf
@@ -126,22 +126,29 @@ def shade_fine(
     if pdf <= 0.0 or wp.dot(way, s.smooth) <= 0.0:
         return total
     through = reflect_to(lobe, way) / pdf
-    found = cast(scene, start, way, FAR, choose[1])
+    next_hit = cast(scene, start, way, FAR, choose[1])
     reach = FAR
-    if found.face >= 0:
-        reach = found.t
+    if next_hit.face >= 0:
+        reach = next_hit.t
     total += wp.cw_mul(through, rectangles_along(light, start, lobe.normal, pulls, way, reach, pdf))
-    if found.face < 0:
+    if next_hit.face < 0:
         other = sky / wp.max(pulls, 1.0e-9) * environment_density(light, way)
         total += wp.cw_mul(through, environment(light, way)) * (pdf * pdf / (pdf * pdf + other * other))
         return total
-    there = surface(scene, found, way, width + 0.2 * found.t)
-    if scene.unlit[there.material] == 1:
-        return total + clamped(wp.cw_mul(through, there.color))
-    again = lobes(table, there.shading, -way, there.color, there.metallic, wp.max(there.roughness, INDIRECT_ROUGHNESS))
-    start = lifted(scene, found, there)
+    next_surface = surface(scene, next_hit, way, width + 0.2 * next_hit.t)
+    if scene.unlit[next_surface.material] == 1:
+        return total + clamped(wp.cw_mul(through, next_surface.color))
+    again = lobes(
+        table,
+        next_surface.shading,
+        -way,
+        next_surface.color,
+        next_surface.metallic,
+        wp.max(next_surface.roughness, INDIRECT_ROUGHNESS),
+    )
+    start = lifted(scene, next_hit, next_surface)
     pulls = total_pull(light, start, again.normal, light.sky)
-    indirect = direct(scene, light, start, again, light.sky, pulls, key, 24, k, n, NO_LOBE) + there.emission
+    indirect = direct(scene, light, start, again, light.sky, pulls, key, 24, k, n, NO_LOBE) + next_surface.emission
     return total + clamped(wp.cw_mul(through, indirect))
 
 
