@@ -248,29 +248,29 @@ def inward(vertices: NDArray[np.float32], faces: Ints, device: str = "cpu") -> N
     return wrong[label]
 
 
-def enclosed(vertices: NDArray[np.float32], faces: Ints, label: Ints, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def enclosed(vertices: NDArray[np.float32], faces: Ints, label: Ints, selected: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(components,) bool: the asked components of a closed mesh whose first vertex lies inside the components not asked."""
-    inside = np.zeros(len(asked), bool)
-    others = faces[~asked[label]]
+    inside = np.zeros(len(selected), bool)
+    others = faces[~selected[label]]
     if len(others):
         _, first = np.unique(label, return_index=True)
-        points = vertices[faces[first[asked], 0]]
-        inside[asked] = MeshQuery(vertices, others, winding=True).signed_distance(points) < 0
+        points = vertices[faces[first[selected], 0]]
+        inside[selected] = MeshQuery(vertices, others, winding=True).signed_distance(points) < 0
     return inside
 
 
 def _back_sees_more(
-    vertices: NDArray[np.float32], faces: Ints, label: Ints, asked: NDArray[np.bool_], device: str
+    vertices: NDArray[np.float32], faces: Ints, label: Ints, selected: NDArray[np.bool_], device: str
 ) -> NDArray[np.bool_]:
     """(components,) bool, by rays from up to 16 of each component's largest faces, to either side."""
     cross = face_cross(vertices, faces)
     area = np.linalg.norm(cross, axis=1)
     order = np.lexsort((-area, label))
     rank = np.arange(len(faces)) - np.searchsorted(label[order], label[order])
-    chosen = order[(rank < 16) & asked[label[order]] & (area[order] > 0)]
+    chosen = order[(rank < 16) & selected[label[order]] & (area[order] > 0)]
     normals = cross[chosen] / area[chosen, None]
     front, back = escapes(vertices, faces, vertices[faces[chosen]].astype(np.float64).mean(1), normals, 16, device)
-    score = np.bincount(label[chosen], weights=back.sum(1) - front.sum(1), minlength=len(asked))
+    score = np.bincount(label[chosen], weights=back.sum(1) - front.sum(1), minlength=len(selected))
     return score > 0
 
 

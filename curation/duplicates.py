@@ -80,7 +80,7 @@ def _harmonics(toward: NDArray[np.float64], degrees: int) -> list[NDArray[np.flo
     Associated Legendre functions, fully normalised, by the stable recurrence in the degree at fixed order.
     """
     x, y, z = toward.T
-    found = [np.empty((2 * degree + 1, len(z))) for degree in range(degrees)]
+    harmonics = [np.empty((2 * degree + 1, len(z))) for degree in range(degrees)]
     # Powers of x + iy carry sin(theta)^m, so that the poles need no special case.
     wave = np.ones(len(z), complex)
     sectoral = 1.0
@@ -95,10 +95,10 @@ def _harmonics(toward: NDArray[np.float64], degrees: int) -> list[NDArray[np.flo
                 b = np.sqrt(((degree - 1) ** 2 - m**2) / (4 * (degree - 1) ** 2 - 1)) if degree > m + 1 else 0.0
                 before, now = now, a * (z * now - b * before)
             weight = np.sqrt(2.0) if m else 1.0
-            found[degree][degree + m] = weight * now * wave.real
+            harmonics[degree][degree + m] = weight * now * wave.real
             if m:
-                found[degree][degree - m] = weight * now * wave.imag
-    return found
+                harmonics[degree][degree - m] = weight * now * wave.imag
+    return harmonics
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,9 +29,9 @@ def features(asset: Asset, device: str = "cpu") -> dict[str, float]:
     vertices, faces = asset.vertices, asset.faces
     query = MeshQuery(vertices, faces, device)
     rng = seeds.stream(asset.seed, asset.index, "curation/features")
-    found = {**_geometry(vertices, faces), **_samples(vertices, faces, query, rng, device), **_materials(asset)}
-    found.update(view_features(vertices, faces, query))
-    return {name: float(value) for name, value in found.items()}
+    values = {**_geometry(vertices, faces), **_samples(vertices, faces, query, rng, device), **_materials(asset)}
+    values.update(view_features(vertices, faces, query))
+    return {name: float(value) for name, value in values.items()}
 
 
 def _geometry(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> dict[str, float]:
@@ -172,8 +172,8 @@ def _solidity(mask: NDArray[np.bool_]) -> float:
         return 1.0
 
 
-def feature_vector(found: dict[str, Any], names: list[str]) -> NDArray[np.float64]:
+def feature_vector(features_by_name: dict[str, Any], names: list[str]) -> NDArray[np.float64]:
     """(len(names),) values in the given order; counts enter as logarithms."""
-    values = [float(found[name]) for name in names]
+    values = [float(features_by_name[name]) for name in names]
     logs = ("faces", "components", "area")
     return np.array([np.log1p(max(v, 0.0)) if n in logs else v for n, v in zip(names, values, strict=True)])

@@ -49,9 +49,9 @@ def sample(curated: Curated, config: FieldsConfig | None = None) -> Fields:
     volume = stream("volume").uniform(-VOLUME_BOX, VOLUME_BOX, (config.volume_points, 3)).astype(np.float32)
 
     query = MeshQuery(vertices, faces, config.device, winding=True)
-    asked = [near, sharp_near, volume]
-    sdf = query.signed_distance(np.concatenate(asked))
-    near_sdf, sharp_near_sdf, volume_sdf = np.split(sdf, np.cumsum([len(a) for a in asked])[:-1])
+    point_sets = [near, sharp_near, volume]
+    sdf = query.signed_distance(np.concatenate(point_sets))
+    near_sdf, sharp_near_sdf, volume_sdf = np.split(sdf, np.cumsum([len(a) for a in point_sets])[:-1])
     return Fields(
         surface=surface,
         sharp_surface=sharp,

@@ -39,56 +39,56 @@ def _at_most(reason: str, what: str, value: float, limit: float | None) -> Verdi
     return Verdict(reason, value <= limit, value, limit, f"{what} is {value:.4g}; at most {limit:.4g} is allowed")
 
 
-def too_few_faces(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def too_few_faces(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """A handful of triangles encloses nothing."""
     return _at_least("degenerate", "the number of triangles", len(asset.faces), limits.min_faces)
 
 
-def flat(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def flat(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """All in one plane."""
-    return _at_least("degenerate", "the thinnest extent over the longest", found["thickness"], limits.min_thickness)
+    return _at_least("degenerate", "the thinnest extent over the longest", features["thickness"], limits.min_thickness)
 
 
-def broken(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def broken(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """Nothing to see from four sides: collapsed, or an animation's rest pose gone wrong."""
-    return _at_least("broken", "the mean silhouette", found["silhouette"], limits.min_silhouette)
+    return _at_least("broken", "the mean silhouette", features["silhouette"], limits.min_silhouette)
 
 
-def planar_base(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def planar_base(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """The object stands on a large ground plane."""
-    return _at_most("planar_base", "the lowest plane's share of the area", found["planar_base"], limits.max_planar_base)
+    return _at_most("planar_base", "the lowest plane's share of the area", features["planar_base"], limits.max_planar_base)
 
 
-def multi_object(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def multi_object(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """Several things side by side: the silhouette falls apart."""
     return _at_least(
-        "multi_object", "the largest region's share of the silhouette", found["main_object"], limits.min_main_object
+        "multi_object", "the largest region's share of the silhouette", features["main_object"], limits.min_main_object
     )
 
 
-def scattered(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def scattered(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """A scene strewn over its convex hull."""
-    return _at_least("multi_object", "the silhouette's solidity", found["solidity"], limits.min_solidity)
+    return _at_least("multi_object", "the silhouette's solidity", features["solidity"], limits.min_solidity)
 
 
-def single_surface(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def single_surface(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """Mostly sheets without an inside."""
-    return _at_most("single_surface", "the area share seen from both sides", found["both_sides"], limits.max_single_surface)
+    return _at_most("single_surface", "the area share seen from both sides", features["both_sides"], limits.max_single_surface)
 
 
-def thin_structure(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def thin_structure(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """Mostly walls so thin that a distance field flips its sign within a fraction of a voxel."""
-    return _at_most("thin_structure", "the area share of thin walls", found["thin"], limits.max_thin)
+    return _at_most("thin_structure", "the area share of thin walls", features["thin"], limits.max_thin)
 
 
-def low_detail(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def low_detail(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """Nothing on it that a detail model could learn from."""
-    return _at_least("low_detail", "the entropy of the seen normals in bits", found["view_entropy"], limits.min_detail)
+    return _at_least("low_detail", "the entropy of the seen normals in bits", features["view_entropy"], limits.min_detail)
 
 
-def transparent(asset: Asset, found: Features, limits: FilterConfig) -> Verdict | None:
+def transparent(asset: Asset, features: Features, limits: FilterConfig) -> Verdict | None:
     """Renders as next to nothing."""
-    return _at_most("transparent", "the invisible share of the material", found["invisible"], limits.max_transparent)
+    return _at_most("transparent", "the invisible share of the material", features["invisible"], limits.max_transparent)
 
 
 OwnFilter = Callable[[Asset, Features, float], Verdict]
@@ -112,8 +112,8 @@ OWN_FILTERS = Table("filter", "filters", cast(type[OwnFilter], Callable), {})
 """Filters of installed packages (`versemill.plugins`): `FilterConfig.own` names those that are asked, with their limits."""
 
 
-def judge(asset: Asset, found: Features, limits: FilterConfig) -> list[Verdict]:
+def judge(asset: Asset, features: Features, limits: FilterConfig) -> list[Verdict]:
     """Every filter that is switched on, with its verdict."""
-    answers = [ask(asset, found, limits) for ask in FILTERS]
-    answers += [OWN_FILTERS.find(name)(asset, found, limit) for name, limit in limits.own.items()]
+    answers = [ask(asset, features, limits) for ask in FILTERS]
+    answers += [OWN_FILTERS.find(name)(asset, features, limit) for name, limit in limits.own.items()]
     return [verdict for verdict in answers if verdict is not None]

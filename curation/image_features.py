@@ -39,7 +39,7 @@ def image_features(
     maps = normal_maps(vertices, faces, MeshQuery(vertices, faces, device), SIZE)
     images = np.where((maps != 0).any(-1, keepdims=True), maps * 0.5 + 0.5, 1.0).astype(np.float32)[:, ::-1]
     batch = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(_device(device))
-    found: list[float] = []
+    values: list[float] = []
     for path in models:
         with torch.inference_mode():
             answer = _load(path, _device(device))(batch)
@@ -50,8 +50,8 @@ def image_features(
         mean = mean / mean.norm().clamp_min(1e-12)
         if not bool(torch.isfinite(mean).all()):
             raise ConfigError(f"image model '{path}' answers NaN or infinity")
-        found += [round(value, 5) for value in mean.cpu().tolist()]
-    return found
+        values += [round(value, 5) for value in mean.cpu().tolist()]
+    return values
 
 
 def names(count: int) -> list[str]:

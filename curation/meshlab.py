@@ -67,16 +67,16 @@ def run(job: dict[str, Any], vertices: ArrayLike, faces: ArrayLike, seconds: flo
     if worker.returncode:
         raise AssetError("meshlab_failed", f"MeshLab's {job['name']} failed: {last}")
     with np.load(io.BytesIO(answer), allow_pickle=False) as result:
-        found = {name: result[name] for name in result.files}
-    if len(found["faces"]) == 0 or not np.isfinite(found["vertices"]).all():
-        raise AssetError("meshlab_failed", f"MeshLab's {job['name']} gave {len(found['faces'])} faces or broken vertices")
-    return found
+        outputs = {name: result[name] for name in result.files}
+    if len(outputs["faces"]) == 0 or not np.isfinite(outputs["vertices"]).all():
+        raise AssetError("meshlab_failed", f"MeshLab's {job['name']} gave {len(outputs['faces'])} faces or broken vertices")
+    return outputs
 
 
 def decimate(vertices: ArrayLike, faces: ArrayLike, target: int, seconds: float = 60.0) -> tuple[NDArray[Any], NDArray[Any]]:
     """Vertices (V, 3) float64 and faces (F, 3) int32 of the mesh collapsed to about `target` faces; closed stays closed."""
-    found = run({"name": "decimate", "target": int(target)}, vertices, faces, seconds)
-    return found["vertices"], found["faces"]
+    arrays = run({"name": "decimate", "target": int(target)}, vertices, faces, seconds)
+    return arrays["vertices"], arrays["faces"]
 
 
 def reduce(asset: Asset, target: int, how: str = "auto", size: int = 1024, seconds: float = 60.0) -> tuple[Asset, str]:
@@ -95,15 +95,15 @@ def reduce(asset: Asset, target: int, how: str = "auto", size: int = 1024, secon
         textured = bool(np.ptp(asset.uvs) > 0)
         if not textured or (asset.uv_sets == 1 and seams(asset) < 0.5):
             job = {"name": "decimate", "target": int(target)}
-            found = run(job, asset.vertices, asset.faces, seconds, asset.uvs if textured else None)
-            return _rebuilt(asset, found, found["origin"]), "kept_uvs" if textured else "untextured"
+            arrays = run(job, asset.vertices, asset.faces, seconds, asset.uvs if textured else None)
+            return _rebuilt(asset, arrays, arrays["origin"]), "kept_uvs" if textured else "untextured"
     job = {"name": "decimate", "target": int(target), "atlas": int(size)}
     if how == "remesh":
         # Even triangles of that area each have edges of this length.
         length = float(np.sqrt(face_areas(asset.vertices, asset.faces).sum() / target * 4 / np.sqrt(3)))
         job |= {"name": "remesh", "length": length, "crease": 30.0}
-    found = run(job, asset.vertices, asset.faces, seconds)
-    shape = found["vertices"].astype(np.float32), found["faces"].astype(np.int32), found["uvs"].astype(np.float32)
+    arrays = run(job, asset.vertices, asset.faces, seconds)
+    shape = arrays["vertices"].astype(np.float32), arrays["faces"].astype(np.int32), arrays["uvs"].astype(np.float32)
     return bake(asset, *shape, size), "remeshed" if how == "remesh" else "baked"
 
 
@@ -113,36 +113,36 @@ def seams(asset: Asset) -> float:
     if not len(pairs):
         return 0.0
     corners = [(asset.faces[pairs[:, k], :, None] == ends[:, None, :]).argmax(1) for k in (0, 1)]
-    here, there = (asset.uvs[pairs[:, k, None], corners[k]] for k in (0, 1))
-    return float((np.abs(here - there) > 1e-5).any((1, 2)).mean())
+    first, second = (asset.uvs[pairs[:, k, None], corners[k]] for k in (0, 1))
+    return float((np.abs(first - second) > 1e-5).any((1, 2)).mean())
 
 
 def close_holes(asset: Asset, edges: int, seconds: float = 60.0) -> Asset:
     """The asset with holes of at most `edges` edges closed; a cap takes material, part and UV of the face nearest to it."""
-    found = run({"name": "close_holes", "edges": int(edges)}, asset.vertices, asset.faces, seconds)
-    return _rebuilt(asset, found, _nearest_faces(asset, found))
+    arrays = run({"name": "close_holes", "edges": int(edges)}, asset.vertices, asset.faces, seconds)
+    return _rebuilt(asset, arrays, _nearest_faces(asset, arrays))
 
 
-def _nearest_faces(asset: Asset, found: Arrays) -> NDArray[np.int64]:
-    middles = found["vertices"][found["faces"]].mean(1)
+def _nearest_faces(asset: Asset, arrays: Arrays) -> NDArray[np.int64]:
+    middles = arrays["vertices"][arrays["faces"]].mean(1)
     return MeshQuery(asset.vertices, asset.faces).closest(middles)[1].astype(np.int64)
 
 
-def _rebuilt(asset: Asset, found: Arrays, origin: NDArray[np.int64]) -> Asset:
-    faces = found["faces"].astype(np.int32)
-    if "uvs" in found:
-        uvs = found["uvs"].astype(np.float32)
+def _rebuilt(asset: Asset, arrays: Arrays, origin: NDArray[np.int64]) -> Asset:
+    faces = arrays["faces"].astype(np.int32)
+    if "uvs" in arrays:
+        uvs = arrays["uvs"].astype(np.float32)
     else:
         # Old faces keep their corners; a new one wears its neighbour's first corner.
         same = (
             (asset.faces[origin] == faces).all(1)
-            if len(asset.vertices) == len(found["vertices"])
+            if len(asset.vertices) == len(arrays["vertices"])
             else np.zeros(len(faces), bool)
         )
         uvs = np.where(same[:, None, None], asset.uvs[origin], asset.uvs[origin][:, :1])
     return dataclasses.replace(
         asset,
-        vertices=found["vertices"].astype(np.float32),
+        vertices=arrays["vertices"].astype(np.float32),
         faces=faces,
         uvs=np.ascontiguousarray(uvs),
         material_ids=asset.material_ids[origin],

@@ -17,14 +17,14 @@ SYMMETRY_MARGIN = 0.02  # how much smaller, in world units, the mean distance to
 
 def poses() -> NDArray[np.float64]:
     """(24, 3, 3) the rotations that map axes to axes; the first is the identity. Their products with vectors are exact."""
-    found = []
+    rotations = []
     for order in itertools.permutations(range(3)):
         for signs in itertools.product((1.0, -1.0), repeat=3):
             matrix = np.zeros((3, 3))
             matrix[np.arange(3), order] = signs
             if np.linalg.det(matrix) > 0:
-                found.append(matrix)
-    return np.stack(found)
+                rotations.append(matrix)
+    return np.stack(rotations)
 
 
 def stability(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float64]:

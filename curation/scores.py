@@ -45,9 +45,9 @@ class LinearHead:
     weights: tuple[float, ...]
     bias: float
 
-    def __call__(self, found: dict[str, float]) -> float:
+    def __call__(self, features: dict[str, float]) -> float:
         """The score of one asset's features."""
-        values = feature_vector(found, list(self.names))
+        values = feature_vector(features, list(self.names))
         standard = (values - np.asarray(self.mean)) / np.asarray(self.deviation)
         return float(np.clip(self.bias + standard @ np.asarray(self.weights), 1.0, 5.0))
 
@@ -92,22 +92,22 @@ def _written_by_hand() -> LinearHead:
 DEFAULT_HEAD = _written_by_hand()
 
 
-def score(found: dict[str, float], images: list[float], head: str) -> float:
+def score(features: dict[str, float], images: list[float], head: str) -> float:
     """The mark of an asset from 1 to 5, by its features, the image models' and the head in a file; "" is the default head.
 
     Raises:
         ConfigError: the file is no head, or one that was fitted with other image models than there are.
     """
     if not head:
-        return DEFAULT_HEAD(found)
+        return DEFAULT_HEAD(features)
     fitted = _loaded(head)
-    wanted = sum(name.startswith("image_") for name in fitted.names)
-    if wanted not in (0, len(images)):
+    fitted_images = sum(name.startswith("image_") for name in fitted.names)
+    if fitted_images not in (0, len(images)):
         raise ConfigError(
-            f"the score head '{head}' was fitted with {wanted} image features and curate.image_models gives {len(images)}; "
-            "set the same image models, or fit the head again"
+            f"the score head '{head}' was fitted with {fitted_images} image features and curate.image_models gives "
+            f"{len(images)}; set the same image models, or fit the head again"
         )
-    return fitted({**found, **dict(zip(names(len(images)), images, strict=True))})
+    return fitted({**features, **dict(zip(names(len(images)), images, strict=True))})
 
 
 @cache
@@ -130,7 +130,7 @@ def fit(rows: list[dict[str, float]], marks: ArrayLike, ridge: float = 1.0) -> L
     if not ((targets >= 1) & (targets <= 5)).all():
         raise ConfigError(f"marks must lie in 1..5, got {targets.min():g} to {targets.max():g}")
     images = [sorted(name for name in row if name.startswith("image_")) for row in rows]
-    if any(found != images[0] for found in images):
+    if any(image_names != images[0] for image_names in images):
         raise ConfigError("the labelled assets have features of different image models; curate them all with the same ones")
     used = (*NAMES, *images[0])
     values = np.stack([feature_vector(row, list(used)) for row in rows])

@@ -84,20 +84,20 @@ def winding_surface(
     region = region.reshape(-1)
     strides = (near.shape[1] * near.shape[2], near.shape[2], 1)
     loose = near.index[near.distance <= spacing / 2]
-    found = np.zeros(len(loose), region.dtype)
+    loose_region = np.zeros(len(loose), region.dtype)
     for step in (s * sign for s in strides for sign in (1, -1)):
         neighbour = loose + step
         # Compared within rounding of the float32 distances.
-        clear = (found == 0) & (flat[neighbour] > spacing / 2) & (flat[neighbour] + flat[loose] > 1.001 * spacing)
-        found[clear] = region[neighbour[clear]]
+        clear = (loose_region == 0) & (flat[neighbour] > spacing / 2) & (flat[neighbour] + flat[loose] > 1.001 * spacing)
+        loose_region[clear] = region[neighbour[clear]]
     representative = np.zeros(regions + 1, np.int64)
     representative[region] = np.arange(len(region))
-    single = loose[found == 0]
-    asked = np.concatenate([representative[1:], single])
-    negative = query.signed_distance(near.positions(asked)) < 0
+    single = loose[loose_region == 0]
+    probes = np.concatenate([representative[1:], single])
+    negative = query.signed_distance(near.positions(probes)) < 0
     inside_region = np.concatenate([[False], negative[:regions]])
     inside = inside_region[region]
-    inside[loose] = inside_region[found]
+    inside[loose] = inside_region[loose_region]
     inside[single] = negative[regions:]
     outside, _ = ndimage.label(~inside.reshape(near.shape))
     inside = outside.reshape(-1) != outside[0, 0, 0]

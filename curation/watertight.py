@@ -309,15 +309,17 @@ def gate(source: Source, surface: Surface, method: str, config: CurationConfig) 
         seen, normals = seen[shown], normals[shown]
     else:
         seen, normals = source.visible
-    there, near, _ = query.closest(seen)
+    distance, near, _ = query.closest(seen)
     consistency = np.abs(np.einsum("ij,ij->i", face_normals(vertices, faces)[near], normals))
     points, _, _ = sample_surface(vertices, faces, GATE_SAMPLES, source.rng)
     back, _, _ = source.query.closest(points)
     near_enough = back <= 3 * voxel
-    metrics["uncovered"] = float((there > 2 * voxel).mean())
+    metrics["uncovered"] = float((distance > 2 * voxel).mean())
     metrics["invented"] = float(1 - near_enough.mean())
     # Caps are counted as invented area, not as distance.
-    metrics["chamfer"] = float((there.mean() + back[near_enough].mean()) / 2) if near_enough.any() else float(there.mean())
+    metrics["chamfer"] = (
+        float((distance.mean() + back[near_enough].mean()) / 2) if near_enough.any() else float(distance.mean())
+    )
     metrics["normal_consistency"] = float(consistency.mean())
     if method in ("capped_union", "winding"):  # the two that may put a lid on something
         metrics["blocked"] = _blocked(source, query, voxel)

@@ -64,8 +64,8 @@ def verify_shard(fs: pafs.FileSystem, path: str, expected: str | None = None, de
     if not exists(fs, path):
         return [Problem("missing", path, "", "the file is not there; remake the shard")]
     problems = []
-    if expected is not None and (found := sha256(fs, path)) != expected:
-        problems.append(Problem("tampered", path, "", f"SHA-256 is {found[:12]}..., the ledger says {expected[:12]}..."))
+    if expected is not None and (digest := sha256(fs, path)) != expected:
+        problems.append(Problem("tampered", path, "", f"SHA-256 is {digest[:12]}..., the ledger says {expected[:12]}..."))
     try:
         with pq.ParquetFile(path, filesystem=fs) as file:
             if reason := refusal(file.schema_arrow.metadata):
@@ -106,26 +106,26 @@ def _verify_rows(fs: pafs.FileSystem, path: str) -> list[Problem]:
 
 def check_row(row: dict[str, Any]) -> list[tuple[str, str]]:
     """(kind, message) of everything wrong with the contents of one row."""
-    found: list[tuple[str, str]] = []
+    faults: list[tuple[str, str]] = []
     try:
         vertices, faces = decode_mesh(row["mesh"])
         if not np.isfinite(vertices).all():
-            found.append(("not_finite", "watertight_vertices hold NaN or infinity"))
+            faults.append(("not_finite", "watertight_vertices hold NaN or infinity"))
         if len(faces) and (faces.min() < 0 or faces.max() >= len(vertices)):
-            found.append(("inconsistent", f"watertight_faces point beyond {len(vertices)} vertices"))
+            faults.append(("inconsistent", f"watertight_faces point beyond {len(vertices)} vertices"))
         from_glb(row["mesh"]["glb"]).check()
         if row["fields"] is not None:
             fields = decode_fields(row["fields"])
             for name, array in vars(fields).items():
                 if isinstance(array, np.ndarray) and array.dtype.kind == "f" and not np.isfinite(array).all():
-                    found.append(("not_finite", f"{name} holds NaN or infinity"))
-            if not found:
-                found += check_surface(vertices, faces, fields)
+                    faults.append(("not_finite", f"{name} holds NaN or infinity"))
+            if not faults:
+                faults += check_surface(vertices, faces, fields)
         if row["views"] is not None:
-            found += check_views(decode_views(row["views"]))
+            faults += check_views(decode_views(row["views"]))
     except (ShardError, AssetError) as error:
-        found.append(("unreadable", str(error)))
-    return found
+        faults.append(("unreadable", str(error)))
+    return faults
 
 
 def check_surface(vertices: NDArray[np.float32], faces: NDArray[np.int32], fields: Fields) -> list[tuple[str, str]]:
@@ -162,36 +162,36 @@ def away_share(cameras: tuple[Camera, ...], normals: NDArray[np.float32], mask: 
 
 def check_views(views: Views) -> list[tuple[str, str]]:
     """Do mask, depth, alpha and cameras tell one story? (kind, message) for each that does not."""
-    found = []
+    faults = []
     depth, mask, rgb = (views.passes.get(name) for name in ("depth", "mask", "rgb"))
     for name, array in views.passes.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            found.append(("not_finite", f"pass '{name}' holds NaN or infinity"))
+            faults.append(("not_finite", f"pass '{name}' holds NaN or infinity"))
     if depth is not None and mask is not None and (differs := int(((depth > 0) != mask).sum())):
-        found.append(("inconsistent", f"depth and mask disagree on {differs} pixels"))
+        faults.append(("inconsistent", f"depth and mask disagree on {differs} pixels"))
     if (
         rgb is not None
         and mask is not None
         and (bare := int((mask & (rgb[..., 3] == 0)).sum())) > BARE_SHARE * max(1, mask.sum())
     ):
-        found.append(("inconsistent", f"{bare} pixels of the mask have no alpha"))
-    if depth is not None and not found:
+        faults.append(("inconsistent", f"{bare} pixels of the mask have no alpha"))
+    if depth is not None and not faults:
         stray = stray_share(views.cameras, depth)
         worst = int(stray.argmax())
         if stray[worst] > STRAY_SHARE:
             text = (
                 f"{stray[worst]:.1%} of view {worst}'s depth contradicts other views or the unit cube; limit {STRAY_SHARE:.0%}"
             )
-            found.append(("reprojection", text))
+            faults.append(("reprojection", text))
     # Wrong cameras turn normals too, and are the better name for it.
     for name in ("normal", "geometric_normal"):
-        if name in views.passes and mask is not None and not found:
+        if name in views.passes and mask is not None and not faults:
             away = away_share(views.cameras, views.passes[name], mask)
             worst = int(away.argmax())
             if away[worst] > AWAY_SHARE:
                 text = f"{away[worst]:.1%} of view {worst}'s '{name}' point away from the camera; limit {AWAY_SHARE:.0%}"
-                found.append(("normals", text))
-    return found
+                faults.append(("normals", text))
+    return faults
 
 
 def stray_share(cameras: tuple[Camera, ...], depth: NDArray[np.float32], points: int = 2048) -> NDArray[np.float64]:

@@ -78,8 +78,8 @@ class Asset:
                 continue
             matches = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
             if array.dtype != dtype or not matches:
-                wanted = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
-                raise ValueError(f"asset {name} must be {wanted} {np.dtype(dtype)}, got {array.shape} {array.dtype}")
+                required = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
+                raise ValueError(f"asset {name} must be {required} {np.dtype(dtype)}, got {array.shape} {array.dtype}")
 
     def __repr__(self) -> str:
         counts = {

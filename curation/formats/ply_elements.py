@@ -114,7 +114,7 @@ def _of_words(element: Element, words: list[bytes], at: int) -> int:
         for k, p in enumerate(element.properties):
             element.scalars[p.name] = _numbers(table[:, k], p.type)
         return at + width * element.count
-    found: dict[str, list[Any]] = {p.name: [] for p in element.properties}
+    columns: dict[str, list[Any]] = {p.name: [] for p in element.properties}
     lengths: dict[str, list[int]] = {p.name: [] for p in element.properties if p.count_type}
     for _ in range(element.count):
         for p in element.properties:
@@ -125,13 +125,13 @@ def _of_words(element: Element, words: list[bytes], at: int) -> int:
                 if length < 0 or at + 1 + length > len(words):
                     raise EOFError(f"{element.name} has a list of {length}")
                 lengths[p.name].append(length)
-                found[p.name] += words[at + 1 : at + 1 + length]
+                columns[p.name] += words[at + 1 : at + 1 + length]
                 at += 1 + length
             else:
-                found[p.name].append(words[at])
+                columns[p.name].append(words[at])
                 at += 1
     for p in element.properties:
-        values = _numbers(np.array(found[p.name], dtype="S"), p.type)
+        values = _numbers(np.array(columns[p.name], dtype="S"), p.type)
         if p.count_type:
             element.lists[p.name] = np.array(lengths[p.name], np.int64), values
         else:
@@ -208,7 +208,7 @@ def _count(element: Element, data: bytes, at: int, kind: str) -> int:
 
 
 def _row_by_row(element: Element, data: bytes, at: int, order: str) -> int:
-    found: dict[str, list[bytes]] = {p.name: [] for p in element.properties}
+    columns: dict[str, list[bytes]] = {p.name: [] for p in element.properties}
     lengths: dict[str, list[int]] = {p.name: [] for p in element.properties if p.count_type}
     steps = [
         (
@@ -228,10 +228,10 @@ def _row_by_row(element: Element, data: bytes, at: int, order: str) -> int:
                 at += count_size
             if at + length * size > len(data):
                 raise EOFError(f"{element.name} is cut short")
-            found[name].append(data[at : at + length * size])
+            columns[name].append(data[at : at + length * size])
             at += length * size
     for p in element.properties:
-        values = np.frombuffer(b"".join(found[p.name]), order + p.type)
+        values = np.frombuffer(b"".join(columns[p.name]), order + p.type)
         if p.count_type:
             element.lists[p.name] = np.array(lengths[p.name], np.int64), values
         else:

@@ -38,11 +38,11 @@ def read(data: bytes, place: Place, limits: LoadLimits) -> Soup:
 
 
 def _ascii(name: str, data: bytes, limits: LoadLimits) -> np.ndarray:
-    found = VERTEX.findall(data)
-    if len(found) % 3:
-        raise AssetError("truncated", f"{name} ends within a triangle: it has {len(found)} vertices")
-    check_counts(name, len(found), len(found) // 3, 1, limits)
+    corners = VERTEX.findall(data)
+    if len(corners) % 3:
+        raise AssetError("truncated", f"{name} ends within a triangle: it has {len(corners)} vertices")
+    check_counts(name, len(corners), len(corners) // 3, 1, limits)
     try:
-        return np.array(found, dtype="S32").astype(np.float64).reshape(-1, 3, 3)
+        return np.array(corners, dtype="S32").astype(np.float64).reshape(-1, 3, 3)
     except ValueError as error:
         raise AssetError("unreadable", f"{name} is not readable STL: {error}") from error

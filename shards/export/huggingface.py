@@ -97,14 +97,14 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
 def finish(out: Path, entries: list[Entry]) -> None:
     """Writes README.md with the splits' files, their rows, and what tells this dataset from others."""
     counts = {s: sum(e["split"] == s for e in entries) for s in ("train", "val", "test")}
-    there = {name: rows for name, rows in counts.items() if rows}
-    files = [f"  - split: {SPLITS[s]}\n    path: data/{s}-*.parquet" for s in there]
+    filled = {name: rows for name, rows in counts.items() if rows}
+    files = [f"  - split: {SPLITS[s]}\n    path: data/{s}-*.parquet" for s in filled]
     made = ", ".join(
         f"configuration {config}, seed {seed}" for config, seed in sorted({(e["config"], e["seed"]) for e in entries})
     )
     identity = f"{made}, content {digest([e['identity'] for e in entries])}"
     lines = ["---", "tags: [3d, multi-view, synthetic, versemill]", "configs:", "- config_name: default", "  data_files:",
-             *files, *dataset_info(identity, {SPLITS[s]: n for s, n in there.items()}), "---", "",
+             *files, *dataset_info(identity, {SPLITS[s]: n for s, n in filled.items()}), "---", "",
              "# Posed images and meshes", "",
              "One row is one asset: `images` (RGBA), `c2w` (V, 16; camera to world, OpenCV axes, Z up), `K` (V, 9;",
              "pixels), `mesh` (GLB).", "", table(("split", "rows"), counts.items()), ""]  # fmt: skip

@@ -218,16 +218,16 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
     _, version, length = struct.unpack_from("<4sII", data)
     if version != 2 or length > len(data):
         raise ValueError(f"version {version} with {len(data)} of {length} bytes; wanted version 2, complete")
-    found: dict[bytes, bytes] = {}
+    chunks: dict[bytes, bytes] = {}
     at = 12
     while at + 8 <= length:
         size, kind = struct.unpack_from("<I4s", data, at)
         if at + 8 + size > length:
             raise ValueError(f"a chunk of {size} bytes does not fit in the file")
-        found.setdefault(kind, data[at + 8 : at + 8 + size])
+        chunks.setdefault(kind, data[at + 8 : at + 8 + size])
         at += 8 + size
     # Padded with spaces by the standard, with zeros by some.
-    return found[b"JSON"].rstrip(b"\0"), found.get(b"BIN\0", b"")
+    return chunks[b"JSON"].rstrip(b"\0"), chunks.get(b"BIN\0", b"")
 
 
 def local_transform(node: Node) -> Array:

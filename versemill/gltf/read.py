@@ -83,9 +83,9 @@ def _own(reader: Reader, trusted: bool) -> Asset | None:
     try:
         scene = document["scenes"][natural(document["scene"])]
         own: Document = scene["extras"]["versemill"]
-        found, part_names = pieces(reader, keep_empty=True)
-        joined = _joined(found)
-        position, faces = _restored(joined["position"], joined["faces"], np.concatenate([piece.index for piece in found]))
+        all_pieces, part_names = pieces(reader, keep_empty=True)
+        joined = _joined(all_pieces)
+        position, faces = _restored(joined["position"], joined["faces"], np.concatenate([piece.index for piece in all_pieces]))
         order: Any = slice(None)
         if "face_order" in own:
             order = np.argsort(reader.accessor(own["face_order"]))
@@ -129,10 +129,10 @@ def _distrusted(asset: Asset, document: Document) -> Asset:
 
 
 def _foreign(reader: Reader, normalized: bool) -> Asset:
-    found, part_names = pieces(reader, keep_empty=False)
-    if not found:
+    all_pieces, part_names = pieces(reader, keep_empty=False)
+    if not all_pieces:
         raise AssetError("empty", "the file has no triangles")
-    joined = _joined(found)
+    joined = _joined(all_pieces)
     used, local = np.unique(joined["material_ids"], return_inverse=True)
     joined["material_ids"] = local
     entries = [reader.document["materials"][k] if k >= 0 else None for k in used]
@@ -163,25 +163,25 @@ def _foreign(reader: Reader, normalized: bool) -> Asset:
     )
 
 
-def _joined(found: Sequence[Piece]) -> Document:
+def _joined(all_pieces: Sequence[Piece]) -> Document:
     """The arrays of all pieces, one after the other; a face without a material has -1."""
-    if not found:
+    if not all_pieces:
         raise AssetError("empty", "the file has no triangles")
-    counts = [len(piece.faces) for piece in found]
-    starts = np.cumsum([0] + [len(piece.position) for piece in found])
-    channels = {k: np.zeros((sum(counts), 3, 2), np.float32) for piece in found for k in piece.uvs}
+    counts = [len(piece.faces) for piece in all_pieces]
+    starts = np.cumsum([0] + [len(piece.position) for piece in all_pieces])
+    channels = {k: np.zeros((sum(counts), 3, 2), np.float32) for piece in all_pieces for k in piece.uvs}
     for k, uv in channels.items():
         blank = [np.zeros((count, 3, 2), np.float32) for count in counts]
-        uv[:] = np.concatenate([piece.uvs.get(k, zeros) for piece, zeros in zip(found, blank, strict=True)])
+        uv[:] = np.concatenate([piece.uvs.get(k, zeros) for piece, zeros in zip(all_pieces, blank, strict=True)])
     return {
-        "position": np.concatenate([piece.position for piece in found]),
-        "faces": np.concatenate([piece.faces + start for piece, start in zip(found, starts, strict=False)]),
+        "position": np.concatenate([piece.position for piece in all_pieces]),
+        "faces": np.concatenate([piece.faces + start for piece, start in zip(all_pieces, starts, strict=False)]),
         "channels": channels,
-        "normals": np.concatenate([piece.normals for piece in found]),
-        "material_ids": np.repeat([-1 if p.material is None else p.material for p in found], counts),
-        "part_ids": np.repeat([piece.part for piece in found], counts),
-        "vertex_parts": np.repeat([piece.part for piece in found], np.diff(starts)),
-        "colors": [piece.colors for piece in found],
+        "normals": np.concatenate([piece.normals for piece in all_pieces]),
+        "material_ids": np.repeat([-1 if p.material is None else p.material for p in all_pieces], counts),
+        "part_ids": np.repeat([piece.part for piece in all_pieces], counts),
+        "vertex_parts": np.repeat([piece.part for piece in all_pieces], np.diff(starts)),
+        "colors": [piece.colors for piece in all_pieces],
         "counts": counts,
     }
 

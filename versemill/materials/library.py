@@ -70,7 +70,7 @@ def index(folder: Path) -> tuple[TextureSet, ...]:
     except (OSError, ValueError):
         saved = {}
     if saved.get("state") != state:
-        saved = {"state": state, "sets": [asdict(found) for found in _scan(root, images)]}
+        saved = {"state": state, "sets": [asdict(texture_set) for texture_set in _scan(root, images)]}
         try:
             with written_aside(kept) as aside:
                 aside.write_text(json.dumps(saved, indent=1))
@@ -87,13 +87,13 @@ def index(folder: Path) -> tuple[TextureSet, ...]:
     return sets
 
 
-def load(found: TextureSet, size: int) -> Material:
+def load(texture_set: TextureSet, size: int) -> Material:
     """The set as a material with (size, size) textures.
 
     Raises:
         AssetError: "bad_texture" when an image can't be read.
     """
-    maps = dict(found.maps)
+    maps = dict(texture_set.maps)
     base = np.full((size, size, 4), 255, np.uint8)
     base[..., :3] = _image(maps["base_color"], "RGB", size)
     if "opacity" in maps:
@@ -108,15 +108,15 @@ def load(found: TextureSet, size: int) -> Material:
         normal = _image(maps["normal_dx"], "RGB", size)
         normal[..., 1] = 255 - normal[..., 1]
     return Material(
-        name=found.name,
+        name=texture_set.name,
         metallic=1.0,
         roughness=1.0,
         base_color_texture=base,
         metallic_roughness_texture=surface,
         normal_texture=normal,
         alpha_mode="mask" if "opacity" in maps else "opaque",
-        source=f"library/{found.name}",
-        licence=found.licence,
+        source=f"library/{texture_set.name}",
+        licence=texture_set.licence,
     )
 
 
@@ -131,7 +131,7 @@ def _scan(root: Path, images: list[Path]) -> list[TextureSet]:
         stem = _RESOLUTION.sub("", match["set"]) if match["set"] else ""
         name = (folder / stem).as_posix() if stem and stem != _RESOLUTION.sub("", folder.name) else folder.as_posix()
         sets.setdefault(name, {}).setdefault(_WORD[match["map"].lower()], path)
-    found = []
+    texture_sets = []
     for name, maps in sorted(sets.items()):
         if "base_color" not in maps:
             continue
@@ -139,8 +139,8 @@ def _scan(root: Path, images: list[Path]) -> list[TextureSet]:
         for kind, path in sorted(maps.items()):
             digest.update(kind.encode() + hashlib.sha256(path.read_bytes()).digest())
         pairs = tuple((kind, path.relative_to(root).as_posix()) for kind, path in sorted(maps.items()))
-        found.append(TextureSet(name, pairs, digest.hexdigest(), _licence(root, maps["base_color"].parent)))
-    return found
+        texture_sets.append(TextureSet(name, pairs, digest.hexdigest(), _licence(root, maps["base_color"].parent)))
+    return texture_sets
 
 
 def _licence(root: Path, folder: Path) -> str:
