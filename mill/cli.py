@@ -44,8 +44,8 @@ for group, commands in GROUPS.items():
         app.command(command.__name__.strip("_"), rich_help_panel=group)(command)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         out.print(f"versemill {__version__}")
         raise typer.Exit
 

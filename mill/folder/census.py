@@ -30,15 +30,15 @@ rejected or failed there, `seconds` stage -> [assets that entered, CPU, wall]; o
 def read(dataset: Dataset) -> dict[int, Facts]:
     """The facts of every sealed shard, rising; brings the census up to date, and writes it where the folder can be written."""
     stamps = _stamps(dataset)
-    there = dataset.read(FILE)
-    known = there["shards"] if isinstance(there, dict) and there.get("format") == FORMAT else {}
+    stored = dataset.read(FILE)
+    known = stored["shards"] if isinstance(stored, dict) and stored.get("format") == FORMAT else {}
     kept = {shard: fact for shard, stamp in stamps.items() if (fact := known.get(str(shard))) and fact["stamp"] == stamp}
-    found = {shard: kept.get(shard) or {"stamp": stamp, **_facts(dataset, shard)} for shard, stamp in stamps.items()}
-    if len(kept) != len(found) or len(kept) != len(known):
+    facts = {shard: kept.get(shard) or {"stamp": stamp, **_facts(dataset, shard)} for shard, stamp in stamps.items()}
+    if len(kept) != len(facts) or len(kept) != len(known):
         with contextlib.suppress(OSError):  # a dataset that can only be read is counted all the same
-            data = checked.encode({"format": FORMAT, "shards": found}, indent=None)
+            data = checked.encode({"format": FORMAT, "shards": facts}, indent=None)
             storage.write_bytes(dataset.fs, dataset.path(FILE), data)
-    return found
+    return facts
 
 
 def whole(facts: dict[int, Facts]) -> list[Facts]:
@@ -53,8 +53,8 @@ def sizes(dataset: Dataset) -> dict[str, int]:
 
 def absent(dataset: Dataset, facts: dict[int, Facts]) -> list[int]:
     """Shards with a whole ledger entry whose file is missing or has another size than the entry says, rising."""
-    there = sizes(dataset)
-    return [s for s, f in facts.items() if "damaged" not in f and there.get(posixpath.basename(f["file"])) != f["bytes"]]
+    bytes_of = sizes(dataset)
+    return [s for s, f in facts.items() if "damaged" not in f and bytes_of.get(posixpath.basename(f["file"])) != f["bytes"]]
 
 
 def _files(dataset: Dataset, folder: str) -> list[Any]:
@@ -85,36 +85,36 @@ def _facts(dataset: Dataset, shard: int) -> Facts:
 
 def _sources(entry: dict[str, Any]) -> dict[str, list[int]]:
     fate = {str(r["index"]): 1 for r in entry["rejections"]} | {str(f["index"]): 2 for f in entry["failures"]}
-    found: dict[str, list[int]] = {}
+    counts: dict[str, list[int]] = {}
     for index, name in entry["sources"].items():
-        found.setdefault(name, [0, 0, 0])[fate.get(index, 0)] += 1
-    return found
+        counts.setdefault(name, [0, 0, 0])[fate.get(index, 0)] += 1
+    return counts
 
 
 def seconds(records: Any) -> dict[str, list[float]]:
     """Stage -> [assets that entered it, their CPU seconds, their wall seconds] of records with `seconds` (wall, CPU)."""
-    found: dict[str, list[float]] = {}
+    totals: dict[str, list[float]] = {}
     for record in records:
         for stage, (wall, cpu) in record.get("seconds", {}).items():
-            sums = found.get(stage) or found.setdefault(stage, [0, 0.0, 0.0])
+            sums = totals.get(stage) or totals.setdefault(stage, [0, 0.0, 0.0])
             sums[0] += 1
             sums[1] += cpu
             sums[2] += wall
-    return {stage: [entered, round(cpu, 4), round(wall, 4)] for stage, (entered, cpu, wall) in found.items()}
+    return {stage: [entered, round(cpu, 4), round(wall, 4)] for stage, (entered, cpu, wall) in totals.items()}
 
 
 def count(words: Any) -> dict[str, int]:
     """How often each word occurs."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for word in words:
-        found[word] = found.get(word, 0) + 1
-    return found
+        counts[word] = counts.get(word, 0) + 1
+    return counts
 
 
 def merge(tallies: Any) -> dict[str, int]:
     """The sum of several counts."""
-    found: dict[str, int] = {}
+    totals: dict[str, int] = {}
     for tally in tallies:
         for word, number in tally.items():
-            found[word] = found.get(word, 0) + number
-    return found
+            totals[word] = totals.get(word, 0) + number
+    return totals

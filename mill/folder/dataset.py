@@ -148,9 +148,9 @@ class Dataset:
 
     def indices(self, shard: int) -> range:
         """The asset indices of a shard: those of its part, where the dataset was merged; none beyond the last shard."""
-        if (found := self.part(shard)) is None:
+        if (place := self.part(shard)) is None:
             return range(0)
-        part, number = found
+        part, number = place
         per = part["config"]["shards"]["assets_per_shard"]
         return range(number * per, min((number + 1) * per, part["assets"]))
 
@@ -215,14 +215,14 @@ class Dataset:
     def runs(self) -> list[dict[str, Any]]:
         """The records of all runs, oldest first; a damaged one is left out."""
         names = [posixpath.basename(p) for p in storage.list_files(self.fs, self.path("runs"), ".json")]
-        found = [content for name in names if is_record(content := self.read(f"runs/{name}"))]
-        return sorted(found, key=lambda record: record["number"])
+        records = [content for name in names if is_record(content := self.read(f"runs/{name}"))]
+        return sorted(records, key=lambda record: record["number"])
 
 
 def shard_of(name: str) -> int | None:
     """The number in the name of a shard's file ("shard-000003.json"); None for any other name."""
-    found = re.fullmatch(r"shard-(\d{6,9})\.(json|parquet)", name)
-    return int(found[1]) if found else None
+    match = re.fullmatch(r"shard-(\d{6,9})\.(json|parquet)", name)
+    return int(match[1]) if match else None
 
 
 RECORD = {"number": int, "state": str, "made": int, "wall": int | float, "cores": int, "busy": int | float}
@@ -265,7 +265,7 @@ def data_digest(pipeline: Pipeline, files: Mapping[str, Any]) -> str:
     return digest({**pipeline.data, "files": hashes}) if hashes else pipeline.digest
 
 
-def is_there(dataset: Dataset, wanted: Mapping[str, Any]) -> bool:
+def is_there(dataset: Dataset, description: Mapping[str, Any]) -> bool:
     """Whether the folder holds this very dataset; False: it is new or empty.
 
     Raises:
@@ -280,21 +280,21 @@ def is_there(dataset: Dataset, wanted: Mapping[str, Any]) -> bool:
                 f"'{dataset.uri}' is not empty and holds no dataset ({', '.join(others[:3])}); choose another --out"
             )
         return False
-    found = differences(comparable(dataset.info), comparable(wanted))
-    if found:
-        shown = "; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else "")
+    differing = differences(comparable(dataset.info), comparable(description))
+    if differing:
+        shown = "; ".join(differing[:4]) + (f"; and {len(differing) - 4} more" if len(differing) > 4 else "")
         raise ConfigError(
             f"'{dataset.uri}' holds another dataset: {shown}. Choose another --out, or the config it was made with"
         )
     return True
 
 
-def establish(dataset: Dataset, wanted: dict[str, Any]) -> None:
+def establish(dataset: Dataset, description: dict[str, Any]) -> None:
     """Writes dataset.json into a new folder, or checks that the one there is the same dataset; raises as `is_there` does."""
-    if not is_there(dataset, wanted):
+    if not is_there(dataset, description):
         for name in ("staging", "runs"):
             dataset.remove_folder(name)
-        dataset.write("dataset.json", wanted)
+        dataset.write("dataset.json", description)
 
 
 def comparable(info: Mapping[str, Any]) -> dict[str, Any]:

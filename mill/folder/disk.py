@@ -28,8 +28,8 @@ def free(dataset: Dataset) -> int | None:
 
 
 def _free(path: Path) -> int | None:
-    found = _system(path)
-    return found.f_bavail * found.f_frsize if found.f_blocks else None  # /proc and its like have no blocks
+    system = _system(path)
+    return system.f_bavail * system.f_frsize if system.f_blocks else None  # /proc and its like have no blocks
 
 
 def _is_read_only(path: Path) -> bool:

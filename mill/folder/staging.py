@@ -86,14 +86,14 @@ class Staging:
         Raises:
             VersemillError: one is missing.
         """
-        found = {}
+        records = {}
         for index in self.dataset.indices(shard):
             record = self.read(index)
             if record is None:
                 name = record_file(self.folder, index)
                 raise VersemillError(f"'{name}' is gone or damaged; run the same command again")
-            found[index] = record
-        return found
+            records[index] = record
+        return records
 
     def drop_damaged(self, shard: int) -> list[int]:
         """Forgets the assets of a shard whose row can't be read; returns their indices."""

@@ -27,7 +27,7 @@ def runs(dataset: Dataset) -> list[str]:
 
 def staged(dataset: Dataset) -> list[str]:
     """Files of DIR/staging that are no record and no row of an asset, and records that are damaged."""
-    found = []
+    names = []
     for folder in (f"staging/{name}" for name in dataset.folders("staging")):
         for base in _names(dataset, folder):
             stem, suffix = posixpath.splitext(base)
@@ -37,8 +37,8 @@ def staged(dataset: Dataset) -> list[str]:
                 or suffix not in (".json", ".arrow")
                 or (suffix == ".json" and staging.read(dataset, folder, int(stem)) is None)
             ):
-                found.append(f"{folder}/{base}")
-    return found
+                names.append(f"{folder}/{base}")
+    return names
 
 
 def _names(dataset: Dataset, folder: str) -> list[str]:

@@ -46,8 +46,8 @@ def _common(source: str) -> dict[str, Any]:
 
 
 def _entry(name: str, model: type[Config]) -> dict[str, Any]:
-    found = _section(model)
-    return {**found, "type": ["object", "null"], "properties": _common(name) | found["properties"]}
+    section = _section(model)
+    return {**section, "type": ["object", "null"], "properties": _common(name) | section["properties"]}
 
 
 def _section(model: type[Config]) -> dict[str, Any]:

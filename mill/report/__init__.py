@@ -47,30 +47,30 @@ def write(directory: str | Path, assets: int = THUMBNAILS) -> Path | str:
     return Path(dataset.root) / FILE if dataset.local else f"{dataset.uri.rstrip('/')}/{FILE}"
 
 
-def bounded(found: dict[str, Any]) -> bytes:
+def bounded(context: dict[str, Any]) -> bytes:
     """The page, with as many of the gallery's assets as fit under `MOST_BYTES`.
 
     Raises:
         VersemillError: it is larger without any.
     """
     while True:
-        page = render(found).encode(errors="backslashreplace")
+        page = render(context).encode(errors="backslashreplace")
         if len(page) <= MOST_BYTES:
             return page
-        if not found["gallery"]:
+        if not context["gallery"]:
             raise VersemillError(
                 f"the report would have {len(page)} bytes, more than {MOST_BYTES}; see `versemill status --json`"
             )
-        found = {**found, "gallery": found["gallery"][: len(found["gallery"]) // 2]}
+        context = {**context, "gallery": context["gallery"][: len(context["gallery"]) // 2]}
 
 
-def render(found: dict[str, Any]) -> str:
+def render(context: dict[str, Any]) -> str:
     """The page of `mill.report.facts.facts`."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
                                      finalize=_cut)  # fmt: skip
     environment.filters["script"] = script
     parts = {name.replace(".", "_"): Markup(_template(name)) for name in ("report.css", "viewer.js", "report.js")}
-    return environment.from_string(_template("report.html")).render(**found, **parts, slim=_slim)
+    return environment.from_string(_template("report.html")).render(**context, **parts, slim=_slim)
 
 
 def _cut(value: Any) -> Any:

@@ -39,9 +39,9 @@ GRID_BYTES = 300_000
 def facts(dataset: Dataset, assets: int = gallery.THUMBNAILS) -> dict[str, Any]:
     """What the template prints; see there for each. `assets`: see `gallery.thumbnails`."""
     state = status(dataset.location)
-    there = census.read(dataset)
-    gone = census.absent(dataset, there)
-    sealed = census.whole({shard: fact for shard, fact in there.items() if shard not in gone})
+    by_shard = census.read(dataset)
+    gone = census.absent(dataset, by_shard)
+    sealed = census.whole({shard: fact for shard, fact in by_shard.items() if shard not in gone})
     sample = [sealed[int(k)] for k in np.unique(np.linspace(0, len(sealed) - 1, min(SAMPLED_SHARDS, len(sealed))).astype(int))]
     rows = [row for fact in sample if fact["rows"] for row in read_rows(dataset.path(fact["file"]), COLUMNS, fs=dataset.fs)]
     tried = {name: sum(counts.values()) for name, counts in state["sources"].items()}
@@ -99,13 +99,13 @@ def _examples(dataset: Dataset, sealed: Sequence[Facts], reasons: dict[str, int]
     total = sum(reasons.values())
     result = []
     for reason, count in reasons.items():
-        found: list[dict[str, Any]] = []
+        examples: list[dict[str, Any]] = []
         for fact in sealed:
-            if reason in fact["rejections"] and len(found) < EXAMPLES:
+            if reason in fact["rejections"] and len(examples) < EXAMPLES:
                 entry = entries.read(dataset, int(fact["file"][-14:-8])) or {"rejections": []}
-                found += [r for r in entry["rejections"] if f"{r['stage']}: {r['reason']}" == reason]
+                examples += [r for r in entry["rejections"] if f"{r['stage']}: {r['reason']}" == reason]
         drawable = not reason.startswith(("source:", "ingest:"))  # those never became an asset
-        result.append({"reason": reason, "count": count, "share": count / total, "examples": found[:EXAMPLES],
+        result.append({"reason": reason, "count": count, "share": count / total, "examples": examples[:EXAMPLES],
                        "drawable": drawable})  # fmt: skip
     return result
 

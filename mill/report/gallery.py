@@ -78,11 +78,11 @@ def chosen(facts: Sequence[Facts], count: int = GALLERY) -> dict[str, list[int]]
         return {with_rows[k]["file"]: [int(n) % min(8, rows[k])] for n, k in enumerate(picked)}
     starts = np.cumsum([0, *rows])
     spread = np.unique(np.linspace(0, starts[-1] - 1, min(count, int(starts[-1]))).astype(int))
-    found: dict[str, list[int]] = {}
+    positions: dict[str, list[int]] = {}
     for row in spread:
         k = int(np.searchsorted(starts, row, side="right")) - 1
-        found.setdefault(with_rows[k]["file"], []).append(int(row - starts[k]))
-    return found
+        positions.setdefault(with_rows[k]["file"], []).append(int(row - starts[k]))
+    return positions
 
 
 def cards(dataset: Dataset, facts: Sequence[Facts]) -> Iterator[dict[str, Any]]:

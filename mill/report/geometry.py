@@ -44,8 +44,8 @@ def encode(asset: Asset, limit: int = MESH_BYTES) -> dict[str, Any]:
     if asset.normals is None:
         asset = dataclasses.replace(asset, normals=corner_normals(asset.vertices, asset.faces))
     triangles = len(asset.faces)
-    while (there := size(mesh := encoded(asset, triangles))) > limit and triangles > 1000:
-        triangles = int(triangles * max(min(0.95 * limit / there, 0.9), 0.1))
+    while (length := size(mesh := encoded(asset, triangles))) > limit and triangles > 1000:
+        triangles = int(triangles * max(min(0.95 * limit / length, 0.9), 0.1))
     return mesh
 
 

@@ -48,12 +48,12 @@ def pictures(directory: str, indices: Sequence[int]) -> dict[int, str]:
         output = error.stdout or b""
     else:
         output = done.stdout
-    found: dict[int, str] = {}
+    uris: dict[int, str] = {}
     for line in output.splitlines():
         index, _, data = line.decode(errors="replace").partition(" ")
         if data.startswith("data:image/webp;base64,") and index.isdigit():
-            found[int(index)] = Whole(data)
-    return found
+            uris[int(index)] = Whole(data)
+    return uris
 
 
 def draw(directory: str, indices: Sequence[int]) -> None:

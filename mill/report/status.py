@@ -97,8 +97,8 @@ def _state(dataset: Dataset, sealed: int, damaged: list[str], counted: dict[str,
 
 def _staged(dataset: Dataset) -> list[dict[str, Any]]:
     names = [f"staging/{name}" for name in dataset.folders("staging")]
-    found = (staging.read(dataset, name, index) for name in names for index in staging.staged(dataset, name))
-    return [record for record in found if record is not None]
+    records = (staging.read(dataset, name, index) for name in names for index in staging.staged(dataset, name))
+    return [record for record in records if record is not None]
 
 
 def _rejected(dataset: Dataset, facts: dict[int, census.Facts], staged: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -116,13 +116,13 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
 
 def _by_source(dataset: Dataset, sealed: list[census.Facts], staged: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     fates = ("rows", "rejected", "failed")
-    found = {name: dict.fromkeys(fates, 0) for name in dataset.info["config"]["sources"]}
+    tallies = {name: dict.fromkeys(fates, 0) for name in dataset.info["config"]["sources"]}
     for name, numbers in (pair for fact in sealed for pair in fact["sources"].items()):
         for fate, number in zip(fates, numbers, strict=True):
-            found[name][fate] += number
+            tallies[name][fate] += number
     for record in staged:
-        found[record["source"]]["rows" if record["status"] == "row" else record["status"]] += 1
-    return found
+        tallies[record["source"]]["rows" if record["status"] == "row" else record["status"]] += 1
+    return tallies
 
 
 def _stages(
@@ -147,8 +147,8 @@ def _stages(
 def _failure(dataset: Dataset, shard: int | None, failure: dict[str, Any]) -> dict[str, Any]:
     """A failure with its seed and its command; those of a sealed `shard` of a union are the part's that it came from."""
     info, homes = dataset.info, [dataset.uri]
-    if dataset.merged and shard is not None and (found := dataset.part(shard)):
-        info = found[0]
+    if dataset.merged and shard is not None and (place := dataset.part(shard)):
+        info = place[0]
         homes = info["from"]
     command = f"versemill debug {homes[0]} {failure['index']}" if len(homes) == 1 else None
     return {**failure, "seed": info["seed"], "command": command}

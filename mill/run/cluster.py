@@ -143,11 +143,11 @@ def _facts(ray: Any, embedded: bool, here: bool, processes: Processes = NONE) ->
 def try_task() -> str:
     """Starts Ray, runs one task on it and stops it; says what was found. For `versemill doctor`."""
     started = time.monotonic()
-    with joined(None, 1) as found:
+    with joined(None, 1) as cluster:
         import ray
 
         pid = ray.get(ray.remote(lambda: os.getpid()).remote())
-        text = f"Ray {ray.__version__}: a task ran in process {pid}; {found.cpus} slot, {cores()} cores"
+        text = f"Ray {ray.__version__}: a task ran in process {pid}; {cluster.cpus} slot, {cores()} cores"
     return f"{text}; started and stopped in {time.monotonic() - started:.0f} s"
 
 
@@ -212,13 +212,13 @@ class Monitors:
         """What a dead task left, from the node it was on."""
         import ray
 
-        found = self._local.exit_report(token)
-        for actor in self._remote.values() if found is None else ():
+        report = self._local.exit_report(token)
+        for actor in self._remote.values() if report is None else ():
             try:
-                found = found or ray.get(actor.exit_report.remote(token), timeout=2)
+                report = report or ray.get(actor.exit_report.remote(token), timeout=2)
             except ray.exceptions.RayError:
                 continue
-        return found
+        return report
 
     def kill(self, observation: Observation) -> None:
         """Kills the process that one of them saw at an asset; see `Monitor.kill`."""

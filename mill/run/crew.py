@@ -58,7 +58,7 @@ class Crew:
         return len(self._renderers.actors) if self._renderers else 0
 
     @contextmanager
-    def working(self, found: Cluster) -> Iterator[None]:
+    def working(self, cluster: Cluster) -> Iterator[None]:
         """Starts renderers and monitors on a cluster for the length of a block, and leaves nothing behind.
 
         Raises:
@@ -69,14 +69,14 @@ class Crew:
 
         pipeline = self._plan.pipeline
         limits, real = pipeline.run, self._maker is stages.make
-        slots = found.cpus if limits.workers == "auto" else limits.workers
-        self.width = max(1, min(slots, found.cpus))
-        device = _device(pipeline, found) if real else "cpu"
-        count = _renderer_count(pipeline, found, device)
+        slots = cluster.cpus if limits.workers == "auto" else limits.workers
+        self.width = max(1, min(slots, cluster.cpus))
+        device = _device(pipeline, cluster) if real else "cpu"
+        count = _renderer_count(pipeline, cluster, device)
         queries = tuple(("versemill.queries", name) for name in sorted({pipeline.curate.device, pipeline.fields.device}))
         drawing = _kernels(device) if real else ()
         kernels = (() if count else drawing) + (queries if real else ())
-        if found.here:
+        if cluster.here:
             self._warm(drawing + queries if real else ())
         share = _tasks_need_gpu(pipeline, device, count)
         with self._monitors() as self.monitors:
@@ -86,7 +86,7 @@ class Crew:
                 each = (
                     0.0
                     if pipeline.render.device.startswith("cuda:")
-                    else min(1.0, found.gpus / count) * (0.5 if share else 1.0)
+                    else min(1.0, cluster.gpus / count) * (0.5 if share else 1.0)
                 )
                 self._renderers = Renderers(self.id, count, each, recipe.draw, drawing, device)
                 facts = self._renderers.device(START_SECONDS)
@@ -98,7 +98,7 @@ class Crew:
             self.staging = f"only/{self.id}" if self._only else f"staging/{self.fingerprint[:12]}"
             recipe = replace(recipe, digest=self._dataset.info["digest"], fingerprint=self.fingerprint)
             self._shared = ray.put(Work(self._dataset.location, self.staging, self.id, recipe, self._maker, kernels))
-            gpus = min(1.0, found.gpus * (0.5 if count else 1.0) / self.width) if share else 0.0
+            gpus = min(1.0, cluster.gpus * (0.5 if count else 1.0) / self.width) if share else 0.0
             self._work = ray.remote(work).options(num_cpus=1, num_gpus=int(gpus * 1000) / 1000, max_retries=0)
             self._seal = ray.remote(seal_shard).options(num_cpus=1, max_retries=0)
             try:
@@ -143,9 +143,9 @@ class Crew:
         loose = ("instructions", "system")
         for name, facts in others.items():
             old, new = ({k: v for k, v in each.items() if k not in loose} for each in (mine, facts))
-            if found := differences(old, new):
+            if differing := differences(old, new):
                 raise ConfigError(
-                    f"node {name} has other software than the driver: {'; '.join(found[:3])}; install the same, "
+                    f"node {name} has other software than the driver: {'; '.join(differing[:3])}; install the same, "
                     "or send it: --set run.ship=true"
                 )
         if all(facts == mine for facts in others.values()):
@@ -200,29 +200,29 @@ def store_bytes(pipeline: Pipeline, cores: int) -> int | None:
     return 2 * VIEW_BYTES * views * render.width * render.height * (cores + 2)
 
 
-def _device(pipeline: Pipeline, found: Cluster) -> str:
+def _device(pipeline: Pipeline, cluster: Cluster) -> str:
     """The Warp device that renders: of this machine, or of the cluster's GPU nodes.
 
     Raises:
         MissingDependencyError: it is not there.
     """
-    wanted = pipeline.render.device
-    if found.here or wanted == "cpu":
-        return resolve(wanted)
-    if found.gpus:
-        return "cuda" if wanted == "auto" else wanted
-    if wanted != "auto":
-        raise MissingDependencyError(f"render.device is '{wanted}', and no node of the cluster has a GPU")
+    name = pipeline.render.device
+    if cluster.here or name == "cpu":
+        return resolve(name)
+    if cluster.gpus:
+        return "cuda" if name == "auto" else name
+    if name != "auto":
+        raise MissingDependencyError(f"render.device is '{name}', and no node of the cluster has a GPU")
     return "cpu"
 
 
-def _renderer_count(pipeline: Pipeline, found: Cluster, device: str) -> int:
+def _renderer_count(pipeline: Pipeline, cluster: Cluster, device: str) -> int:
     """Renderers per GPU, or of the one device that is named with its number; none where workers render."""
     if pipeline.run.renderers != "auto":
         return pipeline.run.renderers
     if pipeline.render.engine == "cycles" or not device.startswith("cuda"):
         return 0
-    return PER_GPU * (1 if pipeline.render.device.startswith("cuda:") else max(1, int(found.gpus)))
+    return PER_GPU * (1 if pipeline.render.device.startswith("cuda:") else max(1, int(cluster.gpus)))
 
 
 def _tasks_need_gpu(pipeline: Pipeline, device: str, renderers: int) -> bool:

@@ -98,10 +98,10 @@ def run(
             plan = Plan.of(pipeline, known.get("files", {}) if isinstance(known, dict) else {})
             if only is not None and (bad := [index for index in only if not 0 <= index < plan.assets]):
                 raise ConfigError(f"index {bad[0]} is not in this dataset; it has 0..{plan.assets - 1}")
-            wanted = layout.describe(pipeline, plan.assets, plan.files)
-            there = layout.is_there(dataset, wanted)
+            description = layout.describe(pipeline, plan.assets, plan.files)
+            exists = layout.is_there(dataset, description)
             guard = disk.Guard(dataset, disk.least(pipeline) if maker is stages.make else 0.0)
-            if not there and only is None:
+            if not exists and only is None:
                 guard.before(plan.assets)
             slots = None if pipeline.run.workers == "auto" else pipeline.run.workers
             store = crew.store_bytes(pipeline, slots or cluster.cores()) if address is None and maker is stages.make else None
@@ -109,7 +109,7 @@ def run(
             if address is not None:
                 held.enter_context(ray())
             held.enter_context(layout.locked(dataset))
-            layout.establish(dataset, wanted)
+            layout.establish(dataset, description)
         except OSError as error:
             raise _not_begun(str(out), error) from error
         tally = Tally(total=0)
@@ -120,8 +120,8 @@ def run(
                     return summarise(dataset)
                 who = Crew(plan, dataset, maker, only is not None, display.say)
                 display.log.run = who.id
-                with ray() as found, who.working(found):
-                    return _Run(plan, dataset, sealed, only, who, found, guard, tally, display).go()
+                with ray() as ray_cluster, who.working(ray_cluster):
+                    return _Run(plan, dataset, sealed, only, who, ray_cluster, guard, tally, display).go()
         except OSError as error:  # a disk or an object store that was there a moment ago
             raise VersemillError(
                 f"the run on '{shown(out)}' stopped: {error}; fix it, then run the same command again"
@@ -143,9 +143,9 @@ def _sealed(dataset: Dataset, only: Sequence[int] | None, display: Display) -> l
     gone = census.absent(dataset, census.read(dataset))
     for shard in gone:
         file = dataset.shard_file(shard)
-        there = storage.exists(dataset.fs, dataset.path(file))
-        display.say(f"'{file}' {'has another size than the ledger says' if there else 'is missing'}: the shard is made again")
-        names += [dataset.ledger_file(shard), *([file] if there else [])]
+        exists = storage.exists(dataset.fs, dataset.path(file))
+        display.say(f"'{file}' {'has another size than the ledger says' if exists else 'is missing'}: the shard is made again")
+        names += [dataset.ledger_file(shard), *([file] if exists else [])]
     for name in names:
         display.say(f"'{name}' is damaged, or not of this dataset: it is set aside as '{dataset.set_aside(name)}'")
     return dataset.sealed()
@@ -161,7 +161,7 @@ class _Run:
         sealed: list[int],
         only: Sequence[int] | None,
         crew: Crew,
-        found: Cluster,
+        ray_cluster: Cluster,
         guard: disk.Guard,
         tally: Tally,
         display: Display,
@@ -175,7 +175,7 @@ class _Run:
         self.schedule = Schedule(dataset, sealed, done, self.limits.retries, self.limits.chunk, crew.width, only)
         tally.total, tally.earlier = self.schedule.total, len(done)
         # One task more than there are slots waits at Ray's door, and as many as the renderers can take in.
-        self.in_flight = crew.width + (1 if found.embedded else 0) + 2 * crew.renderer_count
+        self.in_flight = crew.width + (1 if ray_cluster.embedded else 0) + 2 * crew.renderer_count
         self.record = Record(dataset, crew.id, tally, crew.width, crew.fingerprint)
         self.tasks: dict[Any, Task] = {}
         self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -184,7 +184,7 @@ class _Run:
         self.seals: dict[int, int] = {}
         self.outcomes: dict[int, dict[str, Any]] = {}
         self.count = 0
-        self.processes = found.processes
+        self.processes = ray_cluster.processes
 
     def go(self) -> Summary:
         """Runs until nothing is left to make or seal."""
@@ -379,11 +379,11 @@ class _Run:
 
     def _renderer_lost(self, index: int, error: Error) -> None:
         """The process that renders for all died: of this asset, which is blamed, or of another, which this one waited for."""
-        found = self.crew.blame(index)
-        if found is None:
+        verdict = self.crew.blame(index)
+        if verdict is None:
             self._vanished(index, BYSTANDER_LIMIT, f"renderers died while it waited for them ({error.message})")
         else:
-            reason, message, words = found
+            reason, message, words = verdict
             self._failed(index, reason, "render", message, words.signal, words.lines)
 
     def _watch(self, now: float, elapsed: float) -> None:

@@ -91,7 +91,7 @@ class Renderers:
         import ray
 
         try:
-            found = ray.get([actor.device.remote() for actor in self.actors], timeout=patience)
+            devices = ray.get([actor.device.remote() for actor in self.actors], timeout=patience)
         except ray.exceptions.GetTimeoutError as error:
             raise ConfigError(
                 f"no render actor could start within {patience:.0f} s: the cluster has no free GPU or core for "
@@ -99,7 +99,7 @@ class Renderers:
             ) from error
         except ray.exceptions.RayActorError as error:
             raise MissingDependencyError(f"the render actors can't start: {_reason(error)}") from error
-        distinct = [facts for n, facts in enumerate(found) if facts not in found[:n]]
+        distinct = [facts for n, facts in enumerate(devices) if facts not in devices[:n]]
         return distinct[0] if len(distinct) == 1 else {"name": "mixed", "devices": sorted(distinct, key=str)}
 
     def condemn(self, index: int, reason: str, message: str) -> None:

@@ -180,10 +180,10 @@ class Monitor:
         """What a task that died here left; its files are removed. None: it was not here, or did not begin."""
         note, log = self._folder / f"{token}.note", self._folder / f"{token}.log"
         words, lines = _read(note).split(maxsplit=2), _tail(log)
-        found = signal_of(_read(log)[-65536:])
+        signal = signal_of(_read(log)[-65536:])
         note.unlink(missing_ok=True)
         log.unlink(missing_ok=True)
-        return ExitReport(int(words[1]), words[2].strip(), found, lines) if len(words) == 3 else None
+        return ExitReport(int(words[1]), words[2].strip(), signal, lines) if len(words) == 3 else None
 
     def kill(self, observation: Observation) -> None:
         """Kills a process that was seen at an asset, and the programs that it started, if it is here and still at it."""
@@ -213,14 +213,14 @@ def signal_of(log: str) -> str | None:
 
 def memory_of(pids: Iterable[int]) -> dict[int, float]:
     """MiB of resident memory of each process and its descendants."""
-    wanted = list(pids)
-    if not wanted:
+    roots = list(pids)
+    if not roots:
         return {}
     children: dict[int, list[int]] = {}
     for process in psutil.process_iter(["ppid"]):
         children.setdefault(process.info["ppid"], []).append(process.pid)
     sums = {}
-    for pid in wanted:
+    for pid in roots:
         total, stack = 0.0, [pid]
         while stack:
             current = stack.pop()
@@ -253,5 +253,5 @@ def _tail(path: Path) -> list[str]:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return []
-    told = (line.rstrip()[:400] for line in lines if line.strip() and not NOISE.match(line))
-    return list(told)[-LOG_LINES:]
+    informative = (line.rstrip()[:400] for line in lines if line.strip() and not NOISE.match(line))
+    return list(informative)[-LOG_LINES:]

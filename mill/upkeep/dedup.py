@@ -95,10 +95,10 @@ def dedup(
                     progress(len(sealed) - len(todo) + k + 1, len(sealed))
         tables = [pq.read_table(dataset.path(_file(shard)), filesystem=dataset.fs) for shard in sealed]
         everything = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
-        found = _table(everything, radius)
-        write_duplicates(dataset.fs, dataset.root, found, len(everything))
-    kinds = found["kind"].to_pylist()
-    across = found.filter(found["straddles"])
+        duplicates = _table(everything, radius)
+        write_duplicates(dataset.fs, dataset.root, duplicates, len(everything))
+    kinds = duplicates["kind"].to_pylist()
+    across = duplicates.filter(duplicates["straddles"])
     pairs = zip(*(across[n].to_pylist() for n in ("index", "duplicate_of", "split", "split_of_kept")), strict=True)
     return Found(len(everything), described, kinds.count("exact"), kinds.count("near"), tuple(pairs))
 
@@ -162,16 +162,16 @@ def _table(everything: pa.Table, radius: float) -> pa.Table:
     values = np.concatenate([chunk.flatten().to_numpy() for chunk in everything["descriptor"].chunks] or [np.zeros(0)])
     # Fixed-size strings sort a hundred times as fast as objects.
     hashes = np.asarray(everything["content_hash"].to_pylist(), "S64")
-    found = find_duplicates(indices, hashes, values.reshape(-1, SIZE), radius)
+    duplicates = find_duplicates(indices, hashes, values.reshape(-1, SIZE), radius)
     place = np.argsort(indices)
-    at = [place[np.searchsorted(indices[place], wanted)] for wanted in (found.index, found.kept)]
+    at = [place[np.searchsorted(indices[place], column)] for column in (duplicates.index, duplicates.kept)]
     own, kept = (splits[rows] for rows in at)
     return pa.table(
         {
-            "index": found.index,
-            "duplicate_of": found.kept,
-            "kind": pa.array(np.where(found.exact, "exact", "near").tolist(), pa.string()),
-            "distance": found.distance,
+            "index": duplicates.index,
+            "duplicate_of": duplicates.kept,
+            "kind": pa.array(np.where(duplicates.exact, "exact", "near").tolist(), pa.string()),
+            "distance": duplicates.distance,
             "split": pa.array(own.tolist(), pa.string()),
             "split_of_kept": pa.array(kept.tolist(), pa.string()),
             "straddles": pa.array((own != kept).tolist(), pa.bool_()),

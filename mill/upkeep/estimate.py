@@ -79,11 +79,11 @@ def estimate(pipeline: Pipeline, sample: int = 16, like: str | Path | None = Non
         ConfigError: `like` is another dataset, or has no sealed shard.
     """
     plan = Plan.of(pipeline, {})
-    found = _measured(pipeline, min(sample, plan.assets), progress) if like is None else _taken(pipeline, plan, like)
+    measured = _measured(pipeline, min(sample, plan.assets), progress) if like is None else _taken(pipeline, plan, like)
     names = list(plan.items)
     counts = dict(zip(names, np.bincount(plan.assigned, minlength=len(names)).tolist(), strict=True))
-    core_seconds = _total(found, np.sum(list(found.cpu.values()), 0), counts)
-    size, rows = _total(found, found.bytes, counts), _total(found, found.rows, counts)
+    core_seconds = _total(measured, np.sum(list(measured.cpu.values()), 0), counts)
+    size, rows = _total(measured, measured.bytes, counts), _total(measured, measured.rows, counts)
     cores = cluster.cores() if pipeline.run.workers == "auto" else pipeline.run.workers
     per_shard = pipeline.shards.assets_per_shard
     shards = -(-plan.assets // per_shard)
@@ -100,11 +100,11 @@ def estimate(pipeline: Pipeline, sample: int = 16, like: str | Path | None = Non
             "first_file": f"shards/{shard_name(0)}.parquet",
             "last_file": f"shards/{shard_name(shards - 1)}.parquet",
         },
-        "sample": {"assets": len(found.rows), "origin": found.origin},
-        "core_seconds": {stage: round(float(each.mean()), 4) for stage, each in found.cpu.items()},
+        "sample": {"assets": len(measured.rows), "origin": measured.origin},
+        "core_seconds": {stage: round(float(each.mean()), 4) for stage, each in measured.cpu.items()},
         "rows": rows,
         "core_hours": {key: value / 3600 for key, value in core_seconds.items()},
-        "gpu_hours": {key: value / 3600 for key, value in _total(found, found.gpu, counts).items()},
+        "gpu_hours": {key: value / 3600 for key, value in _total(measured, measured.gpu, counts).items()},
         "bytes": size,
         "disk_bytes": size["value"] + 2 * in_one,
         "cores": cores,
@@ -122,9 +122,10 @@ def _measured(pipeline: Pipeline, count: int, progress: bool) -> Sample:
 def _taken(pipeline: Pipeline, plan: Plan, like: str | Path) -> Sample:
     dataset = Dataset.open(like)
     old, new = (_config(info) for info in (dataset.info, describe(pipeline, plan.assets, plan.files)))
-    if found := differences(old, new):
+    if differing := differences(old, new):
         raise ConfigError(
-            f"'{like}' was made by another config: {'; '.join(found[:3])}; leave --from out, and a sample is made and measured"
+            f"'{like}' was made by another config: {'; '.join(differing[:3])}; leave --from out, and a sample is made "
+            "and measured"
         )
     if not dataset.sealed():
         raise ConfigError(f"'{like}' has no sealed shard yet, so nothing of it is known; leave --from out")

@@ -18,19 +18,19 @@ COLUMNS = ("meta.id", "meta.seed", "meta.index", "meta.config_digest", "meta.fin
 
 def config_faults(dataset: Dataset) -> list[str]:
     """What dataset.json says of itself and is not so: the digest of each part's config, seed and source files."""
-    found = []
+    faults = []
     for part in dataset.parts:
         made = stored_digest(part)
         if made != part["digest"]:
-            found.append(
+            faults.append(
                 f"dataset.json was changed: its config, seed and files have the digest {made[:12]}, "
                 f"it says {part['digest'][:12]}"
             )
     if dataset.merged:
         made = digest([[part["digest"], part["assets"]] for part in dataset.parts])
         if made != dataset.info["digest"]:
-            found.append(f"dataset.json was changed: its parts have the digest {made[:12]}")
-    return found
+            faults.append(f"dataset.json was changed: its parts have the digest {made[:12]}")
+    return faults
 
 
 def stored_digest(info: dict[str, Any]) -> str:
@@ -59,9 +59,9 @@ def footer_faults(dataset: Dataset, shard: int, entry: Entry) -> Iterator[str]:
 
 
 def _expected(dataset: Dataset, shard: int, entry: Entry) -> dict[str, str]:
-    found = dataset.part(shard)
-    assert found is not None
-    part, number = found
+    place = dataset.part(shard)
+    assert place is not None
+    part, number = place
     return {
         "seed": str(part["seed"]),
         "shard": str(number),

@@ -78,11 +78,11 @@ def regenerate(
         ConfigError: a shard that the dataset does not have.
     """
     dataset = _own(directory)
-    wanted = sorted(set(shards))
-    if bad := [shard for shard in wanted if not 0 <= shard < dataset.shards]:
+    numbers = sorted(set(shards))
+    if bad := [shard for shard in numbers if not 0 <= shard < dataset.shards]:
         raise ConfigError(f"shard {bad[0]} is not in this dataset; it has 0..{dataset.shards - 1}")
     with locked(dataset):
-        for shard in wanted:
+        for shard in numbers:
             _reopen(dataset, shard, None, keep=False)
     return run(pipeline_of(dataset, overrides), directory, maker=maker, **options)
 
@@ -125,8 +125,8 @@ def repair(
         problems: of `mill.upkeep.verify`; None looks for them with `verify(directory)`.
     """
     dataset = _own(directory)
-    found = verify(directory) if problems is None else problems
-    faulty = {problem.shard for problem in found if problem.shard is not None}
+    all_problems = verify(directory) if problems is None else problems
+    faulty = {problem.shard for problem in all_problems if problem.shard is not None}
     with locked(dataset):
         for shard in sorted(faulty):
             _set_aside(dataset, shard)

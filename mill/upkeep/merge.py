@@ -74,24 +74,24 @@ def merge(
     target = Dataset.at(out)
     _refuse(given, target)
     parts = _parts(given)
-    wanted = {**parts[0].info, "from": parts[0].uris} if len(parts) == 1 else _union(parts)
+    description = {**parts[0].info, "from": parts[0].uris} if len(parts) == 1 else _union(parts)
     if len(parts) > 1:
         for part in parts:
             _refuse_unfinished(part)
     with locked(target):
-        if is_there(target, wanted):
-            there = [target.info["digest"], *(p["digest"] for p in target.info.get("parts", ()))]
-            if there != [wanted["digest"], *(p["digest"] for p in wanted.get("parts", ()))]:
+        if is_there(target, description):
+            digests = [target.info["digest"], *(p["digest"] for p in target.info.get("parts", ()))]
+            if digests != [description["digest"], *(p["digest"] for p in description.get("parts", ()))]:
                 raise ConfigError(f"'{out}' holds another dataset; choose another --out")
         else:
-            target.write("dataset.json", wanted)
+            target.write("dataset.json", description)
         for folder in ("", "shards", "ledger", "timings"):
             storage.clear_temporary(target.fs, target.path(folder).rstrip("/"))
         total, done, first = sum(len(part.shards) for part in parts), 0, 0
         for part in parts:
             rename: Rename = _same if len(parts) == 1 else partial(_entry_name, part.label)
             for number, sealed in sorted(part.shards.items()):
-                _take_over(sealed, target, first + number, wanted["digest"], rename)
+                _take_over(sealed, target, first + number, description["digest"], rename)
                 done += 1
                 progress(done, total)
             first += shard_count(part.info)
@@ -123,13 +123,13 @@ def _parts(given: Sequence[Dataset]) -> list[_Part]:
     Raises:
         ConfigError: two of them hold the same (seed, index), or a ledger entry is damaged.
     """
-    found: dict[str, _Part] = {}
+    by_digest: dict[str, _Part] = {}
     for dataset in given:
         first = 0
         sealed = set(dataset.sealed())
         for about in dataset.parts:
             info = {"format": FORMAT, **{key: about.get(key, "") for key in ABOUT}}
-            part = found.setdefault(info["digest"], _Part(info))
+            part = by_digest.setdefault(info["digest"], _Part(info))
             part.uris += [uri for uri in about.get("from", [dataset.uri]) if uri not in part.uris]
             if info["assets"] > part.info["assets"]:
                 part.info = info
@@ -137,7 +137,7 @@ def _parts(given: Sequence[Dataset]) -> list[_Part]:
                 if first + number in sealed:
                     _add(part, number, _read(dataset, first + number))
             first += shard_count(info)
-    parts = list(found.values())
+    parts = list(by_digest.values())
     seeds: dict[int, _Part] = {}
     for part in parts:
         other = seeds.setdefault(part.info["seed"], part)
@@ -173,11 +173,11 @@ def _refuse_partial(part: _Part) -> None:
     """A last shard is full only in the dataset with the most assets."""
     per = part.info["config"]["shards"]["assets_per_shard"]
     for number, sealed in part.shards.items():
-        wanted = min(per, part.info["assets"] - number * per)
-        if len(sealed.entry["sources"]) != wanted:
+        expected = min(per, part.info["assets"] - number * per)
+        if len(sealed.entry["sources"]) != expected:
             uri = sealed.dataset.uri
             raise ConfigError(
-                f"shard {sealed.number} of '{uri}' holds {len(sealed.entry['sources'])} assets, the union's holds {wanted}; "
+                f"shard {sealed.number} of '{uri}' holds {len(sealed.entry['sources'])} assets, the union's holds {expected}; "
                 f"`versemill extend {uri} --assets {part.info['assets']}` first"
             )
 
@@ -236,7 +236,7 @@ def _same(entry: str) -> str:
     return entry
 
 
-def _take_over(sealed: _Sealed, target: Dataset, number: int, wanted: str, rename: Rename) -> None:
+def _take_over(sealed: _Sealed, target: Dataset, number: int, target_digest: str, rename: Rename) -> None:
     """Puts a shard, its timings and its ledger entry in place, the entry last; leaves alone what is there already."""
     entry = sealed.entry
     name = target.shard_file(number)
@@ -247,7 +247,7 @@ def _take_over(sealed: _Sealed, target: Dataset, number: int, wanted: str, renam
         "file": name,
         "sources": {index: rename(source) for index, source in entry["sources"].items()},
         **{k: [{**lost, "source": rename(lost["source"])} for lost in entry[k]] for k in ("rejections", "failures")},
-        "digest": wanted,
+        "digest": target_digest,
     }
     if here == new and _hash(target, name) == entry["sha256"]:
         return
@@ -266,12 +266,12 @@ def _place(sealed: _Sealed, target: Dataset, name: str) -> None:
     Raises:
         ShardError: it is missing, or its bytes are not those that the ledger knows.
     """
-    source, file, wanted = sealed.dataset, sealed.entry["file"], sealed.entry["sha256"]
+    source, file, sha256 = sealed.dataset, sealed.entry["file"], sealed.entry["sha256"]
     fault = f"'{source.uri}/{file}' is {{}}; `versemill verify {source.uri} --repair`, then merge again"
     if not storage.exists(source.fs, source.path(file)):
         raise ShardError(fault.format("missing"))
     if source.local and target.local:
-        if _hash(source, file) != wanted:
+        if _hash(source, file) != sha256:
             raise ShardError(fault.format("not what the ledger says"))
         path = Path(target.path(name))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -282,7 +282,7 @@ def _place(sealed: _Sealed, target: Dataset, name: str) -> None:
     with source.fs.open_input_stream(source.path(file)) as stream, storage.write_atomic(target.fs, target.path(name)) as sink:
         while block := stream.read(storage.BLOCK):
             sink.write(block)
-        if sink.sha256 != wanted:
+        if sink.sha256 != sha256:
             raise ShardError(fault.format("not what the ledger says"))
 
 

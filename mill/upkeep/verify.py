@@ -45,14 +45,14 @@ def verify(directory: str | Path, deep: bool = False) -> list[Problem]:
         ConfigError: there is no dataset.
     """
     dataset = Dataset.open(directory)
-    found = _dataset(dataset)
-    if any(problem.kind == "damaged" for problem in found):
-        return found  # without it nobody knows what else should be there
+    problems = _dataset(dataset)
+    if any(problem.kind == "damaged" for problem in problems):
+        return problems  # without it nobody knows what else should be there
     sealed = dataset.sealed()
-    found += _unsealed(dataset, set(sealed))
+    problems += _unsealed(dataset, set(sealed))
     for shard in sealed:
-        found += _shard(dataset, shard, deep)
-    return found + _extra(dataset, census.sizes(dataset)) + _strays(dataset)
+        problems += _shard(dataset, shard, deep)
+    return problems + _extra(dataset, census.sizes(dataset)) + _strays(dataset)
 
 
 def notes(directory: str | Path) -> list[str]:
@@ -62,9 +62,9 @@ def notes(directory: str | Path) -> list[str]:
         return []
     names = ["dataset.json", *(dataset.ledger_file(shard) for shard in dataset.sealed())]
     old = [name for name in names if not _has_digest(dataset, name)]
-    found = []
+    sentences = []
     if old:
-        found.append(
+        sentences.append(
             f"{len(old)} of {len(names)} files of the ledger were written before versemill recorded their digests: a change of "
             f"them is noticed only where it contradicts something ({', '.join(old[:3])}{' ...' if len(old) > 3 else ''})"
         )
@@ -74,13 +74,13 @@ def notes(directory: str | Path) -> list[str]:
         if not entries.timings(dataset, shard) and storage.exists(dataset.fs, dataset.path(name := dataset.timings_file(shard)))
     ]
     if damaged:
-        found.append(f"{', '.join(damaged[:5])}: damaged; only plan --from and the report read the seconds in it")
-    there = storage.list_files(dataset.fs, dataset.path("").rstrip("/"))
-    derived = [name for path in there if (name := posixpath.basename(path)) not in ("dataset.json", "lock")]
+        sentences.append(f"{', '.join(damaged[:5])}: damaged; only plan --from and the report read the seconds in it")
+    paths = storage.list_files(dataset.fs, dataset.path("").rstrip("/"))
+    derived = [name for path in paths if (name := posixpath.basename(path)) not in ("dataset.json", "lock")]
     derived += [f"{name}/" for name in dataset.folders("") if name not in CHECKED]
     if derived:
-        found.append(f"not looked at, since it holds no rows and is made of them again: {', '.join(sorted(derived))}")
-    return found
+        sentences.append(f"not looked at, since it holds no rows and is made of them again: {', '.join(sorted(derived))}")
+    return sentences
 
 
 def _has_digest(dataset: Dataset, name: str) -> bool:
@@ -99,21 +99,21 @@ def verify_quick(directory: str | Path) -> list[Problem]:
         ConfigError: there is no dataset.
     """
     dataset = Dataset.open(directory)
-    found = _dataset(dataset)
-    if any(problem.kind == "damaged" for problem in found):
-        return found
+    problems = _dataset(dataset)
+    if any(problem.kind == "damaged" for problem in problems):
+        return problems
     facts, sizes = census.read(dataset), census.sizes(dataset)
-    found += _unsealed(dataset, set(facts))
+    problems += _unsealed(dataset, set(facts))
     for shard, fact in facts.items():
         if "damaged" in fact:
-            found.append(_damaged(dataset, shard))
+            problems.append(_damaged(dataset, shard))
         elif fact["digest"] != dataset.info["digest"]:
-            found.append(_another(dataset, shard, fact["digest"]))
+            problems.append(_another(dataset, shard, fact["digest"]))
         elif (size := sizes.get(posixpath.basename(fact["file"]))) is None:
-            found.append(Problem("missing", shard, "the file is not there; remake the shard"))
+            problems.append(Problem("missing", shard, "the file is not there; remake the shard"))
         elif size != fact["bytes"]:
-            found.append(_another_size(shard, size, fact["bytes"]))
-    return found + _extra(dataset, sizes) + _strays(dataset)
+            problems.append(_another_size(shard, size, fact["bytes"]))
+    return problems + _extra(dataset, sizes) + _strays(dataset)
 
 
 def _dataset(dataset: Dataset) -> list[Problem]:
@@ -155,8 +155,8 @@ def _another(dataset: Dataset, shard: int, digest: str) -> Problem:
     return Problem("config", shard, f"made with config {digest[:12]}, the dataset is {dataset.info['digest'][:12]}")
 
 
-def _another_size(shard: int, size: int, wanted: int) -> Problem:
-    return Problem("truncated" if size < wanted else "tampered", shard, f"{size} bytes, the ledger says {wanted}")
+def _another_size(shard: int, size: int, expected: int) -> Problem:
+    return Problem("truncated" if size < expected else "tampered", shard, f"{size} bytes, the ledger says {expected}")
 
 
 def _shard(dataset: Dataset, shard: int, deep: bool) -> list[Problem]:
@@ -177,7 +177,7 @@ def _shard(dataset: Dataset, shard: int, deep: bool) -> list[Problem]:
     return problems
 
 
-def _extra(dataset: Dataset, there: Iterable[str]) -> list[Problem]:
+def _extra(dataset: Dataset, names: Iterable[str]) -> list[Problem]:
     known = {posixpath.basename(dataset.shard_file(shard)) for shard in range(dataset.shards)}
-    extra = sorted(name for name in there if name not in known)
+    extra = sorted(name for name in names if name not in known)
     return [Problem("extra", None, f"'shards/{name}' does not belong to this dataset; remove it") for name in extra]
