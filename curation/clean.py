@@ -249,7 +249,7 @@ def inward(vertices: NDArray[np.float32], faces: Ints, device: str = "cpu") -> N
 
 
 def enclosed(vertices: NDArray[np.float32], faces: Ints, label: Ints, selected: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(components,) bool: the asked components of a closed mesh whose first vertex lies inside the components not asked."""
+    """(components,) bool: the selected components of a closed mesh whose first vertex lies inside the components not asked."""
     inside = np.zeros(len(selected), bool)
     others = faces[~selected[label]]
     if len(others):
