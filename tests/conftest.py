@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -28,6 +29,10 @@ from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.render import CameraConfig, RenderConfig, render
 from versemill.training.geometry import unproject
 from versemill.training.scenes import Scene
+
+# How long an example takes depends on what else the machine does: no test fails for it.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -144,7 +144,7 @@ def test_unfinished_datasets_and_bad_arguments_are_refused(tmp_path):
 def test_the_command_reports_what_straddles(finished):
     answer = CliRunner().invoke(app, ["dedup", str(finished), "--workers", "1"])
     assert answer.exit_code == 0, answer.output
-    assert "4 of 9 assets repeat one of a lower index: 1 exact, 3 near" in answer.output
+    assert "4 of 9 assets duplicate one of a lower index: 1 exact, 3 near" in answer.output
     assert "asset 7 (train) repeats 2 (test)" in answer.output
     facts = json.loads(CliRunner().invoke(app, ["dedup", str(finished), "--workers", "1", "--json"]).stdout)
     assert facts["straddling"][0] == [4, 1, "val", "train"]
