@@ -137,4 +137,4 @@ def test_the_command_renders_what_it_can_and_names_what_it_can_not(composition, 
     assert {"cameras.json", "turn.gif", "rgb/001.png", "normal/000.png", "depth/001.png", "mask/001.png"} <= made
     twice = subprocess.run([*command, str(tmp_path / "other/good.obj")], capture_output=True, text=True, check=False)
     assert twice.returncode == 2
-    assert "share the folder good" in twice.stderr
+    assert "would both be written as good" in twice.stderr
