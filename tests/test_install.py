@@ -118,7 +118,7 @@ def test_setup_maps_that_list(monkeypatch):
 @pytest.mark.slow
 def test_modules_of_the_same_names_are_no_obstacle(site, elsewhere):
     _, python = elsewhere
-    assert "versemill mills 3D training corpora" in " ".join(python("-m", "versemill", "--help").split())
+    assert "Make 3D training data" in " ".join(python("-m", "versemill", "--help").split())
     names = ", ".join(f"versemill.{name}" for name in PACKAGES)
     files = python("-c", f"import {names}; print(*(m.__file__ for m in ({names},)), sep=chr(10))").split("\n")
     assert all(Path(file).is_relative_to(site) for file in files if file)

@@ -26,6 +26,7 @@ MORTAL = """
 import json, os, signal, sys, torch
 from pathlib import Path
 from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training.loop import fit
 scenes, out = torch.load(sys.argv[1], weights_only=False), Path(sys.argv[3])
@@ -53,7 +54,7 @@ def checkpoint(out: Path) -> dict[str, Any]:
 def test_a_killed_training_goes_on_to_the_same_losses_and_weights(balls, toy_preset: GaussiansRecipe, tmp_path: Path) -> None:
     preset = toy_preset.model_copy(update={"steps": 8})
     fit(GAUSSIANS, balls, preset, tmp_path / "whole", 0, "cpu")
-    torch.save(balls, tmp_path / "scenes.pt")
+    torch.save(list(balls), tmp_path / "scenes.pt")
     command = [
         sys.executable, "-c", MORTAL, str(tmp_path / "scenes.pt"), json.dumps(preset.model_dump()), str(tmp_path / "broken"),
     ]  # fmt: skip

@@ -19,6 +19,7 @@ SCRIPT = """
 import json, sys, torch
 from pathlib import Path
 from versemill.reconstruction import GAUSSIANS
+from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
 from versemill.training.loop import fit
 scenes = torch.load(sys.argv[1], weights_only=False)
@@ -36,7 +37,7 @@ def test_two_processes_equal_one_with_twice_the_batch(balls, toy_preset: Gaussia
     # Without the depth term: each process takes its own mean over its known pixels, so that alone agrees only nearly.
     half = toy_preset.model_copy(update={"batch": 1, "steps": 4, "save_every": 2, "depth": 0.0})
     fit(GAUSSIANS, balls, half.model_copy(update={"batch": 2}), tmp_path / "one", 0, "cpu")
-    torch.save(balls, tmp_path / "scenes.pt")
+    torch.save(list(balls), tmp_path / "scenes.pt")
     (tmp_path / "script.py").write_text(SCRIPT)
     arguments = [str(tmp_path / "scenes.pt"), json.dumps(half.model_dump()), str(tmp_path / "two")]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "script.py"]

@@ -64,7 +64,7 @@ def test_two_packages_with_one_name_are_refused(install):
     ("name", "message"),
     [
         ("nothing", "unknown number 'nothing'; known: own, or package.module:NAME"),
-        ("no_such_module:X", "can't load number 'no_such_module:X': No module named"),
+        ("no_such_module:X", "can't load number 'no_such_module:X': ModuleNotFoundError: No module named"),
         ("decimal:nothing", "can't load number 'decimal:nothing'"),
         ("fractions:", "can't load number 'fractions:'"),
         (":X", "can't load number ':X'"),
