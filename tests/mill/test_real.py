@@ -75,7 +75,7 @@ def test_each_file_ends_in_a_row_or_a_reasoned_rejection(two_workers, folder, tm
     assert all(r["stage"] == "ingest" and r["reason"] and r["message"] for r in rejections.values())
     assert rejections["nan.obj"]["reason"] == "not_finite"
     assert rejections["not utf-8 \udcff.ply"]["reason"] == "bad_name"
-    assert rejections["unreadable.stl"]["reason"] == "unreadable"
+    assert rejections["unreadable.stl"]["reason"] == "unsafe_path"  # a link that ends outside the folder
     assert status(tmp_path / "a")["sources"]["files"] == {"rows": 2, "rejected": 6, "failed": 0}
     (folder / "box.glb").write_bytes((folder / "cut.glb").read_bytes())
     with pytest.raises(driver.ConfigError, match=r"files\.files\.box\.glb"):
