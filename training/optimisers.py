@@ -18,7 +18,7 @@ class Muon(torch.optim.Optimizer):
     """Momentum whose update of each matrix is orthogonalised (Jordan 2024).
 
     `torch.optim.Muon` takes matrices alone; this one also takes the kernels of convolutions, flattened to (out, in * h * w).
-    On matrices both give the same steps.
+    On matrices both give the same steps, up to the rounding of bfloat16, in which both iterate.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
