@@ -388,7 +388,7 @@ def _others(folder: Path) -> Iterator[str]:
 
 
 def _system(folder: Path, outside: Path) -> Iterator[str]:
-    """What is no file, or lies elsewhere; and what other files name."""
+    """Devices, pipes, links that end outside the folder, and files that other files name."""
     valid, binary = document()
     (outside / "model.glb").write_bytes(glb(valid, binary))
     (folder / "folder").mkdir()
