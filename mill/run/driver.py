@@ -192,6 +192,9 @@ class _Run:
         try:
             self._loop()
             state = "done"
+        except (VersemillError, OSError):
+            self._check_there()  # where the dataset was removed, that is the reason for whatever failed
+            raise
         finally:
             self._stop()
             wall, busy = self.record.wall, self.record.busy
