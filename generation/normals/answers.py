@@ -1,7 +1,7 @@
 """A network's normals for pictures of one's own, in the picture's own frame."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -43,8 +43,7 @@ def estimate(network: Normals, rgba: Tensor, size: int) -> Tensor:
     return F.normalize(normals, dim=0) * inside
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """The files of one picture."""
 
     png: Path
@@ -52,7 +51,8 @@ class Written:
 
 
 def write(network: Normals, path: Path, out: Path, size: int) -> Written:
-    """Writes the normals of a picture: OUT/NAME.png, (n + 1) / 2 with the object as alpha, and OUT/NAME.exr, float32.
+    """Writes the normals of a picture: OUT/NAME_normals.png, (n + 1) / 2 with the object as alpha, and
+    OUT/NAME_normals.exr, float32.
 
     Both have the picture's own size, x right, y up, z towards the viewer; the EXR's channels are R, G, B and A.
 
@@ -63,7 +63,7 @@ def write(network: Normals, path: Path, out: Path, size: int) -> Written:
     normal = estimate(network, rgba, size).numpy()
     known = rgba[3].numpy() > 0.5
     out.mkdir(parents=True, exist_ok=True)
-    written = Written(out / f"{path.stem}.png", out / f"{path.stem}.exr")
+    written = Written(out / f"{path.stem}_normals.png", out / f"{path.stem}_normals.exr")
     alpha = (known * 255).astype(np.uint8)[..., None]
     Image.fromarray(np.concatenate([errors.picture(normal, known), alpha], 2)).save(written.png)
     write_exr(written.exr, channels(normal, known), "RGBA")

@@ -95,8 +95,12 @@ class ViewSet(Dataset[Views]):
 def sources(dataset_dir: str | Path) -> dict[int, str]:
     """Asset index -> the stage that made it, from the shards' columns."""
     fs, paths = find_shards(dataset_dir)
-    tables = [pq.read_table(path, columns=["meta.index", "meta.source"], filesystem=fs)["meta"] for path in paths]
-    return {int(row["index"]): str(row["source"]) for table in tables for row in table.to_pylist()}
+    known: dict[int, str] = {}
+    for path in paths:
+        with pq.ParquetFile(path, filesystem=fs) as file:
+            rows = file.read(columns=["meta.index", "meta.source"])["meta"].to_pylist()
+        known |= {int(row["index"]): str(row["source"]) for row in rows}
+    return known
 
 
 def data(

@@ -43,7 +43,7 @@ class Look:
 
 
 TRAINING = Look("soft", exposure=0.8, balance=0.3, lamp=0.0, blur=1.0, motion=0, grain=0.03, shot=0.0, quality=(50, 95))
-UNSEEN = Look("clutter", exposure=0.8, balance=0.3, lamp=1.0, blur=0.0, motion=5, grain=0.0, shot=0.06, quality=(30, 60))
+UNSEEN = Look("clutter", exposure=0.8, balance=0.3, lamp=1.0, blur=0.0, motion=5, grain=0.0, shot=0.06, quality=(25, 45))
 SOFT = 8.0
 """Degrees between a normal and the mean around it, from which scans are imitated to be soft."""
 

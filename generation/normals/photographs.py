@@ -12,6 +12,7 @@ Normals have x right, y up, z towards the viewer. LUCES-MV is a folder per objec
 saved as one of these files; its own archive has not been read here.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.io.matlab import MatReadError
 
 from versemill.colour import decode_srgb, encode_srgb
 from versemill.errors import ConfigError
@@ -106,7 +108,7 @@ def _normals(path: Path, shape: tuple[int, ...]) -> NDArray[np.floating]:
                 values = np.load(path, mmap_mode="r", allow_pickle=False)
             case _:
                 values = _colours(path, shape)[0] * 2 - 1
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+    except (OSError, ValueError, TypeError, LookupError, NotImplementedError, zlib.error, MatReadError) as error:
         raise ConfigError(f"can't read the normals {path}: {error}") from error
     if values.shape != (*shape, 3) or values.dtype.kind != "f":
         raise ConfigError(f"'{path}' holds {values.dtype} {values.shape}; float {(*shape, 3)} are needed, the mask's size")

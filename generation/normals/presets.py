@@ -109,6 +109,17 @@ PRESETS = table(
             "save_every": 100,
         }
     ),
+    TINY.model_copy(
+        update={
+            "name": "mini",
+            "time": "4 minutes",
+            "expected": "not measured yet; for ablations",
+            "view": 128,
+            "crop": 64,
+            "steps": 1500,
+            "save_every": 500,
+        }
+    ),
     TINY,
     TINY.model_copy(
         update={
