@@ -57,7 +57,7 @@ def write(network: Normals, path: Path, out: Path, size: int) -> Written:
     Both have the picture's own size, x right, y up, z towards the viewer; the EXR's channels are R, G, B and A.
 
     Raises:
-        ConfigError: no picture, too large a one, or one whose object can't be told from its background.
+        ConfigError: no picture, too large a one, or one whose object can't be cut out.
     """
     rgba = conditions.read_picture(path)
     normal = estimate(network, rgba, size).numpy()
