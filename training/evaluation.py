@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from versemill.asset import Asset
 from versemill.config import Config
@@ -121,13 +122,14 @@ def assess(
     methods = [name for name in objects[0] if name != "name"]
     present = [m for m in family.metrics if any(m.key in o[method] for o in objects for method in methods)]
     first = family.metric
-    values = {method: [o[method][first.key] for o in objects if first.key in o[method]] for method in methods}
-    bounds = {method: statistics.interval(v) for method, v in values.items() if len(v) == len(objects)}
+    values = {method: np.array([o[method].get(first.key, np.nan) for o in objects], np.float64) for method in methods}
+    bounds = {method: statistics.interval(v[np.isfinite(v)].tolist()) for method, v in values.items()}
+    judged = [method for method in methods[1:] if np.isfinite(values[MODEL] + values[method]).any()]
     evaluation = Evaluation(
         objects=objects,
         summary={method: mean_metrics(present, [o[method] for o in objects]) for method in methods},
         intervals={method: pair for method, pair in bounds.items() if pair is not None},
-        gains={m: _gain(first, values[MODEL], values[m]) for m in methods[1:] if len(values[m]) == len(objects)},
+        gains={method: _gain(first, values[MODEL], values[method]) for method in judged},
         metrics=tuple(present),
         family=family.name,
         preset=exam.recipe.name,
@@ -173,8 +175,9 @@ def mean_metrics(metrics: Sequence[Metric], measured: Sequence[dict[str, float]]
     return {key: float(np.mean(values)) for key, values in by_key.items() if values}
 
 
-def _gain(metric: Metric, model: Sequence[float], other: Sequence[float]) -> Gain:
-    gains = metric.gain(np.array(model), np.array(other))
+def _gain(metric: Metric, model: NDArray[np.float64], other: NDArray[np.float64]) -> Gain:
+    gains = metric.gain(model, other)
+    gains = gains[np.isfinite(gains)]  # of the objects that have the metric
     low, high = statistics.interval(gains.tolist()) or (None, None)
     return float(gains.mean()), low, high
 

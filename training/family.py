@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a table of families is read without torch
 MODEL, UNTRAINED = "model", "untrained model"
 """Names of the first two methods of every evaluation: the trained network, and the same network before training."""
 Scores = NDArray[np.float64]
-"""(seeds, objects) values of a metric; a row of NaN is a training that diverged."""
+"""(seeds, objects) values of a metric; NaN: the object can't have it; a row of NaN: a training that diverged."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ class Family:
         objective: (network, LPIPS or None) -> module that maps a batch to a scalar loss and its terms by name.
         noise: (recipe, generator) -> a batch of noise of the right shapes, for the self-test.
         metrics: what its networks are judged by; the first one decides verdicts.
-        score: (network, cases, judging, device) -> metric key -> value per case, for some or all of `metrics`.
+        score: (network, cases, judging, device) -> metric key -> value per case, for some or all of `metrics`; NaN where a case
+            can't have it.
         baselines: (cases, training examples, judging) -> method -> metric key -> value per case.
         case: (item of `data`, judging) -> what the network is judged on.
         mesh_case: (name, asset, recipe, judging) -> the same of a mesh; None where meshes can't be judged.

@@ -56,7 +56,8 @@ def compare(scores: Mapping[str, Scores], test: str, metric: Metric) -> list[Com
 
 
 def _pair(first: str, second: str, gains: Scores, test: str, metric: Metric) -> Comparison:
-    gains = gains[~np.isnan(gains).any(1)]
+    gains = gains[~np.isnan(gains).all(1)]  # trainings that diverged
+    gains = gains[:, ~np.isnan(gains).any(0)]  # objects that can't have the metric
     count, objects = gains.shape
     mean = float(gains.mean()) if gains.size else None
     if count < MIN_SEEDS or objects < MIN_OBJECTS:

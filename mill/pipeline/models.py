@@ -24,6 +24,7 @@ FAMILIES = Table(
         "monocular": "versemill.reconstruction.monocular:MONOCULAR",
         "shape-vae": "versemill.generation.families:SHAPE_VAE",
         "shape-flow": "versemill.generation.families:SHAPE_FLOW",
+        "normals": "versemill.generation.normals.family:NORMALS",
     },
 )
 

@@ -1,6 +1,7 @@
 """The bench of an ablation: mills the datasets, trains every arm with the same seeds, judges all alike, and compares."""
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -111,7 +112,7 @@ class Bench:
 
     def _baselines(self, trial: Trial, test: str) -> dict[str, dict[str, float]]:
         scores = trial.family.baselines(self._cases(trial, test), self.training[trial.run], trial.judging)
-        return {name: {key: float(np.mean(values)) for key, values in each.items()} for name, each in scores.items()}
+        return {name: {key: float(np.nanmean(values)) for key, values in each.items()} for name, each in scores.items()}
 
     def _train(self, trial: Trial, seed: int) -> str | None:
         """Trains, or resumes; why training was stopped, or None."""
@@ -139,11 +140,15 @@ class Bench:
         path = self._scores(trial, seed)
         if path.exists():
             return
-        scores: dict[str, dict[str, list[float]]] | None = None
+        scores: dict[str, dict[str, list[float | None]]] | None = None
         if diverged is None:
             device = torch_device(self.device)
             network, _ = load(trial.family, self._run(trial, seed), device)
-            scores = {t: trial.family.score(network, self._cases(trial, t), trial.judging, device) for t in self.tests}
+            scored = {t: trial.family.score(network, self._cases(trial, t), trial.judging, device) for t in self.tests}
+            scores = {
+                test: {key: [None if math.isnan(v) else v for v in values] for key, values in by_key.items()}
+                for test, by_key in scored.items()
+            }
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"scores": scores, "peak_norm": self._peak(trial, seed), "diverged": diverged}
         path.write_text(json.dumps(content) + "\n")

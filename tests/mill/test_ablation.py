@@ -88,7 +88,8 @@ def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
     base, tests, ablations = ablation.known()
     assert set(ablations) == {
         "zeroverse-mix", "height-field", "boolean", "augmentations", "wireframe", "complexity", "primitive-count", "lighting",
-        "detail", "stability", "vae-terms", "vae-sharp", "flow-skip", "flow-objective", "flow-moe",
+        "detail", "nirne", "nirne-noise", "stability", "vae-terms", "vae-sharp", "flow-skip", "flow-objective",
+        "flow-coupling", "flow-moe", "curation",
     }  # fmt: skip
     for name, body in ablations.items():
         plan = ablation.plan(name, body, base, tests, ablation.Budget())
