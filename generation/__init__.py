@@ -2,6 +2,7 @@
 
 SHAPE_VAE    surface points to a set of latents to a field of signed distances (TripoSG)
 SHAPE_FLOW   a picture, or none, to the latents of a shape by rectified flow (TripoSG)
+NORLD        a normal map to the latents of a shape, held to the normals of its surface (Hi3DGen)
 NORMALS      a picture to the normals of its pixels, by two streams (NiRNE)
 
 training.train(SHAPE_VAE, dataset_dir, "tiny", out)    writes a checkpoint that resumes exactly
@@ -12,5 +13,5 @@ import lazy_loader
 
 # torch is loaded when something is trained or evaluated.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"families": ["SHAPE_FLOW", "SHAPE_VAE"], "normals.family": ["NORMALS"]}
+    __name__, submod_attrs={"families": ["NORLD", "SHAPE_FLOW", "SHAPE_VAE"], "normals.family": ["NORMALS"]}
 )

@@ -60,6 +60,22 @@ def crop(rgba: Tensor, size: int, fill: float = PAPER_FILL, roll: float = 0.0) -
     return (cut[:3] + 1 - cut[3:]).clamp(0, 1)
 
 
+def normal_map(normals: Tensor, alpha: Tensor) -> Tensor:
+    """(4, H, W) in [0, 1]: unit normals (3, H, W) in OpenCV axes as a picture, (n + 1) / 2 with x right, y up, z towards the
+    viewer, and alpha (H, W)."""
+    return torch.cat([(normals * torch.tensor([1.0, -1.0, -1.0])[:, None, None] + 1) / 2, alpha[None]])
+
+
+def turned_normals(picture: Tensor, roll: float, mirror: bool) -> Tensor:
+    """A `normal_map` (4, H, W) whose vectors are turned by `roll` degrees, counter-clockwise, after a reflection of x with
+    `mirror`: what its pixels hold when the picture itself is mirrored and turned so."""
+    x, y = 2 * picture[0] - 1, 2 * picture[1] - 1
+    x = -x if mirror else x
+    cos, sin = np.cos(np.deg2rad(roll)), np.sin(np.deg2rad(roll))
+    turned = torch.stack([cos * x - sin * y, sin * x + cos * y])
+    return torch.cat([(turned + 1) / 2, picture[2:]])
+
+
 def cut_out(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 4) of a picture (H, W, 3 or 4): what has no useful alpha loses a background of one colour.
 

@@ -1,8 +1,9 @@
 """The families of shape models that `training` is handed."""
 
+from dataclasses import replace
 from functools import partial
 
-from versemill.generation import shape_flow_judging, shape_flow_training, shape_vae_judging, shape_vae_training
+from versemill.generation import norld, shape_flow_judging, shape_flow_training, shape_vae_judging, shape_vae_training
 from versemill.generation.shape_generator import ShapeGenerator
 from versemill.generation.shape_presets import FLOW_PRESETS, VAE_PRESETS, flow_needs, vae_needs
 from versemill.generation.shape_vae import ShapeVae
@@ -53,4 +54,16 @@ SHAPE_FLOW = Family(
     gate=(shape_flow_judging.SHUFFLED, shape_flow_judging.NEAREST),
     hidden=ShapeGenerator.hidden,
     preview=shape_flow_judging.preview,
+)
+
+NORLD = replace(
+    SHAPE_FLOW,
+    name="norld",
+    summary="Hi3DGen: a normal map to the latents of a shape, held to the normals of the surface they stand for",
+    presets=norld.PRESETS,
+    needs=norld.needs,
+    batches=partial(Batches, make=norld.example, stream="shape-flow"),
+    objective=lambda network, lpips: norld.Objective(network),
+    noise=norld.noise,
+    metrics=shape_flow_judging.NORMALS_FIRST,
 )

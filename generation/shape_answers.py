@@ -9,17 +9,20 @@ import numpy as np
 
 from versemill import gltf
 from versemill.asset import Asset
-from versemill.errors import AssetError
+from versemill.errors import AssetError, ConfigError
 from versemill.generation import conditions
+from versemill.generation.bridge import Bridge
 from versemill.generation.extraction import Mesh
-from versemill.generation.families import SHAPE_FLOW
+from versemill.generation.families import NORLD, SHAPE_FLOW
 from versemill.generation.shape_flow_judging import noise_of
 from versemill.generation.shape_generator import ShapeGenerator
 from versemill.generation.shape_vae_judging import extracted
 from versemill.materials.material import Material
-from versemill.training.runs import load, torch_device
+from versemill.training.runs import describe, load, torch_device
 
 RESOLUTIONS = (64, 128, 256, 512)
+DRAWS = {family.name: family for family in (SHAPE_FLOW, NORLD)}
+"""Families whose networks draw shapes."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +36,36 @@ class Answer:
 
 
 def generate(
-    run_dir: str | Path, image: Path | None, seed: int, steps: int, guidance: float, sampler: str, resolution: int, device: str
+    run_dir: str | Path,
+    image: Path | None,
+    seed: int,
+    steps: int,
+    guidance: float,
+    sampler: str,
+    resolution: int,
+    device: str,
+    normals: Path | None = None,
 ) -> Answer:
     """Draws one shape; the same arguments give the same one.
 
+    A model that was trained on normal maps sees the one that a run of family normals finds in the picture: `normals`, or the
+    run that its preset names.
+
     Raises:
-        ConfigError: no trained shape-flow, or a picture that can't be used. AssetError: the shape came out empty.
+        ConfigError: no trained model of shapes, no run of family normals where one is needed, or a picture that can't be used.
+        AssetError: the shape came out empty.
     """
     target = torch_device(device)
-    loaded, recipe = load(SHAPE_FLOW, run_dir, target)
+    family = DRAWS.get(describe(run_dir)["family"], SHAPE_FLOW)
+    loaded, recipe = load(family, run_dir, target)
     network = cast(ShapeGenerator, loaded)
     started = time.perf_counter()
     pictures = None
     if image is not None:
-        pictures = conditions.crop(conditions.read_picture(image), recipe.picture, recipe.fill)[None].to(target)
+        picture = conditions.read_picture(image)
+        if recipe.condition != "rgb":
+            picture = _bridge(run_dir, normals or recipe.estimator, device)(picture)
+        pictures = conditions.crop(picture, recipe.picture, recipe.fill)[None].to(target)
     noise = noise_of(recipe, network.vae.channels, seed)[None].to(target)
     latents = network.draw(pictures, noise, steps, guidance, sampler)
     sampled = time.perf_counter()
@@ -54,6 +73,15 @@ def generate(
     ended = time.perf_counter()
     asset = clay(mesh)
     return Answer(gltf.to_glb(asset), len(asset.faces), sampled - started, ended - sampled)
+
+
+def _bridge(run_dir: str | Path, normals: str | Path, device: str) -> Bridge:
+    if not str(normals):
+        raise ConfigError(
+            f"{run_dir} was trained on normal maps: name a trained run of family normals, which finds them in the picture, "
+            "with --normals RUN"
+        )
+    return Bridge(normals, str(torch_device(device)))
 
 
 def clay(mesh: Mesh) -> Asset:

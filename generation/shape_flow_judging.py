@@ -34,7 +34,10 @@ METRICS = (
     Metric("chamfer", "Chamfer", "", higher_is_better=False, places=3),
     Metric("f@0.05", "F@0.05", "", places=3),
     Metric("normal_consistency", "normal consistency", "", places=3),
+    Metric("sharp_normal_error", "sharp normal error", "degrees", higher_is_better=False, places=1),
 )
+NORMALS_FIRST = tuple(sorted(METRICS, key=lambda metric: "normal" not in metric.name or metric.key == "view_normal_error"))
+"""The same for a model that is about normals: normal consistency decides, the sharp normal error comes next."""
 CHUNK = 16
 """Shapes drawn at once."""
 CLOUD = 512
@@ -137,8 +140,9 @@ def agreement(mesh: Mesh, case: FlowCase) -> dict[str, float]:
 
 
 def columns(scores: Sequence[dict[str, float]]) -> dict[str, list[float]]:
-    """Metric -> value per case."""
-    return {m.key: [values[m.key] for values in scores] for m in METRICS}
+    """Metric -> value per case. An asset without sharp edges has no sharp normal error: the column is then left out."""
+    keys = [m.key for m in METRICS if all(m.key in values for values in scores)]
+    return {key: [values[key] for values in scores] for key in keys}
 
 
 def score(network: ShapeGenerator, cases: Cases, judging: FlowJudging, device: torch.device) -> dict[str, list[float]]:

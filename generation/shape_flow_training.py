@@ -1,8 +1,8 @@
 """How `shape-flow` is trained: views as conditions, latents of the shape they show, and the loss of the path."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from versemill import seeds
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 from versemill.generation import conditions, paths
+from versemill.generation.bridge import Bridge
 from versemill.generation.extraction import NOTHING, Mesh
 from versemill.generation.shape_data import Floats, Placement, Shape, ShapeSet, about_z, input_points
 from versemill.generation.shape_generator import ShapeGenerator, averaged
@@ -37,12 +38,15 @@ class Seen:
 
     Attributes:
         rgba: (V, 4, H, W) uint8 with straight alpha. cameras: V of them.
-        normals: (V, 3, H, W) float32, world space, 0 outside, and mesh, the true one: both empty unless they are for judging.
+        maps: (view) -> (4, H, W) float32 in [0, 1], the `conditions.normal_map` that it is shown as; None: it is shown itself.
+        normals: (V, 3, H, W) float32, world space, 0 outside; empty where nothing needs them.
+        mesh: the true one; empty unless it is for judging.
     """
 
     shape: Shape
     rgba: NDArray[np.uint8]
     cameras: tuple[Camera, ...]
+    maps: Callable[[int], Tensor] | None
     normals: Floats
     mesh: Mesh
 
@@ -56,8 +60,11 @@ class Seen:
 
     def picture(self, view: int, size: int, fill: float, roll: float = 0.0, mirror: bool = False) -> Tensor:
         """(3, size, size) over white; see `conditions.crop`."""
-        rgba = torch.from_numpy(self.rgba[view]).float() / 255
-        return conditions.crop(rgba.flip(-1) if mirror else rgba, size, fill, roll)
+        if self.maps is None:
+            shown = torch.from_numpy(self.rgba[view]).float() / 255
+        else:
+            shown = conditions.turned_normals(self.maps(view), roll, mirror)
+        return conditions.crop(shown.flip(-1) if mirror else shown, size, fill, roll)
 
 
 class SeenShapes(ShapeSet):
@@ -76,7 +83,7 @@ class SeenShapes(ShapeSet):
     ) -> None:
         super().__init__(dataset_dir, splits, indices, None if judged else recipe.assets)
         self.recipe, self.judged = recipe, judged
-        passes = ("rgb", "normal") if judged else ("rgb",)
+        passes = ("rgb", "normal") if judged or recipe.sees_normals else ("rgb",)
         sources = {
             int(index): (source, row)
             for source in (ShardDataset(dataset_dir, split, passes=passes) for split in splits)
@@ -98,9 +105,26 @@ class SeenShapes(ShapeSet):
             )
             for k in shown
         )
-        if not self.judged:
-            return Seen(self.shapes[position], rgba[shown], cameras, np.zeros((0, 3, height, width), np.float32), NOTHING)
-        return Seen(self.shapes[position], rgba[shown], cameras, sample["normal"][shown].numpy(), self.mesh(position))
+        normals = sample["normal"][shown].numpy() if "normal" in sample else np.zeros((0, 3, height, width), np.float32)
+        maps: Callable[[int], Tensor] | None = None
+        if self.recipe.condition == "normal":
+            maps = partial(_true_map, rgba[shown], cameras, normals)
+        elif self.recipe.condition == "predicted":
+            maps = cache(partial(self._predicted_map, rgba[shown]))
+        return Seen(self.shapes[position], rgba[shown], cameras, maps, normals, self.mesh(position) if self.judged else NOTHING)
+
+    def _predicted_map(self, rgba: NDArray[np.uint8], view: int) -> Tensor:
+        picture = torch.from_numpy(rgba[view]).float() / 255
+        return self.bridge(picture)
+
+    @cached_property
+    def bridge(self) -> Bridge:
+        """The recipe's estimator of normals.
+
+        Raises:
+            ConfigError: it names none, or one that is not trained.
+        """
+        return Bridge(self.recipe.estimator)
 
     def __getitem__(self, position: int) -> Any:
         return self, position
@@ -147,6 +171,11 @@ class SeenShapes(ShapeSet):
         return torch.stack(crops), places
 
 
+def _true_map(rgba: NDArray[np.uint8], cameras: Sequence[Camera], normals: Floats, view: int) -> Tensor:
+    turned = np.einsum("ji,jhw->ihw", cameras[view].c2w[:3, :3].astype(np.float32), normals[view])
+    return conditions.normal_map(torch.from_numpy(turned), torch.from_numpy(rgba[view, 3]).float() / 255)
+
+
 def _orthogonal(c2w: Floats) -> NDArray[np.float64]:
     """The pose, its rotation exact in double precision."""
     pose = c2w.astype(np.float64)
@@ -175,17 +204,35 @@ class FlowBatch:
         return to_device(self, device)
 
 
-def example(item: tuple[SeenShapes, int], recipe: ShapeFlowRecipe, rng: np.random.Generator) -> FlowBatch:
-    """One view of one shape; half of them mirrored, a fifth turned in the plane (TripoSG section 4.1)."""
-    shapes, position = item
-    seen = shapes.seen(position)
+@dataclass(frozen=True)
+class Pose:
+    """How a view is shown: which one, whether mirrored, by how many degrees turned in the plane."""
+
+    view: int
+    mirror: bool
+    roll: float
+
+
+def pose(seen: Seen, rng: np.random.Generator) -> Pose:
+    """One view; half of them mirrored, a fifth turned in the plane (TripoSG section 4.1)."""
     view, mirror = int(rng.integers(len(seen.rgba))), bool(rng.integers(2))
     roll = float(rng.uniform(-conditions.ROLL, conditions.ROLL)) if rng.random() < conditions.ROLL_CHANCE else 0.0
-    posterior = shapes.latents(position, view, mirror)
+    return Pose(view, mirror, roll)
+
+
+def example(item: tuple[SeenShapes, int], recipe: ShapeFlowRecipe, rng: np.random.Generator) -> FlowBatch:
+    """One view of one shape."""
+    return posed(item, recipe, pose(item[0].seen(item[1]), rng), rng)
+
+
+def posed(item: tuple[SeenShapes, int], recipe: ShapeFlowRecipe, at: Pose, rng: np.random.Generator) -> FlowBatch:
+    """A view as `at` says, the latents of the shape as it stands for it, and the draws of the loss."""
+    shapes, position = item
+    posterior = shapes.latents(position, at.view, at.mirror)
     draws = torch.from_numpy(rng.standard_normal((2, *posterior.mean.shape), np.float32))
     latents = posterior.sample(draws[0])
     return FlowBatch(
-        seen.picture(view, recipe.picture, recipe.fill, roll, mirror),
+        shapes.seen(position).picture(at.view, recipe.picture, recipe.fill, at.roll, at.mirror),
         torch.tensor(float(rng.random() >= recipe.drop)),
         latents,
         assigned(latents, draws[1]) if recipe.coupling == "assigned" else draws[1],
@@ -212,6 +259,11 @@ class Objective(nn.Module):
 
     def forward(self, batch: FlowBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and with it the load balance of a mixture."""
+        total, terms, _ = self.path_loss(batch)
+        return total, terms
+
+    def path_loss(self, batch: FlowBatch) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """The loss, its terms, and the latents (B, M, C) that the network's answers mean."""
         network, recipe = self.network, self.network.recipe
         path = recipe.path
         t = path.times(batch.uniform)
@@ -222,7 +274,8 @@ class Objective(nn.Module):
             answer = network.flow(scale[:, None, None] * x, time, network.condition(batch.picture, batch.keep)).float()
         error = F.mse_loss(answer, paths.target(path, batch.latents, batch.noise, t))
         balance = network.flow.balance()
-        return error + recipe.balance * balance, {"flow": error.detach(), "balance": balance.detach()}
+        terms = {"flow": error.detach(), "balance": balance.detach()}
+        return error + recipe.balance * balance, terms, paths.split(path, x, answer, t)[0]
 
 
 def noise(recipe: ShapeFlowRecipe, generator: torch.Generator) -> FlowBatch:

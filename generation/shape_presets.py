@@ -207,6 +207,10 @@ class ShapeFlowRecipe(Recipe):
         description="which noise a token starts from: any, as the paper has it, or by least squared distance over the set",
     )
     shift: float = Setting(default=1.0, description="flow: resolution shift k of the share of noise", gt=0)
+    condition: Literal["rgb", "normal", "predicted"] = Setting(
+        default="rgb", description="what a view is shown as: its picture, its true normal map, or `estimator`'s"
+    )
+    estimator: str = Setting(default="", description="predicted: run of family normals")
     encoder: Literal["vit", "dino", "lite0"] = Setting(
         default="vit",
         description="sees the picture: a small ViT trained here, DINOv2 from `encoder_folder`, EfficientNet-Lite0",
@@ -242,6 +246,11 @@ class ShapeFlowRecipe(Recipe):
     def vae_recipe(self) -> ShapeVaeRecipe:
         """The autoencoder's; that of preset `tiny` where none is named."""
         return ShapeVaeRecipe(**self.vae_preset) if self.vae_preset else TINY
+
+    @property
+    def sees_normals(self) -> bool:
+        """Whether training reads the true normals of views."""
+        return self.condition == "normal"
 
     @property
     def path(self) -> "Path":

@@ -92,19 +92,23 @@ class Objective(nn.Module):
         else:
             terms["occupancy"] = losses.occupancy_loss(values, batch.sdf)
         if recipe.normal or recipe.eikonal:
-            gradient = self._gradient(field, batch.on_surface[..., :3])
+            gradient = gradient_at(field, batch.on_surface[..., :3])
             terms["normal"] = losses.normal_loss(gradient, batch.on_surface[..., 3:])
             terms["eikonal"] = losses.eikonal_loss(gradient, torch.zeros_like(gradient[..., 0]), recipe.tau)
         weights = {"kl": recipe.kl, "normal": recipe.normal, "eikonal": recipe.eikonal}
         total = torch.stack([weights.get(name, 1.0) * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}
 
-    def _gradient(self, field: Field, points: Tensor) -> Tensor:
-        """(B, S, 3) in full precision; the fused attention kernels have no second derivative."""
-        whole = Field(self.network, field.keys.float(), field.values.float(), field.places)
-        with sdpa_kernel(SDPBackend.MATH):
-            tracked = points.clone().requires_grad_()
-            return losses.slope(whole(tracked), tracked)
+
+def gradient_at(field: Field, points: Tensor) -> Tensor:
+    """The gradient (B, S, 3) of fields at points (B, S, 3), in full precision and differentiable again.
+
+    The fused attention kernels have no second derivative.
+    """
+    whole = Field(field.vae, field.keys.float(), field.values.float(), field.places)
+    with sdpa_kernel(SDPBackend.MATH):
+        tracked = points.clone().requires_grad_()
+        return losses.slope(whole(tracked), tracked)
 
 
 def noise(recipe: ShapeVaeRecipe, generator: torch.Generator) -> VaeBatch:

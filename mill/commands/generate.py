@@ -1,4 +1,4 @@
-"""The command that draws a shape from a trained shape-flow."""
+"""The command that draws a shape from a trained shape-flow or norld."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,13 +11,19 @@ from versemill.mill.commands.models import Device
 
 
 def generate(
-    run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A folder written by `versemill train shape-flow`.", show_default=False)
-    ],
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run of shape-flow or norld.", show_default=False)],
     file: Annotated[Path, typer.Option("--out", metavar="FILE.glb", help="Output file.", show_default=False)],
     image: Annotated[
         Path | None,
         typer.Option(metavar="PICTURE", help="The picture; with alpha, or on a plain background.", show_default=False),
+    ] = None,
+    normals: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="For a model of normal maps: the run of family normals that finds them in the picture.",
+            show_default="the one that the model's preset names",
+        ),
     ] = None,
     unconditional: Annotated[bool, typer.Option("--unconditional", help="Generate without a picture.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed; another seed gives another shape.")] = 0,
@@ -27,13 +33,15 @@ def generate(
     resolution: Annotated[int, typer.Option(help="Grid resolution of the mesh: 64, 128, 256 or 512.")] = 128,
     device: Device = "auto",
 ) -> None:
-    """Generate a shape with a trained shape-flow, from a picture or without one.
+    """Generate a shape with a trained shape-flow or norld, from a picture or without one.
 
     Examples:
 
     versemill generate out/flow --image chair.png --out chair.glb
 
     versemill generate out/flow --unconditional --seed 7 --out shape.glb
+
+    versemill generate out/norld --normals out/normals --image chair.png --out chair.glb
     """
     from versemill.generation import shape_answers
 
@@ -43,7 +51,7 @@ def generate(
         raise ConfigError(f"'{file}' does not end in .glb, the format that is written")
     if resolution not in shape_answers.RESOLUTIONS:
         raise ConfigError(f"resolution {resolution}: take {', '.join(map(str, shape_answers.RESOLUTIONS))}")
-    answer = shape_answers.generate(run_dir, image, seed, steps, guidance, sampler, resolution, device)
+    answer = shape_answers.generate(run_dir, image, seed, steps, guidance, sampler, resolution, device, normals)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(answer.glb)
     out.print(

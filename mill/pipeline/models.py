@@ -25,6 +25,7 @@ FAMILIES = Table(
         "shape-vae": "versemill.generation.families:SHAPE_VAE",
         "shape-flow": "versemill.generation.families:SHAPE_FLOW",
         "normals": "versemill.generation.normals.family:NORMALS",
+        "norld": "versemill.generation.families:NORLD",
     },
 )
 
