@@ -5,7 +5,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from versemill.generation.transformer import Attention, Experts, FeedForward, time_code
+from versemill.generation.transformer import Attention, Experts, FeedForward, fourier, time_code
+
+OCTAVES = 4
+"""Frequencies by which the places of latents are read."""
 
 
 class FlowSizes(Protocol):
@@ -51,14 +54,16 @@ class FlowBlock(nn.Module):
 class ShapeFlow(nn.Module):
     """2 N + 1 blocks with long skips from each of the first N to its partner among the last N.
 
-    The time is a token in front of the latents, dropped at the end. The latents are a set: nothing says which is which.
+    The time is a token in front of the latents, dropped at the end. The latents are a set: nothing says which is which. Those
+    that lie at `placed` coordinates are also read by Fourier features of these, as noisy as they are: what a picture shows at a
+    place, and which tokens are near, is then there to be looked up.
     """
 
-    def __init__(self, sizes: FlowSizes, channels: int, context: int) -> None:
+    def __init__(self, sizes: FlowSizes, channels: int, context: int, placed: bool = False) -> None:
         super().__init__()
         width, blocks = sizes.width, 2 * sizes.pairs + 1
-        self.width, self.pairs = width, sizes.pairs
-        self.latent_in = nn.Linear(channels, width)
+        self.width, self.pairs, self.placed = width, sizes.pairs, placed
+        self.latent_in = nn.Linear(channels + placed * (3 + 6 * OCTAVES), width)
         self.time_in = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
         def feed(block: int) -> nn.Module:
@@ -79,6 +84,8 @@ class ShapeFlow(nn.Module):
         A condition of zeros is no condition.
         """
         time = self.time_in(time_code(times, self.width))[:, None]
+        if self.placed:
+            latents = torch.cat([latents, fourier(latents[..., :3], OCTAVES)], -1)
         tokens = torch.cat([time, self.latent_in(latents)], 1)
         kept: list[Tensor] = []
         for number, block in enumerate(self.blocks):

@@ -36,7 +36,7 @@ class ShapeGenerator(nn.Module):
                 self.encoder = Dino(recipe.encoder_folder, recipe.picture)
             case "lite0":
                 self.encoder = Lite0(recipe.picture)
-        self.flow = ShapeFlow(recipe, self.vae.channels, int(self.encoder.width))
+        self.flow = ShapeFlow(recipe, self.vae.channels, int(self.encoder.width), self.vae.anchored)
         if recipe.dense:
             self._start_from(recipe)
 

@@ -39,6 +39,12 @@ class ShapeVaeRecipe(Recipe):
     normal: float = Setting(default=0.0, description="weight of 1 - cosine of gradient and normal on the surface", ge=0)
     eikonal: float = Setting(default=0.0, description="weight of (|tau gradient| - 1)^2 on the surface", ge=0)
     kl: float = Setting(default=1e-6, description="weight of the KL divergence, mean over tokens and channels", ge=0)
+    latent_noise: float = Setting(
+        default=0.0,
+        description="the decoder sees latents with noise of up to so many of their deviations: a generator's are never exact",
+        ge=0,
+        le=2,
+    )
     augment: bool = Setting(default=True, description="turn shapes about Z and mirror them")
     assets: int | None = Setting(default=None, description="train on so many assets only; null: all", ge=1)
 
@@ -61,6 +67,8 @@ TINY = ShapeVaeRecipe(
     surface_queries=128,
     normal=0.3,
     eikonal=0.03,
+    kl=1e-2,
+    latent_noise=0.3,
     steps=5000,
     batch=4,
     optimizer="muon",
@@ -85,6 +93,8 @@ VAE_PRESETS = table(
             "near_queries": 384,
             "volume_queries": 192,
             "surface_queries": 96,
+            "kl": 1e-6,
+            "latent_noise": 0.0,
             "steps": 1000,
             "save_every": 250,
         }
@@ -95,6 +105,8 @@ VAE_PRESETS = table(
             "time": "3 minutes",
             "expected": "F-score at 0.02 above 0.95 on the one asset that it sees",
             "tokens": (64,),
+            "kl": 1e-6,
+            "latent_noise": 0.0,
             "augment": False,
             "assets": 1,
             "steps": 400,
@@ -120,6 +132,8 @@ VAE_PRESETS = table(
         surface_queries=1024,
         normal=0.3,
         eikonal=0.03,
+        kl=1e-2,
+        latent_noise=0.3,
         steps=40_000,
         batch=16,
         optimizer="muon",
@@ -276,6 +290,7 @@ FLOW_TINY = ShapeFlowRecipe(
     heads=6,
     pairs=3,
     coupling="assigned",
+    time_mean=0.5,
     picture=64,
     frame="camera",
     steps=2000,
@@ -315,6 +330,7 @@ FLOW_PRESETS = table(
         heads=8,
         pairs=6,
         coupling="assigned",
+        time_mean=0.5,
         picture=128,
         encoder_width=384,
         encoder_heads=6,

@@ -21,13 +21,14 @@ class VaeBatch:
 
     Attributes:
         surface: (B, N, 6). chosen: (B, M) int64, which of them tokens start from, the farthest apart first.
-        noise: (B, M, C), standard normal. which: (B,) int64; the first says which of the recipe's token counts is used.
+        noise: (B, M, C), standard normal. blur: (B, M, C), normal of a deviation that is uniform up to 1. which: (B,) int64; the first says which of the recipe's token counts is used.
         points, sdf: (B, Q, 3) and (B, Q). on_surface: (B, S, 6).
     """
 
     surface: Tensor
     chosen: Tensor
     noise: Tensor
+    blur: Tensor
     which: Tensor
     points: Tensor
     sdf: Tensor
@@ -52,11 +53,14 @@ def example(whole: Shape, recipe: ShapeVaeRecipe, rng: np.random.Generator) -> V
         placement = Placement.fitting(whole.surface, about_z(rng.uniform(0, 2 * np.pi), bool(rng.integers(2))))
         surface, on_surface, points = placement.oriented(surface), placement.oriented(on_surface), placement.measured(points)
     seen = torch.from_numpy(surface)
+    noise, which = rng.standard_normal((tokens, recipe.channels), np.float32), int(rng.integers(len(recipe.tokens)))
+    blur = rng.random(dtype=np.float32) * rng.standard_normal((tokens, recipe.channels), np.float32)
     return VaeBatch(
         seen,
         starts(seen[None], tokens)[0],
-        torch.from_numpy(rng.standard_normal((tokens, recipe.channels), np.float32)),
-        torch.tensor(int(rng.integers(len(recipe.tokens)))),
+        torch.from_numpy(noise),
+        torch.from_numpy(blur),
+        torch.tensor(which),
         torch.from_numpy(points[:, :3].copy()),
         torch.from_numpy(points[:, 3].copy()),
         torch.from_numpy(on_surface),
@@ -82,7 +86,10 @@ class Objective(nn.Module):
         device = batch.surface.device.type
         with torch.autocast(device, torch.bfloat16, enabled=mixed_precision(recipe, batch.surface.device)):
             posterior = network.encode(batch.surface, batch.chosen[:, :tokens])
-            field = network.decode(posterior.sample(batch.noise[:, :tokens]))
+            latents = posterior.sample(batch.noise[:, :tokens])
+            if recipe.latent_noise:
+                latents = latents + recipe.latent_noise * network.latent_deviation * batch.blur[:, :tokens]
+            field = network.decode(latents)
             values = field(batch.points)
         if self.training:
             network.remember(posterior.mean.detach())
@@ -118,6 +125,6 @@ def noise(recipe: ShapeVaeRecipe, generator: torch.Generator) -> VaeBatch:
     normals = torch.cat([surface, surface], -1)
     tokens = recipe.tokens[-1]
     return VaeBatch(
-        normals, starts(normals, tokens), torch.randn(1, tokens, recipe.channels, generator=generator),
+        normals, starts(normals, tokens), *torch.randn(2, 1, tokens, recipe.channels, generator=generator),
         torch.zeros(1, dtype=torch.int64), points, points.norm(dim=-1) - 1, normals[:, : recipe.surface_queries],
     )  # fmt: skip

@@ -204,7 +204,9 @@ def test_one_step_of_the_smallest_preset():
 
 
 def test_the_bridge_sees_pictures_as_normal_maps(shape_dataset, recipe, tmp_path):
-    smallest = NORMALS.preset("micro").model_copy(update={"steps": 2, "batch": 2, "warmup": 1, "view": 32, "crop": 32, "clean": 0.0})
+    smallest = NORMALS.preset("micro").model_copy(
+        update={"steps": 2, "batch": 2, "warmup": 1, "view": 32, "crop": 32, "clean": 0.0}
+    )
     train(dataclasses.replace(NORMALS, preview=None), shape_dataset, smallest, tmp_path / "normals", device="cpu")
     predicted = changed(recipe, condition="predicted", estimator=str(tmp_path / "normals"))
     shapes = seen_shapes(shape_dataset, predicted)
