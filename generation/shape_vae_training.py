@@ -21,7 +21,8 @@ class VaeBatch:
 
     Attributes:
         surface: (B, N, 6). chosen: (B, M) int64, which of them tokens start from, the farthest apart first.
-        noise: (B, M, C), standard normal. blur: (B, M, C), normal of a deviation that is uniform up to 1. which: (B,) int64; the first says which of the recipe's token counts is used.
+        noise: (B, M, C), standard normal. blur: (B, M, C), normal, its deviation per shape uniform up to 1.
+        which: (B,) int64; the first says which of the recipe's token counts is used.
         points, sdf: (B, Q, 3) and (B, Q). on_surface: (B, S, 6).
     """
 

@@ -121,16 +121,18 @@ def test_an_example_is_what_the_recipe_asks_for(shapes):
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(shapes):
     torch.manual_seed(0)
-    recipe = VAE.model_copy(update={"normal": 0.4, "eikonal": 0.2, "kl": 0.1})
+    recipe = VAE.model_copy(update={"normal": 0.4, "eikonal": 0.2, "kl": 0.1, "latent_noise": 0.3})
     network = SHAPE_VAE.network(recipe)
     for p in network.parameters():
         if not p.any():
             torch.nn.init.normal_(p, std=0.1)
     batch = SHAPE_VAE.batches(shapes, recipe, 0, 0, 1)[0]
     tokens = recipe.tokens[int(batch.which[0])]
+    network.latent_deviation.fill_(1.7)
     total, terms = Objective(network)(batch)
     posterior = network.encode(batch.surface, batch.chosen[:, :tokens])
-    field = network.decode(posterior.sample(batch.noise[:, :tokens]))
+    noisy = posterior.mean + (posterior.log_variance / 2).exp() * batch.noise[:, :tokens] + 0.3 * 1.7 * batch.blur[:, :tokens]
+    field = network.decode(noisy)
     torch.testing.assert_close(terms["sdf"], losses.distance_loss(field(batch.points), (batch.sdf / 0.03).clamp(-1, 1)))
     asked = batch.on_surface[..., :3].clone().requires_grad_()
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
