@@ -31,6 +31,7 @@ class Evaluation:
         intervals: method -> 95 % bootstrap interval of the first metric over objects; empty below 20 objects.
         gains: other method -> how much better the model is in the first metric: mean, low, high over objects (paired); low
             and high are None below 20 objects.
+        all_gains: other method -> metric key -> the same in every metric that both have.
         metrics: those of `summary`; the first is the one of intervals and gains.
         family, preset, judging: what was judged, and how. source: on what.
         table: the figures as Markdown. files: what else was written, by kind.
@@ -41,6 +42,7 @@ class Evaluation:
     summary: dict[str, dict[str, float]]
     intervals: dict[str, tuple[float, float]]
     gains: dict[str, Gain]
+    all_gains: dict[str, dict[str, Gain]]
     metrics: tuple[Metric, ...]
     family: str
     preset: str
@@ -122,14 +124,16 @@ def assess(
     methods = [name for name in objects[0] if name != "name"]
     present = [m for m in family.metrics if any(m.key in o[method] for o in objects for method in methods)]
     first = family.metric
-    values = {method: np.array([o[method].get(first.key, np.nan) for o in objects], np.float64) for method in methods}
-    bounds = {method: statistics.interval(v[np.isfinite(v)].tolist()) for method, v in values.items()}
-    judged = [method for method in methods[1:] if np.isfinite(values[MODEL] + values[method]).any()]
+    bounds = {
+        method: statistics.interval(v[np.isfinite(v)].tolist()) for method in methods for v in [_values(objects, method, first)]
+    }
+    every = {method: _gains(present, objects, method) for method in methods[1:]}
     evaluation = Evaluation(
         objects=objects,
         summary={method: mean_metrics(present, [o[method] for o in objects]) for method in methods},
         intervals={method: pair for method, pair in bounds.items() if pair is not None},
-        gains={method: _gain(first, values[MODEL], values[method]) for method in judged},
+        gains={method: gains[first.key] for method, gains in every.items() if first.key in gains},
+        all_gains=every,
         metrics=tuple(present),
         family=family.name,
         preset=exam.recipe.name,
@@ -142,9 +146,7 @@ def assess(
     (exam.out / "evaluation.json").write_text(json.dumps(asdict(evaluation), indent=1) + "\n")
     settings = "".join(f", {name} {value}" for name, value in evaluation.judging.items() if value is not None)
     about = f"{len(objects)} objects, family {family.name}, preset {exam.recipe.name}{settings}."
-    page = markdown(
-        source, about, present, objects, evaluation.summary, evaluation.intervals, evaluation.gains, evaluation.notes
-    )
+    page = markdown(source, about, present, objects, evaluation.summary, evaluation.intervals, every, evaluation.notes)
     (exam.out / "table.md").write_text(page)
     return evaluation
 
@@ -175,11 +177,20 @@ def mean_metrics(metrics: Sequence[Metric], measured: Sequence[dict[str, float]]
     return {key: float(np.mean(values)) for key, values in by_key.items() if values}
 
 
-def _gain(metric: Metric, model: NDArray[np.float64], other: NDArray[np.float64]) -> Gain:
-    gains = metric.gain(model, other)
-    gains = gains[np.isfinite(gains)]  # of the objects that have the metric
-    low, high = statistics.interval(gains.tolist()) or (None, None)
-    return float(gains.mean()), low, high
+def _values(objects: Sequence[dict[str, Any]], method: str, metric: Metric) -> NDArray[np.float64]:
+    """(objects,) of a method, NaN where it has no such metric."""
+    return np.array([o[method].get(metric.key, np.nan) for o in objects], np.float64)
+
+
+def _gains(metrics: Sequence[Metric], objects: Sequence[dict[str, Any]], method: str) -> dict[str, Gain]:
+    """How much better the model is than a method, by metric, over the objects that both have it for."""
+    gains = {}
+    for metric in metrics:
+        values = metric.gain(_values(objects, MODEL, metric), _values(objects, method, metric))
+        values = values[np.isfinite(values)]
+        if len(values):
+            gains[metric.key] = (float(values.mean()), *(statistics.interval(values.tolist()) or (None, None)))
+    return gains
 
 
 def _exam(

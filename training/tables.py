@@ -13,14 +13,14 @@ Gain = tuple[float, float | None, float | None]
 
 def markdown(
     title: str, about: str, metrics: Sequence[Metric], objects: Sequence[Mapping[str, Any]],
-    summary: Mapping[str, Mapping[str, float]], intervals: Mapping[str, tuple[float, float]], gains: Mapping[str, Gain],
-    notes: Sequence[str],
+    summary: Mapping[str, Mapping[str, float]], intervals: Mapping[str, tuple[float, float]],
+    gains: Mapping[str, Mapping[str, Gain]], notes: Sequence[str],
 ) -> str:  # fmt: skip
     """The page; intervals where there are `MIN_OBJECTS` objects or more, each object's score where there are fewer.
 
     Args:
-        about: what the figures are of, a line. metrics: those that are shown; the first is the one of `intervals` and `gains`.
-        objects, summary, intervals, gains, notes: as in `evaluation.Evaluation`.
+        about: what the figures are of, a line. metrics: those that are shown; the first is the one of `intervals`.
+        objects, summary, intervals, notes: as in `evaluation.Evaluation`. gains: its `all_gains`.
     """
     first = metrics[0]
     bounds = [f"95 % of {first.name}"] if intervals else []
@@ -29,8 +29,12 @@ def markdown(
     for method, means in summary.items():
         cells = [m.text(means[m.key]) if m.key in means else "" for m in metrics]
         cells += [" to ".join(first.text(value) for value in intervals[method])] if bounds else []
-        rows.append([method, *cells, _gain(first, gains.get(method))])
+        rows.append([method, *cells, _gain(first, gains.get(method, {}).get(first.key))])
     lines.append(table(["", *(heading(m) for m in metrics), *bounds, "the model's gain"], rows))
+    if len(objects) >= MIN_OBJECTS and len(metrics) > 1:
+        lines += ["", "The model's gain in every metric, with 95 % intervals:", ""]
+        rows = [[method, *(_gain(m, own.get(m.key)) for m in metrics)] for method, own in gains.items()]
+        lines.append(table(["over", *(heading(m) for m in metrics)], rows))
     if len(objects) < MIN_OBJECTS:
         lines += ["", f"{first.name} by object (no intervals: they need {MIN_OBJECTS} objects):", ""]
         values = ((item["name"], [item[method].get(first.key) for method in summary]) for item in objects)

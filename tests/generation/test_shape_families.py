@@ -288,6 +288,10 @@ def test_evaluations_have_every_method_and_metric(shape_dataset, vae_run, flow_r
     assert set(found.summary) == expected
     assert set(found.summary["best box"]) == {m.key for m in shape_vae_judging.METRICS}
     assert found.summary["best box"]["iou"] > 0.95
+    for key, (mean, _, _) in found.all_gains["best box"].items():
+        metric = next(m for m in shape_vae_judging.METRICS if m.key == key)
+        difference = found.summary["model"][key] - found.summary["best box"][key]
+        assert mean == pytest.approx(difference if metric.higher_is_better else -difference)
     assert "By thickness" in "\n".join(found.notes)
     assert Image.open(found.files["sheet"][0]).size == (4 * 160, 2 * 160)
     judging = shape_flow_judging.FlowJudging(steps=3, resolution=32, free=4)

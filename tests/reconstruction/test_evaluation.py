@@ -117,7 +117,7 @@ def test_the_table_says_what_the_figures_are(count: int) -> None:
         objects,
         summary={MODEL: {"psnr": 30.126}, HULL: {"psnr": 28.126, "ssim": 0.25}},
         intervals={MODEL: (29.0, 31.0), HULL: (27.0, 29.0)} if many else {},
-        gains={HULL: (2.0, 1.5, 2.5) if many else (2.0, None, None)},
+        gains={HULL: {"psnr": (2.0, 1.5, 2.5) if many else (2.0, None, None), "ssim": (0.1, None, None)}},
         notes=[],
     )
     bounds = ("| 95 % of PSNR ", "| 29.00 to 31.00 ", "| 27.00 to 29.00 ", " (+1.50 to +2.50)") if many else ("",) * 4
@@ -125,6 +125,7 @@ def test_the_table_says_what_the_figures_are(count: int) -> None:
     assert f"| model | 30.13 |  {bounds[1]}|  |" in page
     assert f"| visual hull | 28.13 | 0.250 {bounds[2]}| +2.00{bounds[3]} |" in page
     assert ("| cup\\|3 | 23.00 | 21.00 |" in page) is not many
+    assert ("| visual hull | +2.00 (+1.50 to +2.50) | +0.100 |" in page) is many
 
 
 def test_splats_come_back_from_the_file(tmp_path: Path) -> None:
