@@ -125,7 +125,8 @@ def noise(recipe: ShapeVaeRecipe, generator: torch.Generator) -> VaeBatch:
     points = 2 * torch.rand(1, recipe.near_queries, 3, generator=generator) - 1
     normals = torch.cat([surface, surface], -1)
     tokens = recipe.tokens[-1]
+    draws = torch.randn(2, 1, tokens, recipe.channels, generator=generator)
     return VaeBatch(
-        normals, starts(normals, tokens), *torch.randn(2, 1, tokens, recipe.channels, generator=generator),
+        normals, starts(normals, tokens), draws[0], draws[1],
         torch.zeros(1, dtype=torch.int64), points, points.norm(dim=-1) - 1, normals[:, : recipe.surface_queries],
     )  # fmt: skip
