@@ -197,7 +197,9 @@ def _finite(values: dict[str, float]) -> dict[str, float]:
 
 def of_photographs(networks: dict[str, Any], flat: dict[str, NDArray[np.float32]], folder: str, out: Path) -> str:
     """NE and SNE on photographs with measured normals, as a Markdown table; pictures of all of them in OUT/photographs.png."""
-    rows, values, sheet = [], [], []
+    rows: list[list[str]] = []
+    values: list[list[tuple[float, float]]] = []
+    sheet: list[list[NDArray[np.uint8]]] = []
     for shot in read(folder):
         rgba, truth = torch.from_numpy(shot.rgba), shot.normal
         given = {name: estimate(network, rgba, network.recipe.view).numpy() for name, network in networks.items()}

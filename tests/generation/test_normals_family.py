@@ -127,7 +127,15 @@ def test_an_evaluation_has_every_method_metric_and_picture(box_dataset, run, tmp
             result.summary["facing the camera"][metric.key], abs=1e-3
         )
     page = Path(result.table).read_text()
-    for words in ("model below facing the camera", "Energy of the error", "Photographs of", "| case |", "The other run is"):
+    for words in (
+        "model below facing the camera",
+        "model below the other run",
+        "Energy of the error",
+        "Photographs of",
+        "| case |",
+        "| mean |",
+        "The other run is",
+    ):
         assert words in page
     assert Image.open(result.files["sheet"][0]).size == (5 * 32, 2 * 2 * 32)  # two objects, as rendered and as photographs
     assert (tmp_path / "out" / "photographs.png").exists()
