@@ -182,6 +182,7 @@ class Family:
         measure: (exam, cases, how many, progress) -> `Measured`; None: `score` and `baselines` are all there is to say.
         gate: methods that the model must beat in `validate`; the first is named in the verdict.
         takes_lpips: whether `objective` uses LPIPS.
+        freezes: whether some steps leave parameters without a gradient, so that these stay as they are.
         hidden: (network) -> its hidden matrices, for recipes with the optimiser Muon.
         preview: (network, examples, recipe, file) writes a picture of what the network does now; None: no pictures.
         upgrade: (settings of a preset, as an older version wrote them) -> as they are now.
@@ -207,6 +208,7 @@ class Family:
     measure: Callable[[Exam, Iterable[Any], int, Progress | None], Measured] | None = None
     gate: tuple[str, ...] = (UNTRAINED,)
     takes_lpips: bool = False
+    freezes: bool = False
     hidden: Callable[[Any], Iterable[nn.Parameter]] | None = None
     preview: Callable[[Any, Examples, Any, Path], None] | None = None
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict

@@ -161,7 +161,9 @@ class State:
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.objective = family.objective(self.network, perceptual).to(device)
         if self.team.size > 1:
-            self.objective = DistributedDataParallel(self.objective, broadcast_buffers=False)
+            self.objective = DistributedDataParallel(
+                self.objective, broadcast_buffers=False, find_unused_parameters=family.freezes
+            )
         self.optimizers = optimisers.build(recipe, self.network, family.hidden)
         self.peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
 

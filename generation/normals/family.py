@@ -44,6 +44,7 @@ _FAMILY = Family(
     mesh_case=judging.mesh_case,
     judging=judging.NormalsJudging,
     gate=(judging.FACING, judging.MEAN),
+    freezes=True,
     hidden=Normals.hidden,
     preview=preview,
 )

@@ -40,8 +40,8 @@ PHOTO_SNE = Metric("photo_sharp_normal_error", "sharp normal error, photo", "deg
 METRICS = (NE, SNE, PHOTO_NE, PHOTO_SNE)
 CHUNK = 4
 """Views that a network sees at once."""
-PICTURES = 12
-"""Objects on the sheet."""
+ROWS = 12
+"""Of a sheet; two of them show an object."""
 Floats = NDArray[np.floating]
 
 
@@ -173,7 +173,7 @@ def measure(family: Family, exam: Exam, cases: Iterable[Case], count: int, progr
         scored = {name: case.scores(*pair) for name, pair in given.items()}
         objects.append({"name": case.name, **{name: _finite(values) for name, values in scored.items()}})
         sources.append(case.source)
-        if len(rows) < PICTURES:
+        if len(rows) < ROWS:
             rows += [
                 sheets.row(picture[0], answer[0], case.normal[0], case.known[0])
                 for picture, answer in zip((case.plain, case.photo), given[MODEL], strict=True)
@@ -197,14 +197,19 @@ def _finite(values: dict[str, float]) -> dict[str, float]:
 
 def of_photographs(networks: dict[str, Any], flat: dict[str, NDArray[np.float32]], folder: str, out: Path) -> str:
     """NE and SNE on photographs with measured normals, as a Markdown table; pictures of all of them in OUT/photographs.png."""
-    rows, sheet = [], []
+    rows: list[list[str]] = []
+    values: list[list[tuple[float, float]]] = []
+    sheet: list[list[NDArray[np.uint8]]] = []
     for shot in read(folder):
         rgba, truth = torch.from_numpy(shot.rgba), shot.normal
         given = {name: estimate(network, rgba, network.recipe.view).numpy() for name, network in networks.items()}
         given |= {name: np.broadcast_to(normal[:, None, None], truth.shape) for name, normal in flat.items()}
-        rows.append([inert(shot.name), *(_pair(errors.errors(answer, truth, shot.known)) for answer in given.values())])
+        values.append([errors.errors(answer, truth, shot.known) for answer in given.values()])
+        rows.append([inert(shot.name), *map(_pair, values[-1])])
         sheet.append(sheets.row(over_white(shot.rgba), given[MODEL], truth, shot.known, side=256))
-    sheets.write(out / "photographs.png", sheet[:PICTURES])
+    sheets.write(out / "photographs.png", sheet[:ROWS])
+    by_method = (zip(*pairs, strict=True) for pairs in zip(*values, strict=True))
+    rows.append(["mean", *(_pair((_mean(ne), _mean(sne))) for ne, sne in by_method)])
     return f"Photographs of {inert(str(folder))}, NE / SNE in degrees:\n\n{table(['', *given], rows)}"
 
 
@@ -213,7 +218,7 @@ def _pair(values: tuple[float, float]) -> str:
 
 
 def by_source(objects: Sequence[dict[str, Any]], sources: Sequence[str]) -> str:
-    """Means by what made the objects, and how far the model lies below facing the camera with 95 % intervals, as Markdown."""
+    """Means by what made the objects, and how far the model lies below its rivals with 95 % intervals, as Markdown."""
     parts = []
     for source in sorted(set(sources)):
         some = [o for o, own in zip(objects, sources, strict=True) if own == source]
@@ -221,8 +226,8 @@ def by_source(objects: Sequence[dict[str, Any]], sources: Sequence[str]) -> str:
             method: [_text([o[method].get(m.key) for o in some]) for m in METRICS] for method in some[0] if method != "name"
         }
         rows = [[method, *cells] for method, cells in means.items()]
-        gains = [_gain([o for o in some if m.key in o[MODEL]], m) for m in METRICS]
-        rows.append([f"model below {FACING}", *gains])
+        for rival in (name for name in (FACING, OTHER) if name in means):
+            rows.append([f"model below {rival}", *(_gain(some, rival, metric) for metric in METRICS)])
         parts.append(f"{inert(source)}, {len(some)} objects:\n\n{table(['', *(m.name for m in METRICS)], rows)}")
     return "\n\n".join(parts)
 
@@ -232,7 +237,7 @@ def _text(values: Sequence[float | None]) -> str:
     return f"{np.mean(present):.2f}" if present else ""
 
 
-def _gain(objects: Sequence[dict[str, Any]], metric: Metric) -> str:
-    gains = [o[FACING][metric.key] - o[MODEL][metric.key] for o in objects]
+def _gain(objects: Sequence[dict[str, Any]], rival: str, metric: Metric) -> str:
+    gains = [o[rival][metric.key] - o[MODEL][metric.key] for o in objects if metric.key in o[MODEL]]
     bounds = interval(gains)
     return _text(gains) + (f" ({bounds[0]:.2f} to {bounds[1]:.2f})" if bounds else "")

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +88,27 @@ def test_training_twice_gives_the_same_records_and_another_seed_others(box_datas
     assert (tmp_path / "other" / RECORDS).read_text() != (run / RECORDS).read_text()
 
 
+@pytest.mark.slow
+def test_two_processes_train_both_stages(box_dataset, tmp_path):
+    """As one process with twice the batch, as nearly as means over each process's own known pixels allow."""
+    half = TOY.model_copy(update={"batch": 1, "steps": 4})
+    train(NORMALS, box_dataset, half.model_copy(update={"batch": 2}), tmp_path / "one", device="cpu")
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "versemill", "train",
+        "normals", str(box_dataset), "--preset", "micro", "--out", str(tmp_path / "two"), "--device", "cpu",
+    ]  # fmt: skip
+    words = ("name", "hardware", "time", "expected")
+    settings = {k: v for k, v in half.model_dump(mode="json").items() if k not in words}
+    command += [part for key, value in settings.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (
+        [json.loads(line)["loss"] for line in (tmp_path / name / RECORDS).read_text().splitlines()] for name in ("one", "two")
+    )
+    np.testing.assert_allclose(one, two, rtol=0.1)
+
+
 def test_one_step_of_the_smallest_preset():
     assert "trained one step of preset micro" in try_step(NORMALS, "cpu")
 
@@ -103,7 +127,15 @@ def test_an_evaluation_has_every_method_metric_and_picture(box_dataset, run, tmp
             result.summary["facing the camera"][metric.key], abs=1e-3
         )
     page = Path(result.table).read_text()
-    for words in ("model below facing the camera", "Energy of the error", "Photographs of", "| case |", "The other run is"):
+    for words in (
+        "model below facing the camera",
+        "model below the other run",
+        "Energy of the error",
+        "Photographs of",
+        "| case |",
+        "| mean |",
+        "The other run is",
+    ):
         assert words in page
     assert Image.open(result.files["sheet"][0]).size == (5 * 32, 2 * 2 * 32)  # two objects, as rendered and as photographs
     assert (tmp_path / "out" / "photographs.png").exists()
