@@ -52,6 +52,14 @@ class DetailverseConfig(Config):
         """The face budget in force."""
         return self.face_budget or FACE_BUDGET[self.detail]
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Family -> share, of any sum, for the families that may be drawn, sorted by name."""
+        from versemill.detailverse import registry
+
+        shares = self.categories or dict.fromkeys(registry.families(), 1.0)
+        return {name: shares[name] for name in sorted(shares) if shares[name] > 0}
+
     @model_validator(mode="after")
     def _known(self) -> "DetailverseConfig":
         from versemill.detailverse import registry

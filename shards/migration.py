@@ -11,7 +11,7 @@ from versemill.covisibility import covisibility
 from versemill.errors import ShardError
 from versemill.shards.codecs import encode_colour
 from versemill.shards.config import ShardsConfig
-from versemill.shards.rows import decode_cameras, decode_pass, read_rows
+from versemill.shards.rows import decode_cameras, decode_pass, read_rows, row_id
 from versemill.shards.schema import SCHEMA, SCHEMA_VERSION
 from versemill.shards.writing import Sealed, seal
 from versemill.views import passes_of
@@ -41,7 +41,8 @@ def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConf
 
 def migrate_row(row: dict[str, Any], config: ShardsConfig) -> dict[str, Any]:
     """A row of any readable version (of `read_rows`, whole) with the columns and colour cells of the present one."""
-    row = {**row, "meta": {**row["meta"], "schema_version": SCHEMA_VERSION}}
+    meta = row["meta"]
+    row = {**row, "meta": {**meta, "id": row_id(meta["config_digest"], meta["index"]), "schema_version": SCHEMA_VERSION}}
     if row["views"] is None:
         return row
     views = dict(row["views"])

@@ -107,7 +107,7 @@ def specs(
     from versemill import detailverse
     from versemill.errors import ConfigError
     from versemill.gltf import to_glb
-    from versemill.mill.pipeline import config, pages
+    from versemill.mill.pipeline import config, pages, sources
 
     if build is not None:
         if glb is None:
@@ -119,8 +119,10 @@ def specs(
         out.print(f"wrote {glb}: {asset.caption}")
         return
     settings = config.settings("detailverse", detailverse.DetailverseConfig, overrides or [])
-    drawn = [detailverse.sample_spec(settings, seed, k).model_dump(mode="json") for k in range(sample)]
-    typer.echo(yaml.safe_dump_all(drawn, sort_keys=False, explicit_start=True), nl=False)
+    drawn = [detailverse.sample_spec(sources.of_one_family(settings, seed, k), seed, k) for k in range(sample)]
+    typer.echo(
+        yaml.safe_dump_all([spec.model_dump(mode="json") for spec in drawn], sort_keys=False, explicit_start=True), nl=False
+    )
 
 
 def curate(

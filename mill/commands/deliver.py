@@ -76,9 +76,9 @@ def merge(
 ) -> None:
     """Combine datasets: their sealed shards, byte for byte (hard-linked where possible, else copied), under one ledger.
 
-    Parts of one config and seed become that dataset again, and a run can continue it. Datasets of different configs need
-    different seeds; their union can be read, verified, reported, exported and trained on, and records its parts. Run the same
-    command again to resume.
+    Parts of one config and seed become that dataset again, and a run can continue it. Others form a union, which can be read,
+    verified, reported, exported and trained on, and records its parts. Rows keep their ids. Run the same command again to
+    resume.
 
     Examples:
 
@@ -86,12 +86,15 @@ def merge(
 
     versemill merge out/zeroverse out/detailverse out/scans --out out/corpus
     """
+    from versemill.mill.folder.dataset import Dataset as Folder
     from versemill.mill.run.progress import steps
     from versemill.mill.upkeep import merge as union
 
     with steps("merging") as progress:
         summary = union.merge(list(map(uri_of, directories)), uri_of(directory), lambda done, total: progress(done, total, {}))
     parts = len(directories)
+    for sentence in union.repeats(Folder.open(uri_of(directory))):
+        err.print(f"note: {sentence}", style="yellow", soft_wrap=True)
     out.print(f"{parts} datasets in {summary.uri}: {summary.rows} rows, {summary.sealed} of {summary.shards} shards sealed")
 
 

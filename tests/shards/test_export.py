@@ -18,7 +18,7 @@ from versemill.shards.export import FORMATS, export
 from versemill.shards.schema import COLUMNS
 
 SIZE, VIEWS, FOV = 32, 32, 50.0
-IDS = ["0-00000000", "0-00000001", "0-00000002"]
+IDS = ["cccccccc-00000000", "cccccccc-00000001", "cccccccc-00000002"]
 
 
 def test_every_format_is_listed_and_reads_known_columns():
