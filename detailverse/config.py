@@ -30,7 +30,7 @@ class DetailverseConfig(Config):
         default=0.5,
         ge=0.0,
         le=1.0,
-        description="share of the parts that may carry ornament which do; what is plain shows its form",
+        description="share of the parts allowed to carry ornament that do carry it",
     )
     wild: float = Field(
         default=0.1,

@@ -137,7 +137,7 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
 
 
 def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.Generator) -> tuple[OperatorSpec, ...]:
-    """Operators for one part: one to `slot.bands` fields, with borders beside them and plain stretches between."""
+    """Operators for one part: one to `slot.bands` fields, with borders next to them and plain stretches between."""
     kinds = registry.operators()
     allowed = [name for name in slot.operators if not config.operators or name in config.operators]
     plain, field_count = rng.random() >= slot.ornament * config.ornament, int(rng.integers(1, slot.bands + 1))

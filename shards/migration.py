@@ -21,7 +21,7 @@ def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConf
     """Writes the rows of a shard of any readable version to `other`, in the present version; the same input, the same bytes.
 
     Cameras, passes, fields and meshes keep every bit; colour cells take the codec of `config`. The new file has a SHA-256 of
-    its own, so it belongs beside the dataset whose ledger names the old one, not into it.
+    its own, so it belongs outside the dataset whose ledger names the old one.
 
     Raises:
         ShardError: the shard is missing, damaged or of a version that can't be read, or `other` is the same file.

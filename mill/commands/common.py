@@ -101,7 +101,7 @@ class LogKind(StrEnum):
 
 LogForm = Annotated[
     LogKind,
-    typer.Option("--log", help="auto: a bar on a terminal, else lines with time, dataset and run; json: one object a line."),
+    typer.Option("--log", help="auto: a bar on a terminal, else lines with time, dataset and run; json: one object per line."),
 ]
 
 
@@ -125,7 +125,7 @@ def print_json(value: Any) -> None:
 
 
 def distinct(files: Sequence[Path]) -> None:
-    """Refuses files whose results would have one name.
+    """Refuses files whose results would have the same name.
 
     Raises:
         ConfigError: two have the same stem.
@@ -138,7 +138,7 @@ def distinct(files: Sequence[Path]) -> None:
 
 
 def holding_shards(directory: str | Path) -> None:
-    """Refuses a folder without shards as what it is here, a bad argument.
+    """Reports a folder without shards as a bad argument.
 
     Raises:
         ConfigError: it holds none.

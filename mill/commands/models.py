@@ -107,7 +107,9 @@ def evaluate(
     split: Annotated[list[str] | None, typer.Option(help="train, val, test; repeatable.", show_default="val test")] = None,
     judge: Judging = None,
     device: Device = "auto",
-    objects: Annotated[int | None, typer.Option(min=1, help="Most objects to evaluate.", show_default="all")] = None,
+    objects: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of objects to evaluate.", show_default="all")
+    ] = None,
     directory: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Output folder.", show_default="RUN/evaluation")
     ] = None,
@@ -155,7 +157,9 @@ def validate(
     directory: Dataset,
     history: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File of earlier verdicts; this one is appended.", show_default="DIR/history.jsonl"),
+        typer.Option(
+            metavar="FILE", help="File of earlier verdicts; the new one is appended.", show_default="DIR/history.jsonl"
+        ),
     ] = None,
     as_json: AsJson = False,
     log: LogForm = LogKind.auto,

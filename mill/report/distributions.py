@@ -57,7 +57,7 @@ def against(name: str, configured: Tally, drawn: Tally, what: str, note: str = "
 
 
 def comparisons(config: Mapping[str, Any], tried: Tally, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Every share of the configuration beside what the dataset holds.
+    """Every share of the configuration, compared with the dataset.
 
     Args:
         config: the resolved configuration. tried: source entry -> assets, whatever became of them.

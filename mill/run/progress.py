@@ -57,7 +57,7 @@ class Log:
 def steps(label: str, log: Log | None = None) -> Iterator[Callable[[int, int, Mapping[str, float]], None]]:
     """A progress callback (done, total, figures) for long work that isn't a run: training, exporting.
 
-    The first figure is shown beside the bar; `figures` may be empty. JSON lines hold all of them.
+    The first figure is shown next to the bar; `figures` may be empty. JSON lines hold all of them.
     """
     log = log or Log(Terminal(stderr=True), "")
     last = started = time.monotonic()
@@ -167,7 +167,7 @@ class Display:
             self._bar.stop()
 
     def say(self, text: str) -> None:
-        """One line, beside the bar."""
+        """One line, above the bar."""
         if self._shown:
             self.log.write(text)
 

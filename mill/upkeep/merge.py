@@ -1,4 +1,4 @@
-"""The union of datasets: sealed shards are taken over byte for byte, the ledger is written anew, splits stay as they are.
+"""The union of datasets: sealed shards are kept byte for byte, the ledger is rewritten, splits stay as they are.
 
 Datasets of one config and seed (made in pieces, on several machines) become that very dataset, and a run can continue it.
 With datasets of different configs or seeds, dataset.json keeps what each part was (`parts`), and the parts' shards follow one

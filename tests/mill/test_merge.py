@@ -95,22 +95,22 @@ def test_every_row_keeps_its_id_and_split_and_leads_to_its_part(parts, tmp_path)
     merge([parts / "a", parts / "b"], tmp_path / "out")
     merged = Dataset.open(tmp_path / "out")
     parts_by_seed = {part["seed"]: part["digest"] for part in merged.info["parts"]}
-    found = {}
+    merged_splits = {}
     for shard in merged.sealed():
         for row in read_rows(merged.path(merged.shard_file(shard)), ["meta"], fs=merged.fs):
             assert row["meta"]["config_digest"] == parts_by_seed[row["meta"]["seed"]]
             assert row["meta"]["index"] in merged.indices(shard)
-            found[row["meta"]["id"]] = row["meta"]["split"]
+            merged_splits[row["meta"]["id"]] = row["meta"]["split"]
     singly = {}
     for dataset in (Dataset.open(parts / name) for name in ("a", "b")):
         for shard in dataset.sealed():
             rows = read_rows(dataset.path(dataset.shard_file(shard)), ["meta"], fs=dataset.fs)
             singly |= {row["meta"]["id"]: row["meta"]["split"] for row in rows}
-    assert found == singly
+    assert merged_splits == singly
     for split in ("train", "val", "test"):
-        wanted = sum(s == split for s in singly.values())
-        if wanted:
-            assert len(ShardDataset(tmp_path / "out", split, passes=())) == wanted
+        count = sum(s == split for s in singly.values())
+        if count:
+            assert len(ShardDataset(tmp_path / "out", split, passes=())) == count
 
 
 def test_datasets_of_one_seed_are_merged_under_ids_of_their_own(parts, tmp_path):
@@ -327,8 +327,8 @@ def test_a_failure_is_made_alone_where_it_was_made(two_workers, tmp_path):
         )  # fmt: skip
         run(failing, tmp_path / name)
     merge([tmp_path / "t", tmp_path / "u"], tmp_path / "out")
-    found = [(f["index"], f["seed"], f["command"]) for f in status(tmp_path / "out")["failures"]]
-    assert found == [(3, 1, f"versemill debug {tmp_path / 't'} 3"), (3, 2, f"versemill debug {tmp_path / 'u'} 3")]
+    failures = [(f["index"], f["seed"], f["command"]) for f in status(tmp_path / "out")["failures"]]
+    assert failures == [(3, 1, f"versemill debug {tmp_path / 't'} 3"), (3, 2, f"versemill debug {tmp_path / 'u'} 3")]
     split = Dataset.open(tmp_path / "out")
     info = split.info
     info["parts"][1]["from"].append("elsewhere")
