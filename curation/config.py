@@ -93,7 +93,7 @@ class CurationConfig(Config):
     )
     reduce: Literal["auto", "bake", "remesh"] = Field(
         default="auto",
-        description="how face_budget is met; auto: collapse edges and keep UVs if most edges are continuous in them, else bake; "
+        description="how face_budget is met; auto: collapse edges and keep UVs if most edges are continuous in them, or bake; "
         "bake: collapse edges, write the looks into a new atlas; remesh: even triangles, baked likewise",
     )
     bake_size: int = Field(default=1024, ge=64, le=8192, description="texels on the side of a baked atlas")
