@@ -304,6 +304,9 @@ def test_shares_are_tested_against_the_configuration():
     impossible = distributions.against("x", {"a": 1, "b": 1}, {"a": 50, "b": 50, "z": 1}, "assets")
     assert impossible["p"] == 0
     assert distributions.against("x", {"a": 1}, {}, "assets") is None
+    stratified = distributions.against("x", {"a": 2, "b": 1, "c": 1}, {"a": 50, "b": 25, "c": 25}, "assets", stratified=True)
+    assert stratified["p"] is None  # closer than chance: a test would say nothing
+    assert "low-discrepancy" in stratified["note"]
 
 
 def test_what_the_generators_draw_follows_their_configuration_and_another_one_is_noticed():
