@@ -67,7 +67,7 @@ def spread(seed: int, index: ArrayLike, purpose: str) -> NDArray[np.float64]:
     offset = np.uint64(key(seed, 0, purpose) % 2**64)
     with np.errstate(over="ignore"):
         turns = np.asarray(index, np.uint64) * np.uint64(STEPS[purpose] % 2**64) + offset
-    return (turns >> np.uint64(11)) * 2.0**-53
+    return np.asarray((turns >> np.uint64(11)) * 2.0**-53, np.float64)
 
 
 def choose(weights: ArrayLike, where: ArrayLike) -> NDArray[np.intp]:
@@ -81,7 +81,7 @@ def choose(weights: ArrayLike, where: ArrayLike) -> NDArray[np.intp]:
     """
     edges = np.cumsum(np.asarray(weights, np.float64))
     chosen = np.searchsorted(edges, np.asarray(where) * edges[-1], side="right")
-    return np.minimum(chosen, np.flatnonzero(weights).max())
+    return np.asarray(np.minimum(chosen, np.flatnonzero(weights).max()), np.intp)
 
 
 def split(seed: int, index: int, fractions: Sequence[float] = (0.8, 0.1, 0.1)) -> str:
