@@ -12,7 +12,7 @@ PACKAGES = runpy.run_path("versemill/packages.py")["PACKAGES"]
 
 
 class BuildWithPipelines(build_py):
-    """Puts the root's pipelines.yaml beside the package that reads it."""
+    """Puts the root's pipelines.yaml next to the package that reads it."""
 
     def run(self) -> None:
         """Builds, then copies."""

@@ -1,1 +1,1 @@
-"""Speed and quality figures, each beside a peer measured in the same run: `python -m benchmarks NAME`."""
+"""Speed and quality figures, each next to a comparable library measured in the same run: `python -m benchmarks NAME`."""

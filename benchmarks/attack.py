@@ -167,15 +167,15 @@ def fuzz(quick: bool) -> list[Tally]:
 
 def _mutations(kind: str, numbers: range, folder: Path) -> dict[str, tuple[str, float, float]]:
     """Several mutations, one after the other. Runs in a worker."""
-    found = {}
+    attempts = {}
     for number in numbers:
         path = mutated(kind, number, folder)
         try:
-            found[path.name] = attempt(path, folder)
+            attempts[path.name] = attempt(path, folder)
         except Exception as error:  # noqa: BLE001  told by which it was
             raise RuntimeError(f"{path.name}: {type(error).__name__}: {error}") from None
         path.unlink()
-    return found
+    return attempts
 
 
 def mutated(kind: str, number: int, folder: Path) -> Path:
@@ -260,8 +260,8 @@ def flips(quick: bool) -> Tally:
         folder = Path(name) / "data"
         made = ["sources.zeroverse=null", "sources.t.source=benchmarks.trivial:TRIVIAL", "shards.assets_per_shard=8"]
         driver.run(config.load("base", overrides=made, assets=32), folder, progress=False, maker=trivial.make)
-        if found := verify(folder):
-            raise VersemillError(f"the dataset is not sound to begin with: {found[0]}")
+        if problems := verify(folder):
+            raise VersemillError(f"the dataset is not sound to begin with: {problems[0]}")
         parts = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
         for n in range(40 if quick else 200):
             path = parts[n % len(parts)]
@@ -277,8 +277,8 @@ def flips(quick: bool) -> Tally:
 def _seen(tally: Tally, folder: Path, path: Path) -> Iterator[str]:
     started = time.perf_counter()
     what = path.relative_to(folder).as_posix()
-    found = verify(folder)
-    if found:
+    problems = verify(folder)
+    if problems:
         yield "found"
     elif what == "lock" or any(path.name in note for note in notes(folder)):
         yield "in a file that holds no rows, which verify names"

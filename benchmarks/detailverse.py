@@ -1,4 +1,4 @@
-"""DetailVerse: cost per asset, validity, detail, looks and variety, beside the paper's table of sharp edges and Zeroverse.
+"""DetailVerse: cost per asset, validity, detail, looks and variety, next to the paper's table of sharp edges and Zeroverse.
 
 `python -m benchmarks.detailverse --count 2000 --detail fast --workers 2 --rows rows.jsonl` checks many indices in a process
 pool. It may be stopped and started again: what is in the file is not made twice. `--meshes DIR` sets the detail of
@@ -246,7 +246,7 @@ def neighbours(rows: list[Row], figures: dict[str, float]) -> Table:
 
 
 def creases(rows: list[Row], plain: int, meshes: Path | None, figures: dict[str, float]) -> list[Table]:
-    """Crease length by family, beside Zeroverse's solids and somebody's meshes."""
+    """Crease length by family, next to Zeroverse's solids and meshes of others."""
     other = []
     for index in range(plain):
         asset = zeroverse.generate(zeroverse.ZeroverseConfig(preset="paper", composition="solid"), 0, index)
@@ -308,7 +308,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--rows", type=Path, required=True, help="file of JSON lines that rows are appended to and read from")
     parser.add_argument("--measure", action="store_true", help="also take the detail measure of every asset")
-    parser.add_argument("--meshes", type=Path, help="folder of meshes to set beside it (with --measure)")
+    parser.add_argument("--meshes", type=Path, help="folder of meshes to compare (with --measure)")
     args = parser.parse_args()
     if args.meshes and not args.measure:
         parser.error("--meshes needs --measure")

@@ -322,8 +322,8 @@ def _hashes(out: Path) -> dict[int, str]:
 def _litter() -> set[str]:
     """Files of Ray and ours in the places for temporary files and shared memory."""
     places = {"/tmp": ("versemill-ray-*", "versemill-run-*", "ray"), "/dev/shm": ("*",)}
-    found = {path for place, patterns in places.items() for pattern in patterns for path in Path(place).glob(pattern)}
-    return {str(path) for path in found if not _is_used(path)}
+    paths = {path for place, patterns in places.items() for pattern in patterns for path in Path(place).glob(pattern)}
+    return {str(path) for path in paths if not _is_used(path)}
 
 
 def _is_used(path: Path) -> bool:
@@ -336,13 +336,13 @@ def _processes(patience: float = 120.0) -> list[str]:
     """Processes of the runs that do not end; Ray's agents ask a dead server for up to a minute."""
     end = time.monotonic() + patience
     while True:
-        found = []
+        names = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if process.pid != os.getpid() and process.environ().get(MARK) == str(os.getpid()):
-                    found.append(" ".join(process.cmdline())[:80])
-        if not found or time.monotonic() > end:
-            return found
+                    names.append(" ".join(process.cmdline())[:80])
+        if not names or time.monotonic() > end:
+            return names
         time.sleep(1)
 
 

@@ -93,27 +93,27 @@ def facts(asset: Asset, config: RenderConfig) -> Facts:
 
 def differences(ours: Facts, theirs: Facts) -> list[str]:
     """In words, where two readings differ."""
-    found = []
+    lines = []
     size = max(float((ours.high - ours.low).max()), 1e-300)
     if ours.faces != theirs.faces:
-        found.append(f"faces {ours.faces} / {theirs.faces}")
+        lines.append(f"faces {ours.faces} / {theirs.faces}")
     apart = max(np.abs(ours.low - theirs.low).max(), np.abs(ours.high - theirs.high).max()) / size
     if apart > SIZE_SLACK:
-        found.append(f"box by {apart:.2g} of its side")
+        lines.append(f"box by {apart:.2g} of its side")
     if abs(ours.area - theirs.area) > SIZE_SLACK * max(ours.area, theirs.area):
-        found.append(f"area {ours.area:.4g} / {theirs.area:.4g}")
+        lines.append(f"area {ours.area:.4g} / {theirs.area:.4g}")
     masks = ours.views["mask"], theirs.views["mask"]
     both, either = (masks[0] & masks[1]), (masks[0] | masks[1])
     if (missed := 1 - both.sum() / max(either.sum(), 1)) > MASK_SLACK:
-        found.append(f"silhouette by {missed:.0%}")
+        lines.append(f"silhouette by {missed:.0%}")
     if both.any():
         colour = np.abs(ours.views["albedo"][both].astype(float) - theirs.views["albedo"][both]).mean()
         if colour > COLOUR_SLACK:
-            found.append(f"albedo by {colour:.0f} codes")
+            lines.append(f"albedo by {colour:.0f} codes")
         cosine = (ours.views["normal"][both] * theirs.views["normal"][both]).sum(-1)
         if (angle := float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())) > NORMAL_SLACK:
-            found.append(f"normals by {angle:.0f} degrees")
-    return found
+            lines.append(f"normals by {angle:.0f} degrees")
+    return lines
 
 
 def run(quick: bool = False, folder: str = "") -> Benchmark:
@@ -140,18 +140,18 @@ def run(quick: bool = False, folder: str = "") -> Benchmark:
                     ours = load(path, root=root)
                 except AssetError as error:
                     counts["refused by both" if isinstance(theirs, str) else "refused"] += 1
-                    there = f"{len(theirs.faces)} faces" if isinstance(theirs, Asset) else theirs
-                    refused.rows.append([name, f"{error.reason}: {error}", there])
+                    reading = f"{len(theirs.faces)} faces" if isinstance(theirs, Asset) else theirs
+                    refused.rows.append([name, f"{error.reason}: {error}", reading])
                     continue
                 if isinstance(theirs, str):
                     counts["read by ours alone"] += 1
                     continue
-                found = differences(facts(ours, config), facts(theirs, config))
-            counts["different" if found else "same"] += 1
-            if found:
+                faults = differences(facts(ours, config), facts(theirs, config))
+            counts["different" if faults else "same"] += 1
+            if faults:
                 dropped = ours.provenance.get("dropped", [])
                 said = f" (dropped: {', '.join(dropped)})" if dropped else ""
-                differing.rows.append([name, "; ".join(found) + said])
+                differing.rows.append([name, "; ".join(faults) + said])
     finally:
         blender.close()
     total = Table("files", list(counts), [list(counts.values())])

@@ -55,7 +55,7 @@ def saturated_share(asset: Asset) -> float:
 
 
 def looks(count: int, figures: dict[str, float], seed: int = 0) -> Table:
-    """Both shares of consecutive assets, in the mean, beside those of the version before."""
+    """Both shares of consecutive assets, in the mean, next to those of the previous version."""
     config = detailverse.DetailverseConfig.model_validate({"detail": "fast", "texture_size": 128})
     ornament, saturated = [], []
     for index in range(count):

@@ -1,4 +1,4 @@
-"""Views per second of a device, alone and with encoding beside it, and Cycles on the same device; runs on any."""
+"""Views per second of a device, alone and while other processes encode, and Cycles on the same device; runs on any."""
 
 import os
 import shutil
@@ -101,18 +101,18 @@ def _through_renderers(work: list[Asset], config: RenderConfig) -> tuple[float, 
     pixels = config.width * config.height * (config.cameras.views or 1)
     each = pixels * sum(np.dtype(kind.dtype).itemsize * max(1, kind.channels) for kind in PASSES.values())
     cuda = config.device != "cpu"
-    with cluster.joined(None, store=each * (len(work) + 2)) as found:
+    with cluster.joined(None, store=each * (len(work) + 2)) as joined:
         import ray
 
         run, count = new_run(), PER_GPU if cuda else 1
         kernels = tuple((name, config.device) for name in KERNELS)
-        renderers = Renderers(run, count, found.gpus / count, draw, kernels, config.device)
+        renderers = Renderers(run, count, joined.gpus / count, draw, kernels, config.device)
         job = ray.remote(_row).options(num_cpus=1)
         small = config.model_copy(update={"width": 16, "height": 16})
         try:
             renderers.device(START_SECONDS)
             # Every process is there, and its modules are loaded, before the clock starts.
-            ray.get([job.remote(renderers.remote, replace(work[0], index=k), small) for k in range(2 * found.cpus)])
+            ray.get([job.remote(renderers.remote, replace(work[0], index=k), small) for k in range(2 * joined.cpus)])
             with measure() as span:
                 answers = ray.get([job.remote(renderers.remote, asset, config) for asset in work])
         finally:

@@ -21,13 +21,13 @@ class LoadLimits(Config):
     max_texture_side: int = Field(default=8192, gt=0, description="pixels on a texture's longer side")
     blender: str = Field(
         default=".venv-blender/bin/python",
-        description="interpreter that has bpy, for FBX and USD; `make blender` makes the default",
+        description="Python interpreter that has bpy, for FBX and USD; `make blender` creates the default",
     )
     blender_seconds: float = Field(default=120.0, gt=0, description="deadline of Blender for one FBX or USD file")
 
 
 class FilterConfig(Config):
-    """Limits of the filters; None switches one off. The defaults turn away only what is hardly usable."""
+    """Limits of the filters; None switches one off. The defaults reject only assets that are barely usable."""
 
     own: dict[str, float] = Field(
         default={}, description="filters of other packages (`package.module:NAME`, or an installed name) and their limits"
@@ -35,7 +35,7 @@ class FilterConfig(Config):
 
     min_faces: int | None = Field(default=4, ge=0, description="degenerate: triangles left after cleaning")
     min_thickness: float | None = Field(
-        default=1e-4, ge=0, description="degenerate: thinnest principal extent over the longest; turns flat meshes away"
+        default=1e-4, ge=0, description="degenerate: thinnest principal extent over the longest; rejects flat meshes"
     )
     max_planar_base: float | None = Field(
         default=0.6, gt=0, le=1, description="planar_base: area share of the lowest large plane"
@@ -59,7 +59,7 @@ class FilterConfig(Config):
         description="thin_structure: area share of walls thinner than 0.01; 0.5 suits solids",
     )
     min_detail: float | None = Field(
-        default=None, ge=0, description="low_detail: entropy of the seen normals in bits; 2 turns away plain boxes"
+        default=None, ge=0, description="low_detail: entropy of the seen normals in bits; 2 rejects plain boxes"
     )
     max_transparent: float | None = Field(
         default=0.9, gt=0, le=1, description="transparent: area share of nearly invisible material"
@@ -90,24 +90,24 @@ class CurationConfig(Config):
         default=20_000, gt=0, description="connected components beyond which a mesh is rejected as too_many_parts"
     )
     close_holes: int = Field(
-        default=0, ge=0, le=100_000, description="holes of at most this many edges are closed by pymeshlab; 0: leave it"
+        default=0, ge=0, le=100_000, description="holes of at most this many edges are closed by pymeshlab; 0: none"
     )
     detail: bool = Field(default=False, description="measure surface detail; takes several core-seconds per asset")
-    face_budget: int = Field(default=0, ge=0, description="reduce the asset to this many triangles by pymeshlab; 0: leave it")
+    face_budget: int = Field(
+        default=0, ge=0, description="reduce the asset to this many triangles by pymeshlab; 0: no reduction"
+    )
     reduce: Literal["auto", "bake", "remesh"] = Field(
         default="auto",
-        description="how face_budget is met; auto: collapse edges and keep UVs where they run on across most edges, else bake; "
+        description="how face_budget is met; auto: collapse edges and keep UVs if most edges are continuous in them, or bake; "
         "bake: collapse edges, write the looks into a new atlas; remesh: even triangles, baked likewise",
     )
     bake_size: int = Field(default=1024, ge=64, le=8192, description="texels on the side of a baked atlas")
     meshlab_seconds: float = Field(default=60.0, gt=0, description="deadline of one pymeshlab job")
     untextured: Literal["keep", "clay"] = Field(default="keep", description="clay: an asset without textures gets neutral clay")
     image_models: tuple[str, ...] = Field(
-        default=(), description="TorchScript files of image models (DINOv2, CLIP) whose features join the score"
+        default=(), description="TorchScript files of image models (DINOv2, CLIP) whose features are added to the score"
     )
-    score_head: str = Field(
-        default="", description="JSON file of `versemill score fit` that scores; empty: the head written by hand"
-    )
+    score_head: str = Field(default="", description="JSON file from `versemill score fit`; empty: the hand-written head")
     orient: Literal["keep", "rest"] = Field(
         default="keep", description="rest: turn the asset onto its most stable axis-aligned pose"
     )
@@ -135,7 +135,7 @@ class CurationConfig(Config):
         description="gate: area share of the result farther than 3 voxels from any source surface (caps)",
     )
     max_blocked: float = Field(
-        default=0.05, ge=0, le=1, description="gate: share of the lines of sight to the source that the result is in the way of"
+        default=0.05, ge=0, le=1, description="gate: share of the lines of sight to the source that the result blocks"
     )
     min_normal_consistency: float = Field(
         default=0.85, ge=0, le=1, description="gate: mean |cosine| between the visible source's normals and the result's"
@@ -163,6 +163,6 @@ class FieldsConfig(Config):
     max_depth_to_surface: float = Field(
         default=1.5,
         gt=0,
-        description="mean distance of unprojected depth to the surface, in 2/256, that rejects",
+        description="largest mean distance of unprojected depth to the surface, in units of 2/256",
     )
     device: str = Field(default="cpu", description="device of the distance queries: cpu, cuda:0 or auto")

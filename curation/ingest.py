@@ -43,7 +43,7 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS, root: Path | None = No
     SHA-256, what was left out ("dropped", "textures_left_out") and what was found in another place than the file says
     ("textures_elsewhere"). glTF is always Y up; so is OBJ unless `limits.up` says otherwise; PLY, STL and OFF are taken to be Z
     up unless it does. FBX and USD name their own axes.
-    An OBJ that has UVs but names no material takes the PNG or JPEG beside it that begins with its own name, if there is
+    An OBJ that has UVs but names no material takes the PNG or JPEG next to it that begins with its own name, if there is
     exactly one. Vertex and face colours become a texture of materials that have none.
 
     Args:

@@ -84,7 +84,7 @@ def open_regular(path: Path, roots: Iterable[Path]) -> BufferedReader:
         raise AssetError(
             "unsafe_path",
             f"'{path.name}' ends outside {', '.join(map(str, roots))}; "
-            "name a root (--root) that holds it, or put it beside the model",
+            "name a root (--root) that holds it, or put it next to the model",
         )
     try:
         file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""Where a model lies, and how the files that it names are found: beside it, or anywhere below its root.
+"""Where a model lies, and how the files that it names are found: next to it, or anywhere below its root.
 
 One rule: a file may be read if it ends, its links followed, inside the root. The root is the folder that the user gives
 (`run files`, `--root`); without one it is the model's own folder, as named and, where the model is a link, as it ends.
@@ -73,7 +73,9 @@ class Place:
             AssetError: as `open_foreign`; "unsafe_path" for an absolute path or a URL too.
         """
         if leads_away(name):
-            raise AssetError("unsafe_path", f"'{name}' is no path beside {self.model.name}; put the file beside the model")
+            raise AssetError(
+                "unsafe_path", f"'{name}' is not a path relative to {self.model.name}; put the file next to the model"
+            )
         try:
             return self.read(self.folder / name.replace("\\", "/"))
         except AssetError as error:
@@ -84,7 +86,7 @@ class Place:
     def find(self, name: str) -> Path:
         """The file that a name written on another machine means.
 
-        Tried in this order, whatever the case: the path as it is written; its last parts, the longest first, beside the model
+        Tried in this order, ignoring case: the path as it is written; its last parts, the longest first, next to the model
         and in each folder above it up to the root; and the one file of that name below the root, if that is not too large.
 
         Raises:
@@ -109,7 +111,7 @@ class Place:
             raise AssetError(
                 "unsafe_path",
                 f"'{name}' does not lie inside {', '.join(map(str, self.roots))}; "
-                f"put it beside {self.model.name}, or name a root (--root) that holds both",
+                f"put it next to {self.model.name}, or name a root (--root) that holds both",
             )
         raise AssetError("missing_file", f"{self.model.name} refers to '{name}', which does not exist")
 

@@ -30,7 +30,7 @@ class DetailverseConfig(Config):
         default=0.5,
         ge=0.0,
         le=1.0,
-        description="share of the parts that may carry ornament which do; what is plain shows its form",
+        description="share of the parts allowed to carry ornament that do carry it",
     )
     wild: float = Field(
         default=0.1,
@@ -51,6 +51,14 @@ class DetailverseConfig(Config):
     def faces(self) -> int:
         """The face budget in force."""
         return self.face_budget or FACE_BUDGET[self.detail]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Family -> share, of any sum, for the families that may be drawn, sorted by name."""
+        from versemill.detailverse import registry
+
+        shares = self.categories or dict.fromkeys(registry.families(), 1.0)
+        return {name: shares[name] for name in sorted(shares) if shares[name] > 0}
 
     @model_validator(mode="after")
     def _known(self) -> "DetailverseConfig":

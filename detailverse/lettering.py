@@ -1,4 +1,4 @@
-"""Letters as outlines, from DejaVu: fonts that may be shipped, and that matplotlib brings along."""
+"""Letters as outlines, from DejaVu: fonts that may be redistributed, and that come with matplotlib."""
 
 import functools
 from pathlib import Path

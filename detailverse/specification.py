@@ -114,14 +114,9 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
     def stream(purpose: str) -> np.random.Generator:
         return seeds.stream(seed, index, f"detailverse/{purpose}")
 
-    known = registry.families()
-    shares = {name: config.categories.get(name, 0.0) if config.categories else 1.0 for name in known}
-    names = [name for name, share in shares.items() if share > 0]
-    weights = np.cumsum([shares[name] for name in names])
-    category = names[
-        min(int(np.searchsorted(weights, stream("category").random() * weights[-1], side="right")), len(names) - 1)
-    ]
-    family = known[category]
+    shares = config.shares
+    category = list(shares)[int(seeds.choose(list(shares.values()), stream("category").random()))]
+    family = registry.families()[category]
     styles = family.styles
     style = styles[int(stream("style").integers(len(styles)))]
     wild = bool(stream("wild").random() < config.wild)
@@ -142,7 +137,7 @@ def sample_spec(config: DetailverseConfig, seed: int, index: int) -> Specificati
 
 
 def _ornament(slot: Slot, style: str, config: DetailverseConfig, rng: np.random.Generator) -> tuple[OperatorSpec, ...]:
-    """Operators for one part: one to `slot.bands` fields, with borders beside them and plain stretches between."""
+    """Operators for one part: one to `slot.bands` fields, with borders next to them and plain stretches between."""
     kinds = registry.operators()
     allowed = [name for name in slot.operators if not config.operators or name in config.operators]
     plain, field_count = rng.random() >= slot.ornament * config.ornament, int(rng.integers(1, slot.bands + 1))

@@ -20,7 +20,7 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
            "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")  # fmt: skip
 
 SINGULAR = ("canvas", "lens", "cactus")
-"""Words that end in s and are one thing, beside those in ss."""
+"""Words that end in s and are one thing, next to those in ss."""
 
 PLURAL = ("feet", "teeth")
 

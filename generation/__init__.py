@@ -1,4 +1,4 @@
-"""Generation models trained on the shards: shapes, normals, novel views, distillation. Families that `training` is handed.
+"""Generation models trained on the shards: shapes, normals, novel views, distillation. Families that `training` receives.
 
 SHAPE_VAE    surface points to a set of latents to a field of signed distances (TripoSG)
 SHAPE_FLOW   a picture, or none, to the latents of a shape by rectified flow (TripoSG)

@@ -1,4 +1,4 @@
-"""The families of shape models that `training` is handed."""
+"""The families of shape models that `training` receives."""
 
 from dataclasses import replace
 from functools import partial

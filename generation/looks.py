@@ -43,7 +43,7 @@ def normal_picture(mesh: Mesh, camera: Camera) -> NDArray[np.float32]:
 
 
 def shaded(mesh: Mesh, camera: Camera) -> NDArray[np.uint8]:
-    """(H, W, 3) grey picture over white, lit from beside the camera."""
+    """(H, W, 3) grey picture over white, lit from next to the camera."""
     mask, normals = seen(mesh, camera)
     light = camera.c2w[:3, :3] @ (np.array([-0.4, -0.6, -1.0]) / np.linalg.norm([0.4, 0.6, 1.0]))
     grey = 60 + 170 * np.clip(normals @ light, 0, 1)

@@ -1,4 +1,4 @@
-"""How `shape-flow` is judged: samples beside their picture, beside shapes that need no training, and as a set."""
+"""How `shape-flow` is judged: samples compared with their picture, with shapes that need no training, and as a set."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

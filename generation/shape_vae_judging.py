@@ -1,4 +1,4 @@
-"""How shape models are judged: meshes against the watertight ones of held-out assets, beside shapes that need no training."""
+"""How shape models are judged: meshes against the watertight ones of held-out assets, next to shapes that need no training."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

@@ -73,7 +73,7 @@ class Trunk(nn.Module):
 
         Args:
             images: (B, V, 3, S, S) sRGB in [0, 1] over white. alpha: (B, V, 1, S, S), seen if the recipe is `masked`.
-            origins, directions: (B, V, 3, S, S) rays of the pixels. extra: (N, width) learned tokens beside the patches.
+            origins, directions: (B, V, 3, S, S) rays of the pixels. extra: (N, width) learned tokens next to the patches.
         """
         recipe = self.recipe
         moments = torch.cross(origins, directions, dim=2)

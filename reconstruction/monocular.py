@@ -69,7 +69,7 @@ PRESETS = table(
 
 
 class Block(nn.Module):
-    """Two convolutions of 3 x 3 beside a skip: (N, before, s, s) to (N, after, s, s)."""
+    """Two convolutions of 3 x 3 with a skip: (N, before, s, s) to (N, after, s, s)."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """The second, smaller model: posed images to a triplane radiance field (the NeRF-LRM of LRM-Zero's table; Instant3D, LRM).
 
-The same trunk as the Gaussians' model reads the images; learned tokens beside the patches become three feature planes,
+The same trunk as the Gaussians' model reads the images; learned tokens next to the patches become three feature planes,
 and a small network turns the features of a point into density and colour, which are integrated along rays.
 """
 

@@ -42,8 +42,8 @@ class CameraConfig(Config):
     orthographic: bool | None = Field(default=None, description="parallel rays")
     framing: Literal["preset", "sphere", "tight"] | None = Field(
         default=None,
-        description="'preset' keeps the preset's distance and tags what is cut; 'sphere' stands where the bounding sphere "
-        "fits; 'tight' stands, per view, where the object's own points fit",
+        description="'preset' keeps the preset's distance and tags what is cut; 'sphere' chooses the one at which the "
+        "bounding sphere fits; 'tight' the one at which, per view, the object's own points fit",
     )
     fill: float = Field(default=0.95, gt=0.05, le=1, description="share of the image that 'sphere' and 'tight' may use")
     clipped: Literal["tag", "reject"] = Field(default="tag", description="what to do with an asset that leaves an image")
@@ -69,7 +69,7 @@ class LightingConfig(Config):
     preset: str = Field(default="studio", description=f"one of {', '.join(LIGHTINGS)}, or 'mixed' for a draw among them")
     strength: float = Field(default=1.0, gt=0, le=100, description="multiplies all light")
     count: int = Field(
-        default=1, gt=0, le=64, description="lightings per asset, for relighting: every camera comes once in each of them"
+        default=1, gt=0, le=64, description="lightings per asset, for relighting: every camera is used once in each"
     )
     folder: str | None = Field(
         default=None,
@@ -90,7 +90,7 @@ class CyclesConfig(Config):
     """The Cycles engine, which runs in an interpreter of its own."""
 
     python: str = Field(
-        default=".venv-blender/bin/python", description="interpreter that has bpy; `make blender` makes the default"
+        default=".venv-blender/bin/python", description="Python interpreter that has bpy; `make blender` creates the default"
     )
     compute: Literal["cpu", "cuda", "optix", "hip"] = Field(
         default="cpu", description="Cycles' own device; never switched silently"

@@ -1,4 +1,4 @@
-"""Views as files for people and other programs: PNG, OpenEXR or NPZ beside a JSON of cameras, and turntables."""
+"""Views as files for people and other programs: PNG, OpenEXR or NPZ next to a JSON of cameras, and turntables."""
 
 import json
 from collections.abc import Iterable

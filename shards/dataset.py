@@ -142,7 +142,7 @@ class ShardDataset(Dataset[Sample]):
 
     - `id`, `index`, `caption`: str, int, str.
     - `rgb`: (V, 4, H, W) float32 in [0, 1], sRGB, straight alpha; with `background`: (V, 3, H, W), composited,
-      and `alpha` (V, 1, H, W) beside it.
+      and `alpha` (V, 1, H, W) next to it.
     - `normal`: (V, 3, H, W) float32 unit vectors; `depth`: (V, 1, H, W) float32 planar z, world units;
       `mask`: (V, 1, H, W) bool. 0 is background. Other passes likewise.
     - `c2w`: (V, 4, 4) float32; `K`: (V, 3, 3) float32, pixels of the image as returned; `orthographic`: (V,) bool;

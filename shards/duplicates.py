@@ -54,7 +54,7 @@ def read_duplicates(directory: str | Path) -> tuple[pa.Table, int]:
         table = pq.read_table(path, filesystem=fs)
         return table, int((table.schema.metadata or {})[ROWS])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise ShardError(f"'{path}' can't be read ({error}); `versemill dedup {shown(directory)}` writes it anew") from error
+        raise ShardError(f"'{path}' can't be read ({error}); `versemill dedup {shown(directory)}` rewrites it") from error
 
 
 def duplicate_indices(directory: str | Path, shards: Iterable[Shard]) -> frozenset[int]:

@@ -11,7 +11,7 @@ from versemill.covisibility import covisibility
 from versemill.errors import ShardError
 from versemill.shards.codecs import encode_colour
 from versemill.shards.config import ShardsConfig
-from versemill.shards.rows import decode_cameras, decode_pass, read_rows
+from versemill.shards.rows import decode_cameras, decode_pass, read_rows, row_id
 from versemill.shards.schema import SCHEMA, SCHEMA_VERSION
 from versemill.shards.writing import Sealed, seal
 from versemill.views import passes_of
@@ -21,7 +21,7 @@ def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConf
     """Writes the rows of a shard of any readable version to `other`, in the present version; the same input, the same bytes.
 
     Cameras, passes, fields and meshes keep every bit; colour cells take the codec of `config`. The new file has a SHA-256 of
-    its own, so it belongs beside the dataset whose ledger names the old one, not into it.
+    its own, so it belongs outside the dataset whose ledger names the old one.
 
     Raises:
         ShardError: the shard is missing, damaged or of a version that can't be read, or `other` is the same file.
@@ -41,7 +41,8 @@ def migrate_shard(fs: pafs.FileSystem, path: str, other: str, config: ShardsConf
 
 def migrate_row(row: dict[str, Any], config: ShardsConfig) -> dict[str, Any]:
     """A row of any readable version (of `read_rows`, whole) with the columns and colour cells of the present one."""
-    row = {**row, "meta": {**row["meta"], "schema_version": SCHEMA_VERSION}}
+    meta = row["meta"]
+    row = {**row, "meta": {**meta, "id": row_id(meta["config_digest"], meta["index"]), "schema_version": SCHEMA_VERSION}}
     if row["views"] is None:
         return row
     views = dict(row["views"])

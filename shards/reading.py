@@ -236,7 +236,7 @@ def _decoded(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The cells of some views of a pass as (V, C, H, W): colours as float32 in [0, 1], the rest in its pass's dtype.
 
-    What becomes float32 is decoded view by view into `floats`, whose rest is returned beside it: no view leaves the
+    What becomes float32 is decoded view by view into `floats`, whose rest is returned next to it: no view leaves the
     processor's cache on the way.
     """
     if not _is_float(name):

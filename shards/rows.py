@@ -25,10 +25,16 @@ from versemill.shards.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, completed, 
 from versemill.shards.storage import open_storage
 from versemill.views import PASSES, Pass, Views
 
+DIGEST_DIGITS = 8
+"""How many digits of a dataset's digest stand before the index in an id."""
 
-def row_id(seed: int, index: int) -> str:
-    """The id of an asset in its dataset: "<seed>-<index, 8 digits>"."""
-    return f"{seed}-{index:08d}"
+
+def row_id(digest: str, index: int) -> str:
+    """The id of an asset, unique among datasets too: the head of its dataset's digest, "-", the index with 8 digits.
+
+    The digest covers config, seed and source files, and not the number of assets: `extend` changes no id.
+    """
+    return f"{digest[:DIGEST_DIGITS]}-{index:08d}"
 
 
 def encode_row(
@@ -45,7 +51,7 @@ def encode_row(
     """One row of `SCHEMA`. Groups that were not made (`views`, `fields` None) are null.
 
     Args:
-        digest: SHA-256 of the resolved pipeline configuration.
+        digest: SHA-256 of the resolved pipeline configuration; its head goes into the id.
         fingerprint: SHA-256 of package versions, processor and render device.
         split: "train", "val" or "test".
         depth_to_surface: mean distance of unprojected depth to the SDF's zero set, in world units.
@@ -58,7 +64,7 @@ def encode_row(
     _finite("watertight_vertices", curated.watertight_vertices)
     tags = set(asset.tags) | set(curated.tags) | set(views.tags if views else ())
     meta = {
-        "id": row_id(asset.seed, asset.index),
+        "id": row_id(digest, asset.index),
         "seed": asset.seed,
         "index": asset.index,
         "source": asset.source,

@@ -13,11 +13,12 @@ from versemill.fields import FIELD_ARRAYS
 from versemill.markdown import table
 from versemill.views import PASSES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Rises when a column changes its meaning or goes; a new column that old readers can ignore does not raise it."""
 
-READABLE = (1, 2)
-"""Versions that every reader takes. Version 1 knew no colour filter; its cells say what they are, its rows lack columns."""
+READABLE = (1, 2, 3)
+"""Versions that every reader takes. Version 1 knew no colour filter; its cells say what they are, its rows lack columns. Up to
+version 2 an id began with the seed, so that those of two datasets could be equal."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ def _array(shape: str, dtype: str, frame: str, unit: str, meaning: str) -> Colum
 
 
 META = {
-    "id": _text('"<seed>-<index, 8 digits>": unique in a dataset, without dots'),
+    "id": _text('"<head of config_digest>-<index, 8 digits>": unique among datasets, without dots'),
     "seed": _number("u8", "dataset seed"),
     "index": _number("u8", "asset index; rows of a shard rise by it"),
     "source": _text("the stage that made the asset: zeroverse, detailverse, files"),
-    "split": _text("train, val or test: a hash of (seed, index)"),
+    "split": _text("train, val or test: a stratified draw of (seed, index)"),
     "caption": _text("one sentence"),
     "tags": Column(pa.list_(pa.string()), "(n)", "string", "", "", "words of the asset, its curation and its views, sorted"),
     "licences": Column(pa.list_(pa.string()), "(n)", "string", "", "", "licences of the materials, sorted"),

@@ -28,13 +28,13 @@ NOT_RUN = {
 
 
 def snippets() -> list[Any]:
-    found = []
+    parameters = []
     for page in PAGES:
         for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.S)):
             why = next((reason for text, reason in NOT_RUN.items() if text in code), None)
             marks = [pytest.mark.skip(why)] if why else []
-            found.append(pytest.param(page, number, code, marks=marks, id=f"{page.name}-{number}"))
-    return found
+            parameters.append(pytest.param(page, number, code, marks=marks, id=f"{page.name}-{number}"))
+    return parameters
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_python_in_the_docs_runs(
 
 
 def commands() -> list[Any]:
-    found = []
+    parameters = []
     for page in PAGES:
         text = page.read_text()
         lines = [
@@ -79,8 +79,8 @@ def commands() -> list[Any]:
         for line in (*lines, *inline):
             for part in re.split(r"&&|;|\|(?!\|)(?=\s)", line.split("  #")[0].replace("\\|", " ")):
                 if match := re.match(r"\s*\$?\s*(?:[A-Z_]+=\S+ )*versemill ([a-z]+\b.*)", part):
-                    found.append(pytest.param(match[1], id=f"{page.name}: {match[1][:70]}"))
-    return found
+                    parameters.append(pytest.param(match[1], id=f"{page.name}: {match[1][:70]}"))
+    return parameters
 
 
 @pytest.mark.parametrize("line", commands())

@@ -68,14 +68,14 @@ def strings(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def faults(path: Path) -> list[str]:
-    found = []
+    lines = []
     for start, text in texts(path):
         flat = re.sub(r"\s", " ", text)
         for rule, advice in RULES:
             for match in rule.finditer(flat):
                 line = start + text.count("\n", 0, match.start())
-                found.append(f"{path.relative_to(ROOT)}:{line}: '{match[0]}': write {advice}")
-    return found
+                lines.append(f"{path.relative_to(ROOT)}:{line}: '{match[0]}': write {advice}")
+    return lines
 
 
 def files() -> list[Path]:
@@ -105,9 +105,9 @@ def test_people_read_plain_english() -> None:
 def test_the_rules_find_what_they_should(text: str, wrong: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     (tmp_path / "page.md").write_text(f"# Title\n\n{text}\n\n```\nmend\n```\n")
-    found = faults(tmp_path / "page.md")
-    assert len(found) == wrong
-    assert all(":3:" in each for each in found)
+    lines = faults(tmp_path / "page.md")
+    assert len(lines) == wrong
+    assert all(":3:" in each for each in lines)
 
 
 if __name__ == "__main__":

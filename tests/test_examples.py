@@ -34,9 +34,9 @@ def environment(out: Path) -> dict[str, str]:
 
 def test_every_example_is_listed_and_tested() -> None:
     listed = set(re.findall(r"\]\(([\w.]+)\)", (EXAMPLES / "README.md").read_text()))
-    there = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")} - {"quickstart.py"}
-    assert listed == there
-    assert {name for name in there if name.endswith(".py")} == set(PRINTS)
+    present = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")} - {"quickstart.py"}
+    assert listed == present
+    assert {name for name in present if name.endswith(".py")} == set(PRINTS)
 
 
 @pytest.mark.slow

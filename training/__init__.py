@@ -1,7 +1,7 @@
-"""What every model shares: it is handed a `Family` and knows no model.
+"""What every model shares: it receives a `Family` and knows no model.
 
 train(family, dataset_dir, preset, out)     writes a checkpoint that resumes exactly
-evaluate(family, run_dir, dataset_dir)      a trained network beside its baselines, on held-out assets
+evaluate(family, run_dir, dataset_dir)      a trained network next to its baselines, on held-out assets
 evaluate_assets(family, run_dir, assets, dataset_dir)   the same on anyone's meshes
 validate(family, dataset_dir, out)          the gate: does the model learn something from this dataset?
 """

@@ -1,4 +1,4 @@
-"""Evaluation: a trained network on held-out objects, beside itself untrained and the baselines."""
+"""Evaluation: a trained network on held-out objects, compared with its untrained state and the baselines."""
 
 import json
 from collections.abc import Iterable, Sequence

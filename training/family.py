@@ -1,4 +1,4 @@
-"""A model family: one description that `training` is handed. Everything that differs between models is a field of it."""
+"""A model family: one description that `training` receives. Everything that differs between models is a field of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The asset: an indexed triangle mesh with per-corner UVs, per-face ids, materials and its whole history.
+"""The asset: an indexed triangle mesh with per-corner UVs, per-face ids, materials and provenance.
 
 Positions are shared across UV seams and hard edges; what differs from corner to corner (UVs, normals) is
 stored per corner. Vertices are split only when a GLB is written.
@@ -111,7 +111,7 @@ class Asset:
         write_mesh(self, path, textures)
 
     def check(self) -> None:
-        """Refuses what no later stage can use.
+        """Checks that later stages can use the asset.
 
         Raises:
             AssetError: reason "empty", "not_finite", "bad_index" or "bad_material".

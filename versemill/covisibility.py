@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from versemill.camera import Camera
 
 TOLERANCE = 0.005
-"""World units, beside one pixel's footprint, by which a point may miss the depths that a view sees around it."""
+"""World units, next to one pixel's footprint, by which a point may miss the depths that a view sees around it."""
 
 AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 

@@ -39,7 +39,7 @@ class Rejected:
     """An asset that was refused on purpose; counted by `reason` in the ledger.
 
     Attributes:
-        stage: which step said no: "ingest", "filter", "watertight", "render", "fields" ...
+        stage: which step rejected it: "ingest", "filter", "watertight", "render", "fields" ...
         reason: short snake_case code.
         message: one sentence with the value and the limit.
         value, threshold: the numbers compared, where there are any.

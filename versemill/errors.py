@@ -1,6 +1,6 @@
 """Every error that versemill raises on purpose.
 
-An error names the value, the limit and the way out. The command line prints it as one line and exits with
+An error names the value, the limit and what to do. The command line prints it as one line and exits with
 its `exit_code`; anything else that reaches the command line is a defect and shows its traceback.
 """
 

@@ -1,4 +1,4 @@
-"""An asset for other programs, and from them: mesh files (GLB, OBJ, PLY) and trimesh objects."""
+"""Assets to and from other programs: mesh files (GLB, OBJ, PLY) and trimesh objects."""
 
 import dataclasses
 from pathlib import Path
@@ -25,7 +25,7 @@ TO_Y_UP = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0,
 def from_trimesh(mesh: trimesh.Trimesh | trimesh.Scene, up: Literal["y", "z"] = "z") -> Asset:
     """A normalised asset of a trimesh mesh, or of all meshes of a scene: one part per node, its materials and colours kept.
 
-    Positions that are exactly equal within a part become one; shading normals are computed anew.
+    Positions that are exactly equal within a part become one; shading normals are recomputed.
 
     Args:
         up: the axis that points up in `mesh`; the asset is Z up.
@@ -86,8 +86,8 @@ def _decode(texels: NDArray[np.uint8]) -> NDArray[np.float64]:
 def write_mesh(asset: Asset, path: str | Path, textures: Encoding = "png") -> None:
     """Writes the asset in the format that the path's suffix names.
 
-    - `.glb`: everything, embedded; Y up, as glTF says.
-    - `.obj`: shared positions, UVs per corner, a group per part, NAME.mtl and textures NAME-k-MAP.png beside it; Y up,
+    - `.glb`: everything, embedded; Y up, as glTF requires.
+    - `.obj`: shared positions, UVs per corner, a group per part, NAME.mtl and textures NAME-k-MAP.png next to it; Y up,
       as most programs read OBJ.
     - `.ply`: binary; shared positions, and `part` and `material` of every face; Z up, no textures.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """A hidden path beside `path` to write to: renamed onto it when the block ends well, removed when it raises."""
+    """A hidden path next to `path` to write to: renamed onto it when the block ends well, removed when it raises."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield aside

@@ -5,7 +5,7 @@ A package adds a source named `boxes` by two lines of its pyproject.toml:
     [project.entry-points."versemill.sources"]
     boxes = "my_package.boxes:SOURCE"
 
-Nothing is imported before it is asked for, so that a list of names costs no import.
+Nothing is imported before it is needed, so listing the names costs no import.
 """
 
 import importlib
@@ -28,7 +28,7 @@ class Table(Mapping[str, T], Generic[T]):
     Args:
         word, plural: what an entry is, for messages: "source", "sources".
         kind: the class of every entry.
-        own: name -> our own entry, or `module:NAME` of one that is imported when it is asked for.
+        own: name -> our own entry, or `module:NAME` of one that is imported when it is needed.
 
     The group of the entry points is `versemill.<plural>`.
     """
@@ -105,7 +105,7 @@ class Table(Mapping[str, T], Generic[T]):
 
 
 def search(file: str | Path) -> None:
-    """Lets `module:NAME` name a module in the folder of a file of the user's, last of all places."""
+    """Adds the folder of a user's file to the places where modules are looked up, after all others."""
     folder = str(Path(file).resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)

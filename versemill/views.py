@@ -1,4 +1,4 @@
-"""Views: what a renderer answers. All passes of one asset, pixel-aligned, with their cameras."""
+"""Views: what a renderer returns. All passes of one asset, pixel-aligned, with their cameras."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,14 +30,14 @@ class Pass:
         channels: of the last axis; 0 is no channel axis.
         kind: what a value is.
         meaning: one sentence for the docs.
-        tolerance: what one pixel may differ by between two makings that are called equivalent, in the pass's own unit; of
+        tolerance: what one pixel may differ by between two renderings that count as equivalent, in the pass's own unit; of
             coverage, the share of pixels that may differ.
         frame: of directions and positions.
         unit: of a value.
         empty: the value of a pixel that shows nothing.
         derived: ({pass: (N, H, W[, C])} of `needs`, c2w (N, 4, 4) float64) -> this pass's array, for passes that are computed
             from others; None where an engine fills the pass.
-        needs: passes that `derived` reads; rendered where it is asked for, and kept only if they are, too.
+        needs: passes that `derived` reads; rendered if this pass is requested, and kept only if they are requested, too.
     """
 
     dtype: str

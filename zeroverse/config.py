@@ -53,7 +53,7 @@ class Group(Config):
     """Things of one sort in a room: with probability `chance` there are `count` of them."""
 
     chance: Share = Field(default=1.0, description="probability that the room has any")
-    count: tuple[int, int] = Field(default=(1, 1), description="fewest and most, equally likely")
+    count: tuple[int, int] = Field(default=(1, 1), description="minimum and maximum; all numbers are equally likely")
 
     @field_validator("count")
     @classmethod
@@ -133,7 +133,7 @@ class RoomConfig(Config):
     wall: float = Field(default=0.4, description="thickness of floor, ceiling and walls", gt=0, le=2)
     open: tuple[Side, ...] = Field(
         default=("ceiling", "front"),
-        description="sides left out, so that cameras outside see in; what is fixed to one goes with it, all else stays",
+        description="sides left out so that cameras outside can see in, with everything fixed to them",
     )
     boxes: dict[str, Boxes] = Field(
         default={
@@ -167,7 +167,7 @@ class RoomConfig(Config):
 
 
 class ZeroverseConfig(Config):
-    """One distribution of objects: a preset, and whatever is set beside it overrides the preset.
+    """One distribution of objects: a preset, and any other field that is set overrides it.
 
     Lengths called "composition units" are those of the paper's composition cube [-1, 1]^3; all others are
     lengths of the normalised object, whose longest side is 2.
@@ -211,9 +211,9 @@ class ZeroverseConfig(Config):
     wires: Weights = Field(default=ALL, description="relative weight of each wireframe type")
     augment_size: Interval = Field(default=(0.3, 0.6), description="range of the cutter's or wireframe's half size")
     wire_thickness: Interval = Field(default=(0.01, 0.03), description="range of a strut's thickness")
-    min_removed: float = Field(default=0.01, description="least share of the volume that a boolean must remove", ge=0, lt=1)
+    min_removed: float = Field(default=0.01, description="smallest share of the volume that a boolean must remove", ge=0, lt=1)
     max_removed: float = Field(default=0.7, description="largest share of the volume that a boolean may remove", gt=0, lt=1)
-    attempts: int = Field(default=12, description="how often a boolean's or wireframe's place may be drawn", ge=1, le=64)
+    attempts: int = Field(default=12, description="maximum number of places drawn for a boolean or wireframe", ge=1, le=64)
     triangles: int = Field(default=10_000, description="triangles of a composition before augmentation", ge=2_000, le=200_000)
     texture_per: Literal["surface", "part", "object"] = Field(
         default="surface",

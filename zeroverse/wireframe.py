@@ -1,7 +1,7 @@
 """A primitive's edges as struts: one closed surface, built directly.
 
 Every edge becomes a bar with a diamond cross-section: its corners lie outside the surface, inside it, and within the
-two faces beside the edge. Bars meet without a boolean, so the mesh is closed by construction and takes a millisecond.
+two faces next to the edge. Bars meet without a boolean, so the mesh is closed by construction and takes a millisecond.
 """
 
 import numpy as np

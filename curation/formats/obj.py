@@ -237,12 +237,12 @@ def _library_files(line: str, place: Place, library: mtl.Library) -> list[bytes]
 
 
 def _texture_beside(place: Place, material: Material, limits: LoadLimits) -> Material:
-    """The one image beside an OBJ that begins with its name, where the OBJ names no material."""
+    """The one image next to an OBJ that begins with its name, where the OBJ names no material."""
     stem = place.model.stem
-    beside = sorted(
+    neighbours = sorted(
         p for p in place.folder.iterdir() if p.name.startswith(stem) and p.suffix.lower() in (".png", ".jpg", ".jpeg")
     )
-    if len(beside) != 1:
+    if len(neighbours) != 1:
         return material
-    texture = open_image(place.read(beside[0]), f"texture '{beside[0].name}'", limits.max_texture_side, place.budget)
+    texture = open_image(place.read(neighbours[0]), f"texture '{neighbours[0].name}'", limits.max_texture_side, place.budget)
     return Material(name=stem, base_color_texture=texture, source="file", licence="unknown")

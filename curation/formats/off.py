@@ -62,7 +62,7 @@ def _header(text: str) -> tuple[str, list[list[str]], int, int]:
             raise ValueError("binary OFF is not read")
         rows = rows if rows[0] else rows[1:]
     if not rows or len(rows[0]) < 2:
-        raise ValueError("it says no counts of vertices and faces")
+        raise ValueError("the counts of vertices and faces are missing")
     return kind, rows[1:], int(rows[0][0]), int(rows[0][1])
 
 

@@ -1,1 +1,1 @@
-"""The commands of `versemill`, by what they work on: datasets, assets, models. Each calls one function of the house."""
+"""The commands of `versemill`, grouped by what they work on: datasets, assets, models. Each calls one function."""

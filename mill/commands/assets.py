@@ -57,7 +57,7 @@ def preview(
     seed: Annotated[int, typer.Option(min=0, help="Dataset seed.")] = 0,
     index: Annotated[int, typer.Option(min=0, help="Asset index; with --count, the first.")] = 0,
     count: Annotated[int, typer.Option(min=1, max=400, help="More than 1: a grid of assets, one picture each.")] = 1,
-    resolution: Annotated[int, typer.Option(min=32, max=2048, help="Pixels of one picture's side.")] = 256,
+    resolution: Annotated[int, typer.Option(min=32, max=2048, help="Side of one picture in pixels.")] = 256,
     glb: Annotated[Path | None, typer.Option(metavar="X.glb", help="Also write the asset as GLB.")] = None,
     root: Root = None,
     deadline_s: Deadline = DEADLINE_S,
@@ -107,7 +107,7 @@ def specs(
     from versemill import detailverse
     from versemill.errors import ConfigError
     from versemill.gltf import to_glb
-    from versemill.mill.pipeline import config, pages
+    from versemill.mill.pipeline import config, pages, sources
 
     if build is not None:
         if glb is None:
@@ -119,8 +119,10 @@ def specs(
         out.print(f"wrote {glb}: {asset.caption}")
         return
     settings = config.settings("detailverse", detailverse.DetailverseConfig, overrides or [])
-    drawn = [detailverse.sample_spec(settings, seed, k).model_dump(mode="json") for k in range(sample)]
-    typer.echo(yaml.safe_dump_all(drawn, sort_keys=False, explicit_start=True), nl=False)
+    drawn = [detailverse.sample_spec(sources.of_one_family(settings, seed, k), seed, k) for k in range(sample)]
+    typer.echo(
+        yaml.safe_dump_all([spec.model_dump(mode="json") for spec in drawn], sort_keys=False, explicit_start=True), nl=False
+    )
 
 
 def curate(
@@ -245,7 +247,7 @@ def render(
 def render_file(
     file: Path, folder: Path, settings: Any, seed: int, kind: Kind, turntable: str | None, root: Path | None
 ) -> str:
-    """Renders one file into a folder; says what it made.
+    """Renders one file into a folder and returns a summary.
 
     Raises:
         AssetError: it can't be read or rendered.
@@ -270,7 +272,7 @@ def check_ready(settings: Any) -> None:
     """Finds a missing device, interpreter or panorama before anything is written.
 
     Raises:
-        MissingDependencyError, ConfigError: as the engines say.
+        MissingDependencyError, ConfigError: see the engines.
     """
     from versemill import device
     from versemill.render import lighting
@@ -284,7 +286,7 @@ def check_ready(settings: Any) -> None:
 
 
 def score(
-    what: Annotated[str, typer.Argument(metavar="fit", help="What to do.", show_default=False)],
+    what: Annotated[str, typer.Argument(metavar="fit", help="The action; fit is the only one.", show_default=False)],
     labels: Annotated[Path, typer.Argument(metavar="LABELS.csv", help="Columns: metrics, score.", show_default=False)],
     target: Annotated[Path, typer.Option("--out", metavar="HEAD.json", help="Output file.")] = Path("head.json"),
 ) -> None:

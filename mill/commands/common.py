@@ -5,13 +5,16 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from versemill.errors import ConfigError, ShardError
 from versemill.mill.pipeline.config import RunConfig
 from versemill.mill.terminal import Terminal
+
+if TYPE_CHECKING:
+    from versemill.mill.run.progress import Log
 
 out = Terminal()
 err = Terminal(stderr=True)
@@ -98,8 +101,19 @@ class LogKind(StrEnum):
 
 LogForm = Annotated[
     LogKind,
-    typer.Option("--log", help="auto: a bar on a terminal, else lines with time, dataset and run; json: one object a line."),
+    typer.Option("--log", help="auto: a bar on a terminal, else lines with time, dataset and run; json: one object per line."),
 ]
+
+
+def log_of(directory: str | Path, kind: LogKind) -> "Log":
+    """The log of a command that works on a dataset or in a folder, with a run id of its own."""
+    from versemill.mill.run.progress import Log
+    from versemill.mill.run.watchdog import new_run
+    from versemill.shards.storage import shown
+
+    return Log(err, shown(uri_of(Path(directory))), kind.value, new_run())
+
+
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also print every asset, every retry, and the messages of Ray and the workers.")
 ]
@@ -111,7 +125,7 @@ def print_json(value: Any) -> None:
 
 
 def distinct(files: Sequence[Path]) -> None:
-    """Refuses files whose results would have one name.
+    """Refuses files whose results would have the same name.
 
     Raises:
         ConfigError: two have the same stem.
@@ -124,7 +138,7 @@ def distinct(files: Sequence[Path]) -> None:
 
 
 def holding_shards(directory: str | Path) -> None:
-    """Refuses a folder without shards as what it is here, a bad argument.
+    """Reports a folder without shards as a bad argument.
 
     Raises:
         ConfigError: it holds none.

@@ -11,9 +11,12 @@ from versemill.errors import ConfigError
 from versemill.mill.commands.common import (
     AsJson,
     Dataset,
+    LogForm,
+    LogKind,
     complete_formats,
     err,
     holding_shards,
+    log_of,
     out,
     print_json,
     uri_of,
@@ -31,6 +34,7 @@ def dedup(
         int | None, typer.Option(min=1, help="Number of processes; each takes whole shards.", show_default="cores")
     ] = None,
     as_json: AsJson = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Find assets that duplicate others and write DIR/duplicates/table.parquet. No shard changes; the lowest index is kept.
 
@@ -47,7 +51,7 @@ def dedup(
     from versemill.mill.upkeep import dedup as search
 
     cores = len(os.sched_getaffinity(0))
-    with steps("describing shards") as progress:
+    with steps("describing shards", log_of(directory, log)) as progress:
         summary = search.dedup(
             uri_of(directory),
             NEAR if radius is None else radius,
@@ -73,12 +77,13 @@ def dedup(
 def merge(
     directories: Annotated[list[Path], typer.Argument(metavar="A B [...]", help="Datasets, two or more.", show_default=False)],
     directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for the result.", show_default=False)],
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Combine datasets: their sealed shards, byte for byte (hard-linked where possible, else copied), under one ledger.
 
-    Parts of one config and seed become that dataset again, and a run can continue it. Datasets of different configs need
-    different seeds; their union can be read, verified, reported, exported and trained on, and records its parts. Run the same
-    command again to resume.
+    Parts of one config and seed become that dataset again, and a run can continue it. Others form a union, which can be read,
+    verified, reported, exported and trained on, and records its parts. Rows keep their ids. Run the same command again to
+    resume.
 
     Examples:
 
@@ -86,12 +91,15 @@ def merge(
 
     versemill merge out/zeroverse out/detailverse out/scans --out out/corpus
     """
+    from versemill.mill.folder.dataset import Dataset as Folder
     from versemill.mill.run.progress import steps
     from versemill.mill.upkeep import merge as union
 
-    with steps("merging") as progress:
+    with steps("merging", log_of(directory, log)) as progress:
         summary = union.merge(list(map(uri_of, directories)), uri_of(directory), lambda done, total: progress(done, total, {}))
     parts = len(directories)
+    for sentence in union.repeats(Folder.open(uri_of(directory))):
+        err.print(f"note: {sentence}", style="yellow", soft_wrap=True)
     out.print(f"{parts} datasets in {summary.uri}: {summary.rows} rows, {summary.sealed} of {summary.shards} shards sealed")
 
 
@@ -107,6 +115,7 @@ def export(
         bool, typer.Option("--drop-duplicates", help="Leave out the duplicates that `versemill dedup` found.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes; each takes whole shards.")] = 1,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Write a dataset in a format that other training code reads. Run the same command again to resume.
 
@@ -124,7 +133,7 @@ def export(
     if target is None:
         raise ConfigError("name the output folder: --to OUT")
     holding_shards(uri_of(directory))
-    with steps(f"exporting {format}") as progress:
+    with steps(f"exporting {format}", log_of(directory, log)) as progress:
         done = shards.export(
             uri_of(directory), format, target, split, drop_duplicates=drop_duplicates, workers=workers,
             progress=lambda k, n: progress(k, n, {}),

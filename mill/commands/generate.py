@@ -15,7 +15,7 @@ def generate(
     file: Annotated[Path, typer.Option("--out", metavar="FILE.glb", help="Output file.", show_default=False)],
     image: Annotated[
         Path | None,
-        typer.Option(metavar="PICTURE", help="The picture; with alpha, or on a plain background.", show_default=False),
+        typer.Option(metavar="PICTURE", help="Input picture, with alpha or on a plain background.", show_default=False),
     ] = None,
     normals: Annotated[
         Path | None,
@@ -27,8 +27,10 @@ def generate(
     ] = None,
     unconditional: Annotated[bool, typer.Option("--unconditional", help="Generate without a picture.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed; another seed gives another shape.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Of the sampler.")] = 50,
-    guidance: Annotated[float, typer.Option(min=0, help="Guidance: how closely the picture is followed; 1: as trained.")] = 2.0,
+    steps: Annotated[int, typer.Option(min=1, help="Number of sampling steps.")] = 50,
+    guidance: Annotated[
+        float, typer.Option(min=0, help="Guidance scale: how closely the shape follows the picture; 1: as trained.")
+    ] = 2.0,
     sampler: Annotated[Literal["euler", "heun", "ddim"], typer.Option(help="Sampler.")] = "euler",
     resolution: Annotated[int, typer.Option(help="Grid resolution of the mesh: 64, 128, 256 or 512.")] = 128,
     device: Device = "auto",

@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from versemill.asset import Asset
 from versemill.errors import ConfigError
-from versemill.mill.commands.common import AsJson, Dataset, err, holding_shards, out, print_json
+from versemill.mill.commands.common import AsJson, Dataset, LogForm, LogKind, holding_shards, log_of, out, print_json
 from versemill.mill.pipeline import config, models
 from versemill.mill.pipeline.sources import MESH_SUFFIXES
 from versemill.mill.run.progress import steps
@@ -68,6 +69,7 @@ def train(
     presets: Annotated[
         bool, typer.Option("--presets", is_eager=True, callback=_presets, help="Show families and presets, and exit.")
     ] = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Train a bundled model on a dataset's train split. Run the same command again to resume.
 
@@ -88,7 +90,7 @@ def train(
     if overrides:
         recipe = config.settings(f"preset {recipe.name}", type(recipe), overrides, recipe.model_dump())
     holding_shards(directory)
-    with steps(f"training {recipe.name}") as progress:
+    with steps(f"training {recipe.name}", log_of(run_dir, log)) as progress:
         summary = training.train(chosen, directory, recipe, run_dir, seed, device, progress, lpips, tensorboard)
     if os.environ.get("RANK", "0") == "0":
         print_json(summary)
@@ -105,13 +107,16 @@ def evaluate(
     split: Annotated[list[str] | None, typer.Option(help="train, val, test; repeatable.", show_default="val test")] = None,
     judge: Judging = None,
     device: Device = "auto",
-    objects: Annotated[int | None, typer.Option(min=1, help="Most objects to evaluate.", show_default="all")] = None,
+    objects: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of objects to evaluate.", show_default="all")
+    ] = None,
     directory: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Output folder.", show_default="RUN/evaluation")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Skip measurements that take seconds per object.")] = False,
     lpips: Lpips = None,
     as_json: AsJson = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Score a trained model on held-out assets or on meshes, next to its untrained state and its baselines.
 
@@ -131,7 +136,7 @@ def evaluate(
         raise ConfigError(f"'{missing[0]}' does not exist: name a dataset, a mesh file or a folder of meshes")
     family = models.FAMILIES.find(describe(run_dir)["family"])
     options: dict[str, Any] = {"judging": _judging(family, judge), "device": device, "full": not quick, "lpips": lpips}
-    with steps("evaluating") as progress:
+    with steps("evaluating", log_of(run_dir, log)) as progress:
         options |= {"out": directory, "progress": progress}
         if len(targets) == 1 and _is_dataset(targets[0]):
             result = training.evaluate(family, run_dir, targets[0], split or ("val", "test"), objects=objects, **options)
@@ -152,9 +157,12 @@ def validate(
     directory: Dataset,
     history: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File of earlier verdicts; this one is appended.", show_default="DIR/history.jsonl"),
+        typer.Option(
+            metavar="FILE", help="File of earlier verdicts; the new one is appended.", show_default="DIR/history.jsonl"
+        ),
     ] = None,
     as_json: AsJson = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """The gate: train the model that section `validate` names, and compare it with baselines and earlier verdicts.
 
@@ -168,7 +176,7 @@ def validate(
     """
     from versemill.mill.proof import validation
 
-    with steps("training") as progress:
+    with steps("training", log_of(directory, log)) as progress:
         verdict = validation.validate(directory, progress, history)
     if as_json:
         print_json({"passed": verdict.passed, "sentence": verdict.sentence, "metrics": verdict.metrics})
@@ -200,6 +208,7 @@ def ablate(
     ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
+    log: LogForm = LogKind.auto,
 ) -> None:
     """Test whether one setting matters: build matched datasets, train on each with several seeds, report intervals.
 
@@ -225,8 +234,10 @@ def ablate(
         family=family, preset=preset, steps=train_steps, seeds=seeds, assets=assets, test_assets=test_assets,
         judging=config.assignments(judge or []), train=config.assignments(overrides or []),
     )  # fmt: skip
-    say: Callable[[str], None] = lambda line: err.print(line, soft_wrap=True)  # noqa: E731
-    result = ablation.ablate(name, directory, budget, file, _meshes(meshes or []), device, say=say, steps=steps)
+    lines = log_of(directory, log)
+    result = ablation.ablate(
+        name, directory, budget, file, _meshes(meshes or []), device, say=lines.write, steps=partial(steps, log=lines)
+    )
     if as_json:
         print_json(dataclasses.asdict(result))
         return

@@ -17,6 +17,7 @@ from versemill.mill.commands.common import (
     RunOverrides,
     Verbose,
     err,
+    log_of,
     out,
     print_json,
     uri_of,
@@ -74,7 +75,7 @@ def run(
     if only:
         print_json(summary.outcomes)
         raise typer.Exit(4 if any(outcome["status"] == "failed" for outcome in summary.outcomes) else 0)
-    _finish(uri_of(directory), summary, loaded)
+    _finish(uri_of(directory), summary, log, loaded)
 
 
 SAMPLE = 8
@@ -112,6 +113,7 @@ def retry(
     _finish(
         uri_of(directory),
         maintenance.retry(uri_of(directory), overrides or [], address=address, verbose=verbose, log=log.value),
+        log,
     )
 
 
@@ -134,6 +136,7 @@ def regenerate(
         maintenance.regenerate(
             uri_of(directory), shard_numbers(shards), overrides or [], address=address, verbose=verbose, log=log.value
         ),
+        log,
     )
 
 
@@ -154,6 +157,7 @@ def extend(
     _finish(
         uri_of(directory),
         maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose, log=log.value),
+        log,
     )
 
 
@@ -169,7 +173,7 @@ def debug(directory: Dataset, index: Annotated[int, typer.Argument(help="Index o
     print_json({**made.record, "seconds": seconds})
 
 
-def _finish(place: str, summary: "Summary", pipeline: "Pipeline | None" = None) -> None:
+def _finish(place: str, summary: "Summary", log: LogKind, pipeline: "Pipeline | None" = None) -> None:
     """Says what was done, and does what `run.then` says. Rejections are answers, not failures.
 
     Exit code 1: validation says no, or shards are missing; 4: some assets failed.
@@ -182,14 +186,14 @@ def _finish(place: str, summary: "Summary", pipeline: "Pipeline | None" = None) 
     out.print(f"{summary.uri}: {counts}; {summary.sealed} of {summary.shards} shards sealed", soft_wrap=True)
     if summary.failed:
         err.print(f"see `versemill status {summary.uri}`, then `versemill retry {summary.uri}`", soft_wrap=True)
-    answers = _afterwards(place, pipeline) if summary.complete else []
+    answers = _afterwards(place, log, pipeline) if summary.complete else []
     for well, sentence in answers:
         out.print(sentence, style=None if well else "red", soft_wrap=True)
     well = summary.complete and all(well for well, _ in answers)
     raise typer.Exit(1 if not well else 4 if summary.failed else 0)
 
 
-def _afterwards(place: str, pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
+def _afterwards(place: str, log: LogKind, pipeline: "Pipeline | None") -> list[tuple[bool, str]]:
     from versemill.mill.folder.dataset import Dataset as Stored
     from versemill.mill.proof import after
     from versemill.mill.run.progress import steps
@@ -199,7 +203,7 @@ def _afterwards(place: str, pipeline: "Pipeline | None") -> list[tuple[bool, str
     chosen = pipeline or maintenance.pipeline_of(dataset)
     if not chosen.run.then:
         return []
-    with steps(", ".join(chosen.run.then)) as progress:
+    with steps(", ".join(chosen.run.then), log_of(place, log)) as progress:
         return after.finish(chosen, dataset, progress)
 
 

@@ -1,6 +1,6 @@
 """The census: what the ledger and the timings of each sealed shard add up to, in one file: a million rows are counted at once.
 
-DIR/census.json is derived and may be deleted: whatever a ledger file of another size or date says is read and added up anew.
+DIR/census.json is derived and may be deleted: a ledger file whose size or date has changed is read again.
 """
 
 import contextlib

@@ -89,7 +89,7 @@ class Guard:
         if room is None:
             return
         mean = row_bytes / made if made >= SAMPLE else self._least
-        soon = mean * (2 * self._dataset.per_shard + in_flight) + SLACK_BYTES  # a shard is written beside its staged rows
+        soon = mean * (2 * self._dataset.per_shard + in_flight) + SLACK_BYTES  # a shard is written next to its staged rows
         if room < min(soon, SLACK_BYTES + mean * (left + self._dataset.per_shard)):
             raise VersemillError(
                 f"the disk of '{self._dataset.uri}' is nearly full: {size(room)} free, and the next shard needs {size(soon)}; "

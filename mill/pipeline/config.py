@@ -145,7 +145,7 @@ def load(
     Args:
         pipeline: its name.
         file: a YAML file of your own; its pipelines may extend the ones that come with versemill, and name sources that lie
-            beside it as `module:NAME`.
+            next to it as `module:NAME`.
         overrides: "a.b=value" each, the value in YAML; later ones win.
         assets, seed: short for run.assets and run.seed; they win.
 

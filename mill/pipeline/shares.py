@@ -16,12 +16,14 @@ class Shares(NamedTuple):
         configured: label -> weight, of any sum.
         drawn: label -> how often it was drawn.
         what: the thing counted: "assets kept", "primitives".
+        stratified: drawn by a low-discrepancy sequence, closer to the weights than chance would be.
     """
 
     name: str
     configured: Tally
     drawn: Tally
     what: str
+    stratified: bool = False
 
 
 def zeroverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[Shares]:
@@ -57,7 +59,8 @@ def detailverse(entry: Mapping[str, Any], records: Sequence[Row]) -> Iterable[Sh
     from versemill.detailverse import registry
 
     categories = entry["categories"] or dict.fromkeys(registry.families(), 1.0)
-    yield Shares("family", categories, Counter(record["specification"]["category"] for record in records), "assets kept")
+    families = Counter(record["specification"]["category"] for record in records)
+    yield Shares("family", categories, families, "assets kept", stratified=True)
     if "wild" in entry:  # A recipe that names no substance was drawn from all textures and colours.
         materials = [record["specification"]["materials"].values() for record in records]
         drawn = Counter("any" if any("material" not in recipe for recipe in each) else "its own" for each in materials)

@@ -36,9 +36,6 @@ COMPANION_SUFFIXES = frozenset(
 )
 """Files that a mesh may refer to; a change of one changes what the mesh is."""
 
-GOLDEN = 0x9E3779B97F4A7C15
-"""2**64 / golden ratio: multiples of it, modulo 2**64, fill the range with the lowest discrepancy there is."""
-
 
 class FilesConfig(Config):
     """Source `files`: a folder of meshes, searched recursively, in the order of their relative paths.
@@ -81,10 +78,19 @@ def _zeroverse(config: ZeroverseConfig, seed: int, index: int, _: str | None) ->
     return zeroverse.generate(config, seed, index)
 
 
+def of_one_family(config: DetailverseConfig, seed: int, index: int) -> DetailverseConfig:
+    """The config with one family alone, picked by a stratified draw, so that a small dataset too holds each family's share.
+
+    No other choice of an asset moves: DetailVerse draws each from a stream of its own.
+    """
+    family = list(config.shares)[int(seeds.choose(list(config.shares.values()), seeds.spread(seed, index, "mill/families")))]
+    return config.model_copy(update={"categories": {family: 1.0}})
+
+
 def _detailverse(config: DetailverseConfig, seed: int, index: int, _: str | None) -> Asset:
     from versemill import detailverse
 
-    return detailverse.generate(config, seed, index)
+    return detailverse.generate(of_one_family(config, seed, index), seed, index)
 
 
 def _file(config: FilesConfig, seed: int, index: int, item: str | None) -> Asset:
@@ -174,8 +180,8 @@ SOURCES = Table(
 def assign(weights: Mapping[str, float], seed: int, count: int) -> NDArray[np.int32]:
     """Which source makes each of the first `count` indices, as positions in `weights`.
 
-    A golden-ratio sequence, offset by the seed: after any number of assets, each source has made its share
-    to within a few. An index keeps its source however many assets follow.
+    A stratified draw (`seeds.spread`): after any number of assets, each source has made its share to within a few. An
+    index keeps its source however many assets follow.
 
     Args:
         weights: name -> share, not negative, at least one positive; they need not sum to 1.
@@ -183,14 +189,8 @@ def assign(weights: Mapping[str, float], seed: int, count: int) -> NDArray[np.in
     Returns:
         (count,) int32.
     """
-    values = np.array(list(weights.values()), np.float64)
-    edges = np.cumsum(values / values.sum())
-    start = seeds.key(seed, 0, "mill/sources") & (2**64 - 1)
-    with np.errstate(over="ignore"):
-        turns = np.arange(count, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(start)
-    where = (turns >> np.uint64(11)) * 2.0**-53
-    chosen = np.searchsorted(edges, where, side="right")
-    return np.minimum(chosen, int(np.flatnonzero(values).max())).astype(np.int32)
+    drawn = seeds.spread(seed, np.arange(count), "mill/sources")
+    return seeds.choose(list(weights.values()), drawn).astype(np.int32)
 
 
 def ordinals(assigned: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -91,7 +91,7 @@ def plate(asset: Asset, rng: Rng) -> Asset:
 
 
 def twins(asset: Asset, rng: Rng) -> Asset:
-    """It stands beside a copy of itself."""
+    """It stands next to a copy of itself."""
     width = float(np.ptp(asset.vertices[:, 0])) * rng.uniform(1.1, 1.6)
     return joined(asset, asset.vertices + np.array([width, 0, 0]), asset.faces)
 

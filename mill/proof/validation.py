@@ -1,4 +1,4 @@
-"""The gate of a pipeline: trains a small model on its shards, and keeps the verdict beside them for the report."""
+"""The gate of a pipeline: trains a small model on its shards, and keeps the verdict next to them for the report."""
 
 import datetime
 import json
@@ -26,11 +26,11 @@ def validate(directory: str | Path, progress: Callable[..., Any] | None = None, 
     """Runs `training.validate` with the dataset's own section `validate`, and compares with the past.
 
     The model lies in DIR/validation, the verdict in DIR/validation.json. A training that was interrupted is resumed;
-    one of other shards or settings starts anew.
+    one of other shards or settings starts from scratch.
 
     Args:
         history: file of earlier verdicts, which this one is added to; DIR/history.jsonl by default. Datasets that are
-            made anew every night share one file.
+            rebuilt every night share one file.
 
     Raises:
         ConfigError: there is no dataset, it is not complete, or it lies in an object store.

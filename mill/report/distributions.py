@@ -11,6 +11,7 @@ from scipy.special import chdtrc
 from versemill.errors import ConfigError
 from versemill.mill.pipeline.shares import Tally
 from versemill.mill.pipeline.sources import SOURCES
+from versemill.seeds import SPLITS
 
 BINS = 24
 GROUPS = {
@@ -21,18 +22,23 @@ GROUPS = {
 }
 """Group of a metric -> its heading; others follow under their own name."""
 
+STRATIFIED = "a low-discrepancy sequence keeps the counts within a few of their shares, closer than chance would"
+"""Note on stratified draws, of which a test against chance says nothing."""
+
 Row = Mapping[str, Any]
 
 
-def against(name: str, configured: Tally, drawn: Tally, what: str, note: str = "") -> dict[str, Any] | None:
+def against(name: str, configured: Tally, drawn: Tally, what: str, stratified: bool = False) -> dict[str, Any] | None:
     """One comparison: shares by configuration, shares by count, and how likely a deviation this large is by chance.
 
     Args:
         configured: label -> weight; drawn: label -> count. what: the thing counted ("assets", "primitives").
+        stratified: drawn by a low-discrepancy sequence, and therefore not tested.
 
     Returns:
         {"name", "what", "note", "total", "rows": [{"label", "configured", "drawn", "count"}], "chi2", "df", "p"};
-        `p` is Pearson's chi-square test, None where an expected count is under 5; None where nothing was drawn.
+        `p` is Pearson's chi-square test, None where an expected count is under 5 or the draw is stratified; None where
+        nothing was drawn.
     """
     total, weight = sum(drawn.values()), sum(configured.values())
     if not total or not weight:
@@ -45,19 +51,19 @@ def against(name: str, configured: Tally, drawn: Tally, what: str, note: str = "
     likely = expected > 0
     chi2 = float(((count - expected)[likely] ** 2 / expected[likely]).sum()) if not count[~likely].any() else float("inf")
     df = int(likely.sum()) - 1
-    testable = df > 0 and expected[likely].min() >= 5
+    testable = df > 0 and expected[likely].min() >= 5 and not stratified
     rows: list[dict[str, Any]] = [
         {"label": label.replace("_", " "), "configured": float(s), "drawn": float(c / total), "count": int(c)}
         for label, s, c in zip(labels, share, count, strict=True)
     ]
     p = float(chdtrc(df, chi2)) if testable else None
     largest = max(max(row["configured"], row["drawn"]) for row in rows)
-    facts = {"name": name, "what": what, "note": note, "total": int(total)}
+    facts = {"name": name, "what": what, "note": STRATIFIED if stratified else "", "total": int(total)}
     return {**facts, "rows": rows, "most": largest, "chi2": chi2, "df": df, "p": p}
 
 
 def comparisons(config: Mapping[str, Any], tried: Tally, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Every share of the configuration beside what the dataset holds.
+    """Every share of the configuration, compared with the dataset.
 
     Args:
         config: the resolved configuration. tried: source entry -> assets, whatever became of them.
@@ -66,10 +72,10 @@ def comparisons(config: Mapping[str, Any], tried: Tally, rows: Sequence[Row]) ->
     entries = config["sources"]
     shares = {name: entry["share"] for name, entry in entries.items()}
     splits = Counter(row["meta"]["split"] for row in rows)
-    sequence = "a quasi-random sequence keeps the mix within a few assets of its shares, closer than chance would"
+    configured_splits = dict(zip(SPLITS, config["shards"]["splits"], strict=True))
     compared = [
-        {**mix, "p": None} if (mix := against("sources", shares, tried, "assets tried", sequence)) else None,
-        against("split", dict(zip(("train", "val", "test"), config["shards"]["splits"], strict=True)), splits, "assets kept"),
+        against("sources", shares, tried, "assets tried", stratified=True),
+        against("split", configured_splits, splits, "assets kept", stratified=True),
     ]
     for name, entry in entries.items():
         alone = sum(other["source"] == entry["source"] for other in entries.values()) == 1
@@ -77,7 +83,8 @@ def comparisons(config: Mapping[str, Any], tried: Tally, rows: Sequence[Row]) ->
         if configured and alone:
             drawn = [json.loads(row["meta"]["provenance"]) for row in rows if row["meta"]["source"] == entry["source"]]
             compared += [
-                against(f"{name}: {each.name}", each.configured, each.drawn, each.what) for each in configured(entry, drawn)
+                against(f"{name}: {each.name}", each.configured, each.drawn, each.what, each.stratified)
+                for each in configured(entry, drawn)
             ]
     return [each for each in compared if each]
 

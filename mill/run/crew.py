@@ -35,7 +35,7 @@ class Crew:
 
     Args:
         maker: makes one asset; where it is not `stages.make`, no kernels are loaded.
-        only: whether assets are made beside the dataset.
+        only: whether assets are made without adding them to the dataset.
         say: shows one line.
 
     Attributes (from `working` on):

@@ -77,7 +77,7 @@ def run(
         address: of a running Ray cluster; None starts one for this run.
         progress: show it on standard error. verbose: also every asset, every retry, and what Ray has to say.
         log: "json" writes progress as JSON lines; see `mill.run.progress.Log`.
-        only: make just these indices afresh, beside the dataset, seal nothing, and return their records: how one
+        only: make just these indices again, outside the dataset, seal nothing, and return their records: how one
             failure is reproduced alone.
         maker: makes one asset; a function of a module that workers can import.
 

@@ -27,11 +27,12 @@ class Log:
     collectors.
 
     Attributes:
-        dataset: its URI. run: the run's id, once there is one. kind: "json" writes one JSON object a line, terminal or not.
+        dataset: its URI, or where else the command works. run: the run's id, once there is one. kind: "json" writes one JSON
+            object a line, terminal or not.
     """
 
-    def __init__(self, console: Terminal, dataset: str, kind: LogFormat = "auto") -> None:
-        self.console, self.dataset, self.kind, self.run = console, dataset, kind, ""
+    def __init__(self, console: Terminal, dataset: str, kind: LogFormat = "auto", run: str = "") -> None:
+        self.console, self.dataset, self.kind, self.run = console, dataset, kind, run
 
     @property
     def lines(self) -> bool:
@@ -53,12 +54,12 @@ class Log:
 
 
 @contextmanager
-def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None]]:
+def steps(label: str, log: Log | None = None) -> Iterator[Callable[[int, int, Mapping[str, float]], None]]:
     """A progress callback (done, total, figures) for long work that isn't a run: training, exporting.
 
-    The first figure is shown beside the bar; `figures` may be empty.
+    The first figure is shown next to the bar; `figures` may be empty. JSON lines hold all of them.
     """
-    console = Terminal(stderr=True)
+    log = log or Log(Terminal(stderr=True), "")
     last = started = time.monotonic()
 
     def line(done: int, total: int, figures: Mapping[str, float]) -> str:
@@ -68,10 +69,10 @@ def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None
         shown = "".join(f", {name} {value:.4g}" for name, value in list(figures.items())[:1])
         return f", {rate:.1f}/s, {duration((total - done) / max(rate, 1e-9))} left{shown}"
 
-    if console.is_terminal:
+    if not log.lines:
         with Progress(
             TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("{task.fields[facts]}", markup=False), console=console,
+            TextColumn("{task.fields[facts]}", markup=False), console=log.console,
         ) as bar:  # fmt: skip
             task = bar.add_task(label, total=None, facts="")
             yield lambda done, total, figures: bar.update(
@@ -83,7 +84,7 @@ def steps(label: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None
         nonlocal last
         if time.monotonic() - last >= SILENT_EVERY or done == total:
             last = time.monotonic()
-            console.print(f"{label}: {done}/{total}{line(done, total, figures)}")
+            log.write(f"{label}: {done}/{total}{line(done, total, figures)}", **figures, done=done, total=total)
 
     yield occasionally
 
@@ -166,7 +167,7 @@ class Display:
             self._bar.stop()
 
     def say(self, text: str) -> None:
-        """One line, beside the bar."""
+        """One line, above the bar."""
         if self._shown:
             self.log.write(text)
 

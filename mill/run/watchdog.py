@@ -1,7 +1,7 @@
 """Watches workers from outside: which asset each is on, since when, how much memory it holds, what it said last.
 
 A worker keeps a small *note* file per task in a scratch folder of its machine, and its standard error in a log
-beside it; both outlive the worker. A `Monitor` reads them. The driver has one for its own machine, and one as
+next to it; both outlive the worker. A `Monitor` reads them. The driver has one for its own machine, and one as
 a Ray actor on every other node.
 """
 

@@ -37,7 +37,7 @@ class Found:
     """What a pass found.
 
     Attributes:
-        rows: assets looked at; described: how many of them anew.
+        rows: assets compared; described: how many of them were described in this pass.
         exact, near: duplicates of either kind.
         straddling: (index, index that it repeats, its split, the other's) of duplicates across splits, ascending.
     """

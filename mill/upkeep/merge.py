@@ -1,15 +1,16 @@
-"""The union of datasets: sealed shards are taken over byte for byte, the ledger is written anew, splits stay as they are.
+"""The union of datasets: sealed shards are kept byte for byte, the ledger is rewritten, splits stay as they are.
 
 Datasets of one config and seed (made in pieces, on several machines) become that very dataset, and a run can continue it.
-Datasets of different configs need different seeds, since (seed, index) names an asset; dataset.json then keeps what each part
-was (`parts`), and the parts' shards follow one another. Such a dataset can be read, verified, reported, exported and
-validated; what makes assets (run, retry, extend) is done to a part where it was made, and merged again.
+With datasets of different configs or seeds, dataset.json keeps what each part was (`parts`), and the parts' shards follow one
+another; rows keep their ids, which begin with the digest of their part. Such a dataset can be read, verified, reported,
+exported and validated; what makes assets (run, retry, extend) is done to a part where it was made, and merged again.
 """
 
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from versemill import CONVENTION_VERSION, __version__
 from versemill.config import digest
 from versemill.errors import ConfigError, ShardError
 from versemill.mill.folder import card, entries
-from versemill.mill.folder.dataset import FORMAT, Dataset, comparable, differences, is_running, is_there, locked, shard_count
+from versemill.mill.folder.dataset import FORMAT, Dataset, is_running, is_there, locked, shard_count
 from versemill.mill.folder.ledger import Summary, summarise
 from versemill.shards import storage
+from versemill.shards.rows import DIGEST_DIGITS, row_id
 from versemill.shards.schema import SCHEMA_VERSION
 
 Info = dict[str, Any]
@@ -48,11 +50,6 @@ class _Part:
     uris: list[str] = field(default_factory=list)
     shards: dict[int, _Sealed] = field(default_factory=dict)
 
-    @property
-    def label(self) -> str:
-        """Unique among parts, whose seeds differ."""
-        return f"{self.info['pipeline']}-{self.info['seed']}"
-
 
 def merge(
     directories: Sequence[str | Path], out: str | Path, progress: Callable[[int, int], None] = lambda done, total: None
@@ -67,7 +64,7 @@ def merge(
 
     Raises:
         ConfigError: fewer than two datasets, one of them unfinished, being written or of other conventions or schema; two
-            that hold the same (seed, index); or `out` holds something else.
+            that hold the same id; or `out` holds something else.
         ShardError: a shard is not what its ledger says.
     """
     given = [Dataset.open(directory) for directory in directories]
@@ -89,7 +86,7 @@ def merge(
             storage.clear_temporary(target.fs, target.path(folder).rstrip("/"))
         total, done, first = sum(len(part.shards) for part in parts), 0, 0
         for part in parts:
-            rename: Rename = _same if len(parts) == 1 else partial(_entry_name, part.label)
+            rename: Rename = _same if len(parts) == 1 else partial(_entry_name, _label(part.info))
             for number, sealed in sorted(part.shards.items()):
                 _take_over(sealed, target, first + number, description["digest"], rename)
                 done += 1
@@ -121,7 +118,7 @@ def _parts(given: Sequence[Dataset]) -> list[_Part]:
     """The parts of all datasets, by digest; a dataset that was merged before falls into its own.
 
     Raises:
-        ConfigError: two of them hold the same (seed, index), or a ledger entry is damaged.
+        ConfigError: two of them hold the same id, or a ledger entry is damaged.
     """
     by_digest: dict[str, _Part] = {}
     for dataset in given:
@@ -138,14 +135,13 @@ def _parts(given: Sequence[Dataset]) -> list[_Part]:
                     _add(part, number, _read(dataset, first + number))
             first += shard_count(info)
     parts = list(by_digest.values())
-    seeds: dict[int, _Part] = {}
+    heads: dict[str, _Part] = {}
     for part in parts:
-        other = seeds.setdefault(part.info["seed"], part)
+        other = heads.setdefault(part.info["digest"][:DIGEST_DIGITS], part)
         if other is not part:
-            why = differences(comparable(other.info), comparable(part.info))
             raise ConfigError(
-                f"'{other.uris[0]}' and '{part.uris[0]}' both have seed {part.info['seed']}, so both hold its index 0, and "
-                f"they are not one dataset ({why[0] if why else 'other source files'}); make one of them with another --seed"
+                f"the digests of '{other.uris[0]}' and '{part.uris[0]}' both begin with "
+                f"{part.info['digest'][:DIGEST_DIGITS]}, so their ids collide; make one of them with another --seed"
             )
         _refuse_partial(part)
     return parts
@@ -164,7 +160,7 @@ def _add(part: _Part, number: int, sealed: _Sealed) -> None:
     if known.entry["sha256"] != sealed.entry["sha256"]:
         index = min(map(int, sealed.entry["sources"]))
         raise ConfigError(
-            f"'{known.dataset.uri}' and '{sealed.dataset.uri}' both hold (seed {part.info['seed']}, index {index}), in shards "
+            f"'{known.dataset.uri}' and '{sealed.dataset.uri}' both hold {row_id(part.info['digest'], index)}, in shards "
             f"of other bytes ({known.entry['sha256'][:12]}, {sealed.entry['sha256'][:12]}); leave one of them out"
         )
 
@@ -210,11 +206,11 @@ def _union(parts: Sequence[_Part]) -> Info:
         entries = part.info["config"]["sources"]
         shares = sum(entry["share"] for entry in entries.values())
         for name, entry in entries.items():
-            config["sources"][_entry_name(part.label, name)] = {**entry, "share": weight * entry["share"] / shares}
-        files |= {_entry_name(part.label, name): record for name, record in part.info["files"].items()}
+            config["sources"][_entry_name(_label(part.info), name)] = {**entry, "share": weight * entry["share"] / shares}
+        files |= {_entry_name(_label(part.info), name): record for name, record in part.info["files"].items()}
     return {
         "format": FORMAT,
-        "pipeline": " + ".join(part.label for part in parts),
+        "pipeline": " + ".join(_label(part.info) for part in parts),
         "description": f"merged from {len(parts)} datasets",
         "digest": digest([[part.info["digest"], part.info["assets"]] for part in parts]),
         "seed": [part.info["seed"] for part in parts],
@@ -225,6 +221,21 @@ def _union(parts: Sequence[_Part]) -> Info:
         "versions": {"versemill": __version__, "schema": SCHEMA_VERSION},
         "parts": [{"from": part.uris, **{key: part.info[key] for key in ABOUT}} for part in parts],
     }
+
+
+def repeats(dataset: Dataset) -> list[str]:
+    """A sentence for each two parts of a union that have the same seed and sources, and so the same shapes."""
+    return [
+        f"{_label(a)} and {_label(b)} have the same seed and sources, so the union holds the same shapes twice; "
+        "for others, make one of them with another --seed"
+        for a, b in combinations(dataset.parts, 2)
+        if a["seed"] == b["seed"] and a["config"]["sources"] == b["config"]["sources"]
+    ]
+
+
+def _label(info: Info) -> str:
+    """Unique among parts: the pipeline, and the head of the digest with which the ids begin."""
+    return f"{info['pipeline']}-{info['digest'][:DIGEST_DIGITS]}"
 
 
 def _entry_name(label: str, entry: str) -> str:

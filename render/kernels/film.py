@@ -90,7 +90,8 @@ def smooth(
     """One pass of an edge-stopping wavelet filter (5 x 5 taps less the corners, `step` pixels apart) over the light.
 
     A tap counts as far as its normal agrees, its point lies in the pixel's tangent plane, and its brightness differs
-    by no more than the noise does: so shadows' and reflections' edges stay, and textures, kept apart, are not touched.
+    by no more than the noise does: so shadows' and reflections' edges stay, and textures, stored
+    separately, are not touched.
     """
     i = wp.tid()
     if film.coverage[i] <= 0.0:

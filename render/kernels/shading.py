@@ -191,6 +191,128 @@ def alike(a: Surface, b: Surface, footprint: float):
     return wp.abs(wp.dot(b.position - a.position, a.geometric)) < 2.0 * footprint
 
 
+@wp.struct
+class Pattern:
+    """How a pixel is sampled.
+
+    `count` samples, each standing for `share` of a pixel at distance 1, from number `offset` of a set of `stratum` that
+    belongs to `key`. `once`: the pixel is calm, and one sample at its centre will do.
+    """
+
+    count: int
+    share: float
+    key: wp.uint32
+    offset: int
+    stratum: int
+    once: bool
+
+
+@wp.struct
+class Sums:
+    """What the samples of a pixel add up to. `covered` of them met the asset, `shaded` were shaded for themselves; `squares` is
+    of their luminance."""
+
+    light: wp.vec3
+    albedo: wp.vec3
+    normal: wp.vec3
+    position: wp.vec3
+    squares: float
+    covered: int
+    shaded: int
+
+
+@wp.func
+def pattern(
+    scene: Scene,
+    view: View,
+    gbuffer: GBuffer,
+    i: int,
+    pixel: int,
+    width: int,
+    height: int,
+    samples: int,
+    stratum: int,
+    fine: bool,
+    seed: wp.uint32,
+):
+    """The pattern of a pixel. Neighbours share a set of samples: together they are as even as one pixel's would be."""
+    column = pixel % width
+    row = (pixel // width) % height
+    p = Pattern()
+    p.count = samples
+    p.share = view.pixel / wp.sqrt(float(samples))
+    p.key = mix(seed ^ mix(wp.uint32(pixel)))
+    p.stratum = stratum
+    if fine:
+        # Four pixels share; each pixel's own run of samples is even by itself.
+        block = pixel - column % 2 - (row % 2) * width
+        p.key = mix(seed ^ mix(wp.uint32(block)))
+        p.offset = ((column & 1) + 2 * (row & 1)) * stratum
+        p.stratum = 4 * stratum
+    elif scene.cut_out == 0 and samples <= FEW:
+        depth = gbuffer.depth[i]
+        if view.orthographic == 1:
+            depth = float(1.0)
+        p.once = calm(scene, gbuffer, i, column, row, width, height, view.pixel * depth)
+        if p.once:
+            p.count = 1
+            p.share = view.pixel
+            block = pixel - column % 4 - (row % 4) * width
+            p.key = mix(seed ^ mix(wp.uint32(block)))
+            p.offset = (column & 1) + 2 * (row & 1) + 4 * ((column >> 1) & 1) + 8 * ((row >> 1) & 1)
+            p.stratum = 16
+    return p
+
+
+@wp.func
+def seen(scene: Scene, view: View, gbuffer: GBuffer, i: int, column: int, row: int, p: Pattern, k: int):
+    """What the k-th sample of a pixel meets, and the direction of its ray."""
+    px = float(column) + 0.5
+    py = float(row) + 0.5
+    if p.once:
+        return centre(gbuffer, i), camera_direction(view, px, py)
+    jitter = draw(p.key, 0, k + p.offset, p.stratum)
+    px = float(column) + jitter[0]
+    py = float(row) + jitter[1]
+    direction = camera_direction(view, px, py)
+    threshold = float(0.5)
+    if scene.cut_out == 1:
+        threshold = draw(p.key, 1, k + p.offset, p.stratum)[0]
+    return cast(scene, camera_origin(view, px, py), direction, FAR, threshold), direction
+
+
+@wp.func
+def enough(sums: Sums, drawn: int, samples: int):
+    """Whether the first half of many samples, all of which met the asset, agree so well that they will do."""
+    if drawn != samples // 2 or samples < 16 or sums.covered != drawn:
+        return False
+    bright = luminance(sums.light) / float(sums.covered)
+    spread = wp.max(sums.squares / float(sums.covered) - bright * bright, 0.0) / float(sums.covered - 1)
+    return spread < AGREE * AGREE * (bright + 0.02) * (bright + 0.02)
+
+
+@wp.func
+def expose(film: Film, i: int, sums: Sums, count: int):
+    """Puts the mean of a pixel's `count` samples on the film. A variance of -1 says that one sample was all there was."""
+    # Alpha that rounds to 0 is background, and background has no colour.
+    if 510 * sums.covered < count or sums.covered == 0:
+        return
+    scale = 1.0 / float(sums.covered)
+    albedo = sums.albedo * scale
+    mean = sums.light * scale
+    bright = luminance(mean)
+    white = wp.max(luminance(albedo), 1.0e-3)
+    variance = wp.max(sums.squares * scale - bright * bright, 0.0)
+    film.light[i] = wp.cw_div(mean, albedo)
+    film.variance[i] = variance / (float(wp.max(sums.shaded - 1, 1)) * white * white)
+    if sums.shaded == 1:
+        film.variance[i] = -1.0
+    film.albedo[i] = albedo
+    film.normal[i] = wp.normalize(sums.normal)
+    film.position[i] = sums.position * scale
+    film.coverage[i] = float(sums.covered) / float(count)
+
+
 @wp.kernel
 def shading(
     scene: Scene,
@@ -210,8 +332,7 @@ def shading(
 ):
     """Fills a film with the pixels from number `first` on. `stratum` is the power of two that holds `samples`.
 
-    `fast` shades calm pixels once, at their centre; `fine` stops at half of its samples where they agree. A variance of -1
-    says that one sample was all there was.
+    `fast` shades calm pixels once, at their centre; `fine` stops at half of its samples where they agree.
     """
     i = wp.tid()
     pixel = first + i
@@ -221,111 +342,47 @@ def shading(
     if in_empty_tile(tiles, v, column, row, width, height):
         return
     view = views[v]
-    key = mix(seed ^ mix(wp.uint32(pixel)))
-    count = samples
-    # A sample stands for its share of the pixel.
-    share = view.pixel / wp.sqrt(float(samples))
-    once = bool(False)
-    offset = int(0)  # noqa: RUF046 - declares a mutable Warp variable
-    if not fine and scene.cut_out == 0 and samples <= FEW:
-        depth = gbuffer.depth[i]
-        if view.orthographic == 1:
-            depth = float(1.0)
-        once = calm(scene, gbuffer, i, column, row, width, height, view.pixel * depth)
-        if once:
-            count = 1
-            share = view.pixel
-            # The 16 pixels of a block share a set of samples: together they are as even as one pixel's would be.
-            block = pixel - column % 4 - (row % 4) * width
-            key = mix(seed ^ mix(wp.uint32(block)))
-            offset = (column & 1) + 2 * (row & 1) + 4 * ((column >> 1) & 1) + 8 * ((row >> 1) & 1)
-            stratum = 16
-    if fine:
-        # As above, of four pixels; each pixel's own run of samples is even by itself.
-        block = pixel - column % 2 - (row % 2) * width
-        key = mix(seed ^ mix(wp.uint32(block)))
-        offset = ((column & 1) + 2 * (row & 1)) * stratum
-        stratum = 4 * stratum
-    total = wp.vec3(0.0)
-    albedo = wp.vec3(0.0)
-    normal = wp.vec3(0.0)
-    position = wp.vec3(0.0)
-    squares = float(0.0)
-    covered = int(0)  # noqa: RUF046 - declares a mutable Warp variable
-    shaded = int(0)  # noqa: RUF046 - declares a mutable Warp variable
+    p = pattern(scene, view, gbuffer, i, pixel, width, height, samples, stratum, fine, seed)
+    sums = Sums()
+    count = p.count
     before = Surface()
     may_share = bool(False)
     sample = wp.vec3(0.0)
-    for k in range(count):
-        px = float(column) + 0.5
-        py = float(row) + 0.5
-        hit = Hit()
-        if once:
-            hit = centre(gbuffer, i)
-        else:
-            jitter = draw(key, 0, k + offset, stratum)
-            px = float(column) + jitter[0]
-            py = float(row) + jitter[1]
-        direction = camera_direction(view, px, py)
-        if not once:
-            threshold = float(0.5)
-            if scene.cut_out == 1:
-                threshold = draw(key, 1, k + offset, stratum)[0]
-            hit = cast(scene, camera_origin(view, px, py), direction, FAR, threshold)
+    for k in range(p.count):
+        hit, direction = seen(scene, view, gbuffer, i, column, row, p, k)
         if hit.face >= 0:
-            covered += 1
-            footprint = share
+            sums.covered += 1
+            footprint = p.share
             if view.orthographic == 0:
-                footprint = share * hit.t
+                footprint = p.share * hit.t
             s = surface(scene, hit, direction, footprint)
             lobe = lobes(table, s.shading, -wp.normalize(direction), s.color, s.metallic, s.roughness)
-            unlit = scene.unlit[s.material] == 1
-            if unlit:
+            # What the surface reflects of a white surrounding: the part of its colour that light does not decide.
+            white = lobe.diffuse + lobe.albedo
+            if scene.unlit[s.material] == 1:
                 sample = s.color
+                white = s.color
                 may_share = False
-                shaded += 1
+                sums.shaded += 1
             elif fine:
-                sample = shade_fine(scene, light, table, hit, s, lobe, footprint, key, k + offset, stratum)
-                shaded += 1
+                sample = shade_fine(scene, light, table, hit, s, lobe, footprint, p.key, k + p.offset, p.stratum)
+                sums.shaded += 1
             elif may_share and alike(before, s, view.pixel * hit.t):
                 # Two neighbouring samples of one smooth surface share their shading.
                 may_share = False
             else:
-                sample = shade_fast(scene, light, hit, s, lobe, key, k + offset, stratum)
+                sample = shade_fast(scene, light, hit, s, lobe, p.key, k + p.offset, p.stratum)
                 before = s
-                shaded += 1
+                sums.shaded += 1
                 may_share = True
-            total += sample + s.emission
             bright = luminance(sample)
-            squares += bright * bright
-            # What the surface reflects of a white surrounding: the part of its colour that light does not decide.
+            sums.light += sample + s.emission
+            sums.squares += bright * bright
             # What shines by itself belongs to it: light that is the same everywhere needs no smoothing.
-            if unlit:
-                albedo += wp.max(s.color, wp.vec3(0.02)) + s.emission
-            else:
-                albedo += wp.max(lobe.diffuse + lobe.albedo, wp.vec3(0.02)) + s.emission
-            normal += s.shading
-            position += s.position
-        if fine and k + 1 == samples // 2 and samples >= 16 and covered == k + 1:
-            # Half of the samples will do where they agree.
-            bright = luminance(total) / float(covered)
-            spread = wp.max(squares / float(covered) - bright * bright, 0.0) / float(covered - 1)
-            if spread < AGREE * AGREE * (bright + 0.02) * (bright + 0.02):
-                count = k + 1
-                break
-    # Alpha that rounds to 0 is background, and background has no colour.
-    if 510 * covered < count or covered == 0:
-        return
-    scale = 1.0 / float(covered)
-    albedo = albedo * scale
-    mean = total * scale
-    bright = luminance(mean)
-    white = wp.max(luminance(albedo), 1.0e-3)
-    film.light[i] = wp.cw_div(mean, albedo)
-    film.variance[i] = wp.max(squares * scale - bright * bright, 0.0) / (float(wp.max(shaded - 1, 1)) * white * white)
-    if shaded == 1:
-        film.variance[i] = -1.0
-    film.albedo[i] = albedo
-    film.normal[i] = wp.normalize(normal)
-    film.position[i] = position * scale
-    film.coverage[i] = float(covered) / float(count)
+            sums.albedo += wp.max(white, wp.vec3(0.02)) + s.emission
+            sums.normal += s.shading
+            sums.position += s.position
+        if fine and enough(sums, k + 1, samples):
+            count = k + 1
+            break
+    expose(film, i, sums, count)

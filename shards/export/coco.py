@@ -1,7 +1,7 @@
 """COCO: images with one annotation per visible part, as BlenderProc's COCO writer gives: `images/`, `coco_annotations.json`.
 
 Masks are uncompressed run lengths (column-major counts, background first); boxes are [x, y, width, height] in pixels;
-category ids start at 1. Cameras lie beside as `cam_K` and `cam2world` (OpenCV axes, Z up, world units) in each image's entry.
+category ids start at 1. Cameras are stored as `cam_K` and `cam2world` (OpenCV axes, Z up, world units) in each image's entry.
 """
 
 from pathlib import Path
@@ -63,7 +63,7 @@ def finish(out: Path, entries: list[Entry]) -> None:
 
 
 FORMAT = Format(
-    summary="COCO: RGBA images, part masks as run lengths, cameras beside (OpenCV, Z up)",
+    summary="COCO: RGBA images, part masks as run lengths, cameras next to them (OpenCV, Z up)",
     columns=("views",),
     write=per_asset(write),
     finish=finish,

@@ -134,25 +134,25 @@ def test_the_index_agrees_with_brute_force(seed, count, radius, clusters):
     hashes = rng.integers(0, max(count, 1) * 2, count).astype("S8")
     centres = rng.normal(size=(clusters, SIZE)) * 0.05
     descriptors = centres[rng.integers(0, clusters, count)] + rng.normal(size=(count, SIZE)) * 0.002
-    found = find_duplicates(indices, hashes, descriptors.astype(np.float32), radius)
-    assert dict(zip(found.index.tolist(), found.kept.tolist(), strict=True)) == brute(
+    duplicates = find_duplicates(indices, hashes, descriptors.astype(np.float32), radius)
+    assert dict(zip(duplicates.index.tolist(), duplicates.kept.tolist(), strict=True)) == brute(
         indices, hashes, descriptors.astype(np.float32).astype(float), radius
     )
-    assert (found.kept < found.index).all()
-    assert (np.diff(found.index.astype(int)) > 0).all()
-    assert (found.distance[found.exact] == 0).all()
+    assert (duplicates.kept < duplicates.index).all()
+    assert (np.diff(duplicates.index.astype(int)) > 0).all()
+    assert (duplicates.distance[duplicates.exact] == 0).all()
 
 
 def test_rows_without_a_shape_are_compared_by_hash_alone():
     descriptors = np.full((4, SIZE), np.nan, np.float32)
-    found = find_duplicates(np.arange(4), np.array([b"a", b"b", b"a", b"c"]), descriptors)
-    assert (found.index.tolist(), found.kept.tolist(), found.exact.tolist()) == ([2], [0], [True])
+    duplicates = find_duplicates(np.arange(4), np.array([b"a", b"b", b"a", b"c"]), descriptors)
+    assert (duplicates.index.tolist(), duplicates.kept.tolist(), duplicates.exact.tolist()) == ([2], [0], [True])
 
 
 def test_a_crowd_of_one_shape_is_one_group():
     rng = np.random.default_rng(0)
     descriptors = np.ones((3000, SIZE), np.float32) + rng.normal(size=(3000, SIZE)).astype(np.float32) * 1e-5
-    found = find_duplicates(np.arange(3000), np.arange(3000), descriptors)
-    assert len(found.index) == 2999
-    assert not found.kept.any()
-    assert not found.exact.any()
+    duplicates = find_duplicates(np.arange(3000), np.arange(3000), descriptors)
+    assert len(duplicates.index) == 2999
+    assert not duplicates.kept.any()
+    assert not duplicates.exact.any()

@@ -116,15 +116,15 @@ def test_sampling_is_a_pure_function_and_counts_move_no_other_draw(of_trimesh):
 
 def test_voxels_are_the_cells_that_the_surface_passes():
     mesh = trimesh.creation.torus(0.7, 0.29, 48, 24)
-    found = voxels(mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32), 32)
-    assert len(np.unique(found, axis=0)) == len(found)
-    codes = np.ravel_multi_index(tuple(found.T.astype(int)), (32,) * 3)
+    occupied = voxels(mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32), 32)
+    assert len(np.unique(occupied, axis=0)) == len(occupied)
+    codes = np.ravel_multi_index(tuple(occupied.T.astype(int)), (32,) * 3)
     assert (np.diff(codes) > 0).all()
     points = trimesh.sample.sample_surface(mesh, 200_000, seed=1)[0]
     cells, hits = np.unique(np.ravel_multi_index(tuple(((points + 1) * 16).astype(int).T), (32,) * 3), return_counts=True)
     missed = ~np.isin(cells, codes)
     assert hits[missed].sum() / len(points) < 1e-3  # only grazed cells are missed
-    centres = (found + 0.5) / 16 - 1
+    centres = (occupied + 0.5) / 16 - 1
     assert MeshQuery(mesh.vertices, mesh.faces).closest(centres)[0].max() <= np.sqrt(3) / 32 + 1e-6
 
 

@@ -276,9 +276,9 @@ def test_labels_refit_the_head_from_reports(tmp_path, of_trimesh):
         curate_file(tmp_path / f"{name}.ply", tmp_path)
     (tmp_path / "labels.csv").write_text("metrics,score\ngood.json,5\nbad.json,1\n")
     head = fit_labels(tmp_path / "labels.csv")
-    found = {n: json.loads((tmp_path / f"{n}.json").read_text())["metrics"]["features"] for n in ("good", "bad")}
-    assert head(found["good"]) > 4 > 2 > head(found["bad"])
-    assert DEFAULT_HEAD(found["good"]) > DEFAULT_HEAD(found["bad"])
+    measured = {n: json.loads((tmp_path / f"{n}.json").read_text())["metrics"]["features"] for n in ("good", "bad")}
+    assert head(measured["good"]) > 4 > 2 > head(measured["bad"])
+    assert DEFAULT_HEAD(measured["good"]) > DEFAULT_HEAD(measured["bad"])
     (tmp_path / "labels.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ConfigError, match="columns"):
         fit_labels(tmp_path / "labels.csv")

@@ -37,16 +37,16 @@ def model(tmp_path_factory):
 
 def test_a_model_sees_normal_maps_in_colour(model, of_trimesh):
     ball = of_trimesh(BALL).normalized()
-    found = np.array(image_features(ball.vertices, ball.faces, (model,)))
-    assert found.shape == (6,)
-    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-4)
+    values = np.array(image_features(ball.vertices, ball.faces, (model,)))
+    assert values.shape == (6,)
+    assert np.linalg.norm(values) == pytest.approx(1, abs=1e-4)
     # x and y are even on a ball, z looks at the viewer; all on white.
-    assert found[0] == pytest.approx(found[1], abs=0.01)
-    assert found[2] > found[0]
+    assert values[0] == pytest.approx(values[1], abs=0.01)
+    assert values[2] > values[0]
     twice = image_features(ball.vertices, ball.faces, (model, model))
-    assert twice == [*found, *found]
+    assert twice == [*values, *values]
     box = of_trimesh(BOX).normalized()
-    assert np.abs(np.array(image_features(box.vertices, box.faces, (model,))) - found).max() > 0.02
+    assert np.abs(np.array(image_features(box.vertices, box.faces, (model,))) - values).max() > 0.02
     assert image_features(ball.vertices, ball.faces, ()) == []
 
 
@@ -62,8 +62,8 @@ def test_curation_says_what_the_score_rests_on(model, of_trimesh, tmp_path):
     head.save(tmp_path / "head.json")
     config = CurationConfig(image_models=(model,), score_head=str(tmp_path / "head.json"))
     kept = curate(of_trimesh(BALL), config)
-    found = kept.metrics["features"] | dict(zip(names(6), kept.metrics["image_features"], strict=True))
-    assert kept.metrics["score"] == LinearHead.load(tmp_path / "head.json")(found)
+    measured = kept.metrics["features"] | dict(zip(names(6), kept.metrics["image_features"], strict=True))
+    assert kept.metrics["score"] == LinearHead.load(tmp_path / "head.json")(measured)
     assert kept.methods["score"]["head"].startswith("head.json ")
     assert kept.methods["score"]["image_models"][0].startswith("moments.pt ")
     json.dumps(kept.metrics)
@@ -75,8 +75,12 @@ def test_a_head_without_image_features_scores_with_and_without_models(of_trimesh
     rng = np.random.default_rng(0)
     head = fit([dict(zip(NAMES, rng.random(len(NAMES)), strict=True)) for _ in range(20)], rng.uniform(1, 5, 20))
     head.save(tmp_path / "head.json")
-    found = features(of_trimesh(BALL).normalized())
-    assert score(found, [], str(tmp_path / "head.json")) == score(found, [0.5] * 6, str(tmp_path / "head.json")) == head(found)
+    measured = features(of_trimesh(BALL).normalized())
+    assert (
+        score(measured, [], str(tmp_path / "head.json"))
+        == score(measured, [0.5] * 6, str(tmp_path / "head.json"))
+        == head(measured)
+    )
 
 
 def test_labels_with_image_features_fit_a_head_that_uses_them(model, tmp_path):

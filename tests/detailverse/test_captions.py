@@ -100,8 +100,8 @@ def test_the_parts_that_captions_come_from_are_kept_with_the_asset():
         ("eight-legged", "an eight-legged"),
     ],
 )
-def test_articles(words_, wanted):
-    assert article(words_) == wanted
+def test_articles(words_, expected):
+    assert article(words_) == expected
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,8 @@ def test_hard_cases_stay_solved(case):
 @pytest.mark.parametrize("name", ["vessel", "machine", "robot"])
 def test_members_are_stretched_along_the_grain_of_their_family(name):
     sides = [np.ptp(_geometry(plain(name, stretch=stretch))[0], 0) for stretch in (1.0, 1.15)]
-    wanted = [1.15 if axis == families()[name].grain else 1.0 for axis in "xyz"]
-    assert sides[1] / sides[0] == pytest.approx(wanted, rel=1e-4)
+    expected = [1.15 if axis == families()[name].grain else 1.0 for axis in "xyz"]
+    assert sides[1] / sides[0] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.slow
@@ -121,8 +121,8 @@ def test_members_of_one_kind_are_no_duplicates(name, kind):
 
     specs = (sample_spec(DetailverseConfig(categories=[name], **FAST), 5, k) for k in range(100))
     shapes = [_geometry(spec) for spec in specs if spec.proportions["kind"] == kind][:6]
-    found = np.array([duplicates.descriptor(*shape) for shape in shapes])
-    apart = np.linalg.norm(found[:, None] - found, axis=2)[np.triu_indices(6, 1)]
+    descriptors = np.array([duplicates.descriptor(*shape) for shape in shapes])
+    apart = np.linalg.norm(descriptors[:, None] - descriptors, axis=2)[np.triu_indices(6, 1)]
     assert apart.min() > duplicates.NEAR
 
 
@@ -235,8 +235,8 @@ def test_the_same_draw_is_the_same_asset_in_another_process():
     )
     config = DetailverseConfig(**FAST)
     here = "".join(generate(config, 5, i).content_hash for i in (3, 1, 2))
-    there = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
-    assert there.splitlines()[-1] == here
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    assert printed.splitlines()[-1] == here
 
 
 def test_draws_are_golden():
@@ -268,9 +268,9 @@ def test_the_public_functions_outlive_the_import_of_the_packages_of_their_names(
 
 def test_categories_follow_their_shares():
     config = DetailverseConfig(categories={"vessel": 3, "robot": 1, "plant": 0})
-    found = [sample_spec(config, 1, i).category for i in range(400)]
-    assert set(found) == {"vessel", "robot"}
-    assert 0.68 < found.count("vessel") / 400 < 0.82
+    drawn = [sample_spec(config, 1, i).category for i in range(400)]
+    assert set(drawn) == {"vessel", "robot"}
+    assert 0.68 < drawn.count("vessel") / 400 < 0.82
 
 
 def test_all_families_and_operators_are_reached():

@@ -67,12 +67,12 @@ def test_a_generated_mesh_that_lies_on_its_side_is_stood_up_and_kept(tmp_path, c
 
     lying = replace(chest, vertices=np.ascontiguousarray(chest.vertices @ SIDEWAYS.T))
     (tmp_path / "chest.glb").write_bytes(gltf.to_glb(lying))
-    found = made(tmp_path, "chest.glb")
-    assert isinstance(found, Curated), found
-    sides = np.ptp(found.asset.vertices, 0)
+    outcome = made(tmp_path, "chest.glb")
+    assert isinstance(outcome, Curated), outcome
+    sides = np.ptp(outcome.asset.vertices, 0)
     assert np.allclose(sides[2], np.ptp(chest.vertices[:, 2]), atol=0.02)
-    assert topology(found.watertight_faces).watertight
-    assert found.asset.source == "files"
+    assert topology(outcome.watertight_faces).watertight
+    assert outcome.asset.source == "files"
 
 
 def test_a_plain_box_is_turned_away_for_its_want_of_detail(tmp_path):
@@ -80,14 +80,14 @@ def test_a_plain_box_is_turned_away_for_its_want_of_detail(tmp_path):
 
     mesh = box((2, 1, 1.5)).to_mesh()
     obj(tmp_path / "box.obj", mesh.vert_properties, np.asarray(mesh.tri_verts, np.int64))
-    found = made(tmp_path, "box.obj")
-    assert isinstance(found, Rejected)
-    assert found.reason == "low_detail"
+    outcome = made(tmp_path, "box.obj")
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason == "low_detail"
 
 
 def test_two_objects_in_one_file_are_turned_away(tmp_path, chest):
     vertices = np.concatenate([chest.vertices, chest.vertices + [6, 0, 0]])
     obj(tmp_path / "two.obj", vertices, np.concatenate([chest.faces, chest.faces + len(chest.vertices)]))
-    found = made(tmp_path, "two.obj")
-    assert isinstance(found, Rejected)
-    assert found.reason == "multi_object"
+    outcome = made(tmp_path, "two.obj")
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason == "multi_object"

@@ -37,11 +37,11 @@ def test_a_substance_builds_and_shows_its_colour(substance):
     shade = kind.shades[0] if kind.shades else ("" if kind.color or kind.texture == "tartan" else "dark green")
     recipe = substances.recipe(rng(3), substance, shade)
     material = procedural.build(recipe, 64)
-    wanted = kind.color or (COLORS[shade] if shade else None)
-    if wanted is None or kind.texture in ("rust", "worn_paint"):  # These show what lies under them, too.
+    expected = kind.color or (COLORS[shade] if shade else None)
+    if expected is None or kind.texture in ("rust", "worn_paint"):  # These show what lies under them, too.
         return
     shown = material.base_color_texture[..., :3].reshape(-1, 3).mean(0) / 255
-    (hue, saturation, value), (hue_shown, _, value_shown) = (colorsys.rgb_to_hsv(*c) for c in (wanted, shown))
+    (hue, saturation, value), (hue_shown, _, value_shown) = (colorsys.rgb_to_hsv(*c) for c in (expected, shown))
     assert abs(value - value_shown) < 0.3
     if saturation * value > 0.2 and kind.texture not in ("moss", "bark", "felt"):
         assert min(abs(hue - hue_shown), 1 - abs(hue - hue_shown)) < 0.1

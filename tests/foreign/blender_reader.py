@@ -36,10 +36,10 @@ def measured(path):
         corners = np.array([t.vertices for t in mesh.loop_triangles], np.int64).reshape(-1, 3)
         matrix = np.array(instance.matrix_world, np.float64)
         triangles.append((points @ matrix[:3, :3].T + matrix[:3, 3])[corners])
-    found = np.concatenate(triangles)
-    area = np.linalg.norm(np.cross(found[:, 1] - found[:, 0], found[:, 2] - found[:, 0]), axis=1).sum() / 2
-    flat = found.reshape(-1, 3)
-    return {"faces": len(found), "area": float(area), "low": flat.min(0).tolist(), "high": flat.max(0).tolist()}
+    soup = np.concatenate(triangles)
+    area = np.linalg.norm(np.cross(soup[:, 1] - soup[:, 0], soup[:, 2] - soup[:, 0]), axis=1).sum() / 2
+    flat = soup.reshape(-1, 3)
+    return {"faces": len(soup), "area": float(area), "low": flat.min(0).tolist(), "high": flat.max(0).tolist()}
 
 
 for name in sys.argv[1:]:

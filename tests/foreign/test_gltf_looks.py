@@ -113,8 +113,8 @@ def test_a_rotated_transform_is_khronos_own(tmp_path):
     asset = from_glb(made.nodes({"mesh": mesh}).glb())
     cos, sin = np.cos(0.7), np.sin(0.7)
     right = QUAD_UV @ np.diag([2, 3]) @ np.array([[cos, sin], [-sin, cos]]).T + [0.1, 0.2]
-    found = asset.uvs.reshape(-1, 2) * [1, -1] + [0, 1]
-    np.testing.assert_allclose(found, right[QUAD_FACES], atol=1e-6)
+    uvs = asset.uvs.reshape(-1, 2) * [1, -1] + [0, 1]
+    np.testing.assert_allclose(uvs, right[QUAD_FACES], atol=1e-6)
 
 
 @pytest.mark.parametrize("how", ["texture", "factor", "strength", "unlit"])

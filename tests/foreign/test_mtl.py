@@ -16,8 +16,8 @@ LEAF[:, :38] = 255
 
 
 def material(path):
-    (found,) = load(path).materials
-    return found
+    (read,) = load(path).materials
+    return read
 
 
 @pytest.mark.parametrize(
@@ -132,25 +132,25 @@ def test_opacity(tmp_path, front):
     ("mtl", "alpha"), [("Tr 0.7", 0.3), ("d 0.3", 0.3), ("d 1\nTr 0.7", 1.0), ("d -halo 0.3", 0.3), ("Tr 0", 1.0)]
 )
 def test_dissolve_and_transparency(tmp_path, mtl, alpha):
-    found = material(obj(tmp_path, f"Kd 0.2 0.6 0.1\n{mtl}"))
-    assert found.base_color == pytest.approx((0.2, 0.6, 0.1, alpha))
-    assert found.alpha_mode == ("blend" if alpha < 1 else "opaque")
+    read = material(obj(tmp_path, f"Kd 0.2 0.6 0.1\n{mtl}"))
+    assert read.base_color == pytest.approx((0.2, 0.6, 0.1, alpha))
+    assert read.alpha_mode == ("blend" if alpha < 1 else "opaque")
 
 
 def test_emission_and_pbr(tmp_path):
     rough, metal = np.full((8, 8), 51, np.uint8), np.full((16, 16), 204, np.uint8)
     bump = np.full((4, 4, 3), (128, 128, 255), np.uint8)
     textures = [("r.png", png(rough)), ("m.png", png(metal)), ("n.png", png(bump)), ("e.png", PICTURE), ("h.png", png(rough))]
-    found = material(obj(tmp_path, "Ke 2 1 0\nPr 0.25\nPm 0.75"))
-    assert (found.emissive, found.roughness, found.metallic) == ((2, 1, 0), 0.25, 0.75)
-    found = material(obj(tmp_path, "map_Pr r.png\nmap_Pm m.png\nmap_Bump n.png\nKe 0 0 0\nmap_Ke e.png", textures=textures))
-    assert found.metallic_roughness_texture.shape == (16, 16, 3)
-    assert found.metallic_roughness_texture[3, 3].tolist() == [255, 51, 204]
-    assert (found.roughness, found.metallic) == (1.0, 1.0)
-    assert found.normal_texture is not None
-    assert (found.emissive, found.emissive_texture.shape) == ((1, 1, 1), (16, 16, 3))
-    found = material(obj(tmp_path, "Pm 0.5\nmap_Pr r.png", textures=textures))
-    assert (found.metallic, found.metallic_roughness_texture[0, 0].tolist()) == (0.5, [255, 51, 255])
+    read = material(obj(tmp_path, "Ke 2 1 0\nPr 0.25\nPm 0.75"))
+    assert (read.emissive, read.roughness, read.metallic) == ((2, 1, 0), 0.25, 0.75)
+    read = material(obj(tmp_path, "map_Pr r.png\nmap_Pm m.png\nmap_Bump n.png\nKe 0 0 0\nmap_Ke e.png", textures=textures))
+    assert read.metallic_roughness_texture.shape == (16, 16, 3)
+    assert read.metallic_roughness_texture[3, 3].tolist() == [255, 51, 204]
+    assert (read.roughness, read.metallic) == (1.0, 1.0)
+    assert read.normal_texture is not None
+    assert (read.emissive, read.emissive_texture.shape) == ((1, 1, 1), (16, 16, 3))
+    read = material(obj(tmp_path, "Pm 0.5\nmap_Pr r.png", textures=textures))
+    assert (read.metallic, read.metallic_roughness_texture[0, 0].tolist()) == (0.5, [255, 51, 255])
     asset = load(obj(tmp_path, "Kd 1 1 1\nbump h.png\nmap_Ks r.png", textures=textures))
     assert asset.materials[0].normal_texture is None
     assert asset.provenance["dropped"] == ["height map of material 'm'", "map_Ks of material 'm'"]

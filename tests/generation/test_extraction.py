@@ -48,11 +48,11 @@ def test_surfaces_are_where_distances_say(sdf, volume):
 
 @pytest.mark.parametrize("sdf", [ball, torus, cube])
 def test_coarse_to_fine_is_the_full_grid_at_a_fraction_of_its_cost(sdf):
-    asked = [0, 0]
+    queries = [0, 0]
 
     def counting(which):
         def values(points):
-            asked[which] += len(points)
+            queries[which] += len(points)
             return truncated(sdf)(points)
 
         return values
@@ -61,7 +61,7 @@ def test_coarse_to_fine_is_the_full_grid_at_a_fraction_of_its_cost(sdf):
     whole = extraction.mesh(counting(1), 128, coarsest=128)
     np.testing.assert_array_equal(fine[1], whole[1])
     np.testing.assert_allclose(fine[0], whole[0], atol=1e-5)
-    assert asked[0] < asked[1] / 2
+    assert queries[0] < queries[1] / 2
 
 
 def test_a_thin_plate_is_not_lost_between_levels():
@@ -97,38 +97,38 @@ BOX = seeds.stream(0, 0, "box").uniform(-1, 1, (60_000, 3)).astype(np.float32)
 
 def test_a_mesh_agrees_with_itself_at_every_threshold():
     cube = surface(trimesh.creation.box((1.2, 1.2, 1.2)))
-    found = metrics.compare(cube, cube)
-    assert found["iou"] == 1
-    assert found["chamfer"] < 1e-5
-    assert all(found[f"f@{limit}"] == 1 for limit in metrics.THRESHOLDS)
-    assert found["normal_consistency"] == pytest.approx(1, abs=1e-3)
-    assert found["sharp_normal_error"] < 2
+    scores = metrics.compare(cube, cube)
+    assert scores["iou"] == 1
+    assert scores["chamfer"] < 1e-5
+    assert all(scores[f"f@{limit}"] == 1 for limit in metrics.THRESHOLDS)
+    assert scores["normal_consistency"] == pytest.approx(1, abs=1e-3)
+    assert scores["sharp_normal_error"] < 2
 
 
 def test_concentric_balls_differ_by_what_their_radii_say():
     one, other = (surface(trimesh.creation.icosphere(subdivisions=5, radius=r)) for r in (0.8, 0.785))
-    found = metrics.compare(one, other)
-    assert found["chamfer"] == pytest.approx(0.03, rel=0.02)
-    assert (found["f@0.01"], found["f@0.02"]) == (0, 1)
-    assert found["iou"] == pytest.approx((0.785 / 0.8) ** 3, abs=0.01)
-    assert found["normal_consistency"] > 0.999
-    assert "sharp_normal_error" not in found  # a ball has no edge
+    scores = metrics.compare(one, other)
+    assert scores["chamfer"] == pytest.approx(0.03, rel=0.02)
+    assert (scores["f@0.01"], scores["f@0.02"]) == (0, 1)
+    assert scores["iou"] == pytest.approx((0.785 / 0.8) ** 3, abs=0.01)
+    assert scores["normal_consistency"] > 0.999
+    assert "sharp_normal_error" not in scores  # a ball has no edge
 
 
 def test_half_a_precision_is_two_thirds_of_an_f_score():
     one = trimesh.creation.icosphere(subdivisions=4, radius=0.4).apply_translation([-0.5, 0, 0])
     two = trimesh.util.concatenate([one, one.copy().apply_translation([1.0, 0, 0])])
-    found = metrics.compare(surface(two), surface(one))
-    assert found["f@0.05"] == pytest.approx(2 * 0.5 / 1.5, abs=0.01)
-    assert found["iou"] == pytest.approx(0.5, abs=0.02)
+    scores = metrics.compare(surface(two), surface(one))
+    assert scores["f@0.05"] == pytest.approx(2 * 0.5 / 1.5, abs=0.01)
+    assert scores["iou"] == pytest.approx(0.5, abs=0.02)
 
 
 def test_sharp_normal_error_looks_at_edges_only():
     box = trimesh.creation.box((1.2, 1.2, 1.2))
     rounded = extraction.mesh(lambda p: (cube(p) - 0) / TAU, 64)  # marching cubes bevels the edges
-    found = metrics.compare(metrics.surface_of(*rounded, BOX, rng()), surface(box))
-    assert found["sharp_normal_error"] > 4
-    assert found["normal_consistency"] > 0.98
+    scores = metrics.compare(metrics.surface_of(*rounded, BOX, rng()), surface(box))
+    assert scores["sharp_normal_error"] > 4
+    assert scores["normal_consistency"] > 0.98
     sharp = surface(box)
     gap = np.sort(0.6 - np.abs(sharp.points), axis=1)[:, 1]  # the second smallest distance to a face is that to an edge
     assert sharp.sharp[gap < 0.015].all()

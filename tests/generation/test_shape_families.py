@@ -134,9 +134,9 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(shapes):
     noisy = posterior.mean + (posterior.log_variance / 2).exp() * batch.noise[:, :tokens] + 0.3 * 1.7 * batch.blur[:, :tokens]
     field = network.decode(noisy)
     torch.testing.assert_close(terms["sdf"], losses.distance_loss(field(batch.points), (batch.sdf / 0.03).clamp(-1, 1)))
-    asked = batch.on_surface[..., :3].clone().requires_grad_()
+    points = batch.on_surface[..., :3].clone().requires_grad_()
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        gradient = torch.autograd.grad(field(asked).sum(), asked)[0]
+        gradient = torch.autograd.grad(field(points).sum(), points)[0]
     torch.testing.assert_close(
         terms["normal"], 1 - F.cosine_similarity(gradient, batch.on_surface[..., 3:], dim=-1).mean(), atol=1e-5, rtol=1e-4
     )
@@ -239,10 +239,10 @@ def test_the_flows_loss_is_the_error_of_its_target(shape_dataset, flow):
     torch.testing.assert_close(total.detach(), terms["flow"])
     for objective in ("ddpm", "edm"):
         other = flow.model_copy(update={"objective": objective})
-        found = SHAPE_FLOW.objective(SHAPE_FLOW.fresh(other, 0), None)(batch)[1]["flow"]
+        loss = SHAPE_FLOW.objective(SHAPE_FLOW.fresh(other, 0), None)(batch)[1]["flow"]
         path = other.path
         expected = paths.target(path, batch.latents, batch.noise, path.times(batch.uniform)).square().mean()
-        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(loss, expected)
 
 
 def test_assigned_noise_is_the_nearest_order_of_all():
@@ -281,24 +281,24 @@ def test_a_dataset_without_points_is_refused(box_dataset, tmp_path):
 
 
 def test_evaluations_have_every_method_and_metric(shape_dataset, vae_run, flow_run):
-    found = training.evaluate(
+    evaluation = training.evaluate(
         SHAPE_VAE, vae_run, shape_dataset, judging=shape_vae_judging.ShapeJudging(resolution=32), device="cpu"
     )
     expected = {"model", "untrained model", "nearest training shape", "best ellipsoid", "best box"}
-    assert set(found.summary) == expected
-    assert set(found.summary["best box"]) == {m.key for m in shape_vae_judging.METRICS}
-    assert found.summary["best box"]["iou"] > 0.95
-    for key, (mean, _, _) in found.all_gains["best box"].items():
+    assert set(evaluation.summary) == expected
+    assert set(evaluation.summary["best box"]) == {m.key for m in shape_vae_judging.METRICS}
+    assert evaluation.summary["best box"]["iou"] > 0.95
+    for key, (mean, _, _) in evaluation.all_gains["best box"].items():
         metric = next(m for m in shape_vae_judging.METRICS if m.key == key)
-        difference = found.summary["model"][key] - found.summary["best box"][key]
+        difference = evaluation.summary["model"][key] - evaluation.summary["best box"][key]
         assert mean == pytest.approx(difference if metric.higher_is_better else -difference)
-    assert "By thickness" in "\n".join(found.notes)
-    assert Image.open(found.files["sheet"][0]).size == (4 * 160, 2 * 160)
+    assert "By thickness" in "\n".join(evaluation.notes)
+    assert Image.open(evaluation.files["sheet"][0]).size == (4 * 160, 2 * 160)
     judging = shape_flow_judging.FlowJudging(steps=3, resolution=32, free=4)
-    found = training.evaluate(SHAPE_FLOW, flow_run, shape_dataset, judging=judging, device="cpu")
-    assert set(found.summary["model"]) == {m.key for m in shape_flow_judging.METRICS}
-    assert {"shuffled pictures", "visual hull"} < set(found.summary)
-    text = "\n".join(found.notes)
+    evaluation = training.evaluate(SHAPE_FLOW, flow_run, shape_dataset, judging=judging, device="cpu")
+    assert set(evaluation.summary["model"]) == {m.key for m in shape_flow_judging.METRICS}
+    assert {"shuffled pictures", "visual hull"} < set(evaluation.summary)
+    text = "\n".join(evaluation.notes)
     assert "coverage" in text
     assert "Nearest training shape of a sample" in text
 
@@ -345,8 +345,8 @@ def test_one_box_is_learned_by_heart(shape_dataset, tmp_path):
         update={"steps": 250, "assets": 1, "augment": False, "tokens": (16,), "near_queries": 256, "warmup": 20}
     )
     train(dataclasses.replace(SHAPE_VAE, preview=None), shape_dataset, recipe, tmp_path, device="cpu")
-    found = training.evaluate(
+    evaluation = training.evaluate(
         SHAPE_VAE, tmp_path, shape_dataset, "train", shape_vae_judging.ShapeJudging(resolution=64), objects=1
     )
-    assert found.summary["model"]["iou"] > 0.9
+    assert evaluation.summary["model"]["iou"] > 0.9
     assert json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())["family"] == "shape-vae"

@@ -100,8 +100,8 @@ def test_vae_knows_no_order_of_points_and_tokens():
     shuffle, turn = torch.randperm(40), torch.randperm(8)
     back = shuffle.argsort()
     torch.testing.assert_close(vae.encode(surface[:, shuffle], back[chosen][:, turn]).mean, mean[:, turn])
-    asked = torch.rand(2, 11, 3)
-    torch.testing.assert_close(vae.decode(mean[:, turn])(asked), vae.decode(mean)(asked), atol=1e-5, rtol=1e-5)
+    points = torch.rand(2, 11, 3)
+    torch.testing.assert_close(vae.decode(mean[:, turn])(points), vae.decode(mean)(points), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("anchored", [True, False])

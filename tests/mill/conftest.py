@@ -30,8 +30,8 @@ def two_workers():
     """One Ray for all of these tests: it takes seconds to start and to stop, and so does the first asset of its workers."""
     from versemill.mill.run import cluster
 
-    with cluster.joined(None, 2) as found:
-        yield found
+    with cluster.joined(None, 2) as joined:
+        yield joined
 
 
 @pytest.fixture

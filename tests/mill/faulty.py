@@ -35,9 +35,9 @@ class Faulty(ThreadingHTTPServer):
                 return "503"
             if not self.every or next(self.count) % self.every:
                 return None
-            found = next(self.rotation)
-            self.met[found] += 1
-            return found
+            chosen = next(self.rotation)
+            self.met[chosen] += 1
+            return chosen
 
     def handle_error(self, request, client_address) -> None:
         """Connections that end early are what this is for."""

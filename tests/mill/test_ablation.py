@@ -103,12 +103,12 @@ def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
 
 
 def test_settings_of_every_arm_give_way_to_an_arms_own() -> None:
-    base, tests, found = ablation.known()
+    base, tests, bodies = ablation.known()
     budget = ablation.Budget(train={"skips": False, "width": 64})
-    plan = ablation.plan("flow-skip", found["flow-skip"], base, tests, budget)
+    plan = ablation.plan("flow-skip", bodies["flow-skip"], base, tests, budget)
     assert [(t.recipe.skips, t.recipe.width) for t in plan.trials] == [(True, 64), (False, 64)]
     with pytest.raises(ConfigError, match="nonsense"):
-        ablation.plan("flow-skip", found["flow-skip"], base, tests, ablation.Budget(train={"nonsense": 1}))
+        ablation.plan("flow-skip", bodies["flow-skip"], base, tests, ablation.Budget(train={"nonsense": 1}))
 
 
 OWN = """

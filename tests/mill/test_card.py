@@ -38,10 +38,10 @@ def test_sums_are_those_of_all_rows(rows):
         "views": [each["views"]["count"] for each in rows if each["views"]],
         "depth to surface": [d for each in rows if (d := each["meta"]["depth_to_surface"]) is not None],
     }
-    for name, found in values.items():
+    for name, numbers in values.items():
         facts = sums.statistics[name].facts
-        if not found:
+        if not numbers:
             assert facts == {}
         else:
-            assert (facts["min"], facts["max"]) == (min(found), max(found))
-            assert np.isclose(facts["mean"], np.mean(found))
+            assert (facts["min"], facts["max"]) == (min(numbers), max(numbers))
+            assert np.isclose(facts["mean"], np.mean(numbers))

@@ -78,9 +78,9 @@ def test_a_run_stops_before_the_disk_is_full_and_goes_on_when_there_is_room(room
 
 
 def test_free_is_that_of_the_nearest_folder_that_exists(tmp_path):
-    found = os.statvfs(tmp_path)
-    there = disk.free(Dataset.at(tmp_path / "not" / "yet"))
-    assert there == pytest.approx(found.f_bavail * found.f_frsize, rel=0.05)
+    stat = os.statvfs(tmp_path)
+    free = disk.free(Dataset.at(tmp_path / "not" / "yet"))
+    assert free == pytest.approx(stat.f_bavail * stat.f_frsize, rel=0.05)
     assert disk.free(Dataset.at(f"local://{tmp_path}")) is None
 
 

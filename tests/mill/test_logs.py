@@ -6,9 +6,12 @@ import time
 from datetime import datetime
 
 import pytest
+from typer.main import get_command
 
+from versemill.mill.cli import app
+from versemill.mill.commands.common import LogKind, log_of
 from versemill.mill.run import progress
-from versemill.mill.run.progress import Display, Log, Tally
+from versemill.mill.run.progress import Display, Log, Tally, steps
 from versemill.mill.terminal import Terminal
 
 
@@ -38,6 +41,35 @@ def test_json_lines_hold_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert {name: line[name] for name in ("dataset", "done", "total", "rows", "rejected", "failed")} == {
         "dataset": "d", "done": 2, "total": 3, "rows": 1, "rejected": 1, "failed": 0,
     }  # fmt: skip
+
+
+def test_long_work_that_is_no_run_logs_in_the_same_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with steps("training micro", Log(Terminal(stderr=True), "out/run", run="r8")) as step:
+        step(1, 2, {"loss": 0.5})  # sparse: the last step is always printed
+        step(2, 2, {"loss": 0.25})
+    stamp, folder, run, text = capsys.readouterr().err.rstrip().split(" ", 3)
+    assert datetime.fromisoformat(stamp).tzinfo is not None
+    assert (folder, run, text) == ("out/run", "r8", "training micro: 2/2, loss 0.25")
+    with steps("training micro", Log(Terminal(stderr=True), "out/run", "json", "r8")) as step:
+        step(2, 2, {"loss": 0.25, "psnr": 20.0})
+    facts = json.loads(capsys.readouterr().err)
+    assert {name: facts[name] for name in ("dataset", "run", "done", "total", "loss", "psnr")} == {
+        "dataset": "out/run", "run": "r8", "done": 2, "total": 2, "loss": 0.25, "psnr": 20.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "validate", "ablate", "export", "dedup", "merge", "run", "extend"])
+def test_long_commands_take_the_form_of_the_log(command: str) -> None:
+    (option,) = (each for each in get_command(app).commands[command].params if each.name == "log")
+    assert option.opts == ["--log"]
+
+
+def test_a_command_names_its_run(capsys: pytest.CaptureFixture[str]) -> None:
+    log = log_of("s3://key:secret@bucket/data", LogKind.json)
+    log.write("a line")
+    facts = json.loads(capsys.readouterr().err)
+    assert "secret" not in facts["dataset"]
+    assert re.fullmatch(r"\d+-[0-9a-f]{8}-[0-9a-f]{32}", facts["run"])
 
 
 def test_no_time_left_is_told_before_it_means_anything(monkeypatch: pytest.MonkeyPatch) -> None:

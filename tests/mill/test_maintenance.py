@@ -104,8 +104,8 @@ def test_verify_finds_each_kind_of_damage(copy):
     (shards / "shard-000001.parquet").write_bytes(flipped)
     (shards / "shard-000002.parquet").unlink()
     (shards / "shard-000009.parquet").write_bytes(data)
-    found = {(p.kind, p.shard) for p in verify(copy)}
-    assert found == {("truncated", 0), ("tampered", 1), ("missing", 2), ("extra", None)}
+    problems = {(p.kind, p.shard) for p in verify(copy)}
+    assert problems == {("truncated", 0), ("tampered", 1), ("missing", 2), ("extra", None)}
 
 
 def test_verify_finds_a_ledger_that_lies(copy):
@@ -114,8 +114,8 @@ def test_verify_finds_a_ledger_that_lies(copy):
     rewrite(path, indices=entry["indices"][1:])
     (copy / "ledger" / "shard-000001.json").write_text("{")
     (copy / "ledger" / "shard-000002.json").unlink()
-    found = {(p.kind, p.shard) for p in verify(copy, deep=True)}
-    assert found == {("ledger", 0), ("ledger", 1), ("unsealed", None)}
+    problems = {(p.kind, p.shard) for p in verify(copy, deep=True)}
+    assert problems == {("ledger", 0), ("ledger", 1), ("unsealed", None)}
 
 
 def test_repair_mends_what_verify_finds(copy, whole):
@@ -149,9 +149,9 @@ def test_repair_under_another_fingerprint_says_equivalent_never_equal(copy):
 def test_repair_tells_when_the_bytes_are_not_reproduced(copy):
     path = copy / "ledger" / "shard-000001.json"
     rewrite(path, sha256="0" * 64)
-    (told,) = maintenance.repair(copy, **OPTIONS).remade
-    assert (told.shard, told.verdict) == (1, "differs")
-    assert "the ledger held 000000000000; the fingerprint is the same" in told.message
+    (remade,) = maintenance.repair(copy, **OPTIONS).remade
+    assert (remade.shard, remade.verdict) == (1, "differs")
+    assert "the ledger held 000000000000; the fingerprint is the same" in remade.message
 
 
 def test_status_counts_what_the_ledger_holds(whole, capsys):
@@ -201,12 +201,12 @@ def test_quick_verification_sees_sizes_and_presence(copy):
     (shards / "shard-000001.parquet").write_bytes((shards / "shard-000001.parquet").read_bytes() + b"x")
     (shards / "shard-000002.parquet").unlink()
     (shards / "shard-000007.parquet").write_bytes(data)
-    found = {(p.kind, p.shard) for p in verify_quick(copy)}
-    assert found == {("truncated", 0), ("tampered", 1), ("missing", 2), ("extra", None)}
+    problems = {(p.kind, p.shard) for p in verify_quick(copy)}
+    assert problems == {("truncated", 0), ("tampered", 1), ("missing", 2), ("extra", None)}
     (copy / "ledger" / "shard-000001.json").write_text("{")
     (copy / "ledger" / "shard-000002.json").unlink()
-    found = {(p.kind, p.shard) for p in verify_quick(copy)}
-    assert found == {("truncated", 0), ("ledger", 1), ("unsealed", None), ("extra", None)}
+    problems = {(p.kind, p.shard) for p in verify_quick(copy)}
+    assert problems == {("truncated", 0), ("ledger", 1), ("unsealed", None), ("extra", None)}
 
 
 def test_the_card_is_written_with_the_dataset(whole, copy):
@@ -214,7 +214,7 @@ def test_the_card_is_written_with_the_dataset(whole, copy):
     assert text.startswith("---\nlicense: ")
     counts = status(whole)["counts"]
     splits = [re.search(rf"\| {name} \| (\d+) \|", text) for name in ("train", "val", "test")]
-    assert sum(int(found[1]) for found in splits if found) == counts["rows"]
+    assert sum(int(match[1]) for match in splits if match) == counts["rows"]
     assert f"{counts['rejected']} assets were rejected" in text
     assert json.loads((whole / "dataset.json").read_text())["digest"] in text
     assert "| faces | 4 | 4 | 4 |" in text

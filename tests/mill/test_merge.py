@@ -16,25 +16,30 @@ from versemill.mill.report import write as report
 from versemill.mill.report.status import status
 from versemill.mill.upkeep import maintenance
 from versemill.mill.upkeep.dedup import dedup
-from versemill.mill.upkeep.merge import merge
+from versemill.mill.upkeep.merge import merge, repeats
 from versemill.mill.upkeep.verify import verify, verify_quick
 from versemill.shards import ShardDataset, read_rows
 
 
-def pipeline(seed, size=1.0, assets=24, name="t"):
+def pipeline(seed, size=1.0, assets=24, name="t", extra=()):
     overrides = ["sources.zeroverse=null", f"sources.{name}.source=millstones:TRIVIAL", f"sources.{name}.reject_every=7"]
-    overrides += [f"sources.{name}.size={size}", "shards.assets_per_shard=8"]
+    overrides += [f"sources.{name}.size={size}", "shards.assets_per_shard=8", *extra]
     return config.load("base", overrides=overrides, assets=assets, seed=seed)
 
 
 @pytest.fixture(scope="module")
 def made(two_workers, tmp_path_factory):
-    """Three datasets: a (24 assets, seed 1), b (10 assets, seed 2, another config), and a longer a."""
+    """Three datasets: a (24 assets, seed 1), b (10 assets, seed 2), and c (8 assets of a's seed), each of another config."""
     root = tmp_path_factory.mktemp("parts")
     run(pipeline(1), root / "a")
     run(pipeline(2, size=2.0, assets=10, name="u"), root / "b")
-    run(pipeline(1, size=2.0, assets=8), root / "clash")
+    run(pipeline(1, size=2.0, assets=8), root / "c")
     return root
+
+
+def label(folder):
+    """How source entries of this part are named in a union."""
+    return f"base-{Dataset.open(folder).info['digest'][:8]}"
 
 
 @pytest.fixture
@@ -71,14 +76,17 @@ def test_different_datasets_become_one_that_everything_works_on(parts, tmp_path)
     assert (facts["state"], facts["assets"], facts["seed"]) == ("complete", 34, [1, 2])
     one, two = status(parts / "a"), status(parts / "b")
     assert facts["counts"] == {k: one["counts"][k] + two["counts"][k] for k in facts["counts"]}
-    assert facts["sources"] == {"base-1/t": one["sources"]["t"], "base-2/u": two["sources"]["u"]}
+    assert facts["sources"] == {
+        f"{label(parts / 'a')}/t": one["sources"]["t"],
+        f"{label(parts / 'b')}/u": two["sources"]["u"],
+    }
     for stage, numbers in facts["stages"].items():
         assert numbers["entered"] == one["stages"][stage]["entered"] + two["stages"][stage]["entered"]
     assert report(out).stat().st_size > 10_000
     assert "| train |" in (out / "README.md").read_text()
     config = Dataset.open(out).info["config"]
     assert {name: entry["share"] for name, entry in config["sources"].items()} == pytest.approx(
-        {"base-1/t": 24 / 34, "base-2/u": 10 / 34}
+        {f"{label(parts / 'a')}/t": 24 / 34, f"{label(parts / 'b')}/u": 10 / 34}
     )
     assert leftovers(out) == [str(out / "report.html")]
 
@@ -87,22 +95,46 @@ def test_every_row_keeps_its_id_and_split_and_leads_to_its_part(parts, tmp_path)
     merge([parts / "a", parts / "b"], tmp_path / "out")
     merged = Dataset.open(tmp_path / "out")
     parts_by_seed = {part["seed"]: part["digest"] for part in merged.info["parts"]}
-    found = {}
+    merged_splits = {}
     for shard in merged.sealed():
         for row in read_rows(merged.path(merged.shard_file(shard)), ["meta"], fs=merged.fs):
             assert row["meta"]["config_digest"] == parts_by_seed[row["meta"]["seed"]]
             assert row["meta"]["index"] in merged.indices(shard)
-            found[row["meta"]["id"]] = row["meta"]["split"]
+            merged_splits[row["meta"]["id"]] = row["meta"]["split"]
     singly = {}
     for dataset in (Dataset.open(parts / name) for name in ("a", "b")):
         for shard in dataset.sealed():
             rows = read_rows(dataset.path(dataset.shard_file(shard)), ["meta"], fs=dataset.fs)
             singly |= {row["meta"]["id"]: row["meta"]["split"] for row in rows}
-    assert found == singly
+    assert merged_splits == singly
     for split in ("train", "val", "test"):
-        wanted = sum(s == split for s in singly.values())
-        if wanted:
-            assert len(ShardDataset(tmp_path / "out", split, passes=())) == wanted
+        count = sum(s == split for s in singly.values())
+        if count:
+            assert len(ShardDataset(tmp_path / "out", split, passes=())) == count
+
+
+def test_datasets_of_one_seed_are_merged_under_ids_of_their_own(parts, tmp_path):
+    out = tmp_path / "out"
+    summary = merge([parts / "a", parts / "c"], out)
+    assert summary.complete
+    assert verify(out, deep=False) == []
+    data = ShardDataset(out, passes=())
+    ids = [data[k]["id"] for k in range(len(data))]
+    assert len(set(ids)) == len(ids) == summary.rows
+    heads = [Dataset.open(parts / name).info["digest"][:8] for name in ("a", "c")]
+    assert {name.partition("-")[0] for name in ids} == set(heads)
+    for name, head in zip(("a", "c"), heads, strict=True):
+        alone = ShardDataset(parts / name, passes=())
+        assert [alone[k]["id"] for k in range(len(alone))] == [each for each in ids if each.startswith(head)]
+
+
+def test_a_union_of_the_same_shapes_says_so(parts, tmp_path):
+    merge([parts / "a", parts / "c"], tmp_path / "other_sources")
+    assert repeats(Dataset.open(tmp_path / "other_sources")) == []
+    run(pipeline(1, assets=8, extra=["shards.zstd_level=3"]), tmp_path / "finer")
+    merge([parts / "a", tmp_path / "finer"], tmp_path / "out")
+    (sentence,) = repeats(Dataset.open(tmp_path / "out"))
+    assert "same shapes twice" in sentence
 
 
 def test_pieces_of_one_dataset_become_it_again_and_a_run_goes_on(parts, tmp_path):
@@ -225,8 +257,11 @@ def test_what_can_not_be_united_is_refused(parts, tmp_path):
         merge([parts / "a", tmp_path], out)
     with pytest.raises(ConfigError, match="folder of its own"):
         merge([parts / "a", parts / "b"], parts / "b")
-    with pytest.raises(ConfigError, match=r"both have seed 1, so both hold its index 0.*another --seed"):
-        merge([parts / "a", parts / "clash"], out)
+    head = Dataset.open(parts / "a").info["digest"][:8]
+    clash = shutil.copytree(parts / "b", tmp_path / "clash")
+    rewrite(clash / "dataset.json", digest=head + "0" * 56)
+    with pytest.raises(ConfigError, match=f"both begin with {head}, so their ids collide; .*another --seed"):
+        merge([parts / "a", clash], out)
     unfinished = without(shutil.copytree(parts / "b", tmp_path / "unfinished"), 1)
     with pytest.raises(ConfigError, match="lacks 1 of 2 shards"):
         merge([parts / "a", unfinished], out)
@@ -248,7 +283,7 @@ def test_the_same_index_in_other_bytes_is_refused(parts, tmp_path):
     other = shutil.copytree(parts / "a", tmp_path / "other")
     path = other / "ledger" / "shard-000001.json"
     rewrite(path, sha256="0" * 64)
-    with pytest.raises(ConfigError, match=r"\(seed 1, index 8\), in shards of other bytes"):
+    with pytest.raises(ConfigError, match=r"both hold [0-9a-f]{8}-00000008, in shards of other bytes"):
         merge([parts / "a", other], tmp_path / "out")
 
 
@@ -292,8 +327,8 @@ def test_a_failure_is_made_alone_where_it_was_made(two_workers, tmp_path):
         )  # fmt: skip
         run(failing, tmp_path / name)
     merge([tmp_path / "t", tmp_path / "u"], tmp_path / "out")
-    found = [(f["index"], f["seed"], f["command"]) for f in status(tmp_path / "out")["failures"]]
-    assert found == [(3, 1, f"versemill debug {tmp_path / 't'} 3"), (3, 2, f"versemill debug {tmp_path / 'u'} 3")]
+    failures = [(f["index"], f["seed"], f["command"]) for f in status(tmp_path / "out")["failures"]]
+    assert failures == [(3, 1, f"versemill debug {tmp_path / 't'} 3"), (3, 2, f"versemill debug {tmp_path / 'u'} 3")]
     split = Dataset.open(tmp_path / "out")
     info = split.info
     info["parts"][1]["from"].append("elsewhere")

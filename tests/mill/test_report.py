@@ -25,7 +25,7 @@ from versemill.mill.report import distributions, gallery, geometry
 from versemill.mill.report.facts import GRID_BYTES, facts
 
 CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (found := shutil.which(name))), None
+    (path for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (path := shutil.which(name))), None
 )
 
 
@@ -213,8 +213,8 @@ def test_a_packed_mesh_is_the_mesh(ball):
     nearest = np.linalg.norm(corners.mean(1)[:, None] - truth.mean(1), axis=-1).argmin(1)
     assert sorted(nearest) == list(range(len(truth))), order
     assert np.abs(corners - truth[nearest]).max() <= 1 / geometry.STEPS + 1e-7
-    wanted = corner_normals(ball.vertices, ball.faces)[nearest]
-    assert np.degrees(np.arccos((normals * wanted).sum(-1).clip(-1, 1))).max() < 0.25
+    expected = corner_normals(ball.vertices, ball.faces)[nearest]
+    assert np.degrees(np.arccos((normals * expected).sum(-1).clip(-1, 1))).max() < 0.25
     shift = uvs - ball.uvs[nearest]
     assert np.abs(shift - shift[:, :1].round()).max() < 2 / geometry.UV_STEPS  # whole repeats may differ
     assert np.array_equal(parts, np.repeat(ball.part_ids[nearest][:, None], 3, 1))
@@ -245,12 +245,12 @@ def test_a_mesh_over_the_budget_is_thinned_and_stays_where_it_was(ball):
 def test_the_gallery_names_every_asset_and_shows_a_few_in_3d(dataset, monkeypatch):
     monkeypatch.setattr(gallery, "GALLERY", 2)
     monkeypatch.setattr(gallery.chosen, "__defaults__", (2,))
-    found = facts(Dataset.open(dataset))
-    cards = found["gallery"]
-    assert len(cards) == found["state"]["counts"]["rows"]
+    content = facts(Dataset.open(dataset))
+    cards = content["gallery"]
+    assert len(cards) == content["state"]["counts"]["rows"]
     assert [card["mesh"] is not None for card in cards] == [True, True] + [False] * (len(cards) - 2)
     assert len({card["index"] for card in cards}) == len(cards)
-    page = report.render(found)
+    page = report.render(content)
     assert f"{len(cards) - 2} more follow as pictures" in page
     assert "shows all" not in page
 
@@ -266,8 +266,8 @@ def test_a_thumbnail_is_one_small_picture(row):
 
 
 def test_the_page_says_what_chance_gives(dataset):
-    found = facts(Dataset.open(dataset))
-    page = report.render({**found, "tested": 12, "doubtful": 1, "unlikely": 0})
+    content = facts(Dataset.open(dataset))
+    page = report.render({**content, "tested": 12, "doubtful": 1, "unlikely": 0})
     assert re.search(
         r"Of 12 χ² tests, .*1 has.* p under 0.05.*, where chance alone gives about 0.6; none has p under 0.001", page
     )
@@ -296,14 +296,17 @@ def test_packing_loses_nothing(count, columns, size, delta, seed):
 def test_shares_are_tested_against_the_configuration():
     from scipy.stats import chisquare
 
-    found = distributions.against("x", {"a": 2, "b": 1, "c": 1}, {"a": 55, "b": 20, "c": 25}, "assets")
+    share = distributions.against("x", {"a": 2, "b": 1, "c": 1}, {"a": 55, "b": 20, "c": 25}, "assets")
     test = chisquare([55, 20, 25], [50, 25, 25])
-    assert (found["chi2"], found["p"]) == (pytest.approx(test.statistic), pytest.approx(test.pvalue))
-    assert [round(row["configured"], 2) for row in found["rows"]] == [0.5, 0.25, 0.25]
+    assert (share["chi2"], share["p"]) == (pytest.approx(test.statistic), pytest.approx(test.pvalue))
+    assert [round(row["configured"], 2) for row in share["rows"]] == [0.5, 0.25, 0.25]
     assert distributions.against("x", {"a": 1, "b": 1}, {"a": 3, "b": 4}, "assets")["p"] is None  # expected under 5
     impossible = distributions.against("x", {"a": 1, "b": 1}, {"a": 50, "b": 50, "z": 1}, "assets")
     assert impossible["p"] == 0
     assert distributions.against("x", {"a": 1}, {}, "assets") is None
+    stratified = distributions.against("x", {"a": 2, "b": 1, "c": 1}, {"a": 50, "b": 25, "c": 25}, "assets", stratified=True)
+    assert stratified["p"] is None  # closer than chance: a test would say nothing
+    assert "low-discrepancy" in stratified["note"]
 
 
 def test_what_the_generators_draw_follows_their_configuration_and_another_one_is_noticed():
@@ -380,9 +383,9 @@ const until = async (ok) => { for (let k = 0; k < 300 && !ok(); k++) await wait(
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 def test_the_page_works_in_a_browser(dataset, row, ball, tmp_path):
     """Opens an asset by its link, goes through every mode and toggle, flies to a camera, drags, searches."""
-    found = facts(Dataset.open(dataset))
-    cards = [gallery.card(row), *found["gallery"][1:3]]
-    page = report.render({**found, "gallery": cards})
+    content = facts(Dataset.open(dataset))
+    cards = [gallery.card(row), *content["gallery"][1:3]]
+    page = report.render({**content, "gallery": cards})
     # Pointer capture asks for a real pointer, which a script has none of.
     clicks = f"<script>Element.prototype.setPointerCapture = () => {{}};</script><script type='module'>{CLICKS}</script></body>"
     (tmp_path / "page.html").write_text(page.replace("</body>", clicks))
@@ -400,18 +403,18 @@ def test_the_page_works_in_a_browser(dataset, row, ball, tmp_path):
         command, capture_output=True, text=True, timeout=120, check=True, env={**os.environ, "HOME": str(tmp_path)}
     )
     root = done.stdout[: done.stdout.index("<head>")]
-    told = dict(re.findall(r'data-([a-z-]+)="([^"]*)"', root))
-    assert told.get("finished") == "1", root
-    assert "errors" not in told, told
-    assert told["gl-errors"] == "0"
+    attributes = dict(re.findall(r'data-([a-z-]+)="([^"]*)"', root))
+    assert attributes.get("finished") == "1", root
+    assert "errors" not in attributes, attributes
+    assert attributes["gl-errors"] == "0"
     assert "GL_INVALID" not in done.stderr
-    seen = json.loads(told["seen"].replace("&quot;", '"'))
+    seen = json.loads(attributes["seen"].replace("&quot;", '"'))
     assert len(seen) == 7
     assert min(seen) > 50, f"the canvas is blank in one of the modes: {seen}"
-    assert told["caption"] == "normal, view 3 of 5"
-    assert told["text"] == "A ball &lt;/script&gt;&lt;b&gt;"
-    assert told["hash"] == f"#asset-{cards[1]['index']}"
-    assert told["shown"] == "1"
+    assert attributes["caption"] == "normal, view 3 of 5"
+    assert attributes["text"] == "A ball &lt;/script&gt;&lt;b&gt;"
+    assert attributes["hash"] == f"#asset-{cards[1]['index']}"
+    assert attributes["shown"] == "1"
     assert 'data-triangles="4"' in done.stdout  # the second asset, a tetrahedron, was drawn last
 
 
@@ -420,29 +423,29 @@ LONG = "<b>x</b>" * 6_000_000
 
 
 def test_no_text_makes_the_page_larger(dataset, row):
-    found = facts(Dataset.open(dataset))
+    content = facts(Dataset.open(dataset))
     meta = {**row["meta"], "caption": LONG, "tags": [LONG[:100_000]] * 200, "licences": [LONG[:100_000]] * 200,
             "source": LONG, "provenance": json.dumps({"x": LONG})}  # fmt: skip
     card = gallery.card({**row, "meta": meta})
-    found["gallery"] = [card] * gallery.GALLERY
-    found["info"] = {**found["info"], "description": LONG, "pipeline": LONG}
-    found["place"] = LONG
-    for each in found["state"]["failures"]:
+    content["gallery"] = [card] * gallery.GALLERY
+    content["info"] = {**content["info"], "description": LONG, "pipeline": LONG}
+    content["place"] = LONG
+    for each in content["state"]["failures"]:
         each |= {"message": LONG, "log": [LONG], "stage": LONG, "command": LONG}
-    for rejection in found["rejections"]:
+    for rejection in content["rejections"]:
         for example in rejection["examples"]:
             example |= {"message": LONG, "item": LONG}
-    page = report.bounded(found)
+    page = report.bounded(content)
     assert len(page) < 3_000_000
     assert b"<b>x" not in page
     assert page.count(b'class="asset"') == gallery.GALLERY
 
 
 def test_a_page_with_too_much_shows_fewer_assets(dataset, row, monkeypatch):
-    found = facts(Dataset.open(dataset))
-    found["gallery"] = [gallery.card(row)] * 16
-    whole = len(report.bounded(found))
+    content = facts(Dataset.open(dataset))
+    content["gallery"] = [gallery.card(row)] * 16
+    whole = len(report.bounded(content))
     monkeypatch.setattr(report, "MOST_BYTES", int(whole * 0.7))
-    page = report.bounded(found)
+    page = report.bounded(content)
     assert len(page) < whole * 0.7
     assert page.count(b'class="asset"') == 8

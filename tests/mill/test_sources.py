@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from versemill import detailverse, seeds
+from versemill.detailverse import DetailverseConfig, sample_spec
 from versemill.errors import ConfigError
 from versemill.mill.pipeline import config, sources
 from versemill.mill.pipeline.plan import Plan
@@ -36,6 +38,55 @@ def test_a_share_of_zero_makes_nothing():
 def test_seeds_differ():
     weights = {"a": 1.0, "b": 1.0}
     assert (sources.assign(weights, 0, 100) != sources.assign(weights, 1, 100)).any()
+
+
+def family(settings, seed, index):
+    (name,) = sources.of_one_family(settings, seed, index).categories
+    return name
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7, 2**63])
+@pytest.mark.parametrize("categories", [{}, {"vessel": 3, "robot": 1, "plant": 0, "bird": 2}])
+def test_each_family_has_its_share_of_thirty_assets_and_of_more(seed, categories):
+    settings = DetailverseConfig(categories=categories)
+    drawn = [family(settings, seed, index) for index in range(200)]
+    total = sum(settings.shares.values())
+    for count in (30, 66, 200):
+        for name, share in settings.shares.items():
+            assert abs(drawn[:count].count(name) - count * share / total) <= 2
+    assert set(drawn[:66]) == set(settings.shares)  # 66 random draws would miss four of 33 families
+
+
+def test_the_family_that_is_handed_in_moves_no_other_draw():
+    """What DetailVerse draws for itself is the asset that it makes when told of the same family alone."""
+    for index in range(20):
+        drawn = sample_spec(DetailverseConfig(), 3, index)
+        assert sample_spec(DetailverseConfig(categories=[drawn.category]), 3, index) == drawn
+
+
+def test_the_mill_makes_the_asset_of_the_family_that_it_picked():
+    settings = DetailverseConfig(detail="fast", texture_size=32, categories=["column", "vessel"])
+    for index in range(2):
+        made = sources.DETAILVERSE.generate(settings, 3, index, None)
+        alone = detailverse.generate(settings.model_copy(update={"categories": {family(settings, 3, index): 1.0}}), 3, index)
+        assert made.content_hash == alone.content_hash
+    assert {family(settings, 3, index) for index in range(2)} == {"column", "vessel"}
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_in_a_mix_each_split_holds_each_source_and_each_family(seed):
+    """The three draws are independent of each other: none of them decides another."""
+    count = 3000
+    assigned = sources.assign({"zeroverse": 1, "detailverse": 2}, seed, count)
+    splits = np.array([seeds.split(seed, index, (0.6, 0.2, 0.2)) for index in range(count)])
+    families = np.array([family(DetailverseConfig(), seed, index) for index in range(count)])
+    for split, share in zip(seeds.SPLITS, (0.6, 0.2, 0.2), strict=True):
+        for source, weight in ((0, 1 / 3), (1, 2 / 3)):
+            rows = (splits == split) & (assigned == source)
+            assert abs(rows.sum() - share * weight * count) <= 8
+            each = np.unique(families[rows], return_counts=True)[1]
+            assert len(each) == len(DetailverseConfig().shares)
+            assert each.min() >= 0.3 * rows.sum() / len(each)
 
 
 @given(assigned=st.lists(st.integers(0, 4), max_size=200))

@@ -105,13 +105,13 @@ def test_mixed_precision_is_what_the_preset_says_or_what_the_hardware_has(toy_pr
 
 
 def test_bfloat16_stays_close_to_float32(balls, toy_preset: GaussiansRecipe) -> None:
-    found = []
+    predictions = []
     for amp in ("off", "bfloat16"):
         torch.manual_seed(0)
-        found.append(lrm.LRM(toy_preset.model_copy(update={"amp": amp}))(*inputs_of(balls[0], 3))[0])
-    assert found[1].means.dtype == torch.float32
-    assert not torch.equal(found[0].means, found[1].means)
-    torch.testing.assert_close(found[0].means, found[1].means, atol=0.02, rtol=0)
+        predictions.append(lrm.LRM(toy_preset.model_copy(update={"amp": amp}))(*inputs_of(balls[0], 3))[0])
+    assert predictions[1].means.dtype == torch.float32
+    assert not torch.equal(predictions[0].means, predictions[1].means)
+    torch.testing.assert_close(predictions[0].means, predictions[1].means, atol=0.02, rtol=0)
 
 
 def test_checkpointing_changes_memory_not_gradients(balls, toy_preset: GaussiansRecipe) -> None:

@@ -38,9 +38,9 @@ def preset() -> MonocularRecipe:
 def network(preset: MonocularRecipe, seed: int = 0) -> Monocular:
     """One whose answers depend on the picture; a fresh one's don't."""
     torch.manual_seed(seed)
-    found = Monocular(preset)
-    torch.nn.init.normal_(found.head.weight, std=0.3)
-    return found
+    model = Monocular(preset)
+    torch.nn.init.normal_(model.head.weight, std=0.3)
+    return model
 
 
 def truth_of(scene: Scene) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -17,7 +17,7 @@ FS = pafs.LocalFileSystem()
 def write(path, sphere, change=lambda asset, views, fields: (asset, views, fields), fingerprint="one"):
     asset, views, fields = change(sphere.asset(), sphere.views(2, 32), sphere.fields())
     curated = Curated(asset, asset.vertices, asset.faces)
-    row = encode_row(curated, views, fields, config=ShardsConfig(), digest="d", fingerprint=fingerprint, split="train")
+    row = encode_row(curated, views, fields, config=ShardsConfig(), digest="c" * 64, fingerprint=fingerprint, split="train")
     seal(FS, str(path), [row], {})
     return str(path)
 
@@ -97,7 +97,7 @@ def drop_fields(asset, views, fields):
 def test_larger_differences_are_named(sphere, tmp_path, change, words):
     comparison = compare_shards(FS, write(tmp_path / "a", sphere), write(tmp_path / "b", sphere, change, "two"))
     assert not comparison.equivalent
-    assert [p for p in comparison.problems if words in p.message and p.row == "0-00000000"]
+    assert [p for p in comparison.problems if words in p.message and p.row == "cccccccc-00000000"]
 
 
 def test_missing_rows_are_a_difference(sphere, tmp_path):
@@ -105,7 +105,7 @@ def test_missing_rows_are_a_difference(sphere, tmp_path):
     seal(FS, str(tmp_path / "b"), [sphere.row(i, views=2, size=16) for i in (0,)], {})
     (problem,) = compare_shards(FS, str(tmp_path / "a"), str(tmp_path / "b")).problems
     assert problem.kind == "rows"
-    assert "0-00000001 stands where the other shard has nothing" in problem.message
+    assert "cccccccc-00000001 stands where the other shard has nothing" in problem.message
 
 
 def test_every_pass_has_a_tolerance():

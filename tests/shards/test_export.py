@@ -18,7 +18,7 @@ from versemill.shards.export import FORMATS, export
 from versemill.shards.schema import COLUMNS
 
 SIZE, VIEWS, FOV = 32, 32, 50.0
-IDS = ["0-00000000", "0-00000001", "0-00000002"]
+IDS = ["cccccccc-00000000", "cccccccc-00000001", "cccccccc-00000002"]
 
 
 def test_every_format_is_listed_and_reads_known_columns():
@@ -171,9 +171,9 @@ def test_two_datasets_in_turn_through_one_cache_are_never_mixed_up(raw, sphere, 
         else:
             export(made, "huggingface", out)
         data = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
-        found = {name: [row["meta"]["id"] if raw else row["id"] for row in part] for name, part in data.items()}
+        by_split = {name: [row["meta"]["id"] if raw else row["id"] for row in part] for name, part in data.items()}
         shutil.rmtree(out)
-        return found
+        return by_split
 
     first, second, longer = loaded([0, 1, 2]), loaded([3, 4, 5]), loaded([0, 1, 2, 6, 7, 8])
     names = {"mixed"} if raw else {"train", "validation", "test"}

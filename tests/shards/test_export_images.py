@@ -15,7 +15,7 @@ from versemill.camera import Camera, from_opengl
 from versemill.gltf import from_glb
 
 SIZE, VIEWS, FOV = 32, 32, 50.0
-IDS = ["0-00000000", "0-00000001", "0-00000002"]
+IDS = ["cccccccc-00000000", "cccccccc-00000001", "cccccccc-00000002"]
 
 
 def test_nerf_for_nerfstudio_and_instant_ngp(exported, sphere, look):

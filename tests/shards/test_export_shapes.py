@@ -9,7 +9,7 @@ import pytest
 from versemill.camera import from_opengl
 
 SIZE, VIEWS, FOV = 32, 32, 50.0
-IDS = ["0-00000000", "0-00000001", "0-00000002"]
+IDS = ["cccccccc-00000000", "cccccccc-00000001", "cccccccc-00000002"]
 
 
 def y_up(points):

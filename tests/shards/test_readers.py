@@ -12,7 +12,7 @@ def paths(spheres):
 
 
 def check(ids, splits, cell):
-    assert list(ids) == [f"0-{i:08d}" for i in range(10)]
+    assert list(ids) == [f"cccccccc-{i:08d}" for i in range(10)]
     assert list(splits) == [("train", "val", "test")[i % 3] for i in range(10)]
     np.testing.assert_allclose(np.abs(np.linalg.norm(decode_table(cell)[:, :3], axis=1) - 1).max(), 0, atol=1e-6)
 
@@ -20,7 +20,7 @@ def check(ids, splits, cell):
 def test_pyarrow_dataset_filters_by_a_nested_column(spheres):
     data = pads.dataset(paths(spheres), format="parquet")
     table = data.to_table(columns={"id": pads.field("meta", "id")}, filter=pads.field("meta", "split") == "val")
-    assert table["id"].to_pylist() == ["0-00000001", "0-00000004", "0-00000007"]
+    assert table["id"].to_pylist() == ["cccccccc-00000001", "cccccccc-00000004", "cccccccc-00000007"]
 
 
 def test_pandas(spheres):

@@ -24,7 +24,7 @@ def row(sphere):
 
 def test_meta_tells_what_the_asset_is(sphere, row):
     asset, meta = sphere.asset(0, 3), row["meta"]
-    assert meta["id"] == "0-00000003"
+    assert meta["id"] == "cccccccc-00000003"
     assert (meta["seed"], meta["index"], meta["source"], meta["split"]) == (0, 3, "zeroverse", "train")
     assert meta["content_hash"] == asset.content_hash
     assert meta["tags"] == ["ball", "clipped", "smooth"]

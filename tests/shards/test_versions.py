@@ -91,7 +91,8 @@ def test_migration_keeps_every_bit_and_fills_the_new_columns(folder, sphere):
         for x, y in zip(decode_mesh(a["mesh"]), decode_mesh(b["mesh"]), strict=True):
             assert x.tobytes() == y.tobytes()
         assert a["mesh"]["glb"] == b["mesh"]["glb"]
-        assert {**a["meta"], "schema_version": SCHEMA_VERSION} == b["meta"]
+        own = {"id": f"{a['meta']['config_digest'][:8]}-{a['meta']['index']:08d}", "schema_version": SCHEMA_VERSION}
+        assert {**a["meta"], **own} == b["meta"]
         assert b["views"]["lighting"] == [0, 0]
         fresh = sphere.row(a["meta"]["index"], views=2, size=16).to_pylist()[0]["views"]
         np.testing.assert_allclose(b["views"]["covisibility"], fresh["covisibility"], atol=0.02)

@@ -161,6 +161,6 @@ def test_one_milled_asset_is_learned_by_heart(mill_here, tmp_path: Path) -> None
     model, _ = load(GAUSSIANS, tmp_path / "run", torch.device("cpu"))
     scene = Scenes(tmp_path / "data", ("train",), preset.size, keep=False)[0]
     with torch.no_grad():
-        found = predict(model, scene, [0, 1, 2, 3], torch.device("cpu"))
-        image = model.draw(found, scene.c2w[None], scene.K[None], preset.size).over(1.0)[0]
+        gaussians = predict(model, scene, [0, 1, 2, 3], torch.device("cpu"))
+        image = model.draw(gaussians, scene.c2w[None], scene.K[None], preset.size).over(1.0)[0]
     assert psnr(image, scene.over_white).mean() > 28

@@ -85,8 +85,8 @@ def test_fitting_reaches_the_pictures_it_sees(balls: list[Scene]) -> None:
     scene = balls[1]
     quality = []
     for steps in (0, 150):
-        found = optimise(scene, 256, steps)
-        image = render(found, scene.c2w[None], scene.K[None], (16, 16)).over(1.0)[0]
+        gaussians = optimise(scene, 256, steps)
+        image = render(gaussians, scene.c2w[None], scene.K[None], (16, 16)).over(1.0)[0]
         quality.append(float(psnr(image, scene.over_white).mean()))
     assert quality[1] > 23
     assert quality[1] > quality[0] + 5

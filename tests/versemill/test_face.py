@@ -74,10 +74,10 @@ def test_detailverse_generates_with_defaults_too() -> None:
 
 def test_notebook_pictures_show_the_asset(boxes: list[Asset]) -> None:
     html = boxes[0]._repr_html_()
-    found = re.search(r'src="data:image/png;base64,([^"]+)"', html)
-    assert found is not None
+    match = re.search(r'src="data:image/png;base64,([^"]+)"', html)
+    assert match is not None
     assert "Asset(files #0" in html
-    with Image.open(io.BytesIO(base64.b64decode(found[1]))) as image:
+    with Image.open(io.BytesIO(base64.b64decode(match[1]))) as image:
         pixels = np.asarray(image.convert("RGB"), int)
     paper = np.array([250, 250, 248])
     assert 0.1 < (np.abs(pixels - paper).max(-1) > 20).mean() < 0.9

@@ -169,8 +169,8 @@ def test_jpeg_is_smaller_and_close() -> None:
     asset = dataclasses.replace(asset, materials=(dataclasses.replace(asset.materials[0], base_color_texture=texels),))
     png, jpeg = to_glb(asset), to_glb(asset, textures="jpeg")
     assert len(jpeg) < 0.6 * len(png)
-    found = from_glb(jpeg).materials[0].base_color_texture
-    assert np.abs(found.astype(int) - texels).mean() < 4
+    texture = from_glb(jpeg).materials[0].base_color_texture
+    assert np.abs(texture.astype(int) - texels).mean() < 4
 
 
 def test_foreign_positions_are_merged_and_turned() -> None:
@@ -217,16 +217,16 @@ def test_foreign_materials() -> None:
         "extensions": {"KHR_materials_transmission": {"transmissionFactor": 1}},
     }
     asset = from_glb(_foreign(material=material))
-    (found,) = asset.materials
-    assert found.base_color == (0.1, 0.2, 0.3, 0.4)
-    assert (found.metallic, found.roughness, found.alpha_mode, found.double_sided) == (0.25, 1.0, "blend", True)
+    (read,) = asset.materials
+    assert read.base_color == (0.1, 0.2, 0.3, 0.4)
+    assert (read.metallic, read.roughness, read.alpha_mode, read.double_sided) == (0.25, 1.0, "blend", True)
     assert asset.provenance["dropped"] == ["KHR_materials_transmission"]
 
 
 def test_specular_glossiness_in_metallic_roughness_terms() -> None:
     def surface(**content):
-        (found,) = from_glb(_foreign(material={"extensions": {"KHR_materials_pbrSpecularGlossiness": content}})).materials
-        return found
+        (material,) = from_glb(_foreign(material={"extensions": {"KHR_materials_pbrSpecularGlossiness": content}})).materials
+        return material
 
     plastic = surface(diffuseFactor=[1, 0, 0, 0.5], specularFactor=[0.04] * 3, glossinessFactor=0.75)
     assert plastic.base_color == pytest.approx((1, 0, 0, 0.5))
@@ -335,5 +335,5 @@ def test_a_gltf_beside_its_buffer(tmp_path) -> None:
     (tmp_path / "my points.bin").write_bytes(data[-120:])
     asset = from_glb(json.dumps(document).encode(), lambda uri: (tmp_path / uri).read_bytes())
     np.testing.assert_array_equal(asset.vertices, from_glb(data).vertices)
-    with pytest.raises(AssetError, match=r"beside it"):
+    with pytest.raises(AssetError, match=r"next to it"):
         from_glb(json.dumps(document).encode())

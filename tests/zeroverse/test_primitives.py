@@ -123,11 +123,11 @@ def test_displacement_stays_on_its_own_surface():
 @pytest.mark.parametrize("scale", [1.0, 0.1])
 def test_bend_is_that_of_the_smooth_body_at_any_scale(scale):
     """Known integrals of mean curvature: 4 pi r for a sphere, 6 pi a for a cube of side 2a, pi (h + pi r) for a cylinder."""
-    for kind, cells, wanted in (
+    for kind, cells, expected in (
         ("sphere", (24, 24, 24), 2 * np.pi**0.5),
         ("cube", (4, 4, 4), 6 * np.pi / 24**0.5),
         ("cylinder", (12, 4), np.pi * (2 + np.pi) / (6 * np.pi) ** 0.5),
     ):
         made = primitive(kind, (scale,) * 3, cells)
         shape = made.shape(made.vertices, 1.0)
-        assert bend(shape.vertices, shape.faces) == pytest.approx(wanted, rel=0.01), kind
+        assert bend(shape.vertices, shape.faces) == pytest.approx(expected, rel=0.01), kind

@@ -53,7 +53,7 @@ class Reader:
         if uri.startswith("data:"):
             return base64.b64decode(uri.split(",", 1)[1], validate=True)
         if self.resolve is None:
-            raise ValueError(f"the file refers to '{uri[:80]}' beside it")
+            raise ValueError(f"the file refers to '{uri[:80]}' next to it")
         return self.resolve(urllib.parse.unquote(uri))
 
     def _buffer(self, index: int) -> bytes:

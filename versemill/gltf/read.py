@@ -48,7 +48,7 @@ def from_glb(
     (`versemill.gltf.extensions`, animation, ...) is listed in `provenance["dropped"]`.
 
     Args:
-        resolve: bytes of a relative URI, for a .gltf with files beside it.
+        resolve: bytes of a relative URI, for a .gltf with files next to it.
         normalized: answer what `Asset.normalized` makes of it, computed from the file's positions in float64: an object far
             from its origin loses nothing.
         max_texture_side: pixels; larger images are refused before they are decoded.

@@ -54,7 +54,7 @@ def index(folder: Path) -> tuple[TextureSet, ...]:
 
     Files are hashed once: the result is kept in `versemill-textures.json` in the folder (where it can be written)
     and used while names, sizes and times of all images stay the same. A licence is read from LICENSE,
-    LICENCE or LICENSE.txt beside the images or above them, or "licence" in a MatSynth metadata.json; else "unknown".
+    LICENCE or LICENSE.txt next to the images or above them, or "licence" in a MatSynth metadata.json; else "unknown".
 
     Raises:
         ConfigError: the folder is missing or holds no set.

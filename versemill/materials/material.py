@@ -124,7 +124,7 @@ CLAY = Material(base_color=(0.55, 0.53, 0.5, 1.0), roughness=0.8, source="clay")
 
 
 def clay_for_plain(materials: Iterable[Material]) -> tuple[Material, ...]:
-    """The materials, those that say nothing (white, no texture, from no file) made of clay; names stay."""
+    """The materials, with clay in place of those that define no look (white, no texture, from no file); names stay."""
     plain = Material()
     return tuple(
         dataclasses.replace(CLAY, name=m.name) if m.source == plain.source and m.content_hash == plain.content_hash else m

@@ -12,7 +12,7 @@ from versemill.mill.pipeline.sources import Source
 
 
 class PebblesConfig(Config):
-    """The settings of this source; in a pipeline they stand beside its `share`."""
+    """The settings of this source; in a pipeline they are written next to its `share`."""
 
     roughness: float = Field(default=0.15, ge=0, le=0.5, description="height of the dents, in radii")
     flatness: float = Field(default=0.6, gt=0, le=1, description="height over width")
