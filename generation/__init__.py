@@ -11,4 +11,6 @@ training.train(SHAPE_VAE, dataset_dir, "tiny", out)    writes a checkpoint that 
 import lazy_loader
 
 # torch is loaded when something is trained or evaluated.
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"families": ["SHAPE_FLOW", "SHAPE_VAE"], "views.families": ["NOVEL_VIEWS"]})
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"families": ["SHAPE_FLOW", "SHAPE_VAE"], "views.families": ["NOVEL_VIEWS"]}
+)

@@ -87,7 +87,9 @@ def together(cases: Sequence[Case], device: torch.device) -> tuple[Tensor, Tenso
     return source.to(device), c2w.to(device), K.to(device)
 
 
-def noise_of(indices: Sequence[int], samples: Sequence[int], shape: tuple[int, ...], device: torch.device) -> Callable[[], Tensor]:
+def noise_of(
+    indices: Sequence[int], samples: Sequence[int], shape: tuple[int, ...], device: torch.device
+) -> Callable[[], Tensor]:
     """What `sampler.draw` takes its noise from: each row's is a function of its asset, its sample and the call's number."""
     streams = [seeds.stream(sample, index, "novel-views/noise") for index, sample in zip(indices, samples, strict=True)]
     return lambda: torch.from_numpy(np.stack([rng.standard_normal(shape, np.float32) for rng in streams])).to(device)
@@ -141,7 +143,7 @@ def agreement(pictures: Tensor, case: Case, lpips: Lpips | None = None) -> dict[
 
 
 def silhouettes(pictures: Tensor) -> Tensor:
-    """(..., S, S) bool of pictures (..., 3, S, S) over white: where something is `SHOWN`; the same rule for truth and answers."""
+    """(..., S, S) bool of pictures (..., 3, S, S) over white: where something is `SHOWN`; one rule for truth and answers."""
     return (1 - pictures).amax(-3) > SHOWN
 
 
@@ -203,10 +205,11 @@ def measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | 
     sheet = exam.out / "sheet.png"
     picture_grid(sheet, rows, ["input", "truth", "sample", "another sample", "regression", "nearest training view"])
     views = len(case.seen.rgba)
+    pairs, chance = f"{judging.seeds} samples of each of an object's {len(case.views) - 1} pairs", 1 / len(case.seen.rgba)
     notes = [
-        f"Samples: {judging.seeds} of each of {len(case.views) - 1} pairs of an object, {judging.sampling.evaluations} calls of the "
-        f"network each. The regression is the network's answer at the highest noise, to nothing.",
-        f"The right one of {views} views is nearest by chance in {1 / views:.3f} of the cases.",
+        f"{pairs}, in {judging.sampling.evaluations} calls of the network each.",
+        "The regression is the network's answer at the highest noise, before anything of the target is seen.",
+        f"By chance the right pose is nearest in {chance:.3f} of the cases.",
     ]
     return Measured(objects, {"sheet": [str(sheet)]}, notes if lpips else [*notes, MISSING])
 

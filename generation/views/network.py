@@ -60,7 +60,7 @@ class NovelViews(nn.Module):
     def set_extra_state(self, state: dict[str, str]) -> None:
         """Raises ConfigError: weights of another network, or of another prediction."""
         if state != self.get_extra_state():
-            raise ConfigError(f"the checkpoint is of {state}, the preset says {self.get_extra_state()}: config.json was changed")
+            raise ConfigError(f"the checkpoint is of {state}, the preset says {self.get_extra_state()}: it was changed")
 
     def _precision(self, tensor: Tensor) -> torch.autocast:
         device = tensor.device

@@ -35,7 +35,9 @@ class ViewsRecipe(Recipe):
     high_noise: float = Setting(
         default=1.0, description="times are u^(1 / this) of uniform u: above 1, high noise is drawn more often", ge=1, le=16
     )
-    drop: float = Setting(default=0.05, description="share of examples without picture, without pose, without both", ge=0, le=0.3)
+    drop: float = Setting(
+        default=0.05, description="share of examples without picture, without pose, without both", ge=0, le=0.3
+    )
     identity: float = Setting(default=0.05, description="share of targets that are the source itself", ge=0, le=1)
     permute: bool = Setting(default=False, description="permute colour channels, for small datasets")
     assets: int | None = Setting(default=None, description="train on so many assets only; null: all", ge=1)
@@ -144,7 +146,7 @@ PRESETS = table(
         name="paper",
         hardware="64 A100 of 80 GB",
         time="4 days",
-        expected="not measured here; Zero-1-to-3 starts from Stable Diffusion and works on its latents: PSNR 17.3 on GSO's hard half",
+        expected="not measured here; Zero-1-to-3 starts from Stable Diffusion, on its latents: PSNR 17.3 on hard GSO",
         size=256,
         network="unet",
         prediction="noise",

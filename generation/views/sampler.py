@@ -21,7 +21,9 @@ class Sampling(Config):
     schedule: Literal["uniform", "hourglass"] = Setting(default="uniform", description="where the steps lie")
     steps: int = Setting(default=25, description="uniform: steps", ge=1, le=1000)
     hourglass: Hourglass = Hourglass()
-    rounds: int = Setting(default=1, description="R: evaluations of a step above `resampled_until`, with fresh noise", ge=1, le=64)
+    rounds: int = Setting(
+        default=1, description="R: evaluations of a step above `resampled_until`, with fresh noise", ge=1, le=64
+    )
     resampled_until: float = Setting(default=0.8, description="resampling acts in steps that begin above this", ge=0, le=1)
     filtering: Filtering | None = Setting(default=None, description="filtering of attention maps; null: none")
     mutual_until: float | None = Setting(

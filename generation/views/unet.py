@@ -95,7 +95,7 @@ class ConditionedUNet(nn.Module):
         self.late = self._late()
 
     def _late(self) -> list[int]:
-        """Layers of mutual self-attention: those of the decoder's two largest resolutions that attend (the paper's section 4.3)."""
+        """Layers of mutual self-attention: those of the decoder's two largest resolutions that attend (section 4.3)."""
         blocks = sorted({int(name.split(".")[1]) for name in self.names if name.startswith("up_blocks")})[-2:]
         return [k for k, name in enumerate(self.names) if name.startswith("up_blocks") and int(name.split(".")[1]) in blocks]
 

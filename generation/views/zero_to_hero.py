@@ -40,7 +40,9 @@ class Filtering(Config):
     pooled_until: float = Setting(default=0.8, description="in-step filtering acts from time 1 to this; 2: never", ge=0, le=2)
     current: float = Setting(default=0.2, description="alpha_c: the current map's weight against the history's", gt=0, le=1)
     update: float = Setting(default=0.5, description="alpha_h: the weight of a step's map in the history", gt=0, le=1)
-    filtered_until: float = Setting(default=0.6, description="cross-step filtering acts from time 1 to this; 2: never", ge=0, le=2)
+    filtered_until: float = Setting(
+        default=0.6, description="cross-step filtering acts from time 1 to this; 2: never", ge=0, le=2
+    )
 
 
 class Filter:

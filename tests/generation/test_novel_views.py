@@ -1,4 +1,4 @@
-"""Novel views on a dataset of boxes: poses and rays, examples, the loss, what is withheld, figures of the truth, exact resume."""
+"""Novel views on a dataset of boxes: poses and rays, examples, the loss, what is withheld, the truth, exact resume."""
 
 import dataclasses
 
@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from view_networks import MICRO, UNET, awake
 
 from versemill import seeds, training
 from versemill.errors import ConfigError
@@ -21,29 +22,11 @@ from versemill.training.loop import train, try_step
 from versemill.training.runs import RECORDS, load
 
 CPU = torch.device("cpu")
-MICRO = NOVEL_VIEWS.preset("micro").model_copy(
-    update={"width": 32, "steps": 6, "warm": 3, "batch": 2, "warmup": 2, "save_every": 3, "amp": "off", "divergence": 1e6}
-)
-UNET = NOVEL_VIEWS.preset("small").model_copy(
-    update={
-        "size": 16, "width": 32, "heads": 4, "layers": 1, "levels": (1, 2, 2), "attended": 2, "context": 32, "amp": "off",
-        "batch": 2, "steps": 4, "workers": 0,
-    }
-)  # fmt: skip
 DEGREES = st.floats(-170, 170)
 
 
 def poses(*angles, distance=3.0):
     return torch.tensor(np.stack([orbit(*pair, distance) for pair in angles]), dtype=torch.float32)[None]
-
-
-def awake(network):
-    """An untrained network answers 0: its zeroed layers get weights."""
-    torch.manual_seed(1)
-    for parameter in network.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.1)
-    return network.eval()
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +185,7 @@ def test_explicit_logits_attend_as_the_library_does(recipe):
 
 def test_a_checkpoint_refuses_another_prediction(run, tmp_path):
     weights = torch.load(run / "checkpoint.pt", weights_only=True)["average"]
-    with pytest.raises(ConfigError, match="config.json was changed"):
+    with pytest.raises(ConfigError, match="it was changed"):
         NovelViews(MICRO.model_copy(update={"prediction": "v"})).load_state_dict(weights)
     NovelViews(MICRO).load_state_dict(weights)
 
@@ -259,7 +242,9 @@ def test_an_evaluation_has_every_method_and_metric(run, box_dataset):
     assert Image.open(outcome.files["sheet"][0]).width > 400
     network, _ = load(NOVEL_VIEWS, run, CPU)
     cases = [judging.case_of(data.SeenViews(box_dataset, ("val",), MICRO, None, True)[0], settings)]
-    assert judging.score(network, cases, settings, CPU)["psnr"][0] == pytest.approx(outcome.objects[0]["model"]["psnr"], abs=1e-4)
+    assert judging.score(network, cases, settings, CPU)["psnr"][0] == pytest.approx(
+        outcome.objects[0]["model"]["psnr"], abs=1e-4
+    )
 
 
 def test_unsuitable_data_and_presets_are_refused(box_dataset, tmp_path):
