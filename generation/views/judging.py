@@ -204,7 +204,6 @@ def measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | 
     exam.out.mkdir(parents=True, exist_ok=True)
     sheet = exam.out / "sheet.png"
     picture_grid(sheet, rows, ["input", "truth", "sample", "another sample", "regression", "nearest training view"])
-    views = len(case.seen.rgba)
     pairs, chance = f"{judging.seeds} samples of each of an object's {len(case.views) - 1} pairs", 1 / len(case.seen.rgba)
     notes = [
         f"{pairs}, in {judging.sampling.evaluations} calls of the network each.",

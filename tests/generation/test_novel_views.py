@@ -8,16 +8,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from typer.testing import CliRunner
 from view_networks import MICRO, UNET, awake
 
 from versemill import seeds, training
 from versemill.errors import ConfigError
 from versemill.generation import NOVEL_VIEWS, paths
 from versemill.generation.views import data, judging
+from versemill.generation.views.answers import FRAMES
 from versemill.generation.views.attention import explicit, fused
 from versemill.generation.views.cameras import orbit, plucker, relative_pose, turned
 from versemill.generation.views.network import NovelViews, Objective
 from versemill.generation.views.sampler import Sampling
+from versemill.mill.cli import app
 from versemill.training.loop import train, try_step
 from versemill.training.runs import RECORDS, load
 
@@ -256,3 +259,55 @@ def test_unsuitable_data_and_presets_are_refused(box_dataset, tmp_path):
     few = data.SeenViews(box_dataset, ("train",), MICRO, None, False)[0]
     with pytest.raises(ConfigError, match="a source and two targets"):
         judging.case_of(dataclasses.replace(few, rgba=few.rgba[:2]), judging.ViewsJudging())
+
+
+@pytest.fixture(scope="module")
+def picture(box_dataset, tmp_path_factory):
+    """A view of a held-out box, as PNG with alpha."""
+    item = data.SeenViews(box_dataset, ("val",), MICRO.model_copy(update={"size": 32}), None, True)[0]
+    path = tmp_path_factory.mktemp("picture") / "box.png"
+    Image.fromarray(item.rgba[0].permute(1, 2, 0).numpy()).save(path)
+    return path
+
+
+def command(*arguments):
+    answer = CliRunner().invoke(app, ["views", *map(str, arguments), "--device", "cpu"])
+    if answer.exception is not None and not isinstance(answer.exception, SystemExit):
+        raise answer.exception
+    return answer.stdout
+
+
+def test_the_command_writes_a_view_per_azimuth_and_a_turntable(run, picture, tmp_path):
+    said = command(run, "--image", picture, "--azimuth", "30, 60,-90.5", "--steps", 2, "--turntable", "--out", tmp_path)
+    assert "2 calls of the network per view" in said
+    names = {"azimuth-30.png", "azimuth-60.png", "azimuth--90.5.png", "turntable.gif"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert Image.open(tmp_path / "azimuth-30.png").size == (16, 16)
+    assert Image.open(tmp_path / "turntable.gif").n_frames == FRAMES
+    said = command(run, "--image", picture, "--azimuth", "30", "--filter", "zero-to-hero", "--out", tmp_path / "again")
+    assert "66 calls" in said
+    again = [np.asarray(Image.open(folder / "azimuth-30.png")) for folder in (tmp_path, tmp_path / "again")]
+    assert (again[0] != again[1]).any()
+
+
+def test_the_command_says_what_it_can_not_use(run, picture, tmp_path):
+    wide, small = tmp_path / "wide.png", tmp_path / "small.png"
+    Image.new("RGBA", (64, 32), (255, 0, 0, 0)).save(wide)
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(small)
+    (tmp_path / "text.png").write_text("no picture")
+    base = ["--azimuth", "30", "--out", tmp_path / "out", "--image"]
+    for arguments, words in (
+        ((run, *base, wide), "64 x 32 pixels; a square picture of 16 to 8000"),
+        ((run, *base, small), "8 x 8 pixels"),
+        ((run, *base, tmp_path / "text.png"), "can't read the picture"),
+        ((run, *base, tmp_path / "none.png"), "can't read the picture"),
+        ((tmp_path, *base, picture), "holds no trained model"),
+        ((run, "--out", tmp_path / "out", "--image", picture), "--azimuth"),
+        ((run, *base, picture, "--azimuth", "30,x"), "not a list of degrees"),
+        ((run, *base, picture, "--azimuth", "30,nan"), "between -360 and 360"),
+        ((run, *base, picture, "--azimuth", "30,30.0"), "twice"),
+        ((run, *base, picture, "--azimuth", ",".join(str(k) for k in range(73))), "the limit is 72"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            command(*arguments)
+    assert not (tmp_path / "out").exists()
