@@ -72,6 +72,11 @@ class FilterConfig(Config):
 class CurationConfig(Config):
     """From any mesh to a clean asset with a watertight surface."""
 
+    raw: bool = Field(
+        default=False,
+        description="take each mesh as it is: nothing is repaired or filtered, and fields are measured to the mesh itself; "
+        "only for measuring what curation is worth",
+    )
     merge_distance: float = Field(
         default=1e-6, ge=0, lt=0.1, description="vertices of an open mesh closer than this (longest side 2) are one"
     )

@@ -46,6 +46,8 @@ def curate(mesh: Mesh, config: CurationConfig | None = None) -> Curated | Reject
         asset = asset.normalized()
     except AssetError as error:
         return Rejected("check", error.reason, str(error))
+    if config.raw:
+        return Curated(asset, asset.vertices, asset.faces, {"watertight": {}}, {"watertight": "none (curate.raw)"})
     asset, repairs = clean(asset, config.merge_distance, config.min_part, config.device)
     if len(asset.faces) == 0:
         return Rejected("clean", "degenerate", "no triangle with an area is left after cleaning", 0.0, 1.0)

@@ -202,6 +202,10 @@ class ShapeFlowRecipe(Recipe):
     objective: Literal["flow", "ddpm", "edm"] = Setting(default="flow", description="path between data and noise")
     time_mean: float = Setting(default=0.0, description="flow: mean of the logit of the times, as a share of noise")
     time_deviation: float = Setting(default=1.0, description="flow: deviation of the logit of the times", gt=0)
+    coupling: Literal["independent", "assigned"] = Setting(
+        default="independent",
+        description="which noise a token starts from: any, as the paper has it, or by least squared distance over the set",
+    )
     shift: float = Setting(default=1.0, description="flow: resolution shift k of the share of noise", gt=0)
     encoder: Literal["vit", "dino", "lite0"] = Setting(
         default="vit",
@@ -262,6 +266,7 @@ FLOW_TINY = ShapeFlowRecipe(
     width=192,
     heads=6,
     pairs=3,
+    coupling="assigned",
     picture=64,
     frame="camera",
     steps=2500,
@@ -300,6 +305,7 @@ FLOW_PRESETS = table(
         width=512,
         heads=8,
         pairs=6,
+        coupling="assigned",
         picture=128,
         encoder_width=384,
         encoder_heads=6,

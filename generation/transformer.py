@@ -7,6 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class HeadNorm(nn.RMSNorm):
+    """RMSNorm whose weight takes the precision of what it scales: torch fuses no mix of both, and warns of one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., d) -> (..., d)."""
+        return F.rms_norm(x, self.normalized_shape, None if self.weight is None else self.weight.to(x.dtype), self.eps)
+
+
 class Attention(nn.Module):
     """Multi-head attention of tokens (B, L, width) to a context (B, S, context); by default to themselves.
 
@@ -23,8 +31,8 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
         nn.init.zeros_(self.out.weight)  # a block starts as the identity
         head = width // heads
-        self.q_norm = nn.RMSNorm(head, eps=1e-6) if qk_norm else nn.Identity()
-        self.k_norm = nn.RMSNorm(head, eps=1e-6) if qk_norm else nn.Identity()
+        self.q_norm = HeadNorm(head, eps=1e-6) if qk_norm else nn.Identity()
+        self.k_norm = HeadNorm(head, eps=1e-6) if qk_norm else nn.Identity()
 
     def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values (B, heads, S, width / heads) of a context: computed once where many queries follow."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from versemill.errors import AssetError, ConfigError
 from versemill.generation import SHAPE_FLOW, SHAPE_VAE, paths, shape_flow_judging, shape_vae_judging
 from versemill.generation import shape_losses as losses
 from versemill.generation.shape_data import Placement, ShapeSet, about_z, balanced, input_points
-from versemill.generation.shape_flow_training import SeenShapes
+from versemill.generation.shape_flow_training import SeenShapes, assigned
 from versemill.generation.shape_flow_training import example as flow_example
 from versemill.generation.shape_vae_training import Objective, example
 from versemill.mesh import topology, volume
@@ -240,6 +241,15 @@ def test_the_flows_loss_is_the_error_of_its_target(shape_dataset, flow):
         path = other.path
         expected = paths.target(path, batch.latents, batch.noise, path.times(batch.uniform)).square().mean()
         torch.testing.assert_close(found, expected)
+
+
+def test_assigned_noise_is_the_nearest_order_of_all():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        latents, noise = torch.randn(2, 6, 3, generator=generator)
+        cost = {order: (latents - noise[list(order)]).square().sum() for order in permutations(range(6))}
+        best = min(cost, key=cost.__getitem__)
+        torch.testing.assert_close(assigned(latents, noise), noise[list(best)])
 
 
 def test_a_withheld_picture_is_no_picture(flow):
