@@ -13,6 +13,7 @@ from versemill.generation.views.attention import Kept, explicit, logits, replaye
 from versemill.generation.views.network import NovelViews, pixels
 from versemill.generation.views.sampler import Sampling, draw, renoised, zero_to_hero
 from versemill.generation.views.zero_to_hero import Filter, Filtering, Hourglass
+from versemill.mill.proof import ablation
 
 OFF = Filtering(current=1.0, update=1.0, pooled_until=2.0, filtered_until=2.0)
 NETWORKS = pytest.mark.parametrize("recipe", [MICRO, UNET], ids=["transformer", "unet"])
@@ -178,3 +179,14 @@ def test_maps_that_are_kept_can_be_put_back(recipe):
         answer = network(x, time, context, kept)
         torch.testing.assert_close(network(x, time, context, replayed(kept.maps)), answer)
         assert not torch.allclose(network(-x, time, context, replayed(kept.maps)), network(-x, time, context), atol=1e-3)
+
+
+def test_the_ablations_arms_are_one_training_asked_in_other_ways():
+    base, tests, known = ablation.known()
+    plan = ablation.plan("zero-to-hero", known["zero-to-hero"], base, tests, ablation.budget())
+    assert len({trial.run for trial in plan.trials}) == len({trial.data for trial in plan.trials}) == 1
+    assert [trial.judging.sampling.evaluations for trial in plan.trials] == [66, 26, 66, 66, 66, 66]
+    assert plan.trials[-1].judging.sampling == zero_to_hero()
+    assert plan.trials[0].pipeline.render.cameras.elevation == (25, 25)
+    assert plan.budget.test_assets == 40
+    assert plan.trials[0].judging.seeds == 3
