@@ -1,8 +1,10 @@
-"""The family of novel-view models that `training` is handed."""
+"""The families of novel-view models that `training` is handed."""
+
+from dataclasses import replace
 
 from versemill.generation.views import data, judging
 from versemill.generation.views.network import NovelViews, Objective
-from versemill.generation.views.presets import PRESETS, needs
+from versemill.generation.views.presets import MULTI_PRESETS, PRESETS, needs
 from versemill.training.family import Family
 
 NOVEL_VIEWS = Family(
@@ -26,4 +28,11 @@ NOVEL_VIEWS = Family(
     gate=(judging.COPY,),
     hidden=NovelViews.hidden,
     preview=judging.preview,
+)
+
+MULTI_VIEWS = replace(
+    NOVEL_VIEWS,
+    name="multi-views",
+    summary="MVDream's kind: one view to four views at once that see each other, by diffusion",
+    presets=MULTI_PRESETS,
 )

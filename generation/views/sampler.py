@@ -9,6 +9,7 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from versemill.config import Config
+from versemill.errors import ConfigError
 from versemill.generation import paths, sampling
 from versemill.generation.views.attention import Hook, fused
 from versemill.generation.views.network import NovelViews, pixels
@@ -56,7 +57,12 @@ def draw(
         source: (B, 3, S, S) in [0, 1] over white. c2w, K: (B, 1 + T, 4, 4) and (B, 1 + T, 3, 3), the source first.
         noise: each call gives new standard normal noise (B, T, 3, S, S).
         hook: how the network attends where nothing is filtered; the library's way by default.
+
+    Raises:
+        ConfigError: mutual self-attention of views that are drawn together.
     """
+    if network.recipe.together and sampling_.mutual_until is not None:
+        raise ConfigError("mutual self-attention is for views that are drawn alone: leave mutual_until at null for multi-views")
     with torch.no_grad():
         return pixels(_Run(network, source, c2w, K, sampling_, hook).all_steps(noise))
 
@@ -100,9 +106,8 @@ class _Run:
         cameras = [torch.cat([m, m[:, :1]], 1) if self.branch else m for m in (self.c2w, self.K)]
         keep = torch.ones(len(self.source), 2, device=self.source.device)
         keep = torch.cat([keep, 0 * keep][: self.halves])
-        return self.network.look(
-            self.source.repeat(self.halves, 1, 1, 1), *(m.repeat(self.halves, 1, 1, 1) for m in cameras), keep
-        )
+        c2w, K = (m.repeat(self.halves, 1, 1, 1) for m in cameras)
+        return self.network.look(self.source.repeat(self.halves, 1, 1, 1), c2w, K, keep)
 
     def _rows(self, noise: Tensor) -> Tensor:
         """Noise (B, T, 3, S, S) as rows; the source's branch has the first target's."""

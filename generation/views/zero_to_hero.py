@@ -91,7 +91,7 @@ class Filter:
         return maps
 
     def keep(self, rows: Tensor) -> None:
-        """Goes on with these rows alone, and without mutual self-attention."""
+        """Keeps these rows alone, and ends mutual self-attention."""
         self.mutual = None
         self.history = {layer: maps[rows] for layer, maps in self.history.items()}
         self.pooled = {}
