@@ -28,8 +28,9 @@ class Sampling(Config):
     resampled_until: float = Setting(default=0.8, description="resampling acts in steps that begin above this", ge=0, le=1)
     filtering: Filtering | None = Setting(default=None, description="filtering of attention maps; null: none")
     mutual_until: float | None = Setting(
-        default=None, description="mutual self-attention acts from time 1 to this (paper: 0.7, on Zero123-XL 0.6); null: never"
-    )
+        default=None, description="mutual self-attention acts from time 1 to this (paper: 0.7, Zero123-XL 0.6); null: never",
+        ge=0, le=1,
+    )  # fmt: skip
     guidance: float = Setting(default=1.0, description="classifier-free guidance; 1: none (Zero-1-to-3: 3)", ge=0)
 
     def times(self) -> Tensor:
