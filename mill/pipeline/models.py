@@ -26,6 +26,8 @@ FAMILIES = Table(
         "shape-flow": "versemill.generation.families:SHAPE_FLOW",
         "normals": "versemill.generation.normals.family:NORMALS",
         "norld": "versemill.generation.families:NORLD",
+        "novel-views": "versemill.generation.views.families:NOVEL_VIEWS",
+        "multi-views": "versemill.generation.views.families:MULTI_VIEWS",
     },
 )
 
