@@ -1,5 +1,6 @@
 """A small dataset of boxes with field points and condition views."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from versemill.curated import Curated
 from versemill.curation import sample
 from versemill.curation.config import FieldsConfig
 from versemill.render import CameraConfig, RenderConfig, render
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests import `view_networks` by name
 
 
 @pytest.fixture(scope="session")
