@@ -38,10 +38,13 @@ class Attention(nn.Module):
         """Keys and values (B, heads, S, width / heads) of a context: computed once where many queries follow."""
         return self.k_norm(self._split(self.k(context))), self._split(self.v(context))
 
+    def queries(self, tokens: Tensor) -> Tensor:
+        """Queries (B, heads, L, width / heads) of tokens (B, L, width)."""
+        return self.q_norm(self._split(self.q(tokens)))
+
     def attend(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """The answer (B, L, width) of keys and values to tokens (B, L, width)."""
-        queries = self.q_norm(self._split(self.q(tokens)))
-        answer = F.scaled_dot_product_attention(queries, keys, values)
+        answer = F.scaled_dot_product_attention(self.queries(tokens), keys, values)
         return self.out(answer.transpose(1, 2).flatten(2))
 
     def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
@@ -76,7 +79,7 @@ class PlacedAttention(Attention):
 
     def attend_at(self, tokens: Tensor, points: Tensor, keys: Tensor, values: Tensor, places: Tensor) -> Tensor:
         """The answer (B, L, width) to tokens (B, L, width) at points (B, L, 3)."""
-        queries = self.q_norm(self._split(self.q(tokens)))
+        queries = self.queries(tokens)
         logits = (queries @ keys.to(queries.dtype).mT).float() * keys.shape[-1] ** -0.5
         gaps = (points[:, :, None] - places[:, None]).square().sum(-1)[:, None]
         weights = (logits - self.sharpness.exp()[:, None, None] * gaps).softmax(-1)

@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from versemill import __version__
 from versemill.errors import VersemillError
-from versemill.mill.commands import assets, deliver, distill, generate, inspect, models, pipelines, run
+from versemill.mill.commands import assets, deliver, distill, generate, inspect, models, pipelines, run, views
 from versemill.mill.commands.common import err, out
 from versemill.mill.run import signals
 from versemill.shards.storage import MISTAKES, shown
@@ -29,7 +29,9 @@ GROUPS = {
         run.extend, run.debug, inspect.diff, deliver.dedup, deliver.merge, deliver.export, deliver.report,
     ),
     "Assets": (assets.preview, assets.specs, assets.curate, assets.render, assets.score, assets.doctor),
-    "Models": (models.train, models.evaluate, models.validate, models.ablate, generate.generate, distill.distill),
+    "Models": (
+        models.train, models.evaluate, models.validate, models.ablate, generate.generate, views.views, distill.distill,
+    ),
 }  # fmt: skip
 
 app = typer.Typer(

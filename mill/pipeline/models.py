@@ -24,6 +24,7 @@ FAMILIES = Table(
         "monocular": "versemill.reconstruction.monocular:MONOCULAR",
         "shape-vae": "versemill.generation.families:SHAPE_VAE",
         "shape-flow": "versemill.generation.families:SHAPE_FLOW",
+        "novel-views": "versemill.generation.views.families:NOVEL_VIEWS",
     },
 )
 

@@ -1,0 +1,29 @@
+"""The family of novel-view models that `training` is handed."""
+
+from versemill.generation.views import data, judging
+from versemill.generation.views.network import NovelViews, Objective
+from versemill.generation.views.presets import PRESETS, needs
+from versemill.training.family import Family
+
+NOVEL_VIEWS = Family(
+    name="novel-views",
+    summary="Zero-1-to-3: one view and a relative pose to the view from there, by diffusion",
+    stream="novel-views",
+    presets=PRESETS,
+    default="tiny",
+    needs=needs,
+    data=data.SeenViews,
+    batches=data.PairBatches,
+    network=NovelViews,
+    objective=lambda network, lpips: Objective(network),
+    noise=data.noise,
+    metrics=judging.METRICS,
+    score=judging.score,
+    baselines=judging.baseline_scores,
+    case=judging.case_of,
+    judging=judging.ViewsJudging,
+    measure=judging.measure,
+    gate=(judging.COPY,),
+    hidden=NovelViews.hidden,
+    preview=judging.preview,
+)

@@ -1,0 +1,226 @@
+"""How novel views are judged: samples of held-out objects and poses, beside the regression and views that need no training."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field as Setting
+from torch import Tensor
+
+from versemill import seeds
+from versemill.config import Config
+from versemill.errors import ConfigError
+from versemill.generation.views.cameras import relative_pose
+from versemill.generation.views.data import Seen, SeenViews, small
+from versemill.generation.views.network import NovelViews
+from versemill.generation.views.presets import ViewsRecipe
+from versemill.generation.views.sampler import Sampling, draw
+from versemill.training.family import MODEL, Cases, Exam, Measured, Metric, Progress
+from versemill.training.images import iou, psnr, ssim
+from versemill.training.lpips import MISSING, Lpips
+from versemill.training.perceptual import RandomFeatureLoss
+from versemill.training.pictures import picture_grid
+
+REGRESSION, COPY, MEAN, NEAREST = "regression", "copy of the input", "mean image", "nearest training view"
+METRICS = (
+    Metric("psnr", "PSNR", "dB"),
+    Metric("ssim", "SSIM", "", places=3),
+    Metric("iou", "silhouette IoU", "", places=3),
+    Metric("random_features", "random-feature distance", "", higher_is_better=False, places=4),
+    Metric("lpips", "LPIPS", "", higher_is_better=False, places=3),
+    Metric("wrong_pose", "cost of a wrong pose", "dB"),
+    Metric("right_pose", "right pose is nearest", "", places=3),
+)
+SHOWN = 0.1
+"""A pixel belongs to the object where a channel is darker than white by more than this."""
+CHUNK = 24
+"""Source views that are drawn from at once."""
+ROWS = 12
+"""Objects on the sheet of an evaluation."""
+
+
+class ViewsJudging(Config):
+    """Which pairs are judged, and how views are drawn."""
+
+    poses: int = Setting(default=4, description="target views of an object, at most all but its source", ge=2, le=64)
+    seeds: int = Setting(default=3, description="samples of each pair", ge=1, le=100)
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """An object, one source view, and the target views; which ones they are depends on the asset's index alone."""
+
+    seen: Seen
+    views: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Which asset it is."""
+        return self.seen.name
+
+    @property
+    def targets(self) -> Tensor:
+        """(T, 3, S, S) the true views."""
+        return self.seen.pictures(self.views[1:])
+
+
+def case_of(item: Seen, judging: ViewsJudging) -> Case:
+    """The pairs of an object that are judged.
+
+    Raises:
+        ConfigError: fewer views than a source and two targets, between which a wrong pose can be told.
+    """
+    if len(item.rgba) < 3:
+        raise ConfigError(f"asset {item.name} has {len(item.rgba)} views; a source and two targets are needed: render three")
+    order = seeds.stream(0, item.index, "novel-views/pairs").permutation(len(item.rgba))
+    return Case(item, tuple(int(v) for v in order[: 1 + judging.poses]))
+
+
+def together(cases: Sequence[Case], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Sources (B, 3, S, S), c2w (B, 1 + T, 4, 4) and K (B, 1 + T, 3, 3) of cases with equally many targets."""
+    source = torch.cat([case.seen.pictures(case.views[:1]) for case in cases])
+    c2w, K = (torch.stack([getattr(case.seen, name)[list(case.views)] for case in cases]) for name in ("c2w", "K"))
+    return source.to(device), c2w.to(device), K.to(device)
+
+
+def noise_of(
+    indices: Sequence[int], samples: Sequence[int], shape: tuple[int, ...], device: torch.device
+) -> Callable[[], Tensor]:
+    """What `sampler.draw` takes its noise from: each row's is a function of its asset, its sample and the call's number."""
+    streams = [seeds.stream(sample, index, "novel-views/noise") for index, sample in zip(indices, samples, strict=True)]
+    return lambda: torch.from_numpy(np.stack([rng.standard_normal(shape, np.float32) for rng in streams])).to(device)
+
+
+def drawn(network: NovelViews, cases: Sequence[Case], judging: ViewsJudging, device: torch.device) -> list[Tensor]:
+    """Per case (seeds, T, 3, S, S): its sampled views, on the CPU."""
+    answers = []
+    step = max(1, CHUNK // judging.seeds)
+    for first in range(0, len(cases), step):
+        some = [(case, sample) for case in cases[first : first + step] for sample in range(judging.seeds)]
+        inputs = together([case for case, _ in some], device)
+        shape = (inputs[1].shape[1] - 1, *inputs[0].shape[1:])
+        noise = noise_of([case.seen.index for case, _ in some], [sample for _, sample in some], shape, device)
+        views = draw(network, *inputs, noise, judging.sampling).cpu()
+        answers += list(views.unflatten(0, (-1, judging.seeds)))
+    return answers
+
+
+def regressed(network: NovelViews, case: Case, device: torch.device) -> Tensor:
+    """(1, T, 3, S, S): the network's mean pictures."""
+    source, c2w, K = together([case], device)
+    with torch.no_grad():
+        context = network.look(source, c2w, K, torch.ones(1, 2, device=device))
+        return network.regressed(context, len(case.views) - 1).cpu()[None]
+
+
+def agreement(pictures: Tensor, case: Case, lpips: Lpips | None = None) -> dict[str, float]:
+    """`METRICS` of pictures (seeds, T, 3, S, S) of a case's targets, means over seeds and targets.
+
+    The cost of a wrong pose is what PSNR loses when the picture of the next target is taken for this one. The right pose is
+    nearest where no other view of the object is closer in squared error; of 12 views, chance is 1/12.
+    """
+    truth = case.targets.expand_as(pictures)
+    flat, flat_truth = pictures.flatten(0, 1), truth.flatten(0, 1)
+    right = psnr(pictures, truth)
+    every = case.seen.pictures(range(len(case.seen.rgba)))
+    nearest = torch.cdist(flat.flatten(1), every.flatten(1)).argmin(1).unflatten(0, right.shape)
+    scores = {
+        "psnr": right.mean(),
+        "ssim": ssim(flat, flat_truth).mean(),
+        "iou": iou(silhouettes(pictures), silhouettes(truth)).mean(),
+        "random_features": RandomFeatureLoss()(flat, flat_truth),
+        "wrong_pose": (right - psnr(pictures.roll(-1, 1), truth)).mean(),
+        "right_pose": (nearest == torch.tensor(case.views[1:])).float().mean(),
+    }
+    if lpips is not None:
+        place = lpips.shift.device
+        scores["lpips"] = lpips(flat.to(place), flat_truth.to(place)).mean()
+    return {name: float(value) for name, value in scores.items()}
+
+
+def silhouettes(pictures: Tensor) -> Tensor:
+    """(..., S, S) bool of pictures (..., 3, S, S) over white: where something is `SHOWN`; one rule for truth and answers."""
+    return (1 - pictures).amax(-3) > SHOWN
+
+
+def columns(scores: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    """Metric -> value per case."""
+    return {key: [values[key] for values in scores] for key in scores[0]}
+
+
+def score(network: NovelViews, cases: Cases, judging: ViewsJudging, device: torch.device) -> dict[str, list[float]]:
+    """`METRICS` of the samples of each case."""
+    answers = drawn(network, cases, judging, device)
+    return columns([agreement(answer, case) for answer, case in zip(answers, cases, strict=True)])
+
+
+def baseline_scores(cases: Cases, training: SeenViews, judging: Any) -> dict[str, dict[str, list[float]]]:
+    """`METRICS` of views that need no training."""
+    scored = [{name: agreement(answer[None], case) for name, answer in plain_answers(case, training).items()} for case in cases]
+    return {name: columns([each[name] for each in scored]) for name in (COPY, MEAN, NEAREST)}
+
+
+def plain_answers(case: Case, training: SeenViews) -> dict[str, Tensor]:
+    """Baseline -> its pictures (T, 3, S, S).
+
+    The nearest training view: of the training object with the picture most like the source (thumbnails, squared error), the
+    view whose pose from that picture is closest to what is asked for.
+    """
+    source = case.seen.pictures(case.views[:1])
+    thumbnails, places = training.thumbnails
+    position, view = places[int((thumbnails - small(source)).square().sum(1).argmin())]
+    other = training[position]
+    order = [view, *(v for v in range(len(other.rgba)) if v != view), view]
+    asked, offered = relative_pose(case.seen.c2w[None, list(case.views)])[0], relative_pose(other.c2w[None, order])[0]
+    chosen = [order[1:][int(k)] for k in torch.cdist(asked, offered).argmin(1)]
+    return {
+        COPY: source.expand_as(case.targets),
+        MEAN: training.mean.expand_as(case.targets),
+        NEAREST: other.pictures(chosen),
+    }
+
+
+def measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | None) -> Measured:
+    """Each object by samples, by the regression, and by the baselines."""
+    network: Any = exam.network
+    judging: Any = exam.judging
+    training: Any = exam.training
+    objects: list[dict[str, Any]] = []
+    rows: list[list[Tensor]] = []
+    lpips: Any = exam.lpips
+    for number, case in enumerate(cases):
+        samples, mean = drawn(network, [case], judging, exam.device)[0], regressed(network, case, exam.device)
+        plain = plain_answers(case, training)
+        answers = {MODEL: samples, REGRESSION: mean, **{name: answer[None] for name, answer in plain.items()}}
+        objects.append({"name": case.name, **{name: agreement(answer, case, lpips) for name, answer in answers.items()}})
+        if len(rows) < ROWS:
+            rows.append([case.seen.pictures(case.views[:1]), case.targets, samples[0], samples[-1], mean[0], plain[NEAREST]])
+        if progress:
+            progress(number + 1, count, objects[-1][MODEL])
+    exam.out.mkdir(parents=True, exist_ok=True)
+    sheet = exam.out / "sheet.png"
+    picture_grid(sheet, rows, ["input", "truth", "sample", "another sample", "regression", "nearest training view"])
+    pairs, chance = f"{judging.seeds} samples of each of an object's {len(case.views) - 1} pairs", 1 / len(case.seen.rgba)
+    notes = [
+        f"{pairs}, in {judging.sampling.evaluations} calls of the network each.",
+        "The regression is the network's answer at the highest noise, before anything of the target is seen.",
+        f"By chance the right pose is nearest in {chance:.3f} of the cases.",
+    ]
+    return Measured(objects, {"sheet": [str(sheet)]}, notes if lpips else [*notes, MISSING])
+
+
+def preview(network: NovelViews, examples: SeenViews, recipe: ViewsRecipe, path: Path) -> None:
+    """Four training objects: input, truth, regression, samples."""
+    device = next(network.parameters()).device
+    judging = ViewsJudging(seeds=1, sampling=Sampling(steps=10))
+    cases = [case_of(examples[k], judging) for k in range(min(4, len(examples)))]
+    samples = drawn(network, cases, judging, device)
+    rows = [
+        [case.seen.pictures(case.views[:1]), case.targets, regressed(network, case, device)[0], sample[0]]
+        for case, sample in zip(cases, samples, strict=True)
+    ]
+    picture_grid(path, rows, ["input", "truth", "regression", "sample"])
