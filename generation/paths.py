@@ -124,7 +124,7 @@ class DDPM:
 
 @dataclass(frozen=True)
 class Tabulated:
-    """DDPM with the signal of each step from a table, as the schedulers of diffusers hold it; t in [0, 1] stands for all of them.
+    """DDPM with the signal of each step from a table, as schedulers of diffusers hold it; t in [0, 1] stands for all steps.
 
     Attributes:
         signal: cumulative product of 1 - beta, from the first step to the last: alpha^2. Between them log(alpha^2 / sigma^2) is

@@ -91,7 +91,9 @@ def read_square(path: Path) -> Tensor:
     rgba = read_picture(path)
     height, width = rgba.shape[1:]
     if width != height:
-        raise ConfigError(f"{path} has {width} x {height} pixels; a square picture is needed: crop it, the object in the middle")
+        raise ConfigError(
+            f"{path} has {width} x {height} pixels; a square picture is needed: crop it, the object in the middle"
+        )
     return rgba
 
 

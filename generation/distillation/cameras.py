@@ -4,16 +4,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from versemill.camera import intrinsics, look_at
+from versemill.camera import intrinsics
 from versemill.generation.distillation.methods import Draws
 from versemill.generation.distillation.settings import Cameras
+from versemill.generation.views.cameras import orbit
 
 
 def posed(azimuths: list[float], elevations: list[float], cameras: Cameras, size: int) -> tuple[Tensor, Tensor]:
     """c2w (V, 4, 4) and K (V, 3, 3) of cameras that look at the origin; degrees, azimuth counter-clockwise seen from above."""
-    a, e = np.radians(azimuths), np.radians(elevations)
-    eyes = cameras.distance * np.stack([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], 1)
-    c2w = torch.from_numpy(np.stack([look_at(eye) for eye in eyes])).float()
+    poses = [orbit(a, e, cameras.distance) for a, e in zip(azimuths, elevations, strict=True)]
+    c2w = torch.from_numpy(np.stack(poses)).float()
     return c2w, torch.from_numpy(intrinsics(cameras.fov, size, size)).float().repeat(len(c2w), 1, 1)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import trimesh
-from PIL import Image
 from torch import Tensor
 
 from versemill import gltf
@@ -14,6 +13,7 @@ from versemill.errors import AssetError
 from versemill.generation.distillation import cameras
 from versemill.generation.distillation.fields import Field
 from versemill.generation.distillation.optimisation import State
+from versemill.generation.views.answers import FRAMES, write_turntable
 from versemill.materials.material import Material
 from versemill.materials.vertex_colors import paint
 from versemill.training.fusion import fuse
@@ -21,8 +21,6 @@ from versemill.training.pictures import picture_grid, write_splats
 from versemill.training.splats import Rendering
 
 GLB, SPLATS, TURNTABLE, PREVIEW = "asset.glb", "splats.ply", "turntable.gif", "preview.png"
-FRAMES, FRAME_MS = 24, 80
-"""Of a turntable."""
 CHUNK = 4
 """Views that are rendered at once."""
 
@@ -31,9 +29,7 @@ def pictures(field: Field, c2w: Tensor, K: Tensor, size: int) -> Rendering:
     """What cameras (V, 4, 4) and (V, 3, 3) see, without gradients; on the CPU."""
     device = field.groups()[0]["params"][0].device
     with torch.no_grad():
-        parts = [
-            field.see(a, b, size) for a, b in zip(c2w.to(device).split(CHUNK), K.to(device).split(CHUNK), strict=True)
-        ]
+        parts = [field.see(a, b, size) for a, b in zip(c2w.to(device).split(CHUNK), K.to(device).split(CHUNK), strict=True)]
     return Rendering(*(torch.cat([getattr(part, name) for part in parts], 1).cpu() for name in ("rgb", "alpha", "depth")))
 
 
@@ -88,6 +84,4 @@ def preview(state: State, out: Path) -> None:
 def _turntable(state: State, path: Path) -> None:
     size = max(128, state.model.size)
     seen = pictures(state.field, *cameras.ring(state.settings.cameras, size, FRAMES), size).over(1.0)[0]
-    frames = (seen.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().byte().numpy()
-    first, *others = (Image.fromarray(frame) for frame in frames)
-    first.save(path, save_all=True, append_images=others, duration=FRAME_MS, loop=0)
+    write_turntable(path, (seen.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().byte().numpy())

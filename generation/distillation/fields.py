@@ -12,6 +12,9 @@ from versemill.training.geometry import rays
 from versemill.training.splats import Gaussians, Rendering
 from versemill.training.splatting import render
 
+SPLAT_RATES = {"means": 0.2, "quats": 0.25, "scales": 0.5, "opacities": 2.5, "colors": 1.0}
+"""Rates over that of the settings, of means in world units, of log scales, and of logits of opacity and colour."""
+
 
 class Field(Protocol):
     """A scene in [-1, 1]^3 whose parameters are optimised."""
@@ -31,9 +34,6 @@ class Field(Protocol):
 
 class Splats(nn.Module):
     """Gaussians, kept as logits and logarithms. Their number stays as it is: nothing is split or pruned."""
-
-    RATES = {"means": 0.2, "quats": 0.25, "scales": 0.5, "opacities": 2.5, "colors": 1.0}
-    """Rates over that of the settings, of means in world units, of log scales, and of logits of opacity and colour."""
 
     def __init__(self, settings: Distillation, seed: int) -> None:
         super().__init__()
@@ -55,13 +55,17 @@ class Splats(nn.Module):
 
     def groups(self) -> list[dict[str, Any]]:
         """See `Field`."""
-        return [{"params": [getattr(self, name)], "lr": self.rate * share} for name, share in self.RATES.items()]
+        return [{"params": [getattr(self, name)], "lr": self.rate * share} for name, share in SPLAT_RATES.items()]
 
     def gaussians(self) -> Gaussians:
         """See `Field`. Scales stay between 0.002 and 0.3: wider ones would be fog."""
         scales = self.scales.exp().clamp(2e-3, 0.3)
         return Gaussians(
-            self.means[None], self.quats[None], scales[None], torch.sigmoid(self.opacities)[None], torch.sigmoid(self.colors)[None]
+            self.means[None],
+            self.quats[None],
+            scales[None],
+            torch.sigmoid(self.opacities)[None],
+            torch.sigmoid(self.colors)[None],
         )
 
 
@@ -85,7 +89,9 @@ class Voxels(nn.Module):
         ends = torch.stack([(-1 - origins) / safe, (1 - origins) / safe])
         near = ends.amin(0).amax(1, keepdim=True).clamp_min(0.05)
         step = ((ends.amax(0).amin(1, keepdim=True) - near) / self.samples).clamp_min(0)  # 0 where the box is missed
-        along = near[:, None] + step[:, None] * (torch.arange(self.samples, device=step.device).view(-1, 1, 1, 1) + 0.5)  # (V, N, 1, S, S)
+        along = near[:, None] + step[:, None] * (
+            torch.arange(self.samples, device=step.device).view(-1, 1, 1, 1) + 0.5
+        )  # (V, N, 1, S, S)
         points = (origins[:, None] + along * directions[:, None]).permute(0, 1, 3, 4, 2)
         where = points.reshape(1, -1, 1, 1, 3)
         values = F.grid_sample(torch.cat([self.density, self.color], 1), where, align_corners=True)

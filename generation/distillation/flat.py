@@ -34,7 +34,14 @@ def cached(prior: Prior, noise: Tensor, times: Tensor, guidance: float) -> Tenso
 
 
 def optimise(
-    prior: Prior, like: Tensor, scoring: Scoring, method: str, seed: int, steps: int = 1000, refresh: int = 25, rate: float = 0.1
+    prior: Prior,
+    like: Tensor,
+    scoring: Scoring,
+    method: str,
+    seed: int,
+    steps: int = 1000,
+    refresh: int = 25,
+    rate: float = 0.1,
 ) -> Tensor:
     """Pictures (B, ...) optimised through a model, from its first look at pure noise; SDI's notebook has these defaults.
 

@@ -4,8 +4,8 @@ A picture x is mixed with a noise kappa, x_t = alpha(t) x + sigma(t) kappa, and 
 
     target(x) = data(x_t) = x - sigma(t) / alpha(t) (noise(x_t) - kappa)                                    equation 10
 
-Half the squared distance to the target has SDI's gradient, with its weight sigma(t) / alpha(t). SDS draws kappa anew, SDI inverts
-the picture. The ideal kappa is the noise that the model itself then sees (equation 8): `residual` measures how far it is from it.
+Half the squared distance to the target has SDI's gradient, with its weight sigma(t) / alpha(t). SDS draws kappa anew, SDI
+inverts the picture. The ideal kappa is the noise that the model itself then sees (equation 8): `residual` is the distance.
 """
 
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def fixed_point(prior: Prior, x: Tensor, t: Tensor, scoring: Scoring, draws: Dra
 
 
 def inverted(prior: Prior, x: Tensor, t: Tensor, scoring: Scoring, draws: Draws) -> Tensor:
-    """SDI: x is inverted up to t + tau with guidance -gamma, and kappa is the noise in what comes out; then entropy is added."""
+    """SDI: x is inverted up to t + tau with guidance -gamma, and kappa is the noise in the result; then entropy is added."""
     inversion = scoring.inversion
     end = (t + inversion.tau * float(draws.stream("tau").random())).clamp(max=1.0)
     up = _invert(prior, x, grid(inversion, end), scoring.inverting, inversion, draws)
@@ -93,7 +93,7 @@ KAPPAS: dict[str, Kappa] = {
     "sdi": inverted,
     "ism": unconditional,
 }
-"""Method -> its noise. VSD, which trains a network beside, is `variational`; the cached noise, for pictures alone, is `flat`."""
+"""Method -> its noise. VSD, which trains a network beside, is in `variational`; cached noise, for pictures, in `flat`."""
 
 
 def target(prior: Prior, x: Tensor, t: Tensor, scoring: Scoring, draws: Draws) -> Tensor:

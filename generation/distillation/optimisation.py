@@ -182,5 +182,7 @@ def _claim(out: Path, config: dict[str, Any]) -> None:
         before = json.loads(path.read_text())
     except ValueError as error:
         raise ConfigError(f"{path} is not readable: take another folder or remove it") from error
-    if other := [key for key in config if not isinstance(before, dict) or before.get(key) != json.loads(json.dumps(config[key]))]:
+    if other := [
+        key for key in config if not isinstance(before, dict) or before.get(key) != json.loads(json.dumps(config[key]))
+    ]:
         raise ConfigError(f"{out} holds a run of another {' and '.join(other)}: take another folder or remove it")

@@ -22,7 +22,8 @@ class Inversion(Config):
     )
     first: float = Setting(default=1e-3, description="time at which a clean picture is taken to be", gt=0, lt=0.2)
     extra_step: bool = Setting(
-        default=False, description="one more step at the grid's start, which makes the number of calls that of the released code"
+        default=False,
+        description="one more step at the grid's start, which makes the number of calls that of the released code",
     )
     mislabelled: bool = Setting(
         default=False, description="the inverted picture of time t + u is denoised as one of time t, as the released code does"
@@ -60,7 +61,7 @@ class Scoring(Config):
 
 
 class Cameras(Config):
-    """Cameras around the object; they must be such as the 2D model knows. Defaults: Zero-1-to-3's lens, the pipeline `views`."""
+    """Cameras around the object; they must be such as the 2D model knows. Defaults: those of the pipeline `views`."""
 
     distance: float = Setting(default=3.0, description="from the origin; an asset's longest side is 2", gt=1.5, le=20)
     fov: float = Setting(default=49.13434, description="field of view in degrees", gt=5, lt=120)

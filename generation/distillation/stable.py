@@ -58,7 +58,9 @@ class TextModel:
         self.path = Tabulated(tuple(scheduler.alphas_cumprod.double().tolist()), PREDICTIONS[kind])
         self.size = int(unet.config.sample_size) * 2 ** (len(vae.config.block_out_channels) - 1)
         texts = [f"{prompt}, {side}" for side in SIDES] + [""]
-        tokens = tokenizer(texts, padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt")
+        tokens = tokenizer(
+            texts, padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt"
+        )
         with torch.no_grad():
             self.texts: Tensor = text(tokens.input_ids.to(device))[0]
 

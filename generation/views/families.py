@@ -3,6 +3,7 @@
 from versemill.generation.views import data, judging
 from versemill.generation.views.network import NovelViews, Objective
 from versemill.generation.views.presets import PRESETS, needs
+from versemill.generation.views.view_model import SourceViews
 from versemill.training.family import Family
 
 NOVEL_VIEWS = Family(
@@ -26,4 +27,5 @@ NOVEL_VIEWS = Family(
     gate=(judging.COPY,),
     hidden=NovelViews.hidden,
     preview=judging.preview,
+    view_model=SourceViews,
 )

@@ -31,7 +31,8 @@ def distill(
     image: Annotated[
         Path | None,
         typer.Option(
-            metavar="PICTURE", help="The picture: square, with alpha or on a plain background; optional with --prompt.",
+            metavar="PICTURE",
+            help="The picture: square, with alpha or on a plain background; optional with --prompt.",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +52,8 @@ def distill(
     overrides: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE",
+            "--set",
+            metavar="KEY=VALUE",
             help="Change a setting of the preset, e.g. field=voxels, iterations=500, scoring.guidance=2; repeatable.",
         ),
     ] = None,

@@ -54,7 +54,7 @@ def test_every_method_reaches_the_object(method, field):
 
 
 def test_volume_rendering_is_the_beer_lambert_law():
-    """A grid of one density: alpha = 1 - exp(-density length) of the ray's way through the box, planar depth between its ends."""
+    """A grid of one density: alpha = 1 - exp(-density length) of the ray's way through the box."""
     field = Voxels(settings(), 0)
     with torch.no_grad():
         field.density.fill_(-2.0)
@@ -95,7 +95,7 @@ def test_splats_start_in_the_ball_whatever_the_seed():
 def test_cameras_look_at_the_origin_one_from_each_sector():
     given = Cameras(elevation=(-10.0, 40.0), distance=2.5)
     for step in range(20):
-        c2w, K = cameras.drawn(given, 32, 4, Draws(3, step))
+        c2w, _ = cameras.drawn(given, 32, 4, Draws(3, step))
         place = c2w[:, :3, 3]
         torch.testing.assert_close(place.norm(dim=1), torch.full((4,), 2.5))
         torch.testing.assert_close(-place / 2.5, c2w[:, :3, 2], atol=1e-5, rtol=0)

@@ -94,7 +94,9 @@ def test_variance_falls_where_noise_does_not_change():
     c2w, K = cameras.posed([0.0, 90.0, 180.0], [25.0] * 3, Cameras(), 12)
     pictures = box(c2w, K, 12)[0].flip(0)
     spread = {
-        method: judging.gradient_variance(model, pictures, c2w, K, settings().scoring.model_copy(update={"method": method}), 0.5)
+        method: judging.gradient_variance(
+            model, pictures, c2w, K, settings().scoring.model_copy(update={"method": method}), 0.5
+        )
         for method in ("sds", "ism")
     }
     assert spread["sds"].shape == (3,)
@@ -105,7 +107,7 @@ def test_variance_falls_where_noise_does_not_change():
 def test_equal_calls_are_equal():
     given = settings(iterations=200)
     chosen = arms(given)
-    assert list(chosen)[0] == "sdi"
+    assert next(iter(chosen)) == "sdi"
     spent = total_calls(given)
     assert [arm.iterations for name, arm in chosen.items() if "equal iterations" in name] == [200, 200]
     for name, arm in chosen.items():
@@ -119,7 +121,7 @@ def test_equal_calls_are_equal():
 
 @pytest.mark.slow
 def test_methods_side_by_side():
-    scene, mesh = truth(size=16)
+    scene, _ = truth(size=16)
     given = settings(iterations=30)
     chosen = {name: arm for name, arm in arms(given).items() if name in ("sdi", "sds annealed, equal iterations")}
     seen = []

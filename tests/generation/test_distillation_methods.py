@@ -78,7 +78,9 @@ def test_inversion_solves_equation_8_where_the_ode_is_known():
 def test_noise_differs_as_the_methods_say():
     prior, _ = mixture()
     x = pictures()
-    draw = {name: [kappa(prior, x, T, Scoring(rounds=3), Draws(5, step)) for step in (0, 1, 1)] for name, kappa in KAPPAS.items()}
+    draw = {
+        name: [kappa(prior, x, T, Scoring(rounds=3), Draws(5, step)) for step in (0, 1, 1)] for name, kappa in KAPPAS.items()
+    }
     for name, (first, second, again) in draw.items():
         assert torch.equal(second, again), f"{name} is not a function of seed and step"
         assert torch.equal(first, second) == (name in ("fixed", "ism")), name
@@ -91,7 +93,9 @@ def test_fixed_point_iterates_equation_8():
     once = methods.fixed_point(prior, x, T, scoring, Draws(0, 2))
     assert torch.equal(once, prior.estimate(mix(prior.path, x, noise, T), T, 1.0)[1])
     gaps = [
-        methods.residual(prior, x, methods.fixed_point(prior, x, T, scoring.model_copy(update={"rounds": n}), Draws(0, 2)), T, 1.0)
+        methods.residual(
+            prior, x, methods.fixed_point(prior, x, T, scoring.model_copy(update={"rounds": n}), Draws(0, 2)), T, 1.0
+        )
         for n in (1, 10, 40)
     ]
     assert gaps[2] < gaps[0]

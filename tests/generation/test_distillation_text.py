@@ -27,7 +27,9 @@ def folder(tmp_path_factory):
     diffusers.AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=4, **blocks
     ).save_pretrained(root / "vae")
-    diffusers.DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").save_pretrained(root / "scheduler")
+    diffusers.DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").save_pretrained(
+        root / "scheduler"
+    )
     words = [chr(k) for k in range(33, 127)]
     vocabulary = [*words, *(w + "</w>" for w in words), "<|startoftext|>", "<|endoftext|>"]
     tokenizer = root / "tokenizer"
@@ -58,7 +60,9 @@ def test_text_and_side_decide_the_answer(folder):
         other = TextModel(folder, "a mug", CPU).estimators(c2w, K)[0](x, t)[1]
         direct = model.unet(x[:1], torch.tensor(499.0), encoder_hidden_states=model.texts[:1]).sample
     torch.testing.assert_close(answers[:1], direct, atol=1e-4, rtol=1e-4)
-    assert (answers.flatten(1).unsqueeze(0) - answers.flatten(1).unsqueeze(1)).norm(dim=2)[~torch.eye(4, dtype=bool)].min() > 1e-6
+    assert (answers.flatten(1).unsqueeze(0) - answers.flatten(1).unsqueeze(1)).norm(dim=2)[
+        ~torch.eye(4, dtype=bool)
+    ].min() > 1e-6
     torch.testing.assert_close(free[0], free[1], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(answers, other, atol=1e-7)
     pictures = torch.rand(2, 3, 16, 16, requires_grad=True)
