@@ -72,10 +72,12 @@ def write(state: State, out: Path) -> dict[str, str]:
 
 
 def preview(state: State, out: Path) -> None:
-    """preview.png: the picture, and four sides of the object, the picture's first."""
+    """preview.png: the picture, four sides of the object, the picture's first, and what the last views were to become."""
     size, given = state.model.size, state.settings.cameras
     seen = pictures(state.field, *cameras.ring(given, size, 4), size).over(1.0)[0]
     row, headers = [seen], [f"iteration {state.step}"]
+    if state.shown is not None:
+        row, headers = [*row, state.shown[0].cpu(), state.model.decode(state.shown[1]).cpu()], [*headers, "seen", "target"]
     if state.picture is not None:
         row, headers = [state.picture.rgb[None], *row], ["picture", *headers]
     picture_grid(out / PREVIEW, [row], headers)

@@ -43,6 +43,7 @@ class State:
 
     Attributes:
         field: what is optimised. step: iterations done. calls: evaluations of the 2D model's network so far.
+        shown: of the last iteration, the pictures (V, 3, S, S) and their target, the path's data; None before the first.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class State:
         self.field = FIELDS[settings.field](settings, seed).to(self.device)
         self.optimizer = torch.optim.Adam(self.field.groups(), betas=(0.9, 0.99), eps=1e-15)
         self.step = self.calls = 0
+        self.shown: tuple[Tensor, Tensor] | None = None
         self.variational: Variational | None = None
         if settings.scoring.method == "vsd":
             blank = model.encode(torch.zeros(1, 3, model.size, model.size, device=self.device))
@@ -91,7 +93,8 @@ class State:
         self.step += 1
         self.calls += prior.calls
         values = {name: float(value.detach()) for name, value in terms.items()}
-        return {"step": self.step, "loss": float(loss.detach()), **values, "time": float(t), "calls": self.calls}
+        self.shown = seen.over(1.0)[0].detach(), target
+        return {"loss": float(loss.detach()), "step": self.step, **values, "time": float(t), "calls": self.calls}
 
     def _target(self, prior: Prior, x: Tensor, t: Tensor, c2w: Tensor, draws: Draws) -> Tensor:
         scoring = self.settings.scoring

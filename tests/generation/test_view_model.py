@@ -25,7 +25,8 @@ def test_views_are_those_of_the_sampler(guidance):
     model = NOVEL_VIEWS.view_model(network, picture, front[0][0], front[1][0])
     prior = Prior(model.path, *model.estimators(c2w, K))
     times = torch.linspace(1, 0, 5)
-    through = sampling.ddim(model.path, lambda x, t: prior.estimate(x, t, guidance), noise[0], times)
+    start = noise[0] * model.path.level(times[0])[1]
+    through = sampling.ddim(model.path, lambda x, t: prior.estimate(x, t, guidance), start, times)
 
     source = torch.nn.functional.avg_pool2d(picture, 2)
     small = cameras.reference(Cameras(), size)

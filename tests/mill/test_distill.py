@@ -69,10 +69,12 @@ def picture(path: Path, width: int = 24, height: int = 24) -> Path:
 
 
 def call(*words: object) -> str:
-    result = CliRunner().invoke(cli.app, ["distill", *map(str, words)], standalone_mode=False)
-    if result.exception:
-        raise result.exception
-    return result.output
+    """Standard output of the command, in this process; its own errors are raised."""
+    answer = CliRunner().invoke(cli.app, ["distill", *map(str, words)])
+    if answer.exception is not None and not isinstance(answer.exception, SystemExit):
+        raise answer.exception
+    assert answer.exit_code == 0, answer.output
+    return answer.stdout
 
 
 def test_a_picture_becomes_an_asset_and_the_command_resumes(run_of, tmp_path):
