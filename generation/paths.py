@@ -123,6 +123,50 @@ class DDPM:
 
 
 @dataclass(frozen=True)
+class Tabulated:
+    """DDPM with the signal of each step from a table, as schedulers of diffusers hold it; t in [0, 1] stands for all steps.
+
+    Attributes:
+        signal: cumulative product of 1 - beta, from the first step to the last: alpha^2. Between them log(alpha^2 / sigma^2) is
+            linear; before the first step, at t = 1 / steps, the data are taken to be clean only at 0 itself.
+    """
+
+    signal: tuple[float, ...]
+    prediction: Prediction = "noise"
+
+    def level(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha and sigma between the table's entries, t = (k + 1) / steps for entry k."""
+        table = torch.tensor(self.signal, dtype=torch.float64, device=t.device)
+        place = (t.double() * len(table) - 1).clamp(0, len(table) - 1)
+        low = place.floor().long().clamp(max=len(table) - 2)
+        signal = torch.sigmoid(torch.lerp(torch.logit(table)[low], torch.logit(table)[low + 1], place - low))
+        signal = torch.where(t > 0, signal, 1.0)
+        return signal.sqrt().to(t.dtype), (1 - signal).sqrt().to(t.dtype)
+
+    def rate(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """By differences of half a step."""
+        half = 0.5 / len(self.signal)
+        (alpha, sigma), (alpha_before, sigma_before) = self.level(t + half), self.level(t - half)
+        return (alpha - alpha_before) / (2 * half), (sigma - sigma_before) / (2 * half)
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Path`."""
+        return _coefficients(self, t)
+
+    def seen(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """As it is; the step's number, counted from 0."""
+        return torch.ones_like(t), (t * len(self.signal) - 1).clamp_min(0)
+
+    def times(self, uniform: Tensor) -> Tensor:
+        """Even over the steps."""
+        return 1 / len(self.signal) + (1 - 1 / len(self.signal)) * uniform
+
+    def steps(self, count: int) -> Tensor:
+        """Even from 1 to the first step, then the data."""
+        return torch.cat([torch.linspace(1, 1 / len(self.signal), count), torch.zeros(1)])
+
+
+@dataclass(frozen=True)
 class EDM:
     """Karras et al. 2022: noise is added, t is its deviation, and the network is preconditioned (their table 1).
 
@@ -191,7 +235,7 @@ def split(path: Path, x: Tensor, output: Tensor, t: Tensor) -> tuple[Tensor, Ten
     return data, noise
 
 
-def _coefficients(path: Flow | DDPM, t: Tensor) -> tuple[Tensor, Tensor]:
+def _coefficients(path: Flow | DDPM | Tabulated, t: Tensor) -> tuple[Tensor, Tensor]:
     alpha, sigma = path.level(t)
     match path.prediction:
         case "velocity":

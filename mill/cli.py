@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from versemill import __version__
 from versemill.errors import VersemillError
-from versemill.mill.commands import assets, deliver, generate, inspect, models, normals, pipelines, run, views
+from versemill.mill.commands import assets, deliver, distill, generate, inspect, models, normals, pipelines, run, views
 from versemill.mill.commands.common import err, out
 from versemill.mill.run import signals
 from versemill.shards.storage import MISTAKES, shown
@@ -31,6 +31,7 @@ GROUPS = {
     "Assets": (assets.preview, assets.specs, assets.curate, assets.render, assets.score, assets.doctor),
     "Models": (
         models.train, models.evaluate, models.validate, models.ablate, generate.generate, normals.normals, views.views,
+        distill.distill,
     ),
 }  # fmt: skip
 

@@ -185,6 +185,8 @@ class Family:
         freezes: whether some steps leave parameters without a gradient, so that these stay as they are.
         hidden: (network) -> its hidden matrices, for recipes with the optimiser Muon.
         preview: (network, examples, recipe, file) writes a picture of what the network does now; None: no pictures.
+        view_model: (network, picture (3, N, N) over white, c2w (4, 4), K (3, 3)) -> what distillation asks: a 2D model of other
+            views of that picture, which the camera took (see `generation.distillation.models`); None: it offers no such model.
         upgrade: (settings of a preset, as an older version wrote them) -> as they are now.
     """
 
@@ -211,6 +213,7 @@ class Family:
     freezes: bool = False
     hidden: Callable[[Any], Iterable[nn.Parameter]] | None = None
     preview: Callable[[Any, Examples, Any, Path], None] | None = None
+    view_model: Callable[[Any, torch.Tensor, torch.Tensor, torch.Tensor], Any] | None = None
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
     @property

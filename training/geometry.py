@@ -52,6 +52,6 @@ def pool(maps: Tensor, stride: int) -> Tensor:
     return maps if stride == 1 else F.avg_pool2d(maps.flatten(0, 1), stride).unflatten(0, maps.shape[:2])
 
 
-def strided(K: Tensor, stride: int) -> Tensor:
+def strided(K: Tensor, stride: float) -> Tensor:
     """K (..., 3, 3) for images averaged over stride x stride pixels."""
     return K * torch.tensor([[1 / stride], [1 / stride], [1.0]], device=K.device, dtype=K.dtype)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from versemill.generation.views import data, judging
 from versemill.generation.views.network import NovelViews, Objective
 from versemill.generation.views.presets import MULTI_PRESETS, PRESETS, needs
+from versemill.generation.views.view_model import SourceViews
 from versemill.training.family import Family
 
 NOVEL_VIEWS = Family(
@@ -28,6 +29,7 @@ NOVEL_VIEWS = Family(
     gate=(judging.COPY,),
     hidden=NovelViews.hidden,
     preview=judging.preview,
+    view_model=SourceViews,
 )
 
 MULTI_VIEWS = replace(
@@ -35,4 +37,5 @@ MULTI_VIEWS = replace(
     name="multi-views",
     summary="MVDream's kind: one view to four views at once that see each other, by diffusion",
     presets=MULTI_PRESETS,
+    view_model=None,  # it draws four views of its own choice, not one
 )
