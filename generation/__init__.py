@@ -17,7 +17,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "families": ["NORLD", "SHAPE_FLOW", "SHAPE_VAE"],
+        "shapes.families": ["NORLD", "SHAPE_FLOW", "SHAPE_VAE"],
         "normals.family": ["NORMALS"],
         "views.families": ["MULTI_VIEWS", "NOVEL_VIEWS"],
     },

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from versemill import seeds
-from versemill.generation import metrics
 from versemill.generation.distillation import methods
 from versemill.generation.distillation.methods import Draws
 from versemill.generation.distillation.models import Prior, ViewModel
 from versemill.generation.distillation.settings import Cameras, Scoring
+from versemill.generation.shapes import metrics
 from versemill.training import baselines
 from versemill.training.family import Metric
 from versemill.training.images import iou, psnr

@@ -8,8 +8,8 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from versemill.generation import looks
 from versemill.generation.normals import errors
+from versemill.generation.shapes import looks
 
 Pixels = NDArray[np.uint8]
 NOTE = (

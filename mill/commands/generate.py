@@ -45,15 +45,16 @@ def generate(
 
     versemill generate out/norld --normals out/normals --image chair.png --out chair.glb
     """
-    from versemill.generation import shape_answers
+
+    from versemill.generation.shapes import answers
 
     if (image is None) != unconditional:
         raise ConfigError("name a picture with --image, or say --unconditional: one of the two")
     if file.suffix.lower() != ".glb":
         raise ConfigError(f"'{file}' does not end in .glb, the format that is written")
-    if resolution not in shape_answers.RESOLUTIONS:
-        raise ConfigError(f"resolution {resolution}: take {', '.join(map(str, shape_answers.RESOLUTIONS))}")
-    answer = shape_answers.generate(run_dir, image, seed, steps, guidance, sampler, resolution, device, normals)
+    if resolution not in answers.RESOLUTIONS:
+        raise ConfigError(f"resolution {resolution}: take {', '.join(map(str, answers.RESOLUTIONS))}")
+    answer = answers.generate(run_dir, image, seed, steps, guidance, sampler, resolution, device, normals)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(answer.glb)
     out.print(

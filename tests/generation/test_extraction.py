@@ -7,7 +7,7 @@ import trimesh
 
 from versemill import mesh as meshes
 from versemill import seeds
-from versemill.generation import baselines, extraction, looks, metrics
+from versemill.generation.shapes import baselines, extraction, looks, metrics
 
 TAU = 0.03
 

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from versemill import seeds
 from versemill.errors import ConfigError
-from versemill.generation import NORLD, SHAPE_FLOW, SHAPE_VAE, conditions, norld
-from versemill.generation import shape_flow_training as flow
+from versemill.generation import NORLD, SHAPE_FLOW, SHAPE_VAE, conditions
 from versemill.generation.normals.family import NORMALS
-from versemill.generation.shape_flow_training import SeenShapes
+from versemill.generation.shapes import flow_training as flow
+from versemill.generation.shapes import norld
+from versemill.generation.shapes.flow_training import SeenShapes
 from versemill.mill.cli import app
 from versemill.training.loop import train, try_step
 from versemill.training.runs import RECORDS

@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 
 from versemill import gltf, seeds, training
 from versemill.errors import AssetError, ConfigError
-from versemill.generation import SHAPE_FLOW, SHAPE_VAE, paths, shape_flow_judging, shape_vae_judging
-from versemill.generation import shape_losses as losses
-from versemill.generation.shape_data import Placement, ShapeSet, about_z, balanced, input_points
-from versemill.generation.shape_flow_training import SeenShapes, assigned
-from versemill.generation.shape_flow_training import example as flow_example
-from versemill.generation.shape_vae_training import Objective, example
+from versemill.generation import SHAPE_FLOW, SHAPE_VAE, paths
+from versemill.generation.shapes import flow_judging, vae_judging
+from versemill.generation.shapes import losses as losses
+from versemill.generation.shapes.data import Placement, ShapeSet, about_z, balanced, input_points
+from versemill.generation.shapes.flow_training import SeenShapes, assigned
+from versemill.generation.shapes.flow_training import example as flow_example
+from versemill.generation.shapes.vae_training import Objective, example
 from versemill.mesh import topology, volume
 from versemill.mill.cli import app
 from versemill.training.loop import train, try_step
@@ -183,9 +184,9 @@ def test_one_step_of_the_smallest_preset(family):
 def test_the_truth_scores_full_marks(shape_dataset, flow):
     seen = SeenShapes(shape_dataset, ("val",), flow, None, judged=True)
     for view in range(6):
-        case = shape_flow_judging.case_of(seen[0], shape_flow_judging.FlowJudging(view=view))
+        case = flow_judging.case_of(seen[0], flow_judging.FlowJudging(view=view))
         vertices, faces = case.seen.mesh
-        scores = shape_flow_judging.agreement((case.placement.points(vertices), faces), case)
+        scores = flow_judging.agreement((case.placement.points(vertices), faces), case)
         assert scores["silhouette_iou"] > 0.95
         assert scores["view_normal_error"] < 1
         assert scores["iou"] > 0.999
@@ -193,11 +194,11 @@ def test_the_truth_scores_full_marks(shape_dataset, flow):
 
 def test_the_hull_of_a_picture_has_its_silhouette(shape_dataset, flow):
     seen = SeenShapes(shape_dataset, ("test",), flow, None, judged=True)
-    case = shape_flow_judging.case_of(seen[0], shape_flow_judging.FlowJudging())
-    answers = shape_flow_judging.plain_answers(case, SeenShapes(shape_dataset, ("train",), flow, None, judged=False))
-    scores = {name: shape_flow_judging.agreement(mesh, case) for name, mesh in answers.items()}
-    assert scores[shape_flow_judging.HULL]["silhouette_iou"] > 0.9
-    assert scores[shape_vae_judging.CUBOID]["iou"] > 0.95
+    case = flow_judging.case_of(seen[0], flow_judging.FlowJudging())
+    answers = flow_judging.plain_answers(case, SeenShapes(shape_dataset, ("train",), flow, None, judged=False))
+    scores = {name: flow_judging.agreement(mesh, case) for name, mesh in answers.items()}
+    assert scores[flow_judging.HULL]["silhouette_iou"] > 0.9
+    assert scores[vae_judging.CUBOID]["iou"] > 0.95
 
 
 @pytest.mark.parametrize("view", range(6))
@@ -282,21 +283,21 @@ def test_a_dataset_without_points_is_refused(box_dataset, tmp_path):
 
 def test_evaluations_have_every_method_and_metric(shape_dataset, vae_run, flow_run):
     evaluation = training.evaluate(
-        SHAPE_VAE, vae_run, shape_dataset, judging=shape_vae_judging.ShapeJudging(resolution=32), device="cpu"
+        SHAPE_VAE, vae_run, shape_dataset, judging=vae_judging.ShapeJudging(resolution=32), device="cpu"
     )
     expected = {"model", "untrained model", "nearest training shape", "best ellipsoid", "best box"}
     assert set(evaluation.summary) == expected
-    assert set(evaluation.summary["best box"]) == {m.key for m in shape_vae_judging.METRICS}
+    assert set(evaluation.summary["best box"]) == {m.key for m in vae_judging.METRICS}
     assert evaluation.summary["best box"]["iou"] > 0.95
     for key, (mean, _, _) in evaluation.all_gains["best box"].items():
-        metric = next(m for m in shape_vae_judging.METRICS if m.key == key)
+        metric = next(m for m in vae_judging.METRICS if m.key == key)
         difference = evaluation.summary["model"][key] - evaluation.summary["best box"][key]
         assert mean == pytest.approx(difference if metric.higher_is_better else -difference)
     assert "By thickness" in "\n".join(evaluation.notes)
     assert Image.open(evaluation.files["sheet"][0]).size == (4 * 160, 2 * 160)
-    judging = shape_flow_judging.FlowJudging(steps=3, resolution=32, free=4)
+    judging = flow_judging.FlowJudging(steps=3, resolution=32, free=4)
     evaluation = training.evaluate(SHAPE_FLOW, flow_run, shape_dataset, judging=judging, device="cpu")
-    assert set(evaluation.summary["model"]) == {m.key for m in shape_flow_judging.METRICS}
+    assert set(evaluation.summary["model"]) == {m.key for m in flow_judging.METRICS}
     assert {"shuffled pictures", "visual hull"} < set(evaluation.summary)
     text = "\n".join(evaluation.notes)
     assert "coverage" in text
@@ -346,7 +347,7 @@ def test_one_box_is_learned_by_heart(shape_dataset, tmp_path):
     )
     train(dataclasses.replace(SHAPE_VAE, preview=None), shape_dataset, recipe, tmp_path, device="cpu")
     evaluation = training.evaluate(
-        SHAPE_VAE, tmp_path, shape_dataset, "train", shape_vae_judging.ShapeJudging(resolution=64), objects=1
+        SHAPE_VAE, tmp_path, shape_dataset, "train", vae_judging.ShapeJudging(resolution=64), objects=1
     )
     assert evaluation.summary["model"]["iou"] > 0.9
     assert json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())["family"] == "shape-vae"

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from versemill.generation import shape_losses as losses
-from versemill.generation.shape_flow import ShapeFlow
-from versemill.generation.shape_vae import Posterior, ShapeVae, farthest_points
+from versemill.generation.shapes import losses as losses
+from versemill.generation.shapes.flow import ShapeFlow
+from versemill.generation.shapes.vae import Posterior, ShapeVae, farthest_points
 from versemill.generation.transformer import Attention, Experts, FeedForward, PlacedAttention, balance_loss, fourier
 
 VAE = SimpleNamespace(width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True)

@@ -17,13 +17,13 @@ from versemill import seeds
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 from versemill.generation import conditions, paths
-from versemill.generation.bridge import Bridge
-from versemill.generation.extraction import NOTHING, Mesh
-from versemill.generation.shape_data import Floats, Placement, Shape, ShapeSet, about_z, input_points
-from versemill.generation.shape_generator import ShapeGenerator, averaged
-from versemill.generation.shape_presets import ShapeFlowRecipe
-from versemill.generation.shape_vae import Posterior, ShapeVae
-from versemill.generation.shape_vae_training import starts
+from versemill.generation.shapes.bridge import Bridge
+from versemill.generation.shapes.data import Floats, Placement, Shape, ShapeSet, about_z, input_points
+from versemill.generation.shapes.extraction import NOTHING, Mesh
+from versemill.generation.shapes.generator import ShapeGenerator, averaged
+from versemill.generation.shapes.presets import ShapeFlowRecipe
+from versemill.generation.shapes.vae import Posterior, ShapeVae
+from versemill.generation.shapes.vae_training import starts
 from versemill.shards import ShardDataset
 from versemill.training.batches import to_device
 from versemill.training.recipe import mixed_precision

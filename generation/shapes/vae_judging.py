@@ -16,12 +16,12 @@ from versemill import seeds
 from versemill.asset import Asset
 from versemill.config import Config
 from versemill.errors import AssetError
-from versemill.generation import baselines, extraction, looks, metrics
-from versemill.generation.extraction import Mesh
-from versemill.generation.shape_data import Shape, ShapeSet, input_points
-from versemill.generation.shape_presets import ShapeVaeRecipe
-from versemill.generation.shape_vae import Field, ShapeVae
-from versemill.generation.shape_vae_training import starts
+from versemill.generation.shapes import baselines, extraction, looks, metrics
+from versemill.generation.shapes.data import Shape, ShapeSet, input_points
+from versemill.generation.shapes.extraction import Mesh
+from versemill.generation.shapes.presets import ShapeVaeRecipe
+from versemill.generation.shapes.vae import Field, ShapeVae
+from versemill.generation.shapes.vae_training import starts
 from versemill.mesh import face_normals, sample_surface, topology
 from versemill.queries import MeshQuery
 from versemill.training.family import MODEL, UNTRAINED, Cases, Exam, Examples, Measured, Metric, Progress

@@ -15,14 +15,14 @@ from torch import Tensor
 from versemill import seeds
 from versemill.config import Config
 from versemill.errors import MissingDependencyError
-from versemill.generation import baselines, looks, metrics
 from versemill.generation.encoders import Lite0
-from versemill.generation.extraction import Mesh
-from versemill.generation.shape_data import Placement
-from versemill.generation.shape_flow_training import THUMBNAIL, Seen, SeenShapes
-from versemill.generation.shape_generator import ShapeGenerator
-from versemill.generation.shape_presets import ShapeFlowRecipe
-from versemill.generation.shape_vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, extracted
+from versemill.generation.shapes import baselines, looks, metrics
+from versemill.generation.shapes.data import Placement
+from versemill.generation.shapes.extraction import Mesh
+from versemill.generation.shapes.flow_training import THUMBNAIL, Seen, SeenShapes
+from versemill.generation.shapes.generator import ShapeGenerator
+from versemill.generation.shapes.presets import ShapeFlowRecipe
+from versemill.generation.shapes.vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, extracted
 from versemill.mesh import sample_surface, topology, volume
 from versemill.training.family import MODEL, Cases, Exam, Examples, Measured, Metric, Progress
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from versemill.generation import shape_losses as losses
-from versemill.generation.shape_data import Placement, Shape, about_z, balanced, input_points
-from versemill.generation.shape_presets import ShapeVaeRecipe
-from versemill.generation.shape_vae import Field, ShapeVae, farthest_points
+from versemill.generation.shapes import losses as losses
+from versemill.generation.shapes.data import Placement, Shape, about_z, balanced, input_points
+from versemill.generation.shapes.presets import ShapeVaeRecipe
+from versemill.generation.shapes.vae import Field, ShapeVae, farthest_points
 from versemill.training.batches import to_device
 from versemill.training.recipe import mixed_precision
 

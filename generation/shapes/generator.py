@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from versemill.errors import ConfigError
 from versemill.generation import sampling
 from versemill.generation.encoders import Dino, Lite0, PictureTransformer
-from versemill.generation.shape_flow import ShapeFlow
-from versemill.generation.shape_presets import ShapeFlowRecipe
-from versemill.generation.shape_vae import Field, ShapeVae
+from versemill.generation.shapes.flow import ShapeFlow
+from versemill.generation.shapes.presets import ShapeFlowRecipe
+from versemill.generation.shapes.vae import Field, ShapeVae
 from versemill.training.recipe import mixed_precision
 from versemill.training.runs import CHECKPOINT
 

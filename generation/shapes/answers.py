@@ -11,12 +11,12 @@ from versemill import gltf
 from versemill.asset import Asset
 from versemill.errors import AssetError, ConfigError
 from versemill.generation import conditions
-from versemill.generation.bridge import Bridge
-from versemill.generation.extraction import Mesh
-from versemill.generation.families import NORLD, SHAPE_FLOW
-from versemill.generation.shape_flow_judging import noise_of
-from versemill.generation.shape_generator import ShapeGenerator
-from versemill.generation.shape_vae_judging import extracted
+from versemill.generation.shapes.bridge import Bridge
+from versemill.generation.shapes.extraction import Mesh
+from versemill.generation.shapes.families import NORLD, SHAPE_FLOW
+from versemill.generation.shapes.flow_judging import noise_of
+from versemill.generation.shapes.generator import ShapeGenerator
+from versemill.generation.shapes.vae_judging import extracted
 from versemill.materials.material import Material
 from versemill.training.runs import describe, load, torch_device
 

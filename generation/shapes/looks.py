@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from versemill.camera import Camera, look_at, orthographic_intrinsics
-from versemill.generation.extraction import Mesh
+from versemill.generation.shapes.extraction import Mesh
 from versemill.mesh import face_normals
 from versemill.queries import MeshQuery
 

@@ -15,12 +15,12 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor
 
-from versemill.generation import shape_flow_training as flow
-from versemill.generation.shape_data import Placement
-from versemill.generation.shape_flow_training import FlowBatch, Seen, SeenShapes
-from versemill.generation.shape_presets import FLOW_PRESETS, ShapeFlowRecipe, flow_needs
-from versemill.generation.shape_vae import Field
-from versemill.generation.shape_vae_training import gradient_at
+from versemill.generation.shapes import flow_training as flow
+from versemill.generation.shapes.data import Placement
+from versemill.generation.shapes.flow_training import FlowBatch, Seen, SeenShapes
+from versemill.generation.shapes.presets import FLOW_PRESETS, ShapeFlowRecipe, flow_needs
+from versemill.generation.shapes.vae import Field
+from versemill.generation.shapes.vae_training import gradient_at
 from versemill.training.batches import to_device
 from versemill.training.family import Needs
 from versemill.training.recipe import table

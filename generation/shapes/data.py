@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from versemill.errors import ConfigError
-from versemill.generation.extraction import Mesh
+from versemill.generation.shapes.extraction import Mesh
 from versemill.shards import ShardDataset
 
 Floats = NDArray[np.float32]

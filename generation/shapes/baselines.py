@@ -5,7 +5,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from versemill.camera import Camera
-from versemill.generation.extraction import BOX, Mesh, surface
+from versemill.generation.shapes.extraction import BOX, Mesh, surface
 from versemill.queries import MeshQuery
 
 Floats = NDArray[np.floating]
