@@ -1,5 +1,6 @@
 """TripoSG's flow transformer: a set of latents, a time and picture tokens in; what the path asks for out."""
 
+import math
 from typing import Protocol
 
 import torch
@@ -17,7 +18,8 @@ class FlowSizes(Protocol):
     Attributes:
         pairs: N of the 2 N + 1 blocks. skips: whether block i of the second half sees the output of its partner.
         moe_blocks: in how many of the last blocks a mixture of `experts` takes the dense layer's place; of 0 experts, a dense
-            layer of the same compute. feed: inner width of a feed-forward layer over its outer one.
+            layer of the same compute. aligned: whether latents also see the picture where they lie in it, and fill, see
+            `at_places`. feed: inner width of a feed-forward layer over its outer one.
     """
 
     width: int
@@ -27,6 +29,8 @@ class FlowSizes(Protocol):
     moe_blocks: int
     experts: int
     feed: int
+    aligned: bool
+    fill: float
 
 
 class FlowBlock(nn.Module):
@@ -62,7 +66,8 @@ class ShapeFlow(nn.Module):
     def __init__(self, sizes: FlowSizes, channels: int, context: int, placed: bool = False) -> None:
         super().__init__()
         width, blocks = sizes.width, 2 * sizes.pairs + 1
-        self.width, self.pairs, self.placed = width, sizes.pairs, placed
+        self.width, self.pairs, self.placed, self.fill = width, sizes.pairs, placed, sizes.fill
+        self.look = nn.Linear(context, width, bias=False) if sizes.aligned else None
         self.latent_in = nn.Linear(channels + placed * (3 + 6 * OCTAVES), width)
         self.time_in = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
@@ -85,8 +90,12 @@ class ShapeFlow(nn.Module):
         """
         time = self.time_in(time_code(times, self.width))[:, None]
         if self.placed:
-            latents = torch.cat([latents, fourier(latents[..., :3], OCTAVES)], -1)
-        tokens = torch.cat([time, self.latent_in(latents)], 1)
+            own = self.latent_in(torch.cat([latents, fourier(latents[..., :3], OCTAVES)], -1))
+        else:
+            own = self.latent_in(latents)
+        if self.look is not None:
+            own = own + self.look(at_places(condition, 0.5 * latents[..., :3], self.fill))
+        tokens = torch.cat([time, own], 1)
         kept: list[Tensor] = []
         for number, block in enumerate(self.blocks):
             skip = kept.pop() if number > self.pairs else None
@@ -107,3 +116,16 @@ class ShapeFlow(nn.Module):
                 mine.feed.start_from(other.feed)
         own = self.state_dict()
         self.load_state_dict({**own, **{name: value for name, value in dense.state_dict().items() if name in own}})
+
+
+def at_places(condition: Tensor, places: Tensor, fill: float) -> Tensor:
+    """(B, L, context): picture tokens (B, S, context) where places (B, L, 3) are seen from the front, 0 outside the frame.
+
+    x is right and z is up; a shape's longest side, 2, takes `fill` of the frame. That is exact for a flat front seen by
+    parallel rays, and near enough elsewhere to look a place up. The last tokens are a square grid; what comes before is a class
+    token.
+    """
+    side = math.isqrt(condition.shape[1])
+    grid = condition[:, -side * side :].transpose(1, 2).unflatten(2, (side, side))
+    at = torch.stack([places[..., 0], -places[..., 2]], -1)[:, :, None] * fill
+    return torch.nn.functional.grid_sample(grid.float(), at.float(), align_corners=False)[..., 0].transpose(1, 2)

@@ -243,6 +243,10 @@ class ShapeFlowRecipe(Recipe):
         default="asset",
         description="asset: shapes stand as in the dataset (paper); camera: turned about Z so that the picture is their front",
     )
+    aligned: bool = Setting(
+        default=False,
+        description="latents also see the picture where they lie in it, in frame camera with an anchored autoencoder",
+    )
     assets: int | None = Setting(default=None, description="train on so many assets only; null: all", ge=1)
 
     @model_validator(mode="before")
@@ -293,6 +297,7 @@ FLOW_TINY = ShapeFlowRecipe(
     time_mean=0.5,
     picture=64,
     frame="camera",
+    aligned=True,
     steps=2000,
     batch=16,
     optimizer="muon",

@@ -9,12 +9,12 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from versemill.generation.shapes import losses as losses
-from versemill.generation.shapes.flow import ShapeFlow
+from versemill.generation.shapes.flow import ShapeFlow, at_places
 from versemill.generation.shapes.vae import Posterior, ShapeVae, farthest_points
 from versemill.generation.transformer import Attention, Experts, FeedForward, PlacedAttention, balance_loss, fourier
 
 VAE = SimpleNamespace(width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True)
-FLOW = SimpleNamespace(width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4)
+FLOW = SimpleNamespace(width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4, aligned=False, fill=0.9)
 
 
 @pytest.fixture(autouse=True)
@@ -222,6 +222,28 @@ def test_flow_is_equivariant_and_sees_time_condition_and_skips():
     joins[-1].register_forward_hook(lambda m, i, o: seen.update(joined=i[0]))
     flow(latents, times, condition)
     torch.testing.assert_close(seen["joined"][..., :32], seen["first"])
+
+
+def test_latents_see_the_picture_where_they_lie():
+    side = 6
+    centres = (torch.arange(side) + 0.5) / side * 2 - 1
+    down, right = torch.meshgrid(centres, centres, indexing="ij")
+    tokens = torch.stack([right, down], -1).flatten(0, 1)[None]  # each patch holds its own place in the frame
+    places = torch.tensor([[[0.5, 9.0, 0.25], [-0.7, 0.0, 0.6], [0.0, 0.0, 0.0], [3.0, 0.0, 0.0]]])
+    seen = at_places(torch.cat([torch.full((1, 1, 2), 99.0), tokens], 1), places, 0.9)  # the class token is not looked at
+    torch.testing.assert_close(seen[0, :3], 0.9 * torch.stack([places[0, :3, 0], -places[0, :3, 2]], -1), atol=1e-6, rtol=0)
+    assert not seen[0, 3].any()
+
+
+def test_an_aligned_flow_is_equivariant_and_moves_with_the_picture():
+    torch.manual_seed(0)
+    flow = ShapeFlow(SimpleNamespace(**{**vars(FLOW), "aligned": True}), 6, 10, placed=True)
+    torch.nn.init.normal_(flow.latent_out.weight, std=0.1)
+    latents, times, tokens = torch.randn(2, 5, 6), torch.tensor([100.0, 900.0]), torch.randn(2, 9, 10)
+    answer = flow(latents, times, tokens)
+    order = torch.randperm(5)
+    torch.testing.assert_close(flow(latents[:, order], times, tokens), answer[:, order], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(flow(latents, times, tokens.flip(1)), answer, atol=1e-4)
 
 
 def test_an_untrained_flow_answers_zero():
