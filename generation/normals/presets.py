@@ -83,7 +83,7 @@ TINY = NormalsRecipe(
     expected="not measured yet",
     widths=(32, 48, 64, 96),
     decoder=(32, 48, 64),
-    steps=3000,
+    steps=1500,
     batch=16,
     optimizer="muon",
     lr=1e-3,
@@ -121,6 +121,17 @@ PRESETS = table(
         }
     ),
     TINY,
+    TINY.model_copy(
+        update={
+            "name": "tiny-lite0",
+            "expected": "not measured yet; needs versemill[lite0]",
+            "encoder": "lite0",
+            "widths": (32, 48, 64, 96, 128),
+            "decoder": (32, 48, 64, 96),
+            "steps": 1200,
+            "lr": 5e-4,
+        }
+    ),
     TINY.model_copy(
         update={
             "name": "small",
