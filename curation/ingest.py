@@ -1,4 +1,4 @@
-"""Ingestion: a foreign mesh file becomes an `Asset`, or is refused with a reason."""
+"""Ingestion: a foreign mesh file becomes an `Asset`, or is rejected with a reason."""
 
 import dataclasses
 import hashlib
@@ -40,14 +40,14 @@ def load(path: Path, limits: LoadLimits = DEFAULT_LIMITS, root: Path | None = No
 
     Scene transforms are baked at rest (frame 0), polygons triangulated, exactly equal positions shared, authored UVs, normals
     and materials kept, the up axis turned to Z and the whole normalised in float64; `provenance` holds the file's name and
-    SHA-256, what was left out ("dropped", "textures_left_out") and what was found in another place than the file says
-    ("textures_elsewhere"). glTF is always Y up; so is OBJ unless `limits.up` says otherwise; PLY, STL and OFF are taken to be Z
-    up unless it does. FBX and USD name their own axes.
+    SHA-256, what was left out ("dropped", "textures_left_out") and which textures were not where the file says
+    ("textures_elsewhere"). glTF is always Y up. By default OBJ is Y up, and PLY, STL and OFF are Z up; `limits.up` overrides
+    this. FBX and USD name their own axes.
     An OBJ that has UVs but names no material takes the PNG or JPEG next to it that begins with its own name, if there is
     exactly one. Vertex and face colours become a texture of materials that have none.
 
     Args:
-        root: the folder that the file, and what it names, must end in; links are followed. None is the file's own folder.
+        root: the folder that must contain the file and all files that it names, links followed; None is the file's own.
 
     Raises:
         AssetError: "bad_name", "missing_file", "unsupported_format", "too_large", "truncated", "unreadable", "broken_file",

@@ -29,12 +29,12 @@ Mesh: TypeAlias = Asset | trimesh.Trimesh | trimesh.Scene | str | Path
 
 
 def curate(mesh: Mesh, config: CurationConfig | None = None) -> Curated | Rejected:
-    """Makes a mesh ready to render and to sample, or says why not (TripoSG section 4, its data-building system).
+    """Prepares a mesh for rendering and sampling, or rejects it with a reason (TripoSG section 4, its data-building system).
 
     Bad meshes end in a rejection, never in an exception.
 
     Args:
-        mesh: an asset; a trimesh mesh or scene, taken to be Z up; or the path of a file (see `load`).
+        mesh: an asset; a trimesh mesh or scene, assumed to be Z up; or the path of a file (see `load`).
         config: the default is `CurationConfig()`.
     """
     config = config or CurationConfig()
@@ -108,7 +108,7 @@ def fix(asset: Asset, config: CurationConfig) -> tuple[Asset, dict[str, Any]]:
 
     Raises:
         AssetError: a MeshLab job failed or passed its deadline.
-        MissingDependencyError: a MeshLab job was asked for and pymeshlab is not here.
+        MissingDependencyError: a MeshLab job is needed and pymeshlab is not installed.
     """
     done: dict[str, Any] = {}
     if config.orient == "rest":

@@ -109,8 +109,8 @@ def build(
 def tessellate(spec: Specification, detail: Quality) -> tuple[Manifold, dict[str, int], float]:
     """The joined body, its parts as of `join`, and the tessellation length that was used.
 
-    At the default level the length is the asset's own: a first build tells how many faces it makes, and where they are
-    outside FACES it is built again with the length that, faces being as its inverse square, makes the number wanted.
+    At the default level the length depends on the asset: if a first build has a number of faces outside FACES, it is built
+    again with the length that gives the target number, which goes with its inverse square.
     """
     edge = EDGE[detail]
     fewest, target, most = FACES
@@ -146,7 +146,7 @@ def finish(spec: Specification, name: str, part: PartSpec, detail: Quality, edge
 def join(solids: list[Solid]) -> tuple[Manifold, dict[str, int]]:
     """The exact union of all solids, and part name -> manifold3d original id, in order of first appearance.
 
-    What touches nothing, as a wing may in an unlucky stance, is held by a pin to the nearest place of the rest.
+    A piece that touches nothing, such as a wing in an unlucky pose, is attached by a pin to the nearest place of the rest.
     """
     groups: dict[str, list[Manifold]] = {}
     for item in solids:

@@ -1,4 +1,4 @@
-"""What a user may ask of a renderer: engine, image size, cameras, lights, passes, quality."""
+"""Settings of a renderer: engine, image size, cameras, lights, passes, quality."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
@@ -64,7 +64,7 @@ class CameraConfig(Config):
 
 
 class LightingConfig(Config):
-    """What shines. Drawn per asset, from a stream of its own."""
+    """The light, drawn per asset from a random stream of its own."""
 
     preset: str = Field(default="studio", description=f"one of {', '.join(LIGHTINGS)}, or 'mixed' for a draw among them")
     strength: float = Field(default=1.0, gt=0, le=100, description="multiplies all light")
@@ -80,7 +80,7 @@ class LightingConfig(Config):
     def _check(self) -> Self:
         _known(self.preset, (*LIGHTINGS, "mixed"), "lighting preset")
         if self.count > 1 and self.preset == "white":
-            raise ValueError(f"lighting preset 'white' is always the same: {self.count} of it are not several lightings")
+            raise ValueError(f"lighting preset 'white' never varies, so {self.count} lightings would all be the same")
         if self.folder is not None and self.preset != "hdri":
             raise ValueError(f"lighting.folder is for preset 'hdri', not for '{self.preset}'")
         return self
@@ -133,7 +133,7 @@ class RenderConfig(Config):
                 if need not in PASSES or PASSES[need].derived:
                     raise ValueError(f"pass '{name}' is computed from '{need}', which is not a pass that an engine fills")
         if len(set(self.passes)) != len(self.passes):
-            raise ValueError(f"passes are named once each, got {self.passes}")
+            raise ValueError(f"each pass may be named only once, got {self.passes}")
         return self
 
     @property

@@ -40,7 +40,7 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
     """Renders an asset with the cameras and the light drawn for it.
 
     Cameras come from the stream "render/cameras" of (asset.seed, asset.index), light from "render/lighting" and the
-    noise of the colour pass from "render/samples": none moves another.
+    noise of the colour pass from "render/samples": changing one moves no other.
 
     With `config.lighting.count` above 1 the cameras come once per lighting, one lighting after the other: views k and
     k + N show the same in another light. `Views.lighting` says which, `info["lightings"]` what each is; only colour is
@@ -53,9 +53,9 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
         The passes of `config.passes`, pixel-aligned; tag "clipped" if the asset leaves an image.
 
     Raises:
-        AssetError: "blank_view" (no pixel centre meets the asset, or colour, where it was asked for, is one value),
+        AssetError: "blank_view" (no pixel centre meets the asset, or a requested colour pass is one value),
             "clipped" (where configured), or what `Asset.check` finds.
-        MissingDependencyError: the device, or the Cycles interpreter, is not here.
+        MissingDependencyError: the device, or the Cycles interpreter, is missing.
     """
     config = config or RenderConfig()
     asset.check()
@@ -93,7 +93,7 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
 
 
 def filled_by_engine(passes: Sequence[str]) -> tuple[str, ...]:
-    """The passes that an engine fills so that `passes` can be had: those among them, and what the derived ones need."""
+    """The passes that an engine has to fill for `passes`: those among them, and those that the derived ones need."""
     names = [name for given in passes for name in (PASSES[given].needs if PASSES[given].derived else (given,))]
     return tuple(dict.fromkeys(names))
 
@@ -125,7 +125,7 @@ def render_views(
 ) -> Views:
     """Renders fixed cameras of one size with the Warp engine; for previews, scores and evaluations.
 
-    `lighting` None is the uniform white environment. A blank view is no error here.
+    `lighting` None is the uniform white environment. A blank view is not an error here.
     """
     asset.check()
     name = _device.resolve(device)

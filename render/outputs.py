@@ -32,14 +32,14 @@ TURNTABLES = (".gif", ".webp", ".png")
 
 
 def write_views(asset: Asset, views: Views, folder: Path, kind: Format = "png") -> list[Path]:
-    """Writes all passes and `cameras.json` into a folder, which is made if need be; returns the files.
+    """Writes all passes and `cameras.json` into a folder, which is created if needed; returns the files.
 
     Args:
         kind: "png": PASS/000.png, coded as `cameras.json` says; "exr": normals, depth and position as PASS/000.exr in full
             float32, the rest as PNG; "npz": one views.npz with every array exactly as `Views` holds it.
 
     Raises:
-        ConfigError: PNG can't hold a pass that was asked for.
+        ConfigError: PNG can't hold one of the passes.
     """
     floats = [name for name in views.passes if PASSES[name].dtype == "float32"]
     if kind == "png":
@@ -85,7 +85,7 @@ def write_views(asset: Asset, views: Views, folder: Path, kind: Format = "png") 
 
 
 def check_png(passes: Iterable[str]) -> None:
-    """Refuses passes that PNG has no coding for.
+    """Rejects passes that can't be stored as PNG.
 
     Raises:
         ConfigError: a position is among them.
@@ -124,7 +124,7 @@ def write_exr(path: Path, image: NDArray[np.float32], names: str) -> None:
 
 
 def check_turntable(name: str) -> None:
-    """Refuses what can't be written as a turntable.
+    """Rejects names that can't be written as a turntable.
 
     Raises:
         ConfigError: a path instead of a name, or another format than GIF, WebP or (animated) PNG.

@@ -161,7 +161,7 @@ def away_share(cameras: tuple[Camera, ...], normals: NDArray[np.float32], mask: 
 
 
 def check_views(views: Views) -> list[tuple[str, str]]:
-    """Do mask, depth, alpha and cameras tell one story? (kind, message) for each that does not."""
+    """Do mask, depth, alpha and cameras agree? (kind, message) for each that does not."""
     faults = []
     depth, mask, rgb = (views.passes.get(name) for name in ("depth", "mask", "rgb"))
     for name, array in views.passes.items():

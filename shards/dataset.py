@@ -1,4 +1,4 @@
-"""A map-style torch dataset over sealed shards; every sample is decoded in the worker that asks for it."""
+"""A map-style torch dataset over sealed shards; every sample is decoded in the worker that requests it."""
 
 import os
 from collections import OrderedDict
@@ -27,9 +27,9 @@ MEGABYTE = 1_000_000
 
 
 class RowReader:
-    """Random access to rows, with the row groups read last kept within a byte budget.
+    """Random access to rows; the row groups read last are kept within a byte budget.
 
-    On a local disk the cells of binary columns stay in the file until a sample asks for them. Open files are never pickled,
+    On a local disk the cells of binary columns stay in the file until a sample needs them. Open files are never pickled,
     and never shared over a fork: each process opens its own.
     """
 
@@ -94,7 +94,7 @@ class RowReader:
             table = file.parquet.read_row_group(number, columns=rest, use_threads=False)
             return RowGroup(table, {column: _by_row(column, values, table) for column, values in blobs.items()})
         except (OSError, pa.ArrowException) as error:
-            raise ShardError(f"shard '{shard.path}' can't be read ({error}); `versemill verify` tells more") from error
+            raise ShardError(f"shard '{shard.path}' can't be read ({error}); `versemill verify` shows details") from error
 
     def _file(self, path: str, limit: int = 16) -> LocalShard | pq.ParquetFile:
         if path not in self._files:
@@ -196,7 +196,7 @@ class ShardDataset(Dataset[Sample]):
         return np.array([self.shards[s].indices[r] for s, r in self._where], np.uint64)
 
     def set_epoch(self, epoch: int) -> None:
-        """Moves view, crop and point draws on; call it before the epoch's workers start."""
+        """Changes view, crop and point draws; call it before the epoch's workers start."""
         self.epoch = epoch
 
     def __getitem__(self, item: int) -> Sample:

@@ -42,7 +42,7 @@ class Reading(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Selection:
-    """What a reader takes of each row, and how it is decoded.
+    """What is read of each row, and how it is decoded.
 
     Attributes:
         passes: passes to read; () for none (and no cameras).
@@ -56,7 +56,7 @@ class Selection:
             depth over their foreground; a pixel is foreground when half of it is covered. K follows.
         crop: cut a random square of so many pixels (before `resolution`); K follows.
         background: composite colours over this sRGB colour, in [0, 1].
-        covisibility: also give the matrix of how much the views see of each other.
+        covisibility: also return the matrix of how much the views see of each other.
 
     Raises:
         ConfigError: an unknown pass or field, or a combination that is not possible.

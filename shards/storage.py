@@ -149,7 +149,7 @@ def has_objects(fs: pafs.FileSystem) -> bool:
 
 
 def write_bytes(fs: pafs.FileSystem, path: str, data: bytes) -> None:
-    """Writes a whole file, atomically. To an object store in one request, which counts where each is paid and waited for."""
+    """Writes a whole file, atomically. An object store gets it in one request, since each costs time and money."""
     if has_objects(fs):
         with fs.open_output_stream(path) as stream:
             stream.write(data)

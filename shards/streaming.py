@@ -20,12 +20,12 @@ Row = tuple[Shard, int]
 
 
 class ShardStream(IterableDataset[Sample]):
-    """The rows of a split, each once per epoch over all ranks and workers, in an order that the seed decides.
+    """The rows of a split, each once per epoch over all ranks and workers, in an order that depends on the seed.
 
     The unit of reading is a row group. Groups are permuted; consumer c of n (rank x worker) takes groups c, c + n, ...;
     rows are shuffled among `window` groups that follow each other. Order depends on (seed, epoch, ranks, workers).
 
-    To go on after an interruption: with `num_workers=0`, or a loader that keeps worker states, use `state_dict` and
+    To resume after an interruption: with `num_workers=0`, or a loader that keeps worker states, use `state_dict` and
     `load_state_dict`; with a plain `DataLoader`, `resume(epoch, batches, batch_size)`.
 
     Args:
@@ -90,7 +90,7 @@ class ShardStream(IterableDataset[Sample]):
         self.epoch, self._position, self._batches = state["epoch"], state["position"], 0
 
     def resume(self, epoch: int, batches: int, batch_size: int) -> None:
-        """Goes on after this rank's `DataLoader` gave `batches` whole batches in `epoch`; workers take turns by batch."""
+        """Resumes after this rank's `DataLoader` gave `batches` whole batches in `epoch`; workers take turns by batch."""
         self.epoch, self._position, self._batches, self._batch_size = epoch, 0, batches, batch_size
 
     def order(self, worker: int = 0, workers: int = 1) -> list[Row]:

@@ -15,13 +15,13 @@ __all__ = ["ZeroverseConfig", "build", "draw", "generate", "presets", "rebuild"]
 
 
 def generate(config: ZeroverseConfig | None = None, seed: int = 0, index: int = 0) -> Asset:
-    """Asset `index` of dataset `seed`: normalised, textured, with its whole history in `provenance`.
+    """Asset `index` of dataset `seed`: normalised, textured, with its full provenance.
 
     Args:
         config: the default is `ZeroverseConfig()`.
 
     Raises:
-        AssetError: no sound mesh came of the drawn values (see `build`).
+        AssetError: the drawn values gave no valid mesh (see `build`).
     """
     return build(draw(config or ZeroverseConfig(), seed, index))
 

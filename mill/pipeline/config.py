@@ -28,7 +28,7 @@ from versemill.shards.config import ShardsConfig
 
 
 class RunConfig(Config):
-    """Section `run`: how much, from which seed, and with what care. Only `seed` changes the data."""
+    """Section `run`: how much, from which seed, and within which limits. Only `seed` changes the data."""
 
     assets: int | None = Field(
         default=None, description="assets to make; with only a folder of files, all of them by default", gt=0, le=10**9

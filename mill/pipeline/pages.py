@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, text, node.start_mark)
         number = self.construct_yaml_int(node) if node.tag.endswith(":int") else self.construct_yaml_float(node)
         if not math.isfinite(number):
-            raise yaml.constructor.ConstructorError(None, None, f"{node.value} is no finite number", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"{node.value} is not a finite number", node.start_mark)
         return number
 
     def refuse(self, node: yaml.Node) -> None:
@@ -104,7 +104,7 @@ def _measure(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in stack):
-                raise ValueError(f"alias *{event.anchor} stands inside of what it stands for")
+                raise ValueError(f"alias *{event.anchor} contains itself")
             count += sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.ScalarEvent):
             count += 1

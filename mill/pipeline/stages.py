@@ -98,7 +98,7 @@ class Made:
 
 @dataclass
 class Clock:
-    """Measures stages and tells `note` about them."""
+    """Measures stages and reports them to `note`."""
 
     note: Note
     stage: str = ""

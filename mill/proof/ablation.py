@@ -1,4 +1,4 @@
-"""Ablations: what a setting of the data, of the model or of the sampler is worth, asked in YAML and answered by a bench.
+"""Ablations: what a setting of the data, of the model or of the sampler is worth; described in YAML, measured by a bench.
 
     OUT/ablation.json       what is compared, the budget, every score, every comparison
     OUT/table.md, plot.png  the same for people

@@ -16,7 +16,7 @@ Progress = Callable[[int, int, Mapping[str, float]], None]
 
 
 def check(pipeline: Pipeline, dataset: Dataset) -> None:
-    """Refuses, before the first asset is made, what could not be done after the last.
+    """Rejects, before the first asset is made, stages that could not run after the last.
 
     Raises:
         ConfigError: an unknown export format, or a dataset in an object store, where these stages can't write.
@@ -30,10 +30,10 @@ def check(pipeline: Pipeline, dataset: Dataset) -> None:
 
 
 def finish(pipeline: Pipeline, dataset: Dataset, progress: Progress) -> list[tuple[bool, str]]:
-    """Does what `run.then` says of a complete dataset and is not done yet for its shards.
+    """Runs the stages of `run.then` that have not run yet for the shards of a complete dataset.
 
     Returns:
-        One (went well, sentence) for each stage that was done now; only `validate` may answer no.
+        One (went well, sentence) for each stage that was done now; only `validate` may fail.
     """
     hashes = [(entries.read(dataset, shard) or {}).get("sha256") for shard in dataset.sealed()]
     done: dict[str, Any] = dataset.read(FILE) or {}

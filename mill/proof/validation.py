@@ -120,4 +120,4 @@ def read_history(path: Path) -> list[dict[str, Any]]:
             return entries
     except (ValueError, UnicodeDecodeError):
         pass
-    raise ConfigError(f"'{path}' is no history of verdicts: every line has to be one that `versemill validate` wrote")
+    raise ConfigError(f"'{path}' is not a history of verdicts: every line must be one that `versemill validate` wrote")

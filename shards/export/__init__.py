@@ -1,4 +1,4 @@
-"""Exports: a dataset in the files that other people's training code reads.
+"""Exports: a dataset in the file formats that other training code reads.
 
 A format is a `Format` in a module of this package, named in `FORMATS`. Shards are exported one by one, in parallel; a
 shard that is done leaves a marker in OUT/.export, so an export that was stopped can be resumed.
@@ -29,7 +29,7 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True)
 class Format:
-    """One way out.
+    """One export format.
 
     Attributes:
         summary: one line: who reads it, axes, units, sign.
