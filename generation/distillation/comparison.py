@@ -73,7 +73,7 @@ def score(state: State, truth: Truth) -> dict[str, float]:
     seen = export.pictures(state.field, scene.c2w[views], scene.K[views], scene.rgb.shape[-1])
     scores = judging.agreement(seen.over(1.0)[0], seen.alpha[0, :, 0], truth)
     if truth.mesh is not None:
-        scores |= judging.mesh_agreement(export.mesh_of(state.field), truth)
+        scores |= judging.mesh_agreement(export.mesh_of(state.field, state.settings.mesh_resolution), truth)
     return scores | {"calls": float(state.calls)}
 
 

@@ -33,9 +33,9 @@ def pictures(field: Field, c2w: Tensor, K: Tensor, size: int) -> Rendering:
     return Rendering(*(torch.cat([getattr(part, name) for part in parts], 1).cpu() for name in ("rgb", "alpha", "depth")))
 
 
-def mesh_of(field: Field, views: int = 32, size: int = 96, resolution: int = 96) -> trimesh.Trimesh | None:
+def mesh_of(field: Field, resolution: int) -> trimesh.Trimesh | None:
     """The surface, with vertex colours, fused from rendered depths; None where there is not one. See `training.fusion.fuse`."""
-    return fuse(lambda c2w, K, side: pictures(field, c2w[0], K[0], side), views, size, resolution)
+    return fuse(lambda c2w, K, size: pictures(field, c2w[0], K[0], size), size=resolution, resolution=resolution)
 
 
 def asset_of(mesh: trimesh.Trimesh | None) -> Asset:
@@ -62,7 +62,7 @@ def write(state: State, out: Path) -> dict[str, str]:
     write_splats(files["splats"], state.field.gaussians())
     _turntable(state, files["turntable"])
     try:
-        glb = gltf.to_glb(asset_of(mesh_of(state.field)))
+        glb = gltf.to_glb(asset_of(mesh_of(state.field, state.settings.mesh_resolution)))
     except AssetError:
         (out / GLB).unlink(missing_ok=True)
     else:

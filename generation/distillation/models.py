@@ -13,14 +13,17 @@ from versemill.generation.sampling import Estimator, guided
 
 
 class ViewModel(Protocol):
-    """A 2D diffusion model of what is seen from a camera, given a picture or a text. Its path's times lie in [0, 1].
+    """A 2D diffusion model of what is seen from a camera, given a picture or a text."""
 
-    Attributes:
-        path: between data and noise. size: side in pixels of the pictures that it takes.
-    """
+    @property
+    def path(self) -> Path:
+        """Between data and noise; its times lie in [0, 1]."""
+        ...
 
-    path: Path
-    size: int
+    @property
+    def size(self) -> int:
+        """Side in pixels of the pictures that it takes."""
+        ...
 
     def encode(self, pictures: Tensor) -> Tensor:
         """The path's data (V, C, h, w) of pictures (V, 3, size, size) in [0, 1] over white; differentiable."""

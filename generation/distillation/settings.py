@@ -20,7 +20,13 @@ class Inversion(Config):
     tau: float = Setting(
         default=1 / 30, description="inversion goes up to t + u, u uniform in [0, this] (released code: 0.1)", ge=0, le=1
     )
-    first: float = Setting(default=1e-3, description="time at which a clean picture is taken to be", gt=0, lt=0.2)
+    first: float = Setting(
+        default=1e-3,
+        description="time at which a clean picture is taken to be; later for networks that predict data, whose noise is their "
+        "error over sigma",
+        gt=0,
+        lt=0.2,
+    )
     extra_step: bool = Setting(
         default=False,
         description="one more step at the grid's start, which makes the number of calls that of the released code",
@@ -94,13 +100,14 @@ class Distillation(Config):
     mask: float = Setting(default=1.0, description="weight of squared error to the picture's silhouette", ge=0)
     sparsity: float = Setting(default=0.01, description="weight of the mean opacity of a view", ge=0)
     opaque: float = Setting(default=0.01, description="weight of 4 a (1 - a) of a view's opacity a", ge=0)
+    mesh_resolution: int = Setting(default=96, description="side of the grid that the mesh is taken from", ge=16, le=512)
     save_every: int = Setting(default=100, description="iterations between checkpoints and previews", ge=1)
 
 
 PRESETS: dict[str, Distillation] = {
     "tiny": Distillation(
-        scoring=Scoring(guidance=3.0, highest=0.98), iterations=300, views=2, field="gaussians", gaussians=1500,
-        resolution=40, samples=48, rate=0.02,
+        scoring=Scoring(guidance=3.0, highest=0.98, inversion=Inversion(first=0.05)),
+        iterations=300, views=2, field="gaussians", gaussians=1500, resolution=40, samples=48, rate=0.02,
     ),
     "paper": Distillation(cameras=Cameras(elevation=(-10.0, 45.0))),
 }  # fmt: skip

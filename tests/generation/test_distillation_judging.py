@@ -34,7 +34,7 @@ def truth(size=20, azimuths=(0.0, 60.0, 120.0, 180.0, 240.0, 300.0), turned=0.0)
 
 def settings(**changes):
     scoring = Scoring(guidance=1.0, highest=0.98, inversion=Inversion(steps=3, tau=0.0))
-    return Distillation(**{"scoring": scoring, "views": 2, "field": "gaussians", "gaussians": 200, "rate": 0.04, **changes})
+    return Distillation(**{"scoring": scoring, "mesh_resolution": 24, "views": 2, "field": "gaussians", "gaussians": 200, "rate": 0.04, **changes})
 
 
 def test_the_truth_agrees_with_itself():
@@ -130,9 +130,9 @@ def test_methods_side_by_side():
     assert list(compared.summary) == ["sdi", "sds annealed, equal iterations", HULL]
     assert compared.summary["sds annealed, equal iterations"]["calls"] == 30
     assert compared.summary["sdi"]["calls"] == total_calls(given)
-    for scores in compared.summary.values():
-        assert scores["diverged"] == 0
-        assert scores["iou"] > 0.4
+    for name in chosen:
+        assert compared.summary[name]["diverged"] == 0
+        assert compared.summary[name]["iou"] > compared.summary[HULL]["iou"]
     assert compared.summary["sdi"]["psnr"] > compared.summary[HULL]["psnr"]
     assert compared.intervals == {name: {} for name in list(compared.summary)[1:]}, "one object has no interval"
     assert compared.markdown().count("\n") >= 4
@@ -140,7 +140,7 @@ def test_methods_side_by_side():
 
 @pytest.mark.slow
 def test_everything_is_written_and_reads_back(tmp_path):
-    model, given = Oracle(16), settings(iterations=60, save_every=30)
+    model, given = Oracle(16), settings(iterations=60, save_every=30, mesh_resolution=40)
     rgb, hit = box(*cameras.reference(given.cameras, 16), 16)
     picture = Picture(rgb[0], hit[0].float())
     answer = answers.distill(model, picture, given, 0, tmp_path, {"picture": "a"}, CPU)
@@ -160,7 +160,7 @@ def test_everything_is_written_and_reads_back(tmp_path):
     assert material.base_color_texture is not None
     # The texture's colours on the picture's side, +x, are those of that face of the box.
     corners = back[asset.faces]
-    front = (corners[..., 0].mean(1) > BOX[0] * 0.8) & (np.abs(corners[..., 1:].mean(1)) < 0.3).all(1)
+    front = (corners[..., 0].mean(1) > 0.8 * float(BOX[0])) & (np.abs(corners[..., 1:].mean(1)) < 0.3).all(1)
     assert front.any()
     height, width = material.base_color_texture.shape[:2]
     uv = asset.uvs[front][..., :2].reshape(-1, 2)
