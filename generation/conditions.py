@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from versemill.errors import ConfigError
+from versemill.materials.images import FORMATS
 
 PAPER_FILL, RELEASED_FILL = 0.9, 1 / 1.2
 """Share of the frame that the longer side of the foreground takes."""
@@ -113,7 +114,7 @@ def read_picture(path: Path) -> Tensor:
         ConfigError: no picture, too large a one, or one that `cut_out` refuses.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ConfigError(
                     f"{path} has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS:,}: scale it down"

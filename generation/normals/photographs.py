@@ -28,6 +28,7 @@ from versemill.colour import decode_srgb, encode_srgb
 from versemill.errors import ConfigError
 from versemill.generation.conditions import MAX_PIXELS
 from versemill.generation.normals.errors import TO_PICTURE
+from versemill.materials.images import FORMATS
 
 MASK = "mask.png"
 MAX_BYTES = 1 << 30
@@ -131,7 +132,7 @@ def _colours(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.floating], 
 def _pixels(path: Path) -> tuple[NDArray[np.floating], bool]:
     """(H, W) or (H, W, 3) float32 in [0, 1], channels in the order R, G, B, and whether the file has 16 bits."""
     try:
-        with Image.open(path) as image:  # reads the header alone
+        with Image.open(path, formats=FORMATS) as image:  # reads the header alone
             if image.width * image.height > MAX_PIXELS:
                 raise ConfigError(f"'{path}' has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS:,}")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -139,5 +140,5 @@ def _pixels(path: Path) -> tuple[NDArray[np.floating], bool]:
     values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)  # Pillow reads 16-bit colours as 8-bit ones
     if values is None or values.dtype not in (np.uint8, np.uint16):
         raise ConfigError(f"can't read the picture {path}: not a whole PNG or JPEG of 8 or 16 bits")
-    scaled = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+    scaled = (values / (65535 if values.dtype == np.uint16 else 255)).astype(np.float32)
     return (scaled if scaled.ndim == 2 else scaled[..., [2, 1, 0]]), values.dtype == np.uint16

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from versemill.camera import intrinsics
 from versemill.errors import ConfigError
-from versemill.generation.conditions import MAX_PIXELS, cut_out
+from versemill.generation.conditions import read_picture
 from versemill.generation.views.cameras import orbit
 from versemill.generation.views.families import MULTI_VIEWS, NOVEL_VIEWS
 from versemill.generation.views.judging import noise_of
@@ -68,21 +68,13 @@ def read_square(path: Path, size: int) -> Tensor:
     Raises:
         ConfigError: no picture, a picture that is not square, too large or too small, or one whose background can't be removed.
     """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            if width != height or not size <= width <= MAX_PIXELS**0.5:
-                raise ConfigError(
-                    f"{path} has {width} x {height} pixels; a square picture of {size} to {int(MAX_PIXELS**0.5)} pixels a "
-                    "side is needed, with the object framed as in training: crop or scale it"
-                )
-            pixels = np.asarray(image.convert("RGBA"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ConfigError(f"can't read the picture {path}: {error}") from error
-    try:
-        rgba = torch.from_numpy(cut_out(pixels).copy()).permute(2, 0, 1).float() / 255
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    rgba = read_picture(path)
+    height, width = rgba.shape[1:]
+    if width != height or width < size:
+        raise ConfigError(
+            f"{path} has {width} x {height} pixels; a square picture of at least {size} pixels a side is needed, with the "
+            "object framed as in training: crop or scale it"
+        )
     white = rgba[:3] * rgba[3:] + 1 - rgba[3:]
     return torch.nn.functional.adaptive_avg_pool2d(white, size)
 

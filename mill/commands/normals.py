@@ -1,7 +1,7 @@
 """The command that estimates the normals of pictures with a trained run of `normals`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.text import Text
@@ -43,10 +43,12 @@ def normals(
     """
     from versemill.generation.normals import answers
     from versemill.generation.normals.family import NORMALS
+    from versemill.generation.normals.network import Normals
     from versemill.training.runs import load, torch_device
 
     distinct(pictures)
-    network, recipe = load(NORMALS, run_dir, torch_device(device))
+    loaded, recipe = load(NORMALS, run_dir, torch_device(device))
+    network = cast(Normals, loaded)
     failed = 0
     for path in pictures:
         try:

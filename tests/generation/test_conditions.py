@@ -142,3 +142,11 @@ def test_dino_comes_from_a_folder_or_not_at_all(tmp_path):
     transformers.Dinov2Model(config).save_pretrained(tmp_path)
     tokens = encoders.Dino(tmp_path, side=28)(torch.rand(2, 3, 20, 20))
     assert tokens.shape == (2, 5, 24)
+
+
+def test_pictures_that_run_programs_are_no_pictures(tmp_path):
+    """Pillow hands PostScript to Ghostscript; whatever its name says, it is not opened."""
+    postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    (tmp_path / "x.png").write_bytes(postscript)
+    with pytest.raises(ConfigError, match="can't read the picture"):
+        conditions.read_picture(tmp_path / "x.png")

@@ -297,7 +297,7 @@ def test_the_command_says_what_it_can_not_use(run, picture, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     base = ["--azimuth", "30", "--out", tmp_path / "out", "--image"]
     for arguments, words in (
-        ((run, *base, wide), "64 x 32 pixels; a square picture of 16 to 8000"),
+        ((run, *base, wide), "64 x 32 pixels; a square picture of at least 16"),
         ((run, *base, small), "8 x 8 pixels"),
         ((run, *base, tmp_path / "text.png"), "can't read the picture"),
         ((run, *base, tmp_path / "none.png"), "can't read the picture"),
