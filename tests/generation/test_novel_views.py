@@ -292,8 +292,10 @@ def test_the_command_writes_a_view_per_azimuth_and_a_turntable(run, picture, tmp
 
 def test_the_command_says_what_it_can_not_use(run, picture, tmp_path):
     wide, small = tmp_path / "wide.png", tmp_path / "small.png"
-    Image.new("RGBA", (64, 32), (255, 0, 0, 0)).save(wide)
-    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(small)
+    for path, size in ((wide, (64, 32)), (small, (8, 8))):
+        transparent = Image.new("RGBA", size, (255, 0, 0, 0))
+        transparent.paste((255, 0, 0, 255), (2, 2, 6, 6))
+        transparent.save(path)
     (tmp_path / "text.png").write_text("no picture")
     base = ["--azimuth", "30", "--out", tmp_path / "out", "--image"]
     for arguments, words in (
