@@ -51,6 +51,7 @@ class ShapeJudging(Config):
         default=128, description="cells along the box's side: at most 64, or that times a power of two", ge=16, le=512
     )
     tokens: int | None = Setting(default=None, description="latents; null: the most that training drew", ge=1, le=16_384)
+    noise: float = Setting(default=0.0, description="noise on the latents, in their deviations, as a generator's have", ge=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +138,18 @@ def solid(name: str, vertices: NDArray[np.float32], faces: NDArray[np.int32]) ->
     return closed
 
 
-def decoded(vae: ShapeVae, shape: Shape, tokens: int | None, device: torch.device) -> Field:
-    """The field of a shape's mean latents; which points the encoder sees is fixed by the asset's index."""
+def decoded(vae: ShapeVae, shape: Shape, tokens: int | None, device: torch.device, noise: float = 0.0) -> Field:
+    """The field of a shape's mean latents, with noise of so many of their deviations.
+
+    Which points the encoder sees, and the noise, are fixed by the asset's index.
+    """
     recipe = vae.recipe
     rng = seeds.stream(0, shape.index, "shape-vae/judged")
     seen = torch.from_numpy(input_points(shape, recipe.input_points, recipe.sharp_input, rng))[None].to(device)
     with torch.no_grad():
-        return vae.decode(vae.encode(seen, starts(seen, tokens or recipe.tokens[-1])).mean)
+        latents = vae.encode(seen, starts(seen, tokens or recipe.tokens[-1])).mean
+        draws = torch.from_numpy(rng.standard_normal(latents.shape, np.float32)).to(device)
+        return vae.decode(latents + noise * vae.latent_deviation * draws)
 
 
 def extracted(field: Field, resolution: int, device: torch.device) -> Mesh:
@@ -159,7 +165,7 @@ def vae_score(network: ShapeVae, cases: Cases, judging: ShapeJudging, device: to
     """`METRICS` of the reconstruction of each case."""
     scores = []
     for case in cases:
-        mesh = extracted(decoded(network, case.shape, judging.tokens, device), judging.resolution, device)
+        mesh = extracted(decoded(network, case.shape, judging.tokens, device, judging.noise), judging.resolution, device)
         scores.append(case.compared(mesh))
     return columns(scores)
 
@@ -200,7 +206,7 @@ def vae_measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progres
     for case in cases:
         answers = {}
         for name, network in networks.items():
-            field = decoded(network, case.shape, judging.tokens, exam.device)
+            field = decoded(network, case.shape, judging.tokens, exam.device, judging.noise)
             answers[name] = extracted(field, judging.resolution if name == MODEL else min(64, judging.resolution), exam.device)
         answers |= plain_answers(case, exam.training)
         objects.append({"name": case.name, **{name: case.compared(mesh) for name, mesh in answers.items()}})

@@ -304,6 +304,15 @@ def test_evaluations_have_every_method_and_metric(shape_dataset, vae_run, flow_r
     assert "Nearest training shape of a sample" in text
 
 
+def test_noise_at_judgement_is_in_deviations_of_the_latents(shapes, vae_run):
+    network, _ = load(SHAPE_VAE, vae_run, CPU)
+    plain, noisy = (vae_judging.decoded(network, shapes[0], None, CPU, noise) for noise in (0.0, 0.5))
+    again = vae_judging.decoded(network, shapes[0], None, CPU, 0.5)
+    torch.testing.assert_close(noisy.places, again.places, rtol=0, atol=0)
+    moved = (noisy.places - plain.places) / (0.5 * network.latent_deviation[:3])  # places are the first three channels
+    assert 0.5 < float(moved.std()) < 2
+
+
 def test_a_mesh_of_anyones_is_judged_by_the_solid_it_encloses(boxes):
     case = SHAPE_VAE.mesh_case("box", boxes[0], VAE, None)
     assert case.shape.surface.shape == (256, 6)
