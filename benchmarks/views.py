@@ -4,6 +4,7 @@
 """
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,9 @@ def _drawings(quick: bool, figures: dict[str, float]) -> Table:
     }
     spent: dict[str, float] = {}
     for name, settings in ways.items():
-        generator = torch.Generator().manual_seed(0)
+        noise = partial(torch.randn, batch.noise.shape, generator=torch.Generator().manual_seed(0))
         with measure() as span:
-            draw(
-                network, batch.source, batch.c2w, batch.K,
-                lambda g=generator: torch.randn(batch.noise.shape, generator=g), settings,
-            )  # fmt: skip
+            draw(network, batch.source, batch.c2w, batch.K, noise, settings)
         spent[name] = span.cpu
         table.rows.append([name, settings.evaluations, span.cpu, span.cpu / spent["plain"]])
         figures |= {f"{name}_calls": settings.evaluations, f"{name}_over_plain": span.cpu / spent["plain"]}

@@ -3,6 +3,7 @@
 SHAPE_VAE    surface points to a set of latents to a field of signed distances (TripoSG)
 SHAPE_FLOW   a picture, or none, to the latents of a shape by rectified flow (TripoSG)
 NOVEL_VIEWS  a view and a relative pose to the view from there, by diffusion (Zero-1-to-3); Zero-to-Hero at test time
+MULTI_VIEWS  the same for four views at once that see each other
 
 training.train(SHAPE_VAE, dataset_dir, "tiny", out)    writes a checkpoint that resumes exactly
 `paths` and `sampling` know no model: images, latents and token sets alike.
@@ -12,5 +13,5 @@ import lazy_loader
 
 # torch is loaded when something is trained or evaluated.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"families": ["SHAPE_FLOW", "SHAPE_VAE"], "views.families": ["NOVEL_VIEWS"]}
+    __name__, submod_attrs={"families": ["SHAPE_FLOW", "SHAPE_VAE"], "views.families": ["MULTI_VIEWS", "NOVEL_VIEWS"]}
 )

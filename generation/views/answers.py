@@ -14,11 +14,11 @@ from versemill.camera import intrinsics
 from versemill.errors import ConfigError
 from versemill.generation.conditions import MAX_PIXELS, cut_out
 from versemill.generation.views.cameras import orbit
-from versemill.generation.views.families import NOVEL_VIEWS
+from versemill.generation.views.families import MULTI_VIEWS, NOVEL_VIEWS
 from versemill.generation.views.judging import noise_of
 from versemill.generation.views.network import NovelViews
 from versemill.generation.views.sampler import Sampling, draw
-from versemill.training.runs import load, torch_device
+from versemill.training.runs import describe, load, torch_device
 
 FOV = 49.13434
 """Degrees: Zero-1-to-3's lens, and the pipeline `views`."""
@@ -50,7 +50,8 @@ def views(
         ConfigError: no trained novel-views, or a picture that can't be used.
     """
     target = torch_device(device)
-    loaded, recipe = load(NOVEL_VIEWS, run_dir, target)
+    family = MULTI_VIEWS if describe(run_dir)["family"] == MULTI_VIEWS.name else NOVEL_VIEWS
+    loaded, recipe = load(family, run_dir, target)
     source = read_square(image, recipe.size)
     poses = [orbit(0.0, seen_from, DISTANCE), *(orbit(azimuth, elevation, DISTANCE) for azimuth in azimuths)]
     c2w = torch.tensor(np.stack(poses), dtype=torch.float32, device=target)[None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,9 @@ class SeenViews(Dataset[Seen]):
     @cached_property
     def mean(self) -> Tensor:
         """(3, S, S): the pixelwise mean of all views, the best constant answer in squared error."""
-        total = sum(self[k].pictures(range(len(self[k].rgba))).double().mean(0) for k in range(len(self)))
+        total = torch.zeros((), dtype=torch.float64)
+        for k in range(len(self)):
+            total = total + self[k].pictures(range(len(self[k].rgba))).double().mean(0)
         return (total / len(self)).float()
 
     @cached_property
@@ -147,6 +149,9 @@ def example(item: Seen, recipe: ViewsRecipe, rng: np.random.Generator, regress: 
     channels = rng.permutation(3) if recipe.permute else np.arange(3)
     views = [source, *targets]
     pictures = item.pictures(views)[:, channels]
+    uniform, blank = rng.uniform(1e-4, 1 - 1e-4, count), rng.random(count) < regress
+    if recipe.together:  # one noise level for all that is drawn at once
+        uniform, blank = np.full(count, uniform[0]), np.full(count, blank[0])
     fate = rng.random()  # no picture, no pose, neither, or both
     hidden = [fate < 2 * recipe.drop, recipe.drop <= fate < 3 * recipe.drop]
     return ViewBatch(
@@ -156,8 +161,8 @@ def example(item: Seen, recipe: ViewsRecipe, rng: np.random.Generator, regress: 
         item.K[views],
         torch.tensor([float(not h) for h in hidden]),
         torch.from_numpy(rng.standard_normal(tuple(pictures[1:].shape), np.float32)),
-        torch.from_numpy(rng.uniform(1e-4, 1 - 1e-4, count).astype(np.float32)),
-        torch.from_numpy((rng.random(count) < regress).astype(np.float32)),
+        torch.from_numpy(uniform.astype(np.float32)),
+        torch.from_numpy(blank.astype(np.float32)),
     )
 
 
@@ -165,11 +170,11 @@ class PairBatches(Batches):
     """As `Batches`; in the first `recipe.warm` steps all targets are regressed, later a share `recipe.regress`."""
 
     def __init__(self, items: Any, recipe: ViewsRecipe, seed: int, rank: int, processes: int) -> None:
-        super().__init__(items, recipe, seed, rank, processes, make=example, stream="novel-views")
+        super().__init__(items, recipe, seed, rank, processes, make=partial(example, regress=1.0), stream="novel-views")
 
     def __getitem__(self, step: int) -> Any:
         regress = 1.0 if step < self.recipe.warm else self.recipe.regress
-        self.make = lambda item, recipe, rng: example(item, recipe, rng, regress)
+        self.make = partial(example, regress=regress)
         return super().__getitem__(step)
 
 

@@ -1,8 +1,10 @@
-"""The family of novel-view models that `training` is handed."""
+"""The families of novel-view models that `training` is handed."""
+
+from dataclasses import replace
 
 from versemill.generation.views import data, judging
 from versemill.generation.views.network import NovelViews, Objective
-from versemill.generation.views.presets import PRESETS, needs
+from versemill.generation.views.presets import MULTI_PRESETS, PRESETS, needs
 from versemill.generation.views.view_model import SourceViews
 from versemill.training.family import Family
 
@@ -28,4 +30,11 @@ NOVEL_VIEWS = Family(
     hidden=NovelViews.hidden,
     preview=judging.preview,
     view_model=SourceViews,
+)
+
+MULTI_VIEWS = replace(
+    NOVEL_VIEWS,
+    name="multi-views",
+    summary="MVDream's kind: one view to four views at once that see each other, by diffusion",
+    presets=MULTI_PRESETS,
 )

@@ -72,7 +72,7 @@ def case_of(item: Seen, judging: ViewsJudging) -> Case:
     """The pairs of an object that are judged.
 
     Raises:
-        ConfigError: fewer views than a source and two targets, between which a wrong pose can be told.
+        ConfigError: fewer views than a source and two targets, without which there is no wrong pose.
     """
     if len(item.rgba) < 3:
         raise ConfigError(f"asset {item.name} has {len(item.rgba)} views; a source and two targets are needed: render three")
@@ -158,7 +158,7 @@ def score(network: NovelViews, cases: Cases, judging: ViewsJudging, device: torc
     return columns([agreement(answer, case) for answer, case in zip(answers, cases, strict=True)])
 
 
-def baseline_scores(cases: Cases, training: SeenViews, judging: Any) -> dict[str, dict[str, list[float]]]:
+def baseline_scores(cases: Cases, training: Any, judging: Any) -> dict[str, dict[str, list[float]]]:
     """`METRICS` of views that need no training."""
     scored = [{name: agreement(answer[None], case) for name, answer in plain_answers(case, training).items()} for case in cases]
     return {name: columns([each[name] for each in scored]) for name in (COPY, MEAN, NEAREST)}
@@ -213,7 +213,7 @@ def measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | 
     return Measured(objects, {"sheet": [str(sheet)]}, notes if lpips else [*notes, MISSING])
 
 
-def preview(network: NovelViews, examples: SeenViews, recipe: ViewsRecipe, path: Path) -> None:
+def preview(network: NovelViews, examples: Any, recipe: ViewsRecipe, path: Path) -> None:
     """Four training objects: input, truth, regression, samples."""
     device = next(network.parameters()).device
     judging = ViewsJudging(seeds=1, sampling=Sampling(steps=10))

@@ -9,6 +9,7 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from versemill.config import Config
+from versemill.errors import ConfigError
 from versemill.generation import paths, sampling
 from versemill.generation.views.attention import Hook, fused
 from versemill.generation.views.network import NovelViews, pixels
@@ -27,8 +28,9 @@ class Sampling(Config):
     resampled_until: float = Setting(default=0.8, description="resampling acts in steps that begin above this", ge=0, le=1)
     filtering: Filtering | None = Setting(default=None, description="filtering of attention maps; null: none")
     mutual_until: float | None = Setting(
-        default=None, description="mutual self-attention acts from time 1 to this (paper: 0.7, on Zero123-XL 0.6); null: never"
-    )
+        default=None, description="mutual self-attention acts from time 1 to this (paper: 0.7, Zero123-XL 0.6); null: never",
+        ge=0, le=1,
+    )  # fmt: skip
     guidance: float = Setting(default=1.0, description="classifier-free guidance; 1: none (Zero-1-to-3: 3)", ge=0)
 
     def times(self) -> Tensor:
@@ -56,7 +58,12 @@ def draw(
         source: (B, 3, S, S) in [0, 1] over white. c2w, K: (B, 1 + T, 4, 4) and (B, 1 + T, 3, 3), the source first.
         noise: each call gives new standard normal noise (B, T, 3, S, S).
         hook: how the network attends where nothing is filtered; the library's way by default.
+
+    Raises:
+        ConfigError: mutual self-attention of views that are drawn together.
     """
+    if network.recipe.together and sampling_.mutual_until is not None:
+        raise ConfigError("mutual self-attention is for views that are drawn alone: leave mutual_until at null for multi-views")
     with torch.no_grad():
         return pixels(_Run(network, source, c2w, K, sampling_, hook).all_steps(noise))
 
@@ -100,9 +107,8 @@ class _Run:
         cameras = [torch.cat([m, m[:, :1]], 1) if self.branch else m for m in (self.c2w, self.K)]
         keep = torch.ones(len(self.source), 2, device=self.source.device)
         keep = torch.cat([keep, 0 * keep][: self.halves])
-        return self.network.look(
-            self.source.repeat(self.halves, 1, 1, 1), *(m.repeat(self.halves, 1, 1, 1) for m in cameras), keep
-        )
+        c2w, K = (m.repeat(self.halves, 1, 1, 1) for m in cameras)
+        return self.network.look(self.source.repeat(self.halves, 1, 1, 1), c2w, K, keep)
 
     def _rows(self, noise: Tensor) -> Tensor:
         """Noise (B, T, 3, S, S) as rows; the source's branch has the first target's."""

@@ -1,7 +1,7 @@
 """A joint transformer over the patches of two views: each patch is a token, and says where it looks by its rays.
 
 The source's tokens see each other, the target's see both views. So the source is worked out once per picture, whatever the
-number of targets and of sampling steps.
+number of targets and of sampling steps. With `recipe.together` the targets of a source are one sequence and see each other too.
 """
 
 from dataclasses import dataclass
@@ -21,10 +21,11 @@ RAY = 6
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What is known of R targets before anything is sampled.
+    """What is known of targets before anything is sampled.
 
     Attributes:
-        rays: (R, N, width), their rays as tokens. memory: per block, keys and values (R, heads, N, d) of their sources.
+        rays: (Q, L, width), their rays as tokens, in Q sequences of one target or of all targets of a source.
+        memory: per block, keys and values (Q, heads, N, d) of the sequences' sources.
     """
 
     rays: Tensor
@@ -66,16 +67,17 @@ class JointTransformer(nn.Module):
     def __init__(self, recipe: ViewsRecipe) -> None:
         super().__init__()
         width, cell = recipe.width, recipe.patch
-        self.size, self.cell, self.width = recipe.size, cell, width
+        self.size, self.cell, self.width, self.together = recipe.size, cell, width, recipe.together
         self.layers = list(range(recipe.layers))
         self.picture_in = nn.Linear(3 * cell**2, width)
         self.target_in = nn.Linear(3 * cell**2, width)
         self.rays_in = nn.Linear(RAY * cell**2, width)
         self.place = nn.Parameter(0.02 * torch.randn(1, (recipe.size // cell) ** 2, width))
         self.role = nn.Parameter(0.02 * torch.randn(2, 1, width))
-        self.time_in = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 6 * width))
-        nn.init.zeros_(self.time_in[2].weight)
-        nn.init.zeros_(self.time_in[2].bias)
+        levels = nn.Linear(width, 6 * width)
+        nn.init.zeros_(levels.weight)
+        nn.init.zeros_(levels.bias)
+        self.time_in = nn.Sequential(nn.Linear(width, width), nn.SiLU(), levels)
         self.blocks = nn.ModuleList(Block(width, recipe.heads) for _ in self.layers)
         self.out_norm, self.picture_out = nn.LayerNorm(width), nn.Linear(width, 3 * cell**2)
         nn.init.zeros_(self.picture_out.weight)
@@ -93,7 +95,7 @@ class JointTransformer(nn.Module):
             source: (B, 3, S, S). c2w, K: (B, 1 + T, 4, 4) and (B, 1 + T, 3, 3), the source first.
             keep: (B, 2), 0 where the picture, or the pose, is withheld: zeros take its place.
         """
-        count = c2w.shape[1] - 1
+        sequences = 1 if self.together else c2w.shape[1] - 1  # of each source
         rays = plucker(turned(c2w), K, self.size) * keep[:, 1, None, None, None, None]
         rays = self.rays_in(self._patches(rays.flatten(0, 1))).unflatten(0, rays.shape[:2])
         picture = self._patches(source * keep[:, 0, None, None, None])
@@ -102,16 +104,17 @@ class JointTransformer(nn.Module):
         memory = []
         for layer, block in enumerate(self.blocks):
             tokens, own = block(tokens, level, None, layer, fused)
-            memory.append(tuple(part.repeat_interleave(count, 0) for part in own))
-        return Context(rays[:, 1:].flatten(0, 1), memory)
+            memory.append((own[0].repeat_interleave(sequences, 0), own[1].repeat_interleave(sequences, 0)))
+        return Context(rays[:, 1:].reshape(len(source) * sequences, -1, self.width), memory)
 
     def forward(self, x: Tensor, time: Tensor, context: Context, hook: Hook = fused) -> Tensor:
-        """(R, 3, S, S) from noisy targets x (R, 3, S, S) at times (R,) in 0 to 1000."""
-        tokens = self.target_in(self._patches(x)) + context.rays + self.place + self.role[1]
-        level = self._level(time)
+        """(R, 3, S, S) from noisy targets x (R, 3, S, S) at times (R,) in 0 to 1000, one for all targets of a sequence."""
+        tokens = self.target_in(self._patches(x)) + self.place + self.role[1]
+        tokens = tokens.reshape(context.rays.shape) + context.rays
+        level = self._level(time[:: len(time) // len(context.rays)])
         for layer, (block, memory) in enumerate(zip(self.blocks, context.memory, strict=True)):
             tokens, _ = block(tokens, level, memory, layer, hook)
-        patches = self.picture_out(self.out_norm(tokens))
+        patches = self.picture_out(self.out_norm(tokens)).reshape(len(x), -1, 3 * self.cell**2)
         return F.pixel_shuffle(patches.transpose(1, 2).unflatten(2, 2 * (self.size // self.cell,)), self.cell)
 
     def hidden(self) -> list[nn.Parameter]:

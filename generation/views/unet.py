@@ -31,7 +31,7 @@ class Context:
     token: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class Glance:
     """The sizes of the picture encoder; see `encoders.ViTSizes`."""
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 import torch
 from pydantic import Field as Setting
+from pydantic import model_validator
 from torch import Tensor
 
 from versemill.config import Config
@@ -26,6 +27,12 @@ class Hourglass(Config):
     low: int = Setting(default=10, description="steps from `lower` to the picture", ge=1, le=1000)
     upper: float = Setting(default=0.8, description="upper border", gt=0, lt=1)
     lower: float = Setting(default=0.2, description="lower border", gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _narrows(self) -> "Hourglass":
+        if self.lower >= self.upper:
+            raise ValueError(f"lower {self.lower} must be below upper {self.upper}")
+        return self
 
     def times(self) -> Tensor:
         """(high + middle + low + 1,) from 1 to 0."""
@@ -91,7 +98,7 @@ class Filter:
         return maps
 
     def keep(self, rows: Tensor) -> None:
-        """Goes on with these rows alone, and without mutual self-attention."""
+        """Keeps these rows alone, and ends mutual self-attention."""
         self.mutual = None
         self.history = {layer: maps[rows] for layer, maps in self.history.items()}
         self.pooled = {}

@@ -53,9 +53,9 @@ def views(
 
     Examples:
 
-    versemill views out/views --image chair.png --azimuth 30,60,90 --elevation 20 --out out/chair
+    versemill views out/model --image chair.png --azimuth 30,60,90 --elevation 20 --out out/chair
 
-    versemill views out/views --image chair.png --turntable --filter zero-to-hero --out out/chair
+    versemill views out/model --image chair.png --turntable --filter zero-to-hero --out out/chair
     """
     from versemill.generation.views import answers
     from versemill.generation.views.sampler import Sampling, zero_to_hero

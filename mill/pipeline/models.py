@@ -25,6 +25,7 @@ FAMILIES = Table(
         "shape-vae": "versemill.generation.families:SHAPE_VAE",
         "shape-flow": "versemill.generation.families:SHAPE_FLOW",
         "novel-views": "versemill.generation.views.families:NOVEL_VIEWS",
+        "multi-views": "versemill.generation.views.families:MULTI_VIEWS",
     },
 )
 

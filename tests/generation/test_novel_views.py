@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
-from view_networks import MICRO, UNET, awake
+from view_networks import MICRO, MULTI, UNET, awake
 
 from versemill import seeds, training
 from versemill.errors import ConfigError
-from versemill.generation import NOVEL_VIEWS, paths
+from versemill.generation import MULTI_VIEWS, NOVEL_VIEWS, paths
 from versemill.generation.views import data, judging
 from versemill.generation.views.answers import FRAMES
 from versemill.generation.views.attention import explicit, fused
@@ -301,7 +301,7 @@ def test_the_command_says_what_it_can_not_use(run, picture, tmp_path):
         ((run, *base, small), "8 x 8 pixels"),
         ((run, *base, tmp_path / "text.png"), "can't read the picture"),
         ((run, *base, tmp_path / "none.png"), "can't read the picture"),
-        ((tmp_path, *base, picture), "holds no trained model"),
+        ((tmp_path, *base, picture), "is not a training run"),
         ((run, "--out", tmp_path / "out", "--image", picture), "--azimuth"),
         ((run, *base, picture, "--azimuth", "30,x"), "not a list of degrees"),
         ((run, *base, picture, "--azimuth", "30,nan"), "between -360 and 360"),
@@ -311,3 +311,40 @@ def test_the_command_says_what_it_can_not_use(run, picture, tmp_path):
         with pytest.raises(ConfigError, match=words):
             command(*arguments)
     assert not (tmp_path / "out").exists()
+
+
+def test_views_that_are_drawn_together_see_each_other_and_share_their_noise_level(boxes_seen):
+    recipe = MULTI.model_copy(update={"regress": 0.5})
+    batch = MULTI_VIEWS.batches(boxes_seen, recipe, 0, 0, 1)[5]
+    for drawn in (batch.uniform, batch.blank):
+        assert torch.equal(drawn, drawn[:, :1].expand_as(drawn))
+    network = awake(NovelViews(recipe))
+    x, time = batch.noise.flatten(0, 1), torch.tensor([900.0, 100.0]).repeat_interleave(4)
+    with torch.no_grad():
+        whole = network(x, time, look(network, batch))
+        changed = x.clone()
+        changed[0] *= -1
+        other = network(changed, time, look(network, batch))
+        assert not torch.allclose(whole[1:4], other[1:4], atol=1e-3)
+        torch.testing.assert_close(whole[4:], other[4:])
+        # Their order says nothing; and each of them is seen by the others alone where it differs.
+        order = torch.tensor([2, 0, 3, 1])
+        places = torch.cat([torch.zeros(1, dtype=torch.int64), 1 + order])
+        turned_ = look(network, batch, c2w=batch.c2w[:, places], K=batch.K[:, places])
+        again = network(x.unflatten(0, (2, 4))[:, order].flatten(0, 1), time, turned_)
+        torch.testing.assert_close(again, whole.unflatten(0, (2, 4))[:, order].flatten(0, 1), atol=1e-5, rtol=1e-4)
+
+
+def test_multi_views_are_trained_judged_and_drawn(box_dataset, picture, tmp_path):
+    train(MULTI_VIEWS, box_dataset, MULTI, tmp_path / "run", device="cpu")
+    settings = judging.ViewsJudging(poses=4, seeds=1, sampling=Sampling(steps=2))
+    outcome = training.evaluate(MULTI_VIEWS, tmp_path / "run", box_dataset, judging=settings, device="cpu")
+    assert set(outcome.summary["model"]) == {m.key for m in judging.METRICS} - {"lpips"}
+    command(tmp_path / "run", "--image", picture, "--azimuth", "30,60", "--steps", 2, "--out", tmp_path / "views")
+    assert len(list((tmp_path / "views").iterdir())) == 2
+    with pytest.raises(ConfigError, match="drawn alone"):
+        command(
+            tmp_path / "run", "--image", picture, "--azimuth", "30", "--filter", "zero-to-hero", "--out", tmp_path / "views"
+        )
+    with pytest.raises(ConfigError, match="take network: transformer"):
+        type(UNET)(**{**UNET.model_dump(), "together": True})

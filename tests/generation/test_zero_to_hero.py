@@ -5,7 +5,7 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
-from view_networks import MICRO, UNET, awake
+from view_networks import MICRO, MULTI, UNET, awake
 
 from versemill.generation import paths, sampling
 from versemill.generation.views import data
@@ -157,6 +157,16 @@ def test_zero_to_hero_changes_views_and_repeats_itself(recipe):
     for a, b in ((plain, resampled), (resampled, filtered), (filtered, whole)):
         assert not torch.allclose(a, b, atol=1e-4)
     torch.testing.assert_close(whole, drawn(network, batch, zero_to_hero())[0])
+
+
+def test_views_that_are_drawn_together_can_be_filtered():
+    network, batch = scene(MULTI, targets=4)
+    off, _ = drawn(network, batch, Sampling(steps=4, filtering=OFF, guidance=2.0))
+    plain, _ = drawn(network, batch, Sampling(steps=4, guidance=2.0), explicit)
+    assert torch.equal(off, plain)
+    filtered, counted = drawn(network, batch, Sampling(schedule="hourglass", rounds=5, filtering=Filtering()))
+    assert counted.rows == [4] * 66
+    assert not torch.allclose(filtered, drawn(network, batch, Sampling(schedule="hourglass", rounds=5))[0], atol=1e-4)
 
 
 def test_renoising_is_the_forward_process():

@@ -2,9 +2,12 @@
 
 import torch
 
-from versemill.generation import NOVEL_VIEWS
+from versemill.generation import MULTI_VIEWS, NOVEL_VIEWS
 
 MICRO = NOVEL_VIEWS.preset("micro").model_copy(
+    update={"width": 32, "steps": 6, "warm": 3, "batch": 2, "warmup": 2, "save_every": 3, "amp": "off", "divergence": 1e6}
+)
+MULTI = MULTI_VIEWS.preset("micro").model_copy(
     update={"width": 32, "steps": 6, "warm": 3, "batch": 2, "warmup": 2, "save_every": 3, "amp": "off", "divergence": 1e6}
 )
 UNET = NOVEL_VIEWS.preset("small").model_copy(
