@@ -49,11 +49,9 @@ def arms(settings: Distillation) -> dict[str, Distillation]:
     """
     scoring = settings.scoring
     spent = total_calls(settings)
-    chosen = {scoring.method: settings}
+    chosen: dict[str, Distillation] = {scoring.method: settings}
     for name, annealed in (("sds annealed", True), ("sds plain", False)):
-        rival = settings.model_copy(
-            update={"scoring": scoring.model_copy(update={"method": "sds", "annealed": annealed})}
-        )
+        rival = settings.model_copy(update={"scoring": scoring.model_copy(update={"method": "sds", "annealed": annealed})})
         chosen[f"{name}, equal iterations"] = rival
         chosen[f"{name}, equal calls"] = rival.model_copy(update={"iterations": iterations_for(rival, spent)})
     return chosen

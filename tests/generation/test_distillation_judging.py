@@ -34,7 +34,17 @@ def truth(size=20, azimuths=(0.0, 60.0, 120.0, 180.0, 240.0, 300.0), turned=0.0)
 
 def settings(**changes):
     scoring = Scoring(guidance=1.0, highest=0.98, inversion=Inversion(steps=3, tau=0.0))
-    return Distillation(**{"scoring": scoring, "mesh_resolution": 24, "views": 2, "field": "gaussians", "gaussians": 200, "rate": 0.04, **changes})
+    return Distillation(
+        **{
+            "scoring": scoring,
+            "mesh_resolution": 24,
+            "views": 2,
+            "field": "gaussians",
+            "gaussians": 200,
+            "rate": 0.04,
+            **changes,
+        }
+    )
 
 
 def test_the_truth_agrees_with_itself():

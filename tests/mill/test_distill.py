@@ -17,7 +17,18 @@ from versemill.mill.pipeline import models
 from versemill.reconstruction import GAUSSIANS
 from versemill.training.loop import State
 
-SMALL = ["--set", "iterations=3", "--set", "views=1", "--set", "gaussians=50", "--set", "save_every=2", "--set", "mesh_resolution=16"]
+SMALL = [
+    "--set",
+    "iterations=3",
+    "--set",
+    "views=1",
+    "--set",
+    "gaussians=50",
+    "--set",
+    "save_every=2",
+    "--set",
+    "mesh_resolution=16",
+]
 
 
 class Grey:
