@@ -1,7 +1,7 @@
 """Distillation: what an iteration of each method costs, against SDS and against what its calls of the network say.
 
-`--folder DIR` holds `data` (a dataset of the pipeline `views`) and `run` (a novel-views trained on it); without it the network is
-the preset `tiny`, untrained, which costs as much.
+`--folder DIR` holds `data` (a dataset of the pipeline `views`) and `run` (a novel-views trained on it); without it the network
+is the preset `tiny`, untrained, which costs as much.
 """
 
 from pathlib import Path
