@@ -90,7 +90,7 @@ def test_the_parts_that_captions_come_from_are_kept_with_the_asset():
 
 
 @pytest.mark.parametrize(
-    ("words_", "wanted"),
+    ("words_", "expected"),
     [
         ("oak", "an oak"),
         ("urn", "an urn"),

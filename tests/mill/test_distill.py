@@ -17,18 +17,8 @@ from versemill.mill.pipeline import models
 from versemill.reconstruction import GAUSSIANS
 from versemill.training.loop import State
 
-SMALL = [
-    "--set",
-    "iterations=3",
-    "--set",
-    "views=1",
-    "--set",
-    "gaussians=50",
-    "--set",
-    "save_every=2",
-    "--set",
-    "mesh_resolution=16",
-]
+SETTINGS = ("iterations=3", "views=1", "gaussians=50", "save_every=2", "mesh_resolution=16")
+SMALL = [word for setting in SETTINGS for word in ("--set", setting)]
 
 
 class Grey:
