@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 import scipy.io
 import torch
 from PIL import Image
+from torch import distributed
 from typer.testing import CliRunner
 
 from versemill import training
@@ -23,7 +21,8 @@ from versemill.generation.normals.presets import NormalsRecipe
 from versemill.mill.cli import app
 from versemill.mill.pipeline.models import FAMILIES
 from versemill.mill.proof import ablation
-from versemill.training.loop import train, try_step
+from versemill.training.loop import State, train, try_step
+from versemill.training.processes import Team
 from versemill.training.runs import RECORDS, load
 
 CPU = torch.device("cpu")
@@ -88,6 +87,7 @@ def test_training_twice_gives_the_same_records_and_another_seed_others(box_datas
     assert (tmp_path / "other" / RECORDS).read_text() != (run / RECORDS).read_text()
 
 
+<<<<<<< HEAD
 @pytest.mark.slow
 def test_two_processes_train_both_stages(box_dataset, tmp_path):
     """The first record is the mean of both processes' own losses; the second stage, whose clean stream is frozen, ends well."""
@@ -109,6 +109,22 @@ def test_two_processes_train_both_stages(box_dataset, tmp_path):
     assert losses[0] == pytest.approx(np.mean(own), rel=1e-4)
     assert np.isfinite(losses).all()
     assert len(losses) == half.steps
+=======
+def test_the_frozen_stage_trains_in_a_group_of_processes(box_dataset, tmp_path):
+    """Distributed training waits for every gradient unless it knows that some do not come. The group here is this process."""
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    try:
+        state = State(NORMALS, TOY, 0, CPU, team=Team(0, 2))
+        batches = NORMALS.batches(ViewSet(box_dataset, ("train",), TOY, None, keep=True), TOY, 0, 0, 1)
+        for step in (0, 3, 4):
+            before = {name: p.clone() for name, p in state.network.named_parameters()}
+            state.advance(batches[step])
+            moved = {name for name, p in state.network.named_parameters() if not torch.equal(p, before[name])}
+            assert any(name.startswith("noisy.") for name in moved)
+            assert any(name.startswith("clean.") for name in moved) == (step == 0)
+    finally:
+        distributed.destroy_process_group()
+>>>>>>> normals
 
 
 def test_one_step_of_the_smallest_preset():
