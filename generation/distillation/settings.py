@@ -106,7 +106,7 @@ class Distillation(Config):
 
 PRESETS: dict[str, Distillation] = {
     "tiny": Distillation(
-        scoring=Scoring(guidance=3.0, highest=0.98, inversion=Inversion(first=0.05)),
+        scoring=Scoring(guidance=3.0, highest=0.98, inversion=Inversion(first=0.1)),
         iterations=300, views=2, field="gaussians", gaussians=1500, resolution=40, samples=48, rate=0.02,
     ),
     "paper": Distillation(cameras=Cameras(elevation=(-10.0, 45.0))),
