@@ -140,9 +140,5 @@ def _pixels(path: Path) -> tuple[NDArray[np.floating], bool]:
     values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)  # Pillow reads 16-bit colours as 8-bit ones
     if values is None or values.dtype not in (np.uint8, np.uint16):
         raise ConfigError(f"can't read the picture {path}: not a whole PNG or JPEG of 8 or 16 bits")
-<<<<<<< HEAD
-    scaled = (values / (65535 if values.dtype == np.uint16 else 255)).astype(np.float32)
-=======
     scaled = np.asarray(values, np.float32) / (65535 if values.dtype == np.uint16 else 255)
->>>>>>> normals
     return (scaled if scaled.ndim == 2 else scaled[..., [2, 1, 0]]), values.dtype == np.uint16

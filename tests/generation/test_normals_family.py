@@ -87,29 +87,6 @@ def test_training_twice_gives_the_same_records_and_another_seed_others(box_datas
     assert (tmp_path / "other" / RECORDS).read_text() != (run / RECORDS).read_text()
 
 
-<<<<<<< HEAD
-@pytest.mark.slow
-def test_two_processes_train_both_stages(box_dataset, tmp_path):
-    """The first record is the mean of both processes' own losses; the second stage, whose clean stream is frozen, ends well."""
-    half = TOY.model_copy(update={"batch": 1, "steps": 4})
-    examples = NORMALS.data(box_dataset, ("train",), half, None, False)
-    objective = NORMALS.objective(NORMALS.fresh(half, 0), None)
-    own = [objective(NORMALS.batches(examples, half, 0, rank, 2)[0])[0].item() for rank in range(2)]
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "versemill", "train",
-        "normals", str(box_dataset), "--preset", "micro", "--out", str(tmp_path / "two"), "--device", "cpu",
-    ]  # fmt: skip
-    words = ("name", "hardware", "time", "expected")
-    settings = {k: v for k, v in half.model_dump(mode="json").items() if k not in words}
-    command += [part for key, value in settings.items() for part in ("--set", f"{key}={json.dumps(value)}")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    losses = [json.loads(line)["loss"] for line in (tmp_path / "two" / RECORDS).read_text().splitlines()]
-    assert losses[0] == pytest.approx(np.mean(own), rel=1e-4)
-    assert np.isfinite(losses).all()
-    assert len(losses) == half.steps
-=======
 def test_the_frozen_stage_trains_in_a_group_of_processes(box_dataset, tmp_path):
     """Distributed training waits for every gradient unless it knows that some do not come. The group here is this process."""
     distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
@@ -124,7 +101,6 @@ def test_the_frozen_stage_trains_in_a_group_of_processes(box_dataset, tmp_path):
             assert any(name.startswith("clean.") for name in moved) == (step == 0)
     finally:
         distributed.destroy_process_group()
->>>>>>> normals
 
 
 def test_one_step_of_the_smallest_preset():
