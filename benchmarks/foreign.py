@@ -1,4 +1,4 @@
-"""Foreign files read by ours and by Blender: faces, box, area, colours of an albedo view and normals, and where they differ.
+"""Foreign files read by versemill and by Blender: faces, box, area, albedo and normals, and where they differ.
 
 `python -m benchmarks foreign --folder DIR`. Blender imports each file and writes it as a plain GLB, which is read and measured
 as ours is; so a difference is one of reading. It finds the next faults: nothing here says who is right.
@@ -125,9 +125,11 @@ def run(quick: bool = False, folder: str = "") -> Benchmark:
     passes = ("albedo", "normal", "mask")
     views = {"preset": "ring", "views": 4, "elevation": (20, 20), "azimuth": (-60, 300), "framing": "sphere"}
     config = RenderConfig.model_validate({"width": 64, "height": 64, "cameras": views, "passes": passes})
-    differing = Table("where ours and Blender's reading differ (ours / Blender's)", ["file", "difference"])
-    refused = Table("refused by ours", ["file", "reason", "Blender"])
-    counts = dict.fromkeys(("files", "same", "different", "refused", "refused by both", "read by ours alone"), 0)
+    differing = Table("where the readings of versemill and Blender differ (versemill / Blender)", ["file", "difference"])
+    refused = Table("rejected by versemill", ["file", "reason", "Blender"])
+    counts = dict.fromkeys(
+        ("files", "same", "different", "rejected by versemill alone", "rejected by both", "read by versemill alone"), 0
+    )
     blender = Blender(LoadLimits().blender)
     try:
         for path in files[: 20 if quick else None]:
@@ -139,12 +141,12 @@ def run(quick: bool = False, folder: str = "") -> Benchmark:
                 try:
                     ours = load(path, root=root)
                 except AssetError as error:
-                    counts["refused by both" if isinstance(theirs, str) else "refused"] += 1
+                    counts["rejected by both" if isinstance(theirs, str) else "rejected by versemill alone"] += 1
                     reading = f"{len(theirs.faces)} faces" if isinstance(theirs, Asset) else theirs
                     refused.rows.append([name, f"{error.reason}: {error}", reading])
                     continue
                 if isinstance(theirs, str):
-                    counts["read by ours alone"] += 1
+                    counts["read by versemill alone"] += 1
                     continue
                 faults = differences(facts(ours, config), facts(theirs, config))
             counts["different" if faults else "same"] += 1

@@ -48,5 +48,5 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     assert read_history(tmp_path / "none.jsonl") == []
     for content in ("{", "[]", '{"at": 1}'):
         (tmp_path / "h.jsonl").write_text(content + "\n")
-        with pytest.raises(ConfigError, match="no history"):
+        with pytest.raises(ConfigError, match="not a history"):
             read_history(tmp_path / "h.jsonl")

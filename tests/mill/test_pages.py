@@ -15,7 +15,7 @@ LEVELS = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in ran
 BOMBS = {
     "aliases": ("l0: &l0 x\n" + LEVELS, "more than 10000 values"),
     "merged aliases": ("l0: &l0 {a: 1}\n" + LEVELS.replace("[", "{<<: [").replace("]", "]}"), "values"),
-    "inside itself": ("a: &a [*a]", "inside of what it stands for"),
+    "inside itself": ("a: &a [*a]", "contains itself"),
     "deep flow": ("a: " + "[" * 50_000, "nested deeper than 40"),
     "deep mappings": ("{a: " * 50_000, "nested deeper than 40"),
     "deep block": ("- " * 50_000, "nested deeper than 40"),
