@@ -50,8 +50,8 @@ class NormalsJudging(Config):
 
     views: int = Setting(default=3, description="views of an object, its first ones", ge=1, le=64)
     test_noise: bool = Setting(default=False, description="also inject the training's noise when judging")
-    against: str = Setting(default="", description="another run of normals, judged beside this one")
-    photographs: str = Setting(default="", description="folder of photographs with normals (DiLiGenT's layout), judged apart")
+    against: str | None = Setting(default=None, description="another run of normals, judged beside this one")
+    photographs: str | None = Setting(default=None, description="folder of photographs with normals in the layout of DiLiGenT")
 
 
 @dataclass(frozen=True, eq=False)
