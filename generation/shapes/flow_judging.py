@@ -50,7 +50,7 @@ class FlowJudging(Config):
     """How shapes are drawn."""
 
     steps: int = Setting(default=50, description="of the sampler", ge=1, le=1000)
-    guidance: float = Setting(default=2.0, description="classifier-free guidance; 1: none (paper 7)", ge=0)
+    guidance: float = Setting(default=4.0, description="classifier-free guidance; 1: none (paper 7)", ge=0)
     sampler: Literal["euler", "heun", "ddim"] = Setting(default="euler", description="how the path is followed")
     resolution: int = Setting(
         default=64, description="cells along the box's side: at most 64, or that times a power of two", ge=16, le=512

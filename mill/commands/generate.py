@@ -30,7 +30,7 @@ def generate(
     steps: Annotated[int, typer.Option(min=1, help="Number of sampling steps.")] = 50,
     guidance: Annotated[
         float, typer.Option(min=0, help="Guidance scale: how closely the shape follows the picture; 1: as trained.")
-    ] = 2.0,
+    ] = 4.0,
     sampler: Annotated[Literal["euler", "heun", "ddim"], typer.Option(help="Sampler.")] = "euler",
     resolution: Annotated[int, typer.Option(help="Grid resolution of the mesh: 64, 128, 256 or 512.")] = 128,
     device: Device = "auto",
