@@ -81,7 +81,7 @@ def compare(
     truths: Sequence[Truth], model: Callable[[Truth], ViewModel], chosen: dict[str, Distillation], seed: int = 0,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> Compared:  # fmt: skip
-    """Distils each object from its first view by every arm, and judges it; the hull of that view beside them.
+    """Distils each object from its first view by every arm, and judges it; the hull of that view next to them.
 
     Args:
         model: (object) -> the 2D model with its first view as condition. chosen: arm -> settings; the first is compared

@@ -1,4 +1,4 @@
-"""Distillation without a third dimension: a picture optimised through a model, beside sampling from it.
+"""Distillation without a third dimension: a picture optimised through a model, next to sampling from it.
 
 With the last predicted noise as kappa, distillation *is* DDIM, as long as the picture is assigned its target (SDI, section 4);
 `cached` is that recursion. `optimise` follows the gradient instead, and `residuals` prints how near to equation 8 a kappa is.

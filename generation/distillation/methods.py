@@ -4,7 +4,7 @@ A picture x is mixed with a noise kappa, x_t = alpha(t) x + sigma(t) kappa, and 
 
     target(x) = data(x_t) = x - sigma(t) / alpha(t) (noise(x_t) - kappa)                                    equation 10
 
-Half the squared distance to the target has SDI's gradient, with its weight sigma(t) / alpha(t). SDS draws kappa anew, SDI
+Half the squared distance to the target has SDI's gradient, with its weight sigma(t) / alpha(t). SDS draws kappa every time, SDI
 inverts the picture. The ideal kappa is the noise that the model itself then sees (equation 8): `residual` is the distance.
 """
 
@@ -93,7 +93,7 @@ KAPPAS: dict[str, Kappa] = {
     "sdi": inverted,
     "ism": unconditional,
 }
-"""Method -> its noise. VSD, which trains a network beside, is in `variational`; cached noise, for pictures, in `flat`."""
+"""Method -> its noise. VSD, which trains a network next to, is in `variational`; cached noise, for pictures, in `flat`."""
 
 
 def target(prior: Prior, x: Tensor, t: Tensor, scoring: Scoring, draws: Draws) -> Tensor:

@@ -1,6 +1,6 @@
 """VSD (ProlificDreamer, Wang et al. 2023): the noise that is taken off is what a second network sees in the renders.
 
-The second network is the 2D model plus a small correction that is trained beside; ProlificDreamer's is a LoRA of the model.
+The second network is the 2D model plus a small correction that is trained with it; ProlificDreamer's is a LoRA of the model.
 """
 
 import torch

@@ -4,5 +4,5 @@ presets     recipes                     network   two streams, one decoder
 domains     photograph-like pictures    data      views of the shards, batches of both stages
 losses      the objective               errors    NE, SNE, spectra
 judging     what an evaluation does     photographs   folders of real photographs with measured normals
-answers     pictures of one's own       family    NORMALS, what `training` is handed
+answers     pictures of one's own       family    NORMALS, what `training` receives
 """

@@ -78,7 +78,7 @@ def compressed(values: NDArray[np.floating], quality: int) -> Floats:
 def scanned(normal: Floats, rng: np.random.Generator) -> Floats:
     """Normals (3, H, W), 0 where unknown, as a scan gives them: away by a pixel at most, and soft and uneven at edges.
 
-    Pixels whose normal is over `SOFT` degrees from the mean of the 3 x 3 to 7 x 7 around it, and those beside them, get that
+    Pixels whose normal is over `SOFT` degrees from the mean of the 3 x 3 to 7 x 7 around it, and their neighbours, get that
     mean with a slow error of about 10 degrees. What is unknown stays so.
     """
     known = (normal != 0).any(0)

@@ -1,6 +1,6 @@
 """How far normals are off: NE and SNE, as NiRNE's own evaluation computes them.
 
-The object's mask is eroded by 10 x 10 pixels; NE is the mean angle over it, SNE that over the part of it beside
+The object's mask is eroded by 10 x 10 pixels; NE is the mean angle over it, SNE that over the part of it next to
 edges of the true normals: Canny (50, 100) on the grey of their picture, dilated by 3 x 3. Means are over the pixels of a view
 first, then over views. Masks are those of OpenCV, border and anchor included.
 """
@@ -30,7 +30,7 @@ def inner(known: Mask) -> Mask:
 
 
 def sharp(normal: Floats, known: Mask) -> Mask:
-    """(H, W): the part of `inner` beside edges of the true normals (3, H, W)."""
+    """(H, W): the part of `inner` next to edges of the true normals (3, H, W)."""
     grey = cv2.cvtColor(picture(normal, known), cv2.COLOR_RGB2GRAY)
     return cv2.dilate(cv2.Canny(grey, *CANNY), DILATED).astype(bool) & inner(known)
 

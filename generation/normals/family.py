@@ -1,4 +1,4 @@
-"""The family `normals` that `training` is handed."""
+"""The family `normals` that `training` receives."""
 
 from dataclasses import replace
 from functools import partial

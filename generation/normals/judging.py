@@ -1,4 +1,4 @@
-"""How `normals` is judged: on views as rendered and as unseen photographs, beside answers without learning."""
+"""How `normals` is judged: on views as rendered and as unseen photographs, next to answers without learning."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ class NormalsJudging(Config):
 
     views: int = Setting(default=3, description="views of an object, its first ones", ge=1, le=64)
     test_noise: bool = Setting(default=False, description="also inject the training's noise when judging")
-    against: str | None = Setting(default=None, description="another run of normals, judged beside this one")
+    against: str | None = Setting(default=None, description="another run of normals, judged next to this one")
     photographs: str | None = Setting(default=None, description="folder of photographs with normals in the layout of DiLiGenT")
 
 

@@ -23,7 +23,7 @@ LITE0 = ((1, 16), (3, 24), (5, 40), (11, 112), (16, 320))
 
 
 class Block(nn.Module):
-    """Two convolutions of 3 x 3 beside a skip: (N, before, h, w) to (N, after, h, w)."""
+    """Two convolutions of 3 x 3 next to a skip: (N, before, h, w) to (N, after, h, w)."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()

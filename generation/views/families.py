@@ -1,4 +1,4 @@
-"""The families of novel-view models that `training` is handed."""
+"""The families of novel-view models that `training` receives."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How novel views are judged: samples of held-out objects and poses, beside the regression and views that need no training."""
+"""How novel views are judged: samples of held-out objects and poses, next to the regression and views that need no training."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
