@@ -1,8 +1,9 @@
 """Evaluation: a trained network on held-out objects, compared with its untrained state and the baselines."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from versemill.asset import Asset
 from versemill.config import Config
-from versemill.errors import ConfigError
+from versemill.errors import AssetError, ConfigError
+from versemill.markdown import inert
 from versemill.training import statistics
 from versemill.training.family import MODEL, UNTRAINED, Exam, Examples, Family, Measured, Metric, Progress
 from versemill.training.lpips import Lpips
@@ -89,15 +91,26 @@ def evaluate_assets(
 ) -> Evaluation:  # fmt: skip
     """Evaluates a run on named assets (anyone's meshes); see `evaluate`. `dataset_dir` is the dataset it was trained on.
 
+    An asset that can't be used is left out with a note that says why.
+
     Raises:
-        ConfigError: no trained network, or a family that can't judge meshes. AssetError: an asset that can't be used.
+        ConfigError: no trained network, or a family that can't judge meshes. AssetError: no asset can be used.
     """
     if family.mesh_case is None:
         raise ConfigError(f"family '{family.name}' can't be judged on meshes: name a dataset")
     settings = judging or family.judging()
     exam = _exam(family, run_dir, dataset_dir, settings, torch_device(device), full, lpips, out)
-    cases = (family.mesh_case(name, asset, exam.recipe, settings) for name, asset in assets)
-    return assess(family, exam, cases, len(assets), "meshes", progress)
+    left_out: list[str] = []
+
+    def cases() -> Iterator[Any]:
+        assert family.mesh_case is not None
+        for name, asset in assets:
+            try:
+                yield family.mesh_case(name, asset, exam.recipe, settings)
+            except AssetError as error:
+                left_out.append(f"{inert(name)} is left out: {inert(str(error))}")
+
+    return assess(family, exam, cases(), len(assets), "meshes", progress, left_out)
 
 
 def held_out(family: Family, dataset_dir: str | Path, splits: Sequence[str], recipe: Any, judging: Config) -> Examples:
@@ -115,11 +128,28 @@ def held_out(family: Family, dataset_dir: str | Path, splits: Sequence[str], rec
 
 
 def assess(
-    family: Family, exam: Exam, cases: Iterable[Any], count: int, source: str, progress: Progress | None = None
+    family: Family,
+    exam: Exam,
+    cases: Iterable[Any],
+    count: int,
+    source: str,
+    progress: Progress | None = None,
+    left_out: Sequence[str] = (),
 ) -> Evaluation:
-    """Measures a network on `count` cases; writes the files of `evaluate` to `exam.out`."""
+    """Measures a network on at most `count` cases; writes the files of `evaluate` to `exam.out`.
+
+    Args:
+        left_out: notes on cases that could not be made, complete once all cases are drawn.
+
+    Raises:
+        AssetError: there is no case.
+    """
     exam.out.mkdir(parents=True, exist_ok=True)
-    measured = (family.measure or plain_measure(family))(exam, cases, count, progress)
+    made = iter(cases)
+    first_case = next(made, None)
+    if first_case is None:
+        raise AssetError("unusable", left_out[0] if left_out else "there is nothing to evaluate")
+    measured = (family.measure or plain_measure(family))(exam, chain([first_case], made), count, progress)
     objects = measured.objects
     methods = [name for name in objects[0] if name != "name"]
     present = [m for m in family.metrics if any(m.key in o[method] for o in objects for method in methods)]
@@ -141,7 +171,7 @@ def assess(
         source=source,
         table=str(exam.out / "table.md"),
         files=measured.files,
-        notes=measured.notes,
+        notes=[*measured.notes, *left_out],
     )
     (exam.out / "evaluation.json").write_text(json.dumps(asdict(evaluation), indent=1) + "\n")
     settings = "".join(f", {name} {value}" for name, value in evaluation.judging.items() if value is not None)

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from versemill.asset import Asset
-from versemill.errors import ConfigError
-from versemill.mill.commands.common import AsJson, Dataset, LogForm, LogKind, holding_shards, log_of, out, print_json
+from versemill.errors import AssetError, ConfigError
+from versemill.mill.commands.common import AsJson, Dataset, LogForm, LogKind, err, holding_shards, log_of, out, print_json
 from versemill.mill.pipeline import config, models
 from versemill.mill.pipeline.sources import MESH_SUFFIXES
 from versemill.mill.run.progress import steps
@@ -143,7 +143,7 @@ def evaluate(
         elif dataset is None:
             raise ConfigError("meshes need the training data for the baselines: --dataset DIR")
         else:
-            result = training.evaluate_assets(family, run_dir, _meshes(targets), dataset, **options)
+            result = training.evaluate_assets(family, run_dir, _meshes(targets, objects), dataset, **options)
     if as_json:
         print_json(dataclasses.asdict(result))
         return
@@ -253,11 +253,11 @@ def _is_dataset(path: Path) -> bool:
     return path.is_dir() and any(path.glob("**/*.parquet"))
 
 
-def _meshes(targets: Sequence[Path]) -> list[tuple[str, Asset]]:
-    """Name and asset of each mesh; folders are searched.
+def _meshes(targets: Sequence[Path], limit: int | None = None) -> list[tuple[str, Asset]]:
+    """Name and asset of each mesh, at most `limit`; folders are searched, and a file that can't be used is named and skipped.
 
     Raises:
-        ConfigError: a path does not exist, or a folder holds no mesh.
+        ConfigError: a path does not exist, or a folder holds no mesh. AssetError: no file can be used.
     """
     from versemill.curation import load
 
@@ -269,4 +269,16 @@ def _meshes(targets: Sequence[Path]) -> list[tuple[str, Asset]]:
         if not inside:
             raise ConfigError(f"'{target}' holds neither shards nor meshes ({', '.join(sorted(MESH_SUFFIXES))})")
         files += inside
-    return [(path.name, load(path).normalized()) for path in files]
+    assets: list[tuple[str, Asset]] = []
+    for path in files:
+        if len(assets) == limit:
+            break
+        try:
+            assets.append((path.name, load(path).normalized()))
+        except AssetError as error:
+            if len(files) == 1:
+                raise
+            err.print(Text.assemble(("skipped", "yellow"), f" {path.name}: {error}"), soft_wrap=True)
+    if not assets and files:
+        raise AssetError("unusable", f"none of {len(files)} mesh files can be used")
+    return assets

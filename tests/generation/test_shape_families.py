@@ -304,6 +304,17 @@ def test_evaluations_have_every_method_and_metric(shape_dataset, vae_run, flow_r
     assert "Nearest training shape of a sample" in text
 
 
+def test_a_mesh_that_can_not_be_judged_is_left_out(shape_dataset, vae_run, boxes, tmp_path):
+    lid = dataclasses.replace(boxes[0], **{n: getattr(boxes[0], n)[:2] for n in ("faces", "uvs", "material_ids", "part_ids")})
+    judging = vae_judging.ShapeJudging(resolution=32)
+    both = [("lid", lid), ("box", boxes[1])]
+    evaluation = training.evaluate_assets(SHAPE_VAE, vae_run, both, shape_dataset, judging, "cpu", tmp_path)
+    assert [item["name"] for item in evaluation.objects] == ["box"]
+    assert any("of lid encloses nothing" in note for note in evaluation.notes)
+    with pytest.raises(AssetError, match="of lid encloses nothing"):
+        training.evaluate_assets(SHAPE_VAE, vae_run, both[:1], shape_dataset, judging, "cpu", tmp_path)
+
+
 def test_noise_at_judgement_is_in_deviations_of_the_latents(shapes, vae_run):
     network, _ = load(SHAPE_VAE, vae_run, CPU)
     plain, noisy = (vae_judging.decoded(network, shapes[0], None, CPU, noise) for noise in (0.0, 0.5))

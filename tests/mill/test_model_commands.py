@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from versemill.errors import ConfigError
+from versemill.errors import AssetError, ConfigError
 from versemill.mill import cli
 from versemill.reconstruction import GAUSSIANS
 from versemill.reconstruction.presets import GaussiansRecipe
@@ -49,6 +49,7 @@ def test_a_folder_of_meshes_is_judged_mesh_by_mesh(run: Path, box_dataset: Path,
     (tmp_path / "deep").mkdir()
     for k, name in enumerate(("a.glb", "deep/b.glb")):
         (tmp_path / name).write_bytes(to_glb(boxes[k]))
+    (tmp_path / "bad.obj").write_text("v nan nan nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     answer = versemill(
         "evaluate",
         str(run),
@@ -63,6 +64,11 @@ def test_a_folder_of_meshes_is_judged_mesh_by_mesh(run: Path, box_dataset: Path,
         "cpu",
     )
     assert [item["name"] for item in json.loads(answer)["objects"]] == ["a.glb", "b.glb"]
+    few = ["--dataset", str(box_dataset), "--quick", "--json", "--device", "cpu"]
+    answer = versemill("evaluate", str(run), str(tmp_path), "--objects", "1", *few)
+    assert [item["name"] for item in json.loads(answer)["objects"]] == ["a.glb"]
+    with pytest.raises(AssetError, match="NaN"):
+        versemill("evaluate", str(run), str(tmp_path / "bad.obj"), *few)
 
 
 def test_what_can_not_be_judged_is_named(run: Path, box_dataset: Path, tmp_path: Path) -> None:
