@@ -83,7 +83,8 @@ def test_stratified_draws_of_two_purposes_are_jointly_even() -> None:
 def test_every_split_has_its_share_at_any_number(seed, count, shares) -> None:
     names = [seeds.split(seed, k, shares) for k in range(count)]
     for name, share in zip(seeds.SPLITS, shares, strict=True):
-        assert abs(names.count(name) - share * count) < 2.5
+        # 3.3 at most over all offsets of the sequence (a sweep of 20,000); independent draws stray by 16.
+        assert abs(names.count(name) - share * count) < 3.4
 
 
 def test_thirty_assets_hold_every_split() -> None:
