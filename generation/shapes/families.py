@@ -61,7 +61,6 @@ NORLD = replace(
     name="norld",
     summary="Hi3DGen: a normal map to the latents of a shape, held to the normals of the surface they stand for",
     presets=norld.PRESETS,
-    needs=norld.needs,
     batches=partial(Batches, make=norld.example, stream="shape-flow"),
     objective=lambda network, lpips: norld.Objective(network),
     noise=norld.noise,

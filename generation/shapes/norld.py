@@ -8,7 +8,7 @@ it applies; the values here are this project's own.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -18,11 +18,10 @@ from torch import Tensor
 from versemill.generation.shapes import flow_training as flow
 from versemill.generation.shapes.data import Placement
 from versemill.generation.shapes.flow_training import FlowBatch, Seen, SeenShapes
-from versemill.generation.shapes.presets import FLOW_PRESETS, ShapeFlowRecipe, flow_needs
+from versemill.generation.shapes.presets import FLOW_PRESETS, ShapeFlowRecipe
 from versemill.generation.shapes.vae import Field
 from versemill.generation.shapes.vae_training import gradient_at
 from versemill.training.batches import to_device
-from versemill.training.family import Needs
 from versemill.training.recipe import table
 
 BAND = 0.95
@@ -69,11 +68,6 @@ PRESETS = table(
         for preset in FLOW_PRESETS.values()
     )
 )
-
-
-def needs(recipe: NorldRecipe) -> Needs:
-    """What shape-flow asks for: its views have normals."""
-    return flow_needs(recipe)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,12 +124,10 @@ class Objective(flow.Objective):
 
     def forward(self, batch: FlowBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum, and its terms."""
-        assert isinstance(batch, NorldBatch)
-        recipe = self.network.recipe
-        assert isinstance(recipe, NorldRecipe)
+        recipe = cast(NorldRecipe, self.network.recipe)
         total, terms, data = self.path_loss(batch)
         if recipe.normal:
-            terms["normal"], total = self._add_normals(batch, recipe, data, total)
+            terms["normal"], total = self._add_normals(cast(NorldBatch, batch), recipe, data, total)
         return total, terms
 
     def _add_normals(self, batch: NorldBatch, recipe: NorldRecipe, data: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
