@@ -11,10 +11,11 @@ from versemill import gltf
 from versemill.asset import Asset
 from versemill.errors import AssetError, ConfigError
 from versemill.generation import conditions
+from versemill.generation.shapes import outlines
 from versemill.generation.shapes.bridge import Bridge
+from versemill.generation.shapes.drawing import Drawing, Shown, draw
 from versemill.generation.shapes.extraction import Mesh
 from versemill.generation.shapes.families import NORLD, SHAPE_FLOW
-from versemill.generation.shapes.flow_judging import noise_of
 from versemill.generation.shapes.generator import ShapeGenerator
 from versemill.generation.shapes.vae_judging import extracted
 from versemill.materials.material import Material
@@ -39,9 +40,7 @@ def generate(
     run_dir: str | Path,
     image: Path | None,
     seed: int,
-    steps: int,
-    guidance: float,
-    sampler: str,
+    how: Drawing,
     resolution: int,
     device: str,
     normals: Path | None = None,
@@ -65,11 +64,10 @@ def generate(
         picture = conditions.read_picture(image)
         if recipe.condition != "rgb":
             picture = _bridge(run_dir, normals or recipe.estimator, device)(picture)
-        pictures = conditions.crop(picture, recipe.picture, recipe.fill)[None].to(target)
-    noise = noise_of(recipe, network.vae.channels, seed)[None].to(target)
-    latents = network.draw(pictures, noise, steps, guidance, sampler)
+        pictures = [Shown(conditions.crop(picture, recipe.picture, recipe.fill), outlines.outline(picture, recipe.fill))]
+    field = next(draw(network, pictures, [seed], how, target))
     sampled = time.perf_counter()
-    mesh = extracted(network.decode(latents), resolution, target)
+    mesh = extracted(field, resolution, target)
     ended = time.perf_counter()
     asset = clay(mesh)
     return Answer(gltf.to_glb(asset), len(asset.faces), sampled - started, ended - sampled)

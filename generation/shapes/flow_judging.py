@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +13,11 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from versemill import seeds
-from versemill.config import Config
 from versemill.errors import MissingDependencyError
 from versemill.generation.encoders import Lite0
 from versemill.generation.shapes import baselines, looks, metrics
 from versemill.generation.shapes.data import Placement
+from versemill.generation.shapes.drawing import Drawing, Shown, draw
 from versemill.generation.shapes.extraction import Mesh
 from versemill.generation.shapes.flow_training import THUMBNAIL, Seen, SeenShapes
 from versemill.generation.shapes.generator import ShapeGenerator
@@ -38,20 +38,15 @@ METRICS = (
 )
 NORMALS_FIRST = tuple(sorted(METRICS, key=lambda metric: "normal" not in metric.name or metric.key == "view_normal_error"))
 """The same for a model that is about normals: normal consistency decides, the sharp normal error comes next."""
-CHUNK = 16
-"""Shapes drawn at once."""
 CLOUD = 512
 """Points of a shape where many are compared with many."""
 PLAUSIBLE = (0.5, 2.2)
 """Longest side of a plausible sample: training shapes have 2."""
 
 
-class FlowJudging(Config):
-    """How shapes are drawn."""
+class FlowJudging(Drawing):
+    """How shapes are drawn and become meshes."""
 
-    steps: int = Setting(default=50, description="of the sampler", ge=1, le=1000)
-    guidance: float = Setting(default=4.0, description="classifier-free guidance; 1: none (paper 7)", ge=0)
-    sampler: Literal["euler", "heun", "ddim"] = Setting(default="euler", description="how the path is followed")
     resolution: int = Setting(
         default=64, description="cells along the box's side: at most 64, or that times a power of two", ge=16, le=512
     )
@@ -64,13 +59,13 @@ class FlowCase:
     """A view of an asset, and what it shows.
 
     Attributes:
-        picture: (3, S, S) as the network sees it. thumbnail: the same for the nearest training picture.
+        picture: as the network sees it. thumbnail: the same for the nearest training picture.
         seen: the asset. view: which of its views. placement: how it stands when it is generated.
     """
 
     seen: Seen
     view: int
-    picture: Tensor
+    picture: Shown
     thumbnail: Tensor
     placement: Placement
 
@@ -97,31 +92,19 @@ def case_of(item: tuple[SeenShapes, int], judging: FlowJudging) -> FlowCase:
     shapes, position = item
     recipe, seen = shapes.recipe, shapes.seen(position)
     view = judging.view % len(seen.rgba)
-    picture = seen.picture(view, recipe.picture, recipe.fill)
+    picture = Shown(seen.picture(view, recipe.picture, recipe.fill), seen.outline(view, recipe.fill))
     return FlowCase(seen, view, picture, seen.picture(view, THUMBNAIL, recipe.fill), seen.placement(view, recipe.frame))
-
-
-def noise_of(recipe: ShapeFlowRecipe, channels: int, number: int) -> Tensor:
-    """(M, C): the noise that sample `number` starts from."""
-    return torch.from_numpy(seeds.stream(0, number, "shape-flow/sample").standard_normal((recipe.tokens, channels), np.float32))
 
 
 def draw_meshes(
     network: ShapeGenerator,
-    pictures: Sequence[Tensor] | None,
+    pictures: Sequence[Shown] | None,
     numbers: Sequence[int],
     judging: FlowJudging,
     device: torch.device,
 ) -> list[Mesh]:
     """The shape of each picture, or of none, from the noise of each number."""
-    meshes = []
-    for first in range(0, len(numbers), CHUNK):
-        some = numbers[first : first + CHUNK]
-        noise = torch.stack([noise_of(network.recipe, network.vae.channels, n) for n in some]).to(device)
-        shown = None if pictures is None else torch.stack(list(pictures[first : first + CHUNK])).to(device)
-        latents = network.draw(shown, noise, judging.steps, judging.guidance, judging.sampler)
-        meshes += [extracted(network.decode(one[None]), judging.resolution, device) for one in latents]
-    return meshes
+    return [extracted(field, judging.resolution, device) for field in draw(network, pictures, numbers, judging, device)]
 
 
 def agreement(mesh: Mesh, case: FlowCase) -> dict[str, float]:
@@ -298,7 +281,7 @@ def preview(network: ShapeGenerator, examples: Any, recipe: ShapeFlowRecipe, pat
     rows = []
     for position, (case, mesh, other) in enumerate(zip(cases, drawn, free, strict=True)):
         vertices, faces = examples.mesh(position)
-        picture = (case.picture.permute(1, 2, 0) * 255).round().byte().numpy()
+        picture = (case.picture.pixels.permute(1, 2, 0) * 255).round().byte().numpy()
         truth = case.placement.points(vertices), faces
         rows.append([picture, *(looks.shaded(m, camera) for m in (truth, mesh, other))])
     looks.sheet(path, rows)

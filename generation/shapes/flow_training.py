@@ -17,6 +17,7 @@ from versemill import seeds
 from versemill.camera import Camera
 from versemill.errors import ConfigError
 from versemill.generation import conditions, paths
+from versemill.generation.shapes import outlines
 from versemill.generation.shapes.bridge import Bridge
 from versemill.generation.shapes.data import Floats, Placement, Shape, ShapeSet, about_z, input_points
 from versemill.generation.shapes.extraction import NOTHING, Mesh
@@ -65,6 +66,10 @@ class Seen:
         else:
             shown = conditions.turned_normals(self.maps(view), roll, mirror)
         return conditions.crop(shown.flip(-1) if mirror else shown, size, fill, roll)
+
+    def outline(self, view: int, fill: float) -> NDArray[np.bool_]:
+        """Of the foreground, see `outlines.outline`."""
+        return outlines.outline(torch.from_numpy(self.rgba[view]).float() / 255, fill)
 
 
 class SeenShapes(ShapeSet):

@@ -64,10 +64,10 @@ class ShapeGenerator(nn.Module):
             latents = SAMPLERS[sampler](path, estimate, path.level(times[0])[1] * noise, times)
         return latents * self.vae.latent_deviation + self.vae.latent_mean
 
-    def decode(self, latents: Tensor) -> Field:
-        """The fields of latents (B, M, C)."""
+    def decode(self, latents: Tensor, noise: float) -> Field:
+        """The fields of latents (B, M, C), taken to have noise of so many of their deviations."""
         with torch.no_grad():
-            return self.vae.decode(latents)
+            return self.vae.decode(latents, torch.full((len(latents),), noise, device=latents.device))
 
     def hidden(self) -> list[nn.Parameter]:
         """The matrices between tokens, which Muon may take."""

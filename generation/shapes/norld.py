@@ -136,7 +136,8 @@ class Objective(flow.Objective):
         if not len(picked):
             return torch.zeros(()), total
         vae = self.network.vae
-        field = vae.decode(data[picked] * vae.latent_deviation + vae.latent_mean)
+        noise = torch.full((len(picked),), vae.recipe.latent_noise, device=data.device)
+        field = vae.decode(data[picked] * vae.latent_deviation + vae.latent_mean, noise)
         error = normal_error(field, batch.surface[picked], batch.rays[picked])
         return error.detach(), total + recipe.normal * error * len(picked) / len(data)
 

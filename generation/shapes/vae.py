@@ -56,6 +56,7 @@ class ShapeVae(nn.Module):
         self.register_buffer("latent_deviation", torch.ones(recipe.channels))
 
         self.latent_in = nn.Linear(recipe.channels, width)
+        self.noise_in = nn.Linear(1, width, bias=False) if recipe.latent_noise else None
         self.decoder = nn.Sequential(*(Block(width, heads) for _ in range(recipe.decoder_layers)))
         self.query_in = nn.Linear(coded, width)
         self.query_norm, self.token_norm = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -83,9 +84,15 @@ class ShapeVae(nn.Module):
         self.latent_mean.lerp_(flat.mean(0), share)
         self.latent_deviation.lerp_(flat.std(0), share)
 
-    def decode(self, latents: Tensor) -> "Field":
-        """The field that latents (B, M, C) stand for."""
-        tokens, places = self.token_norm(self.decoder(self.latent_in(latents))), latents[..., :3]
+    def decode(self, latents: Tensor, noise: Tensor) -> "Field":
+        """The field that latents (B, M, C) stand for, which have noise (B,) of so many of their deviations.
+
+        A network that was trained without `latent_noise` takes them as exact.
+        """
+        read = self.latent_in(latents)
+        if self.noise_in is not None:
+            read = read + self.noise_in(noise[:, None, None] / self.recipe.latent_noise)
+        tokens, places = self.token_norm(self.decoder(read)), latents[..., :3]
         if isinstance(self.ask, PlacedAttention):
             return Field(self, *self.ask.placed(tokens, places), places)
         return Field(self, *self.ask.keys_values(tokens), places)

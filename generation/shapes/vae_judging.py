@@ -149,7 +149,7 @@ def decoded(vae: ShapeVae, shape: Shape, tokens: int | None, device: torch.devic
     with torch.no_grad():
         latents = vae.encode(seen, starts(seen, tokens or recipe.tokens[-1])).mean
         draws = torch.from_numpy(rng.standard_normal(latents.shape, np.float32)).to(device)
-        return vae.decode(latents + noise * vae.latent_deviation * draws)
+        return vae.decode(latents + noise * vae.latent_deviation * draws, torch.full((1,), noise, device=device))
 
 
 def extracted(field: Field, resolution: int, device: torch.device) -> Mesh:

@@ -21,7 +21,7 @@ class VaeBatch:
 
     Attributes:
         surface: (B, N, 6). chosen: (B, M) int64, which of them tokens start from, the farthest apart first.
-        noise: (B, M, C), standard normal. blur: (B, M, C), normal, its deviation per shape uniform up to 1.
+        noise, blur: (B, M, C), standard normal. share: (B,) of the recipe's `latent_noise`, 0 to 1; 0 for half of the shapes.
         which: (B,) int64; the first says which of the recipe's token counts is used.
         points, sdf: (B, Q, 3) and (B, Q). on_surface: (B, S, 6).
     """
@@ -30,6 +30,7 @@ class VaeBatch:
     chosen: Tensor
     noise: Tensor
     blur: Tensor
+    share: Tensor
     which: Tensor
     points: Tensor
     sdf: Tensor
@@ -54,13 +55,14 @@ def example(whole: Shape, recipe: ShapeVaeRecipe, rng: np.random.Generator) -> V
         placement = Placement.fitting(whole.surface, about_z(rng.uniform(0, 2 * np.pi), bool(rng.integers(2))))
         surface, on_surface, points = placement.oriented(surface), placement.oriented(on_surface), placement.measured(points)
     seen = torch.from_numpy(surface)
-    noise, which = rng.standard_normal((tokens, recipe.channels), np.float32), int(rng.integers(len(recipe.tokens)))
-    blur = rng.random(dtype=np.float32) * rng.standard_normal((tokens, recipe.channels), np.float32)
+    which = int(rng.integers(len(recipe.tokens)))
+    noise, blur = torch.from_numpy(rng.standard_normal((2, tokens, recipe.channels), np.float32))
     return VaeBatch(
         seen,
         starts(seen[None], tokens)[0],
-        torch.from_numpy(noise),
-        torch.from_numpy(blur),
+        noise,
+        blur,
+        torch.tensor(max(0.0, rng.uniform(-1, 1)), dtype=torch.float32),
         torch.tensor(which),
         torch.from_numpy(points[:, :3].copy()),
         torch.from_numpy(points[:, 3].copy()),
@@ -88,9 +90,9 @@ class Objective(nn.Module):
         with torch.autocast(device, torch.bfloat16, enabled=mixed_precision(recipe, batch.surface.device)):
             posterior = network.encode(batch.surface, batch.chosen[:, :tokens])
             latents = posterior.sample(batch.noise[:, :tokens])
-            if recipe.latent_noise:
-                latents = latents + recipe.latent_noise * network.latent_deviation * batch.blur[:, :tokens]
-            field = network.decode(latents)
+            noise = recipe.latent_noise * batch.share
+            latents = latents + noise[:, None, None] * network.latent_deviation * batch.blur[:, :tokens]
+            field = network.decode(latents, noise)
             values = field(batch.points)
         if self.training:
             network.remember(posterior.mean.detach())
@@ -127,6 +129,6 @@ def noise(recipe: ShapeVaeRecipe, generator: torch.Generator) -> VaeBatch:
     tokens = recipe.tokens[-1]
     draws = torch.randn(2, 1, tokens, recipe.channels, generator=generator)
     return VaeBatch(
-        normals, starts(normals, tokens), draws[0], draws[1],
+        normals, starts(normals, tokens), draws[0], draws[1], torch.ones(1),
         torch.zeros(1, dtype=torch.int64), points, points.norm(dim=-1) - 1, normals[:, : recipe.surface_queries],
     )  # fmt: skip

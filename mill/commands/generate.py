@@ -31,6 +31,9 @@ def generate(
     guidance: Annotated[
         float, typer.Option(min=0, help="Guidance scale: how closely the shape follows the picture; 1: as trained.")
     ] = 4.0,
+    candidates: Annotated[
+        int, typer.Option(min=1, max=64, help="Shapes drawn for a picture; the one with the most similar outline is written.")
+    ] = 4,
     sampler: Annotated[Literal["euler", "heun", "ddim"], typer.Option(help="Sampler.")] = "euler",
     resolution: Annotated[int, typer.Option(help="Grid resolution of the mesh: 64, 128, 256 or 512.")] = 128,
     device: Device = "auto",
@@ -54,7 +57,8 @@ def generate(
         raise ConfigError(f"'{file}' does not end in .glb, the format that is written")
     if resolution not in answers.RESOLUTIONS:
         raise ConfigError(f"resolution {resolution}: take {', '.join(map(str, answers.RESOLUTIONS))}")
-    answer = answers.generate(run_dir, image, seed, steps, guidance, sampler, resolution, device, normals)
+    how = answers.Drawing(steps=steps, guidance=guidance, sampler=sampler, candidates=candidates)
+    answer = answers.generate(run_dir, image, seed, how, resolution, device, normals)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(answer.glb)
     out.print(

@@ -149,7 +149,8 @@ def test_the_loss_is_the_flows_and_the_squared_error_of_normals(shape_dataset, r
     batch = NORLD.batches(shapes, recipe, 0, 0, 1)[0]
     total, terms = norld.Objective(network)(batch)
     plain, _, data = flow.Objective(network).path_loss(batch)
-    field = network.vae.decode(data * network.vae.latent_deviation + network.vae.latent_mean)
+    noise = torch.full((len(data),), network.vae.recipe.latent_noise)
+    field = network.vae.decode(data * network.vae.latent_deviation + network.vae.latent_mean, noise)
     points = batch.surface[..., :3].clone().requires_grad_()
     values = field(points)
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):

@@ -132,8 +132,11 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(shapes):
     network.latent_deviation.fill_(1.7)
     total, terms = Objective(network)(batch)
     posterior = network.encode(batch.surface, batch.chosen[:, :tokens])
-    noisy = posterior.mean + (posterior.log_variance / 2).exp() * batch.noise[:, :tokens] + 0.3 * 1.7 * batch.blur[:, :tokens]
-    field = network.decode(noisy)
+    assert ((batch.share >= 0) & (batch.share <= 1)).all()
+    assert batch.share.any()
+    noise = 0.3 * batch.share
+    drawn = posterior.mean + (posterior.log_variance / 2).exp() * batch.noise[:, :tokens]
+    field = network.decode(drawn + noise[:, None, None] * 1.7 * batch.blur[:, :tokens], noise)
     torch.testing.assert_close(terms["sdf"], losses.distance_loss(field(batch.points), (batch.sdf / 0.03).clamp(-1, 1)))
     points = batch.on_surface[..., :3].clone().requires_grad_()
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
@@ -322,6 +325,20 @@ def test_noise_at_judgement_is_in_deviations_of_the_latents(shapes, vae_run):
     torch.testing.assert_close(noisy.places, again.places, rtol=0, atol=0)
     moved = (noisy.places - plain.places) / (0.5 * network.latent_deviation[:3])  # places are the first three channels
     assert 0.5 < float(moved.std()) < 2
+
+
+def test_half_of_the_shapes_are_decoded_without_noise(shapes):
+    recipe = VAE.model_copy(update={"batch": 2000, "input_points": 64, "near_queries": 2, "volume_queries": 2})
+    shares = torch.stack([example(shapes[0], recipe, np.random.default_rng(k)).share for k in range(400)])
+    assert 0.4 < float((shares == 0).float().mean()) < 0.6
+    assert 0.4 < float(shares[shares > 0].mean()) < 0.6
+
+
+def test_the_decoder_is_shown_the_noise(vae_run):
+    network, _ = load(SHAPE_VAE, vae_run, CPU)
+    latents, points = torch.randn(1, 8, network.channels), torch.rand(1, 50, 3)
+    exact, noisy = (network.decode(latents, torch.full((1,), noise))(points) for noise in (0.0, 0.3))
+    assert (network.noise_in is None) == torch.equal(exact, noisy)
 
 
 def test_a_mesh_of_anyones_is_judged_by_the_solid_it_encloses(boxes):

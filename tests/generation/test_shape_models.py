@@ -13,7 +13,9 @@ from versemill.generation.shapes.flow import ShapeFlow, at_places
 from versemill.generation.shapes.vae import Posterior, ShapeVae, farthest_points
 from versemill.generation.transformer import Attention, Experts, FeedForward, PlacedAttention, balance_loss, fourier
 
-VAE = SimpleNamespace(width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True)
+VAE = SimpleNamespace(
+    width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True, latent_noise=0.3
+)
 FLOW = SimpleNamespace(width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4, aligned=False, fill=0.9)
 
 
@@ -78,7 +80,7 @@ def test_kl_is_the_mean_over_tokens_and_channels_of_torchs_own():
 
 def test_slope_is_the_fields_gradient_and_can_be_trained():
     vae = awake(ShapeVae(VAE)).double()
-    field = vae.decode(torch.randn(1, 8, 6).double())
+    field = vae.decode(torch.randn(1, 8, 6).double(), torch.zeros(1).double())
     points = torch.rand(1, 5, 3).double().requires_grad_()
     with sdpa_kernel(SDPBackend.MATH):
         gradient = losses.slope(field(points).double(), points)
@@ -100,8 +102,8 @@ def test_vae_knows_no_order_of_points_and_tokens():
     shuffle, turn = torch.randperm(40), torch.randperm(8)
     back = shuffle.argsort()
     torch.testing.assert_close(vae.encode(surface[:, shuffle], back[chosen][:, turn]).mean, mean[:, turn])
-    points = torch.rand(2, 11, 3)
-    torch.testing.assert_close(vae.decode(mean[:, turn])(points), vae.decode(mean)(points), atol=1e-5, rtol=1e-5)
+    points, exact = torch.rand(2, 11, 3), torch.zeros(2)
+    torch.testing.assert_close(vae.decode(mean[:, turn], exact)(points), vae.decode(mean, exact)(points), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("anchored", [True, False])
@@ -121,9 +123,9 @@ def test_vae_weights_serve_any_number_of_tokens():
     for tokens in (4, 16, 64):
         posterior = vae.encode(surface, farthest_points(surface[..., :3], tokens))
         assert posterior.mean.shape == (1, tokens, 6)
-        assert vae.decode(posterior.mean)(torch.rand(1, 7, 3)).shape == (1, 7)
+        assert vae.decode(posterior.mean, torch.zeros(1))(torch.rand(1, 7, 3)).shape == (1, 7)
     # A field answers each point by itself.
-    field = vae.decode(posterior.mean)
+    field = vae.decode(posterior.mean, torch.zeros(1))
     points = torch.rand(1, 9, 3)
     torch.testing.assert_close(torch.cat([field(points[:, :4]), field(points[:, 4:])], 1), field(points), atol=1e-5, rtol=1e-5)
 
