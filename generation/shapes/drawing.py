@@ -25,10 +25,10 @@ class Drawing(Config):
     """How shapes are drawn."""
 
     steps: int = Setting(default=50, description="of the sampler", ge=1, le=1000)
-    guidance: float = Setting(default=4.0, description="classifier-free guidance; 1: none (paper 7)", ge=0)
+    guidance: float = Setting(default=6.0, description="classifier-free guidance; 1: none (paper 7)", ge=0)
     sampler: Literal["euler", "heun", "ddim"] = Setting(default="euler", description="how the path is followed")
     candidates: int = Setting(
-        default=4, description="shapes drawn for a picture, of which the one with the likest outline is taken", ge=1, le=64
+        default=8, description="shapes drawn for a picture, of which the one with the likest outline is taken", ge=1, le=64
     )
     latent_noise: float = Setting(
         default=0.3, description="noise that drawn latents are decoded as having, in deviations", ge=0, le=2

@@ -30,10 +30,10 @@ def generate(
     steps: Annotated[int, typer.Option(min=1, help="Number of sampling steps.")] = 50,
     guidance: Annotated[
         float, typer.Option(min=0, help="Guidance scale: how closely the shape follows the picture; 1: as trained.")
-    ] = 4.0,
+    ] = 6.0,
     candidates: Annotated[
         int, typer.Option(min=1, max=64, help="Shapes drawn for a picture; the one with the most similar outline is written.")
-    ] = 4,
+    ] = 8,
     sampler: Annotated[Literal["euler", "heun", "ddim"], typer.Option(help="Sampler.")] = "euler",
     resolution: Annotated[int, typer.Option(help="Grid resolution of the mesh: 64, 128, 256 or 512.")] = 128,
     device: Device = "auto",
