@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 
 from benchmarks.common import Benchmark, Table, measure
 from versemill.errors import ConfigError
@@ -27,9 +26,8 @@ from versemill.mill.pipeline import config
 from versemill.mill.run.progress import steps
 from versemill.reconstruction import GAUSSIANS, TRIPLANE
 from versemill.reconstruction.methods import predict
-from versemill.training.geometry import strided
 from versemill.training.runs import CHECKPOINT, describe, load
-from versemill.training.scenes import Scene
+from versemill.training.scenes import resized
 from versemill.training.statistics import MIN_OBJECTS
 
 CPU = torch.device("cpu")
@@ -37,7 +35,7 @@ METHODS: dict[str, arms.Changes] = {
     **{name: {"method": name} for name in ("sds", "fixed", "ism", "sdi", "fixed-point", "vsd")},
     "sdi as released": {
         "lowest": 0.25,
-        "inversion": {"tau": 0.1, "extra_step": True, "mislabelled": True, "entropy_every_step": True},
+        "inversion": {"first": 1e-3, "tau": 0.1, "extra_step": True, "mislabelled": True, "entropy_every_step": True},
     },
 }
 STEPS = 10
@@ -129,13 +127,7 @@ def lrm(run: Path) -> Arm:
     network, recipe = load(family, run, CPU)
 
     def make(truth: Truth, advance: Advance) -> Made:
-        scene, factor = truth.scene, truth.scene.rgb.shape[-1] / recipe.size
-        pictures = (
-            F.interpolate(t[:1], (recipe.size, recipe.size), mode="bilinear", antialias=factor > 1)
-            for t in (scene.rgb, scene.alpha, scene.depth, scene.normal.expand(len(scene.rgb), -1, -1, -1))
-        )
-        own = Scene(*pictures, scene.c2w[:1], strided(scene.K[:1], factor))
-        reconstruction = predict(network, own, [0], CPU)
+        reconstruction = predict(network, resized(truth.scene, recipe.size), [0], CPU)
         return Made(lambda c2w, K, size: network.draw(reconstruction, c2w, K, size))
 
     return Arm(LRM, {"baseline": "lrm", "run": answers.digest(run / CHECKPOINT)}, make)

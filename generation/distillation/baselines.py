@@ -16,8 +16,7 @@ from versemill.generation.views.judging import noise_of, silhouettes
 from versemill.generation.views.network import NovelViews
 from versemill.generation.views.sampler import draw, zero_to_hero
 from versemill.training.baselines import visual_hull
-from versemill.training.geometry import strided
-from versemill.training.scenes import Scene
+from versemill.training.scenes import Scene, resized
 from versemill.training.splats import Rendering
 
 HULL, FUSED = "visual hull of one view", "Zero-to-Hero's views, fused"
@@ -37,11 +36,10 @@ def hull() -> Arm:
 def hull_of(scene: Scene, c2w: Tensor, K: Tensor, size: int) -> Rendering:
     """The hull of a scene's first view (`training.baselines`) as cameras (1, V, 4, 4) and (1, V, 3, 3) see it."""
     count, blank = c2w.shape[1], torch.zeros(c2w.shape[1], 3, size, size)
-    rgb, alpha = (F.interpolate(t[:1], (size, size), mode="bilinear") for t in (scene.rgb, scene.alpha))
-    first = strided(scene.K[:1], scene.rgb.shape[-1] / size)
+    first = resized(scene, size)
     whole = Scene(
-        torch.cat([rgb, blank]), torch.cat([alpha, blank[:, :1]]), blank[:, :1], blank, torch.cat([scene.c2w[:1], c2w[0]]),
-        torch.cat([first, K[0]]),
+        torch.cat([first.rgb[:1], blank]), torch.cat([first.alpha[:1], blank[:, :1]]), blank[:, :1], blank,
+        torch.cat([first.c2w[:1], c2w[0]]), torch.cat([first.K[:1], K[0]]),
     )  # fmt: skip
     seen = visual_hull(whole, [0], list(range(1, count + 1)))
     return Rendering(*(part[None] for part in seen))
