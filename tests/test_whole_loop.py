@@ -71,7 +71,7 @@ def test_every_step_runs_from_one_picture(runs, tmp_path):
     assert columns == [*expected, "drawn views"], "two columns have a comma in their name"
     for file in ("picture.png", "picture_normals.png", "asset/splats.ply", "asset/turntable.gif", "sheet.png", "table.md"):
         assert (out / file).stat().st_size > 0, file
-    assert Image.open(out / "sheet.png").width > (8 + shape) * 128
+    assert Image.open(out / "sheet.png").width > (7 + shape) * 128
     rows = {line.split("|")[1].strip(): line.split("|")[2].strip() for line in said.splitlines() if line.startswith("| ")}
     for step in ("Zero-to-Hero", "SDI", "LRM, one view", "LRM, drawn views"):
         assert 0 < float(rows[step]) < 60

@@ -10,6 +10,7 @@ An arm is what makes a 3D object of the first view of a `Truth`: a distillation 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,16 +94,10 @@ def compare(
     objects = []
     for number, truth in enumerate(truths):
         for arm in arms:
-            file = files[number, arm.name]
-            if file.exists():
-                continue
-
-            def advance(share: float, arm: Arm = arm, number: int = number, done: int = done) -> None:
-                if progress and arm.calls:
-                    progress(done + int(share * arm.calls), left, {"object": number + 1})
-
-            _judge(arm, truth, file, resolution, advance)
-            done += arm.calls
+            if not files[number, arm.name].exists():
+                advance = partial(_advance, progress, done, left, arm.calls, number + 1)
+                _judge(arm, truth, files[number, arm.name], resolution, advance)
+                done += arm.calls
         objects.append({arm.name: _scores(files[number, arm.name], truth) for arm in arms})
         compared = Compared(title, question, objects)
         _report(out / title, compared, truths, [[files[n, arm.name] for arm in arms] for n in range(number + 1)])
@@ -136,6 +131,11 @@ def residuals(
     answer = Residuals(times, objects)
     (out / "residuals.md").write_text(answer.markdown())
     return answer
+
+
+def _advance(progress: Progress | None, done: int, left: int, calls: int, number: int, share: float) -> None:
+    if progress and calls:
+        progress(done + int(share * calls), left, {"object": number})
 
 
 def _judge(arm: Arm, truth: Truth, file: Path, resolution: int, advance: Advance) -> None:
