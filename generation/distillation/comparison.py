@@ -168,7 +168,7 @@ def _read(file: Path, truth: Truth) -> dict[str, Any]:
         content = json.loads(file.read_text())
         name = content["object"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{file} is not readable: remove it, and it is made again by the same command") from error
+        raise ConfigError(f"{file} is not readable: remove it and run the same command again") from error
     if name != truth.scene.name:
         raise ConfigError(f"{file} is of object {name}, not {truth.scene.name}: take another folder or remove it")
     return content
