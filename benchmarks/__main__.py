@@ -26,6 +26,8 @@ NOT_BENCHMARKS = {
     "render_geometry",
     "trivial",
 }
+OPTIONS = ("device", "plot", "folder", "objects", "settings")
+"""Arguments that some parts take; one that its part does not take is refused."""
 
 
 def main() -> int:
@@ -39,12 +41,16 @@ def main() -> int:
     parser.add_argument("--device", help="for parts that render: auto, cpu or cuda")
     parser.add_argument("--plot", help="a PNG to write, for a part that has a plot")
     parser.add_argument("--folder", help="a folder of files, for a benchmark that reads them")
+    parser.add_argument("--objects", type=int, help="how many objects, for a part that compares on them")
+    parser.add_argument(
+        "--set", action="append", dest="settings", metavar="KEY=VALUE", help="a setting, for a part that has some; repeatable"
+    )
     args = parser.parse_args()
     module = importlib.import_module(f"benchmarks.{args.name}")
     parts = {"": module.run, **getattr(module, "PARTS", {})}
     if (args.part or "") not in parts:
         parser.error(f"'{args.name}' has no part '{args.part}'; it has {', '.join(list(parts)[1:]) or 'none'}")
-    options = {name: value for name in ("device", "plot", "folder") if (value := getattr(args, name)) is not None}
+    options = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
     try:
         signature(parts[args.part or ""]).bind(quick=args.quick, **options)
     except TypeError as error:

@@ -1,31 +1,42 @@
-"""Distillation: what an iteration of each method costs, against SDS and against what its calls of the network say.
+"""Distillation: what an iteration of each method costs, against SDS and against what its calls of the network say; and the
+ablations of SDI on objects that are known.
 
-`--folder DIR` holds `data` (a dataset of the pipeline `views`) and `run` (a novel-views trained on it); without it the network
-is the preset `tiny`, untrained, which costs as much.
+`--folder DIR` holds `data` (a dataset of the pipeline `views`), `run` (a novel-views trained on it) and, if it stands in the
+comparison, `lrm` (a trained run of gaussians or triplane). Without it costs are those of the preset `tiny`, untrained. The
+ablations write DIR/compared, and resume by object and arm; `--objects N` and `--set iterations=100` change them.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.common import Benchmark, Table, measure
+from versemill.errors import ConfigError
 from versemill.generation import NOVEL_VIEWS
-from versemill.generation.distillation import cameras, comparison, flat, judging
+from versemill.generation.distillation import answers, arms, baselines, cameras, comparison, flat, judging
+from versemill.generation.distillation.comparison import TIMES, Advance, Arm, Made
+from versemill.generation.distillation.judging import Truth
 from versemill.generation.distillation.models import Prior, ViewModel
 from versemill.generation.distillation.optimisation import Picture, State
-from versemill.generation.distillation.settings import PRESETS, MethodName
+from versemill.generation.distillation.settings import PRESETS, Distillation
 from versemill.generation.views import data
-from versemill.training.runs import load
-from versemill.training.scenes import Scenes
+from versemill.mill.pipeline import config
+from versemill.mill.run.progress import steps
+from versemill.reconstruction import GAUSSIANS, TRIPLANE
+from versemill.reconstruction.methods import predict
+from versemill.training.runs import CHECKPOINT, describe, load
+from versemill.training.scenes import resized
+from versemill.training.statistics import MIN_OBJECTS
 
 CPU = torch.device("cpu")
-METHODS: tuple[MethodName, ...] = ("sds", "fixed", "ism", "sdi", "fixed-point", "vsd")
+METHODS = ("sds", "fixed", "ism", "sdi", "fixed-point", "vsd")
 STEPS = 10
 """Iterations that are timed, spread over the whole annealing."""
-OBJECTS = 20
-"""Held-out objects of `quality`: intervals need as many."""
-TIMES = (0.9, 0.7, 0.6, 0.5, 0.4, 0.3)
+LRM = "LRM from one view"
+QUICK = {"iterations": 10, "gaussians": 100, "mesh_resolution": 24}
+"""Of the preset `tiny`, changed for a smoke test."""
 
 
 def methods(quick: bool, folder: str | None = None) -> Benchmark:
@@ -39,9 +50,8 @@ def methods(quick: bool, folder: str | None = None) -> Benchmark:
     )
     spent: dict[str, tuple[float, float]] = {}
     for method in METHODS:
-        settings = PRESETS["tiny"]
-        settings = settings.model_copy(update={"scoring": settings.scoring.model_copy(update={"method": method})})
-        spent[method] = _iterations(State(settings, model, picture, 0), 2 if quick else STEPS)
+        state = State(arms.changed(PRESETS["tiny"], {"method": method}), model, picture, 0)
+        spent[method] = _iterations(state, 2 if quick else STEPS)
         cost, calls = spent[method]
         over, by_calls = cost / spent["sds"][0], calls / spent["sds"][1]
         table.rows.append([method, calls, cost, f"{over:.2f}", f"{by_calls:.2f}"])
@@ -66,27 +76,58 @@ def residuals(quick: bool, folder: str | None = None) -> Benchmark:
     return Benchmark([table], figures, "SDI's paper and its toy: -gamma < 0 < +gamma < random, for t under 0.7")
 
 
-def quality(quick: bool, folder: str) -> Benchmark:
-    """Methods on known objects, at equal iterations and at equal calls: held-out ones, or those that a run learned by heart."""
+def ablation(name: str, quick: bool, folder: str, objects: int = MIN_OBJECTS, settings: list[str] | None = None) -> Benchmark:
+    """One of `arms.ABLATIONS` on held-out objects, or on those that a run has memorised."""
+    place, asked = Path(folder), arms.ABLATIONS[name]
     network: Any
-    network, recipe = load(NOVEL_VIEWS, Path(folder) / "run", CPU)
+    network, recipe = load(NOVEL_VIEWS, place / "run", CPU)
+    changes = QUICK if quick else {}
+    base = config.settings("preset tiny", Distillation, settings or [], {**PRESETS["tiny"].model_dump(), **changes})
     splits = ("train",) if recipe.assets else ("val", "test")
-    scenes = Scenes(Path(folder) / "data", splits, recipe.size, keep=False)
-    count = 1 if quick else min(len(scenes), recipe.assets or OBJECTS)
-    truths = [judging.truth_of(scenes[k]) for k in range(count)]
-    settings = PRESETS["tiny"].model_copy(update={"iterations": 15}) if quick else PRESETS["tiny"]
-    chosen = comparison.arms(settings)
-    compared = comparison.compare(truths, lambda truth: _views_of(network, truth), chosen)
-    shown = [metric for metric in judging.METRICS if metric.key in compared.summary["sdi"]]
-    table = Table(f"{count} {splits[0]} objects, preset tiny", ["", "calls", *(metric.title for metric in shown)])
-    for arm, row in compared.summary.items():
-        cells = (metric.text(row[metric.key]) if metric.key in row else "" for metric in shown)
-        table.rows.append([arm, f"{row.get('calls', 0):.0f}", *cells])
-    figures = {f"{arm}: {key}": value for arm, row in compared.summary.items() for key, value in row.items()}
-    return Benchmark([table], figures, "SDS with the same annealing and plain, the visual hull of the picture")
+    truths = judging.truths(place / "data", splits, recipe.size, min(1 if quick else objects, recipe.assets or objects))
+    model = partial(_views_of, network)
+    chosen = [arms.arm(arm, each, model) for arm, each in asked.arms(base).items()]
+    if asked.baselines:
+        chosen += [baselines.hull(), baselines.fused_views(network, base)]
+        chosen += [lrm(place / "lrm")] if (place / "lrm").exists() else []
+    out = place / ("compared-quick" if quick else "compared")
+    basis = {"model": answers.digest(place / "run" / CHECKPOINT), "splits": splits}
+    with steps(f"{name}, {len(truths)} objects") as progress:
+        compared = comparison.compare(name, asked.question, truths, chosen, out, basis, base.mesh_resolution, progress)
+    tables = [
+        Table(f"{len(truths)} {splits[0]} objects; the page is {out / name}.md", *compared.score_rows()),
+        Table("gains, positive where the first is better; * where the interval excludes 0", *compared.gain_rows()),
+    ]
+    figures = compared.figures()
+    if asked.residuals:
+        with steps("residuals of equation 8") as progress:
+            seen = comparison.residuals(truths, model, base, out, basis, TIMES[-1:] if quick else TIMES, progress)
+        tables.append(Table(f"residual of equation 8; the page is {out / 'residuals.md'}", *seen.rows()))
+        figures |= seen.figures()
+    return Benchmark(tables, figures, asked.question)
 
 
-def _views_of(network: Any, truth: judging.Truth) -> ViewModel:
+def lrm(run: Path) -> Arm:
+    """A trained run of posed pictures that is shown the picture alone.
+
+    Raises:
+        ConfigError: a run of another family.
+    """
+    families = {family.name: family for family in (GAUSSIANS, TRIPLANE)}
+    family = families.get(describe(run)["family"])
+    if family is None:
+        raise ConfigError(f"{run} is a run of family '{describe(run)['family']}'; an LRM is one of {', '.join(families)}")
+    network: Any
+    network, recipe = load(family, run, CPU)
+
+    def make(truth: Truth, advance: Advance) -> Made:
+        reconstruction = predict(network, resized(truth.scene, recipe.size), [0], CPU)
+        return Made(lambda c2w, K, size: network.draw(reconstruction, c2w, K, size))
+
+    return Arm(LRM, {"baseline": "lrm", "run": answers.digest(run / CHECKPOINT)}, make)
+
+
+def _views_of(network: Any, truth: Truth) -> ViewModel:
     assert NOVEL_VIEWS.view_model is not None
     return NOVEL_VIEWS.view_model(network, truth.scene.over_white[0], truth.scene.c2w[0], truth.scene.K[0])
 
@@ -120,7 +161,11 @@ def _model(folder: str | None, quick: bool) -> tuple[ViewModel, Picture]:
     return NOVEL_VIEWS.view_model(network, picture.rgb, c2w[0], K[0]), picture
 
 
-PARTS = {"methods": methods, "residuals": residuals, "quality": quality}
+PARTS = {
+    "methods": methods,
+    "residuals": residuals,
+    **{name: partial(ablation, name) for name in arms.ABLATIONS},
+}
 
 
 def run(quick: bool, folder: str | None = None) -> Benchmark:

@@ -18,6 +18,7 @@ PRINTS = {
     "own_ablation.py": r"one primitive against four .* not tested",
     "read_with_duckdb.py": r"zeroverse .*wrote .*first\.glb.*glTF",
     "training_loop.py": r"mean depth error (\d\.\d+) -> (\d\.\d+) world units",
+    "whole_loop.py": r"left out: normals: no --normals RUN.*left out: LRM: no --lrm RUN.*sheet\.png: truth",
 }
 
 

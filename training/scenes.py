@@ -1,7 +1,7 @@
 """Scenes: the views of one asset, read from the shards and scaled to a model's size; and what a dataset must have."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from versemill.errors import ConfigError
 from versemill.shards import ShardDataset
 from versemill.training.family import Needs
+from versemill.training.geometry import strided
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,17 @@ def scene(sample: dict[str, Any]) -> Scene:
     alpha = rgba[:, 3:]
     normal = sample["normal"] if "normal" in sample else torch.zeros(1, 1, 1, 1).expand(len(rgba), 3, *rgba.shape[2:])
     return Scene(rgba[:, :3] * alpha, alpha, sample["depth"], normal, sample["c2w"], sample["K"], str(sample["id"]))
+
+
+def resized(scene: Scene, size: int) -> Scene:
+    """A scene with views of `size` pixels: colours averaged or interpolated, depth and normals of the nearest pixel."""
+    own = scene.rgb.shape[-1]
+    rgb, alpha = (
+        F.interpolate(t, (size, size), mode="bilinear", antialias=size < own, align_corners=False)
+        for t in (scene.rgb, scene.alpha)
+    )
+    depth, normal = (F.interpolate(t, (size, size), mode="nearest-exact") for t in (scene.depth, scene.normal))
+    return replace(scene, rgb=rgb, alpha=alpha, depth=depth, normal=normal, K=strided(scene.K, own / size))
 
 
 class Scenes(Dataset[Scene]):

@@ -1,6 +1,8 @@
 """How a distilled object is judged: against true views that it never saw, and against the true mesh."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,16 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from versemill import seeds
-from versemill.generation.distillation import methods
+from versemill.errors import ConfigError
 from versemill.generation.distillation.methods import Draws
-from versemill.generation.distillation.models import Prior, ViewModel
-from versemill.generation.distillation.settings import Cameras, Scoring
+from versemill.generation.distillation.settings import Cameras
 from versemill.generation.shapes import metrics
-from versemill.training import baselines
-from versemill.training.family import Metric
+from versemill.shards import ShardDataset
+from versemill.training.family import Metric, Scores
+from versemill.training.fusion import Draw, fuse
 from versemill.training.images import iou, psnr
 from versemill.training.perceptual import RandomFeatureLoss
-from versemill.training.scenes import Scene
+from versemill.training.scenes import Scene, Scenes
 
 METRICS = (
     Metric("psnr", "PSNR", "dB"),
@@ -27,14 +29,23 @@ METRICS = (
     Metric("sharpness", "Laplacian energy over the truth's, best 1", "", places=3),
     Metric("saturation", "saturation over the truth's, best 1", "", places=3),
     Metric("janus", "back views like the front", "", higher_is_better=False, places=3),
+    Metric("two_faced", "Janus objects", "", higher_is_better=False, places=3),
     Metric("diverged", "diverged", "", higher_is_better=False, places=3),
 )
+SPREAD = Metric("gradient_variance", "gradient variance of a view", "", higher_is_better=False, places=3)
+"""Of methods of distillation alone: see `gradient_variance`."""
 MESH_METRICS = (
     Metric("chamfer", "Chamfer distance", "", higher_is_better=False, places=4),
     Metric("normal_consistency", "normal consistency", "", places=3),
 )
+EVERY = (*METRICS, SPREAD, *MESH_METRICS)
+"""All of them, in the order of tables."""
+COUNTS, RATIOS = ("two_faced", "diverged"), ("sharpness", "saturation")
+"""Metrics that are yes or no for an object; metrics whose best value is 1."""
 FRONT, BACK = 45.0, 90.0
 """Degrees of azimuth from the picture's side: a view is of the front up to the first, of the back beyond the second."""
+DISTINCT = 20.0
+"""True views with a PSNR below this between them differ: a ball looks the same from everywhere and has no wrong face."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +71,32 @@ def agreement(rgb: Tensor, alpha: Tensor, truth: Truth) -> dict[str, float]:
     true_rgb, true_alpha = scene.over_white[views], scene.alpha[views, 0]
     quality = psnr(rgb, true_rgb).mean()
     blank = psnr(torch.ones_like(true_rgb), true_rgb).mean()
-    return {
+    faces = janus(rgb, scene.over_white, scene.c2w)
+    scores = {
         "psnr": float(quality),
         "random_features": float(RandomFeatureLoss()(rgb, true_rgb)),
         "iou": float(iou(alpha > 0.5, true_alpha > 0.5).mean()),
         "sharpness": laplacian(rgb) / max(laplacian(true_rgb), 1e-12),
         "saturation": saturation(rgb) / max(saturation(true_rgb), 1e-12),
-        "janus": janus(rgb, scene.over_white, scene.c2w),
         "diverged": float(not bool(torch.isfinite(rgb).all()) or bool(quality < blank)),
     }
+    return scores if faces is None else {**scores, "janus": faces, "two_faced": float(faces >= 0.5)}
+
+
+def judged(draw: Draw, truth: Truth, resolution: int) -> tuple[dict[str, float], Tensor]:
+    """All metrics of a 3D object that can be drawn, and its pictures (V, 3, S, S) over white of the held-out views.
+
+    Args:
+        draw: see `training.fusion.fuse`, which takes the mesh from it, where the true one is known, over `resolution`^3 voxels.
+    """
+    scene, views = truth.scene, truth.others
+    with torch.no_grad():
+        seen = draw(scene.c2w[None, views], scene.K[None, views], scene.rgb.shape[-1])
+    rgb = seen.over(1.0)[0].cpu()
+    scores = agreement(rgb, seen.alpha[0, :, 0].cpu(), truth)
+    if truth.mesh is not None:
+        scores |= mesh_agreement(fuse(draw, size=resolution, resolution=resolution), truth)
+    return scores, rgb
 
 
 def laplacian(pictures: Tensor) -> float:
@@ -83,21 +111,23 @@ def saturation(pictures: Tensor) -> float:
     return float((pictures.amax(1) - pictures.amin(1)).mean())
 
 
-def janus(pictures: Tensor, truth: Tensor, c2w: Tensor) -> float:
-    """Share of the back views that look most, in squared error, like a true view of the front: the two faces of Janus.
+def janus(pictures: Tensor, truth: Tensor, c2w: Tensor) -> float | None:
+    """Share of the back views that look most, in squared error, like a true view of the front, where that is another view
+    than the true one from there (`DISTINCT`): the two faces of Janus.
 
     Args:
         pictures: (V - 1, 3, S, S) of the cameras after the first. truth: (V, 3, S, S). c2w: (V, 4, 4), azimuth 0 the front.
 
     Returns:
-        NaN where no camera is at the back.
+        None where no camera is at the back.
     """
     around = torch.rad2deg(torch.atan2(c2w[:, 1, 3], c2w[:, 0, 3])).abs()
     back = around[1:] > BACK
     if not bool(back.any()):
-        return float("nan")
+        return None
     nearest = torch.cdist(pictures[back].flatten(1), truth.flatten(1)).argmin(1)
-    return float((around[nearest] <= FRONT).float().mean())
+    distinct = psnr(truth[nearest], truth[1:][back]) < DISTINCT
+    return float(((around[nearest] <= FRONT) & distinct).float().mean())
 
 
 def mesh_agreement(mesh: trimesh.Trimesh | None, truth: Truth) -> dict[str, float]:
@@ -115,24 +145,41 @@ def mesh_agreement(mesh: trimesh.Trimesh | None, truth: Truth) -> dict[str, floa
     return {metric.key: scores[metric.key] for metric in MESH_METRICS}
 
 
-def hull(truth: Truth) -> dict[str, float]:
-    """`METRICS` of the visual hull of the picture alone: the largest shape behind its silhouette, in its colours."""
-    rgb, alpha, _ = baselines.visual_hull(truth.scene, [0], truth.others)
-    return agreement(rgb + 1 - alpha, alpha[:, 0], truth)
+def gradient_variance(gradient: Callable[[Draws], Tensor], draws: int = 4, seed: int = 0) -> Tensor:
+    """(V,) for each view: the variance over draws of noise of a gradient (V, ...), over its mean square.
 
-
-def gradient_variance(
-    model: ViewModel, pictures: Tensor, c2w: Tensor, K: Tensor, scoring: Scoring, time: float, draws: int = 8, seed: int = 0
-) -> Tensor:
-    """(V,) for each view: the variance of x - target over draws of noise, over its mean square; SDI's aim is a lower one.
+    0 where noise changes nothing, near 1 where the gradient is all noise; SDI's aim is a lower one.
 
     Args:
-        pictures: (V, 3, S, S) in [0, 1], as cameras (V, 4, 4) and (V, 3, 3) see the object.
+        gradient: what the pictures of V views are pushed along, for the draws of one iteration.
     """
-    prior = Prior(model.path, *model.estimators(c2w, K))
-    x, t = model.encode(pictures), torch.tensor(time)
-    slopes = torch.stack([x - methods.target(prior, x, t, scoring, Draws(seed, k)) for k in range(draws)]).flatten(2)
-    return slopes.var(0).mean(1) / slopes.square().mean((0, 2)).clamp_min(1e-12)
+    slopes = torch.stack([gradient(Draws(seed, k)) for k in range(draws)]).flatten(2)
+    return slopes.var(0, correction=0).mean(1) / slopes.square().mean((0, 2)).clamp_min(1e-12)
+
+
+def gain(metric: Metric, first: Scores, second: Scores) -> Scores:
+    """How much better the first is; of `RATIOS`, how much nearer to 1, as a difference of |ln|."""
+    if metric.key in RATIOS:
+        first, second = (np.abs(np.log(np.maximum(values, 1e-6))) for values in (first, second))
+        return second - first
+    return metric.gain(first, second)
+
+
+def truths(dataset_dir: str | Path, splits: Sequence[str], size: int, count: int) -> list[Truth]:
+    """At most `count` objects of a dataset, with views of `size` pixels and with their watertight meshes; see `truth_of`.
+
+    Raises:
+        ConfigError: these splits hold none, or the views are smaller.
+    """
+    scenes = Scenes(dataset_dir, splits, size, keep=False)
+    if not len(scenes):
+        raise ConfigError(f"{dataset_dir} has no assets in {' or '.join(splits)}: mill more assets")
+    sources = [ShardDataset(dataset_dir, split, passes=(), mesh=True) for split in splits]
+    meshes = (source[k] for source in sources for k in range(len(source)))
+    return [
+        truth_of(scenes[k], (mesh["watertight_vertices"].numpy(), mesh["watertight_faces"].numpy()))
+        for k, mesh in zip(range(min(count, len(scenes))), meshes, strict=False)
+    ]
 
 
 def truth_of(scene: Scene, mesh: tuple[NDArray[np.floating], NDArray[np.integer]] | None = None) -> Truth:

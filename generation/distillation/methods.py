@@ -69,7 +69,7 @@ def fixed_point(prior: Prior, x: Tensor, t: Tensor, scoring: Scoring, draws: Dra
 def inverted(prior: Prior, x: Tensor, t: Tensor, scoring: Scoring, draws: Draws) -> Tensor:
     """SDI: x is inverted up to t + tau with guidance -gamma, and kappa is the noise in the result; then entropy is added."""
     inversion = scoring.inversion
-    end = (t + inversion.tau * float(draws.stream("tau").random())).clamp(max=1.0)
+    end = _end(t, inversion, draws)
     up = _invert(prior, x, grid(inversion, end), scoring.inverting, inversion, draws)
     alpha, sigma = prior.path.level(t if inversion.mislabelled else end)
     kappa = (up - alpha * x) / sigma
@@ -122,13 +122,20 @@ def grid(inversion: Inversion, end: Tensor) -> Tensor:
     return torch.tensor(times, device=end.device)
 
 
-def calls(scoring: Scoring, step: int, steps: int) -> int:
-    """Evaluations of the network in an iteration, before tau, which adds a step at times."""
-    t = time_of(scoring, step, steps, Draws(0, step))
+def calls(scoring: Scoring, step: int, steps: int, seed: int = 0) -> int:
+    """Evaluations of the network in an iteration."""
+    draws = Draws(seed, step)
+    t = time_of(scoring, step, steps, draws)
     one, inverse = (1 if scale in (0.0, 1.0) else 2 for scale in (scoring.denoising, scoring.inverting))
-    steps_up = len(grid(scoring.inversion, t)) - 1
+    end = _end(t, scoring.inversion, draws) if scoring.method == "sdi" else t
+    steps_up = len(grid(scoring.inversion, end)) - 1
     spent = {"sdi": inverse * steps_up, "ism": steps_up, "fixed-point": one * scoring.rounds, "vsd": 2}
     return one + spent.get(scoring.method, 0)
+
+
+def _end(t: Tensor, inversion: Inversion, draws: Draws) -> Tensor:
+    """Where SDI's inversion ends: t + u, u uniform in [0, tau]."""
+    return (t + inversion.tau * float(draws.stream("tau").random())).clamp(max=1.0)
 
 
 def _invert(prior: Prior, x: Tensor, times: Tensor, guidance: float, inversion: Inversion, draws: Draws) -> Tensor:

@@ -73,7 +73,9 @@ class State:
         prior = Prior(self.model.path, *self.model.estimators(c2w, K))
         seen = self.field.see(c2w, K, size)
         x = self.model.encode(seen.over(1.0)[0])
-        target = self._target(prior, x.detach(), t, c2w, draws)
+        if self.variational is not None:
+            self.variational.learn(prior, x.detach(), c2w, draws)
+        target = self.target(prior, x.detach(), t, c2w, draws)
         alpha = seen.alpha[0]
         terms = {
             "score": 0.5 * (x - target).square().mean() * settings.score,
@@ -96,11 +98,11 @@ class State:
         self.shown = seen.over(1.0)[0].detach(), target
         return {"loss": float(loss.detach()), "step": self.step, **values, "time": float(t), "calls": self.calls}
 
-    def _target(self, prior: Prior, x: Tensor, t: Tensor, c2w: Tensor, draws: Draws) -> Tensor:
+    def target(self, prior: Prior, x: Tensor, t: Tensor, c2w: Tensor, draws: Draws) -> Tensor:
+        """What pictures x (V, ...), the path's data, of cameras (V, 4, 4) should become at time t ()."""
         scoring = self.settings.scoring
         if self.variational is None:
             return methods.target(prior, x, t, scoring, draws)
-        self.variational.learn(prior, x, c2w, draws)
         return self.variational.target(prior, x, t, c2w, scoring, draws)
 
     def _reference_terms(self) -> dict[str, Tensor]:
@@ -156,7 +158,7 @@ def optimise(
     """
     state = State(settings, model, picture, seed, device)
     if out is not None:
-        _claim(out, {"settings": settings.model_dump(mode="json"), "seed": seed, **(basis or {})})
+        claim(out, {"settings": settings.model_dump(mode="json"), "seed": seed, **(basis or {})})
         state.resume(out)
         cut_records(out / RECORDS, state.step)
     while state.step < settings.iterations:
@@ -173,8 +175,12 @@ def optimise(
     return state
 
 
-def _claim(out: Path, config: dict[str, Any]) -> None:
-    """Writes what the run is, or refuses a folder that holds another one."""
+def claim(out: Path, config: dict[str, Any]) -> None:
+    """Writes what a run is, or refuses a folder that holds another one.
+
+    Raises:
+        ConfigError: it does, or its config.json can't be read.
+    """
     out.mkdir(parents=True, exist_ok=True)
     path = out / CONFIG
     if not path.exists():

@@ -131,12 +131,11 @@ def test_grid_rises_to_its_end(t, steps, extra):
 @pytest.mark.parametrize("guidance", [1.0, 7.5])
 def test_calls_are_counted_and_foretold(method, guidance):
     prior, _ = mixture()
-    scoring = Scoring(method=method, guidance=guidance, inversion=PLAIN, rounds=4)
-    for step in (0, 50, 99):
-        t = methods.time_of(scoring, step, 100, Draws(0, step))
-        before = prior.calls
-        methods.target(prior, pictures(), t, scoring, Draws(0, step))
-        assert prior.calls - before == methods.calls(scoring, step, 100)
+    scoring = Scoring(method=method, guidance=guidance, inversion=Inversion(tau=0.1), rounds=4, annealed=guidance == 1)
+    for step in (0, 20, 50, 70, 99):
+        draws, before = Draws(3, step), prior.calls
+        methods.target(prior, pictures(), methods.time_of(scoring, step, 100, draws), scoring, draws)
+        assert prior.calls - before == methods.calls(scoring, step, 100, seed=3)
 
 
 def test_mean_calls_are_those_of_the_released_code():
