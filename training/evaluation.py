@@ -249,7 +249,7 @@ def _renderers(
     renderers: dict[str, Callable[..., torch.Tensor]] = {}
     for other, run_dir in beside:
         if other.renders is None:
-            raise ConfigError(f"{run_dir} is a run of family '{other.name}', which draws no views of an object: name another run")
+            raise ConfigError(f"{run_dir} is a run of family '{other.name}', which draws no views: name another run")
         name = f"{other.name} ({Path(run_dir).name})"
         if name in renderers:
             raise ConfigError(f"two runs beside are called {name}, and a row has one name: rename a folder")

@@ -1,10 +1,9 @@
-"""Latents: a frozen `AutoencoderKL` of diffusers from a local folder, in whose latents views are drawn. Nothing is downloaded."""
+"""Latents: a frozen `AutoencoderKL` of diffusers from a local folder, in which views are drawn. Nothing is downloaded."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from versemill.errors import ConfigError, MissingDependencyError
@@ -29,8 +28,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             raise ValueError("no levels, or no channels")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{folder} is not an autoencoder as diffusers saves it (config.json of an AutoencoderKL and safetensors beside it): "
-            f"{error}"
+            f"{folder} is not an autoencoder as diffusers saves it (config.json of an AutoencoderKL, safetensors beside it): {error}"
         ) from error
     return {key: value for key, value in config.items() if key == "_class_name" or not key.startswith("_")}
 

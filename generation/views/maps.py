@@ -11,7 +11,7 @@ from versemill.errors import ConfigError
 from versemill.generation.conditions import read_pixels
 
 PALETTE = torch.tensor(
-    [[230, 25, 75], [60, 180, 75], [0, 130, 200], [245, 130, 48], [145, 30, 180], [70, 240, 240], [240, 50, 230], [128, 128, 0]],
+    [[230, 25, 75], [60, 180, 75], [0, 130, 200], [245, 130, 48], [145, 30, 180], [70, 240, 240], [240, 50, 230], [90, 90, 0]],
     dtype=torch.uint8,
 )
 """Colours of the parts of a picture by falling area; the smallest of more parts share the last one."""

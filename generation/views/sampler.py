@@ -21,36 +21,36 @@ MAX_FILE = 1 << 20
 
 
 class Drawer(Protocol):
-    """What views can be drawn with: `network.NovelViews`, `zero123.Zero123`, or a model of your own behind the same hook.
-
-    Attributes:
-        path: between data and noise. shape: channels, height, width of what is drawn, pictures or latents.
-        layers: so often the hook is called in a pass. late: layers of mutual self-attention.
-        mutual: whether there is such a thing: views are drawn alone, and from another view.
-    """
+    """What views can be drawn with: `network.NovelViews`, `zero123.Zero123`, or a model of your own behind the same hook."""
 
     @property
-    def path(self) -> paths.Path: ...
+    def path(self) -> paths.Path:
+        """Between data and noise."""
+
     @property
-    def shape(self) -> tuple[int, int, int]: ...
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width of what is drawn: pictures, or their latents."""
+
     @property
-    def layers(self) -> int: ...
+    def layers(self) -> int:
+        """Calls of the hook in a pass."""
+
     @property
-    def late(self) -> Sequence[int]: ...
+    def late(self) -> Sequence[int]:
+        """Layers of mutual self-attention."""
+
     @property
-    def mutual(self) -> bool: ...
+    def mutual(self) -> bool:
+        """Whether there is such a thing: views are drawn alone, and from another view."""
 
     def look(self, source: Tensor, c2w: Tensor, K: Tensor, keep: Tensor) -> Any:
         """See `NovelViews.look`."""
-        ...
 
     def __call__(self, x: Tensor, time: Tensor, context: Any, hook: Hook = fused) -> Tensor:
         """What the path asks for, (R, *shape), at x (R, *shape) and times (R,) as the path gives them."""
-        ...
 
     def decode(self, data: Tensor) -> Tensor:
         """Pictures (R, 3, S, S) in [0, 1] of what was drawn."""
-        ...
 
 
 class Call(NamedTuple):
@@ -147,7 +147,7 @@ def draw(
     learned = sampling_.filtering
     if isinstance(learned, LearnedFiltering) and learned.layers != network.layers:
         raise ConfigError(
-            f"the learned filter has weights of {learned.layers} layers, this network has {network.layers}: fit one on this network"
+            f"the learned filter has weights of {learned.layers} layers, this network has {network.layers}: fit one on it"
         )
     with torch.no_grad():
         data = _Run(network, source, c2w, K, sampling_, hook, watch).all_steps(noise)

@@ -5,7 +5,6 @@ Each part is loaded by its own class from safetensors, so that a folder can name
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +38,7 @@ class Zero123(nn.Module):
     """A `sampler.Drawer` in the folder's latents; see there for the attributes.
 
     The clean source goes in as latents that are not scaled, the embedding of picture and pose as one token, both 0 without the
-    condition: as in Zero-1-to-3's own sampler. `keep` withholds both by the picture's share; it was never trained without a pose.
+    condition: as in Zero-1-to-3's own sampler. `keep` withholds both with the picture; it never went without a pose.
 
     Raises:
         MissingDependencyError: diffusers or transformers is not installed.
@@ -145,8 +144,8 @@ def _checked(folder: Path) -> str:
         )
     if kinds[1] not in (None, "UNet2DConditionModel"):
         raise ConfigError(
-            f"the U-Net of {folder} is a '{kinds[1]}', as MVDream's is one of its own: code that comes with weights is not run. "
-            "UNet2DConditionModel is needed"
+            f"the U-Net of {folder} is a '{kinds[1]}', as MVDream's is one of its own: code that comes with weights is not "
+            "run. UNet2DConditionModel is needed"
         )
     projection = next((name for name in PROJECTIONS if (folder / name).is_dir()), None)
     missing = [name for name in PARTS if not (folder / name).is_dir()] + ([] if projection else [PROJECTIONS[0]])

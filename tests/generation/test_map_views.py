@@ -141,8 +141,8 @@ def test_it_is_trained_and_judged(run, part_dataset, box_dataset):
     outcome = training.evaluate(MAP_VIEWS, run, part_dataset, judging=settings, device="cpu")
     assert list(outcome.summary) == ["model", judging.REGRESSION, judging.COPY, judging.MEAN, judging.NEAREST]
     assert Image.open(outcome.files["sheet"][0]).width > 400
+    settings = settings.model_copy(update={"sampling": Sampling(mutual_until=0.6)})
     with pytest.raises(ConfigError, match="not for multi-views and map-views"):
-        settings = settings.model_copy(update={"sampling": Sampling(mutual_until=0.6)})
         training.evaluate(MAP_VIEWS, run, part_dataset, judging=settings, device="cpu")
     with pytest.raises(ConfigError, match="needs the pass 'part'"):
         train(MAP_VIEWS, box_dataset, MAPS, run.parent / "none", device="cpu")
