@@ -47,6 +47,7 @@ class Latents(nn.Module):
         super().__init__()
         try:
             from diffusers import AutoencoderKL
+            from safetensors import SafetensorError
         except ImportError as error:
             raise MissingDependencyError("latents need diffusers: pip install 'versemill[generation]'") from error
         try:
@@ -54,7 +55,7 @@ class Latents(nn.Module):
                 self.vae: Any = AutoencoderKL.from_pretrained(folder, local_files_only=True, use_safetensors=True)
             else:
                 self.vae = AutoencoderKL.from_config(config)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise ConfigError(f"can't load the autoencoder of {folder}: {' '.join(str(error).split())[:200]}") from error
         own = {key: value for key, value in config.items() if key not in ("_class_name",)}
         if any(json.loads(json.dumps(self.vae.config.get(key))) != value for key, value in own.items()):

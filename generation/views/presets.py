@@ -234,6 +234,6 @@ def needs(recipe: ViewsRecipe) -> Needs:
     if recipe.network == "unet":
         settings["render.cameras"] = {"preset": "zero123", "views": 12}
     if recipe.shown == "map":
-        settings["render.passes"] = ["rgb", "depth", "mask", "part"]
+        settings["render.passes"] = ["rgb", "normal", "depth", "mask", "part"]
     passes = ("rgb", "part") if recipe.shown == "map" else ("rgb",)
     return Needs(passes=passes, resolution=recipe.size, views=1 + recipe.targets, settings=settings)

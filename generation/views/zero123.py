@@ -49,6 +49,7 @@ class Zero123(nn.Module):
         super().__init__()
         try:
             from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+            from safetensors import SafetensorError
             from safetensors.torch import load_file
             from transformers import CLIPVisionModelWithProjection
         except ImportError as error:
@@ -67,7 +68,7 @@ class Zero123(nn.Module):
             )  # fmt: skip
             scheduler = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
             linear = load_file(folder / projection / "diffusion_pytorch_model.safetensors")
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise ConfigError(
                 f"can't load {folder}; weights must be safetensors (of .bin files: load and save them with diffusers and "
                 f"safe_serialization=True): {' '.join(str(error).split())[:200]}"
@@ -117,6 +118,8 @@ class Zero123(nn.Module):
 
     def _fits(self, folder: Path) -> None:
         unet, latents = self.unet.config, int(self.vae.config.latent_channels)
+        if not isinstance(unet.sample_size, int):
+            raise ConfigError(f"{folder}/unet is made for {unet.sample_size} cells; square views are drawn")
         if unet.in_channels != 2 * latents or unet.out_channels != latents:
             raise ConfigError(
                 f"{folder}/unet takes {unet.in_channels} channels; Zero-1-to-3's takes {2 * latents}: noisy latents beside the "
