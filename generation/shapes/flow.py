@@ -18,8 +18,8 @@ class FlowSizes(Protocol):
     Attributes:
         pairs: N of the 2 N + 1 blocks. skips: whether block i of the second half sees the output of its partner.
         moe_blocks: in how many of the last blocks a mixture of `experts` takes the dense layer's place; of 0 experts, a dense
-            layer of the same compute. aligned: whether latents also see the picture where they lie in it, and fill, see
-            `at_places`. feed: inner width of a feed-forward layer over its outer one.
+            layer of the same compute. aligned: whether every block guesses where its latents will lie, and looks there at the
+            picture; fill: see `at_places`. feed: inner width of a feed-forward layer over its outer one.
     """
 
     width: int
@@ -55,6 +55,28 @@ class FlowBlock(nn.Module):
         return tokens + self.feed(self.feed_norm(tokens))
 
 
+class Look(nn.Module):
+    """A block's guess of the places of its tokens' latents, and what the picture shows there.
+
+    Guesses are trained to be right (`ShapeFlow.guesses`): a noisy latent says little about where it will lie, and a picture is
+    of use to it only there.
+    """
+
+    def __init__(self, width: int, context: int, fill: float) -> None:
+        super().__init__()
+        self.fill = fill
+        self.norm, self.guess = nn.LayerNorm(width), nn.Linear(width, 3)
+        self.read = nn.Linear(context + 3 + 6 * OCTAVES, width)
+        nn.init.zeros_(self.read.weight)
+        nn.init.zeros_(self.read.bias)
+
+    def forward(self, tokens: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to tokens (B, L, width), and the guessed places (B, L, 3) in the latents' units."""
+        places = self.guess(self.norm(tokens)).float()
+        seen = at_places(condition, 0.5 * places.detach(), self.fill)
+        return self.read(torch.cat([seen, fourier(places.detach(), OCTAVES)], -1)), places
+
+
 class ShapeFlow(nn.Module):
     """2 N + 1 blocks with long skips from each of the first N to its partner among the last N.
 
@@ -66,8 +88,9 @@ class ShapeFlow(nn.Module):
     def __init__(self, sizes: FlowSizes, channels: int, context: int, placed: bool = False) -> None:
         super().__init__()
         width, blocks = sizes.width, 2 * sizes.pairs + 1
-        self.width, self.pairs, self.placed, self.fill = width, sizes.pairs, placed, sizes.fill
-        self.look = nn.Linear(context, width, bias=False) if sizes.aligned else None
+        self.width, self.pairs, self.placed = width, sizes.pairs, placed
+        self.looks = nn.ModuleList(Look(width, context, sizes.fill) for _ in range(blocks if sizes.aligned else 0))
+        self.guesses: list[Tensor] = []
         self.latent_in = nn.Linear(channels + placed * (3 + 6 * OCTAVES), width)
         self.time_in = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
@@ -93,12 +116,15 @@ class ShapeFlow(nn.Module):
             own = self.latent_in(torch.cat([latents, fourier(latents[..., :3], OCTAVES)], -1))
         else:
             own = self.latent_in(latents)
-        if self.look is not None:
-            own = own + self.look(at_places(condition, 0.5 * latents[..., :3], self.fill))
         tokens = torch.cat([time, own], 1)
         kept: list[Tensor] = []
+        self.guesses = []
         for number, block in enumerate(self.blocks):
             skip = kept.pop() if number > self.pairs else None
+            if self.looks:
+                seen, guess = self.looks[number](tokens[:, 1:], condition)
+                tokens = torch.cat([tokens[:, :1], tokens[:, 1:] + seen], 1)
+                self.guesses.append(guess)
             tokens = block(tokens, condition, skip)
             if number < self.pairs:
                 kept.append(tokens)

@@ -280,7 +280,12 @@ class Objective(nn.Module):
         error = F.mse_loss(answer, paths.target(path, batch.latents, batch.noise, t))
         balance = network.flow.balance()
         terms = {"flow": error.detach(), "balance": balance.detach()}
-        return error + recipe.balance * balance, terms, paths.split(path, x, answer, t)[0]
+        total = error + recipe.balance * balance
+        if network.flow.guesses:
+            guesses = torch.stack([(guess - batch.latents[..., :3]).square().mean() for guess in network.flow.guesses]).mean()
+            terms["guess"] = guesses.detach()
+            total = total + recipe.guess * guesses
+        return total, terms, paths.split(path, x, answer, t)[0]
 
 
 def noise(recipe: ShapeFlowRecipe, generator: torch.Generator) -> FlowBatch:

@@ -19,7 +19,7 @@ CELLS = 40
 """Along the box's side, at whose corners a field is asked: as close as an outline's pixels, or closer."""
 REACH = 0.5
 """Greatest value of a field that counts as inside, so that what is thinner than a cell is not lost."""
-ELEVATIONS = (-15.0, 0.0, 15.0, 30.0)
+ELEVATIONS = tuple(range(-15, 31, 5))
 AZIMUTHS = {"camera": (0.0,), "asset": (-90.0, -60.0, -30.0, 0.0, 30.0, 60.0, 90.0)}
 """Degrees from the front, by the frame that shapes stand in: TripoSG's conditions are seen from -15 to 30 and -90 to 90."""
 

@@ -240,7 +240,10 @@ def test_the_flows_loss_is_the_error_of_its_target(shape_dataset, flow):
     total, terms = SHAPE_FLOW.objective(network, None)(batch)
     # An untrained network answers 0, so the loss is the mean square of noise - data.
     torch.testing.assert_close(terms["flow"], (batch.noise - batch.latents).square().mean())
-    torch.testing.assert_close(total.detach(), terms["flow"])
+    guesses = [(guess - batch.latents[..., :3]).square().mean() for guess in network.flow.guesses]
+    assert len(guesses) == len(network.flow.blocks)
+    torch.testing.assert_close(terms["guess"], torch.stack(guesses).mean().detach())
+    torch.testing.assert_close(total.detach(), terms["flow"] + flow.guess * terms["guess"])
     for objective in ("ddpm", "edm"):
         other = flow.model_copy(update={"objective": objective})
         loss = SHAPE_FLOW.objective(SHAPE_FLOW.fresh(other, 0), None)(batch)[1]["flow"]

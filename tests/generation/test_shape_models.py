@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from versemill.generation.shapes import losses as losses
 from versemill.generation.shapes.flow import ShapeFlow, at_places
 from versemill.generation.shapes.vae import Posterior, ShapeVae, farthest_points
-from versemill.generation.transformer import Attention, Experts, FeedForward, PlacedAttention, balance_loss, fourier
+from versemill.generation.transformer import Attention, Experts, FeedForward, PlacedAttention, attention, balance_loss, fourier
 
 VAE = SimpleNamespace(
     width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True, latent_noise=0.3
@@ -67,6 +67,22 @@ def test_eikonal_loss_wants_slope_one_over_tau_inside_the_band_only():
     # The first is right, the second (3 - 1)^2 off, the others lie outside.
     assert losses.eikonal_loss(direction * slopes[:, None], sdf, tau) == pytest.approx(2.0, rel=1e-4)
     assert losses.eikonal_loss(direction, sdf + 1, tau) == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("tracked", [False, True])
+def test_attention_and_its_gradients_are_the_formulas(dtype, tracked):
+    queries, keys, values = (torch.randn(2, 3, n, 8).to(dtype).requires_grad_(tracked) for n in (5, 7, 7))
+    q, k, v = (x.detach().double().requires_grad_(tracked) for x in (queries, keys, values))
+    answer, expected = attention(queries, keys, values), (q @ k.mT / 8**0.5).softmax(-1) @ v
+    close = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 2e-2, "rtol": 2e-2}
+    torch.testing.assert_close(answer.double(), expected, **close)
+    if tracked:
+        weights = torch.randn(answer.shape).double()
+        (answer.double() * weights).sum().backward()
+        (expected * weights).sum().backward()
+        for mine, true in ((queries, q), (keys, k), (values, v)):
+            torch.testing.assert_close(mine.grad.double(), true.grad, atol=4 * close["atol"], rtol=close["rtol"])
 
 
 def test_kl_is_the_mean_over_tokens_and_channels_of_torchs_own():
@@ -239,13 +255,28 @@ def test_latents_see_the_picture_where_they_lie():
 
 def test_an_aligned_flow_is_equivariant_and_moves_with_the_picture():
     torch.manual_seed(0)
-    flow = ShapeFlow(SimpleNamespace(**{**vars(FLOW), "aligned": True}), 6, 10, placed=True)
-    torch.nn.init.normal_(flow.latent_out.weight, std=0.1)
+    flow = awake(ShapeFlow(SimpleNamespace(**{**vars(FLOW), "aligned": True}), 6, 10, placed=True))
     latents, times, tokens = torch.randn(2, 5, 6), torch.tensor([100.0, 900.0]), torch.randn(2, 9, 10)
     answer = flow(latents, times, tokens)
     order = torch.randperm(5)
     torch.testing.assert_close(flow(latents[:, order], times, tokens), answer[:, order], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(flow(latents, times, tokens.flip(1)), answer, atol=1e-4)
+
+
+def test_blocks_guess_the_places_of_latents_and_look_there():
+    torch.manual_seed(0)
+    flow = awake(ShapeFlow(SimpleNamespace(**{**vars(FLOW), "aligned": True}), 6, 10, placed=True))
+    latents, times, tokens = torch.randn(2, 5, 6), torch.tensor([100.0, 900.0]), torch.randn(2, 9, 10)
+    flow(latents, times, tokens)
+    assert [guess.shape for guess in flow.guesses] == [(2, 5, 3)] * 5
+    look, inner = flow.looks[2], torch.randn(2, 5, 32)
+    added, places = look(inner, tokens)
+    seen = at_places(tokens, 0.5 * places, 0.9)
+    torch.testing.assert_close(added, look.read(torch.cat([seen, fourier(places, 4)], -1)))
+    # A guess is trained by its own loss alone: the picture pulls no place to where it looks better.
+    added.square().sum().backward()
+    assert look.guess.weight.grad is None
+    assert look.read.weight.grad.abs().sum() > 0
 
 
 def test_an_untrained_flow_answers_zero():
