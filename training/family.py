@@ -121,7 +121,7 @@ class Exam:
         training: the examples that it was trained on. judging: the family's settings of judgement.
         lpips: the learned distance, or None where no weights were given. full: also what takes seconds per object.
         out: folder for pictures and other files.
-        beside: name -> other trained models that draw the same views: `Family.renders` without its network.
+        against: name -> other trained models that draw the same views: `Family.renders` without its network.
     """
 
     network: nn.Module
@@ -133,7 +133,7 @@ class Exam:
     lpips: nn.Module | None
     full: bool
     out: Path
-    beside: Mapping[str, Callable[..., torch.Tensor]] = field(default_factory=dict)
+    against: Mapping[str, Callable[..., torch.Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class Family:
         judging: settings at judgement: input views, sampler, guidance ...
         measure: (exam, cases, how many, progress) -> `Measured`; None: `score` and `baselines` are all there is to say.
         gate: methods that the model must beat in `validate`; the first is named in the verdict.
-        takes_lpips: whether `objective` uses LPIPS. compares: whether `measure` has a row for each model of `Exam.beside`.
+        takes_lpips: whether `objective` uses LPIPS. compares: whether `measure` has a row for each model of `Exam.against`.
         freezes: whether some steps leave parameters without a gradient, so that these stay as they are.
         hidden: (network) -> its hidden matrices, for recipes with the optimiser Muon.
         preview: (network, examples, recipe, file) writes a picture of what the network does now; None: no pictures.

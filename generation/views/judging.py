@@ -232,7 +232,7 @@ def measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | 
     for number, case in enumerate(cases):
         samples, mean = drawn(network, [case], judging, exam.device)[0], regressed(network, case, exam.device)
         plain = plain_answers(case, training)
-        others = {name: rendered(case, renders, exam.device) for name, renders in exam.beside.items()}
+        others = {name: rendered(case, renders, exam.device) for name, renders in exam.against.items()}
         answers = {MODEL: samples, REGRESSION: mean, **others, **{name: answer[None] for name, answer in plain.items()}}
         objects.append({"name": case.name, **{name: agreement(answer, case, lpips) for name, answer in answers.items()}})
         if len(rows) < ROWS:
@@ -243,13 +243,13 @@ def measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | 
     exam.out.mkdir(parents=True, exist_ok=True)
     sheet = exam.out / "sheet.png"
     names = ["input", "truth", "sample", "another sample", "regression", "nearest training view"]
-    picture_grid(sheet, rows, [*names, *exam.beside])
+    picture_grid(sheet, rows, [*names, *exam.against])
     pairs, chance = f"{judging.seeds} samples of each of an object's {len(case.views) - 1} pairs", 1 / len(case.seen.rgba)
     notes = [
         f"{pairs}, in {judging.sampling.evaluations} calls of the network each.",
         "The regression is the network's answer at the highest noise, before anything of the target is seen.",
         f"By chance the right pose is nearest in {chance:.3f} of the cases.",
-        *(f"{name} is rendered from the source view alone, with its camera and silhouette." for name in exam.beside),
+        *(f"{name} is rendered from the source view alone, with its camera and silhouette." for name in exam.against),
     ]
     return Measured(objects, {"sheet": [str(sheet)]}, notes if lpips else [*notes, MISSING])
 

@@ -28,7 +28,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             raise ValueError("no levels, or no channels")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{folder} is no AutoencoderKL as diffusers saves it (config.json, and safetensors beside it): {error}"
+            f"{folder} is no AutoencoderKL as diffusers saves it (config.json and safetensors): {error}"
         ) from error
     return {key: value for key, value in config.items() if key == "_class_name" or not key.startswith("_")}
 

@@ -61,8 +61,8 @@ def _ids(path: Path, pixels: NDArray[np.uint8]) -> Tensor:
     colours, numbers = np.unique(pixels[shown][:, :3], axis=0, return_inverse=True)
     if not 0 < len(colours) <= PARTS:
         raise ConfigError(
-            f"{path} has {len(colours):,} colours besides white; a map has a flat colour for each part, 1 to {PARTS}, and no "
-            "smoothed edges: scale it without interpolation"
+            f"{path} has {len(colours):,} colours that are not white; a map has a flat colour for each part, 1 to {PARTS}, and "
+            "no smoothed edges: scale it without interpolation"
         )
     ids = np.full(shown.shape, BACKGROUND, np.int64)
     ids[shown] = numbers.reshape(-1)

@@ -122,7 +122,7 @@ class Zero123(nn.Module):
             raise ConfigError(f"{folder}/unet is made for {unet.sample_size} cells; square views are drawn")
         if unet.in_channels != 2 * latents or unet.out_channels != latents:
             raise ConfigError(
-                f"{folder}/unet takes {unet.in_channels} channels; Zero-1-to-3's takes {2 * latents}: noisy latents beside the "
+                f"{folder}/unet takes {unet.in_channels} channels; Zero-1-to-3's takes {2 * latents}: noisy latents, then the "
                 "picture's. This is another kind of model"
             )
         sizes = (self.token_in.in_features, self.token_in.out_features)

@@ -183,8 +183,8 @@ def test_the_command_draws_the_view_of_a_map_whatever_its_colours(run, tmp_path)
 def test_what_is_no_map_is_refused(tmp_path):
     rng = np.random.default_rng(0)
     for name, pixels, words in (
-        ("photo", rng.integers(0, 200, (32, 32, 3), np.uint8), "colours besides white; a map has a flat colour"),
-        ("white", np.full((32, 32, 3), 255, np.uint8), "0 colours besides white"),
+        ("photo", rng.integers(0, 200, (32, 32, 3), np.uint8), "colours that are not white; a map has a flat colour"),
+        ("white", np.full((32, 32, 3), 255, np.uint8), "0 colours that are not white"),
         ("small", np.zeros((8, 8, 3), np.uint8), "at least 16"),
         ("wide", np.zeros((20, 40, 3), np.uint8), "40 x 20"),
     ):

@@ -76,7 +76,7 @@ def inputs():
 
 
 def test_views_are_those_of_the_pipeline_written_out(folder, model, inputs):
-    """Zero-1-to-3's sampler: DDIM without noise, guidance against zeros, the source's latents unscaled; diffusers' attention."""
+    """Zero-1-to-3's sampler: DDIM, guidance against zeros, the source's latents unscaled; diffusers' own attention."""
     parts = {"unet": diffusers.UNet2DConditionModel, "vae": diffusers.AutoencoderKL}
     network, vae = (kind.from_pretrained(folder / name) for name, kind in parts.items())
     encoder = transformers.CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder")

@@ -1,4 +1,4 @@
-"""A reconstruction beside novel-views: its rendering from one view is a row of the table."""
+"""A reconstruction next to novel-views: its rendering from one view is a row of the table."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def runs(box_dataset, toy_preset, tmp_path_factory):
     """Folders of a novel-views, of a reconstruction trained on one input view, and of one at another size."""
-    root = tmp_path_factory.mktemp("beside")
+    root = tmp_path_factory.mktemp("against")
     train(NOVEL_VIEWS, box_dataset, MICRO.model_copy(update={"steps": 2, "save_every": 2}), root / "views", device="cpu")
     one = toy_preset.model_copy(update={"input_views": 1, "steps": 2, "save_every": 2})
     train(GAUSSIANS, box_dataset, one, root / "lrm", device="cpu")
@@ -36,7 +36,7 @@ SETTINGS = judging.ViewsJudging(poses=2, seeds=1, sampling=Sampling(steps=1))
 
 def test_a_reconstruction_is_rendered_from_the_source_view_alone(runs, box_dataset):
     outcome = training.evaluate(
-        NOVEL_VIEWS, runs / "views", box_dataset, judging=SETTINGS, device="cpu", beside=[(GAUSSIANS, runs / "lrm")]
+        NOVEL_VIEWS, runs / "views", box_dataset, judging=SETTINGS, device="cpu", against=[(GAUSSIANS, runs / "lrm")]
     )
     name = "gaussians (lrm)"
     assert list(outcome.summary)[:3] == ["model", judging.REGRESSION, name]
@@ -69,22 +69,22 @@ def test_another_model_is_given_the_source_and_asked_for_the_targets(box_dataset
 
 def test_runs_that_can_not_be_compared_are_refused(runs, box_dataset):
     def evaluate(family, run, other, name):
-        training.evaluate(family, runs / run, box_dataset, device="cpu", beside=[(other, runs / name)], objects=1)
+        training.evaluate(family, runs / run, box_dataset, device="cpu", against=[(other, runs / name)], objects=1)
 
     with pytest.raises(ConfigError, match="sees pictures of 32 pixels, these have 16: train one with --set size=16"):
         evaluate(NOVEL_VIEWS, "views", GAUSSIANS, "large")
     with pytest.raises(ConfigError, match="draws no views"):
         evaluate(NOVEL_VIEWS, "views", MONOCULAR, "lrm")
-    with pytest.raises(ConfigError, match="not judged beside"):
+    with pytest.raises(ConfigError, match="not judged against"):
         evaluate(GAUSSIANS, "lrm", GAUSSIANS, "lrm")
     twice = [(GAUSSIANS, runs / "lrm")] * 2
-    with pytest.raises(ConfigError, match="two runs beside are called"):
-        training.evaluate(NOVEL_VIEWS, runs / "views", box_dataset, device="cpu", beside=twice)
+    with pytest.raises(ConfigError, match="two runs of --against are called"):
+        training.evaluate(NOVEL_VIEWS, runs / "views", box_dataset, device="cpu", against=twice)
 
 
 def test_the_command_takes_a_run_beside(runs, box_dataset, tmp_path):
     options = ["--judge", "poses=2", "--judge", "seeds=1", "--judge", "sampling.steps=1", "--device", "cpu"]
-    arguments = ["evaluate", runs / "views", box_dataset, "--beside", runs / "lrm", "--out", tmp_path, *options]
+    arguments = ["evaluate", runs / "views", box_dataset, "--against", runs / "lrm", "--out", tmp_path, *options]
     answer = CliRunner().invoke(app, [*map(str, arguments)])
     assert answer.exit_code == 0, answer.output
     assert "gaussians (lrm)" in (tmp_path / "table.md").read_text()
