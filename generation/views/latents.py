@@ -57,8 +57,8 @@ class Latents(nn.Module):
                 self.vae = AutoencoderKL.from_config(config)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise ConfigError(f"can't load the autoencoder of {folder}: {' '.join(str(error).split())[:200]}") from error
-        own = {key: value for key, value in config.items() if key not in ("_class_name",)}
-        if any(json.loads(json.dumps(self.vae.config.get(key))) != value for key, value in own.items()):
+        own = self.vae.config
+        if any(json.loads(json.dumps(own[key])) != value for key, value in config.items() if key in own):
             raise ConfigError(f"{folder} holds another autoencoder than the preset was made for: name the folder that it was")
         self.vae.eval().requires_grad_(False)
 
