@@ -6,6 +6,7 @@ NORLD        a normal map to the latents of a shape, held to the normals of its 
 NORMALS      a picture to the normals of its pixels, by two streams (NiRNE)
 NOVEL_VIEWS  a view and a relative pose to the view from there, by diffusion (Zero-1-to-3); Zero-to-Hero at test time
 MULTI_VIEWS  the same for four views at once that see each other
+MAP_VIEWS    a part map of a view to the view, by diffusion
 
 training.train(SHAPE_VAE, dataset_dir, "tiny", out)    writes a checkpoint that resumes exactly
 `paths` and `sampling` know no model: images, latents and token sets alike.
@@ -19,6 +20,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "shapes.families": ["NORLD", "SHAPE_FLOW", "SHAPE_VAE"],
         "normals.family": ["NORMALS"],
-        "views.families": ["MULTI_VIEWS", "NOVEL_VIEWS"],
+        "views.families": ["MAP_VIEWS", "MULTI_VIEWS", "NOVEL_VIEWS"],
     },
 )

@@ -107,11 +107,11 @@ def cut_out(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return picture
 
 
-def read_picture(path: Path) -> Tensor:
-    """(4, H, W) float32 in [0, 1] with straight alpha; see `cut_out`.
+def read_pixels(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 4) of a picture file.
 
     Raises:
-        ConfigError: no picture, too large a one, or one that `cut_out` refuses.
+        ConfigError: no picture, or too large a one.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -119,9 +119,18 @@ def read_picture(path: Path) -> Tensor:
                 raise ConfigError(
                     f"{path} has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS:,}: scale it down"
                 )
-            pixels = np.asarray(image.convert("RGBA"))
+            return np.asarray(image.convert("RGBA"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ConfigError(f"can't read the picture {path}: {error}") from error
+
+
+def read_picture(path: Path) -> Tensor:
+    """(4, H, W) float32 in [0, 1] with straight alpha; see `cut_out`.
+
+    Raises:
+        ConfigError: no picture, too large a one, or one that `cut_out` refuses.
+    """
+    pixels = read_pixels(path)
     try:
         picture = cut_out(pixels)
     except ConfigError as error:

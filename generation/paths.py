@@ -14,6 +14,8 @@ from torch import Tensor
 
 Prediction = Literal["velocity", "noise", "data", "v"]
 """dx/dt; the noise; the data; alpha noise - sigma data (Salimans and Ho 2022)."""
+PREDICTION_TYPES: dict[str, Prediction] = {"epsilon": "noise", "v_prediction": "v", "sample": "data"}
+"""Words of diffusers' schedulers -> ours."""
 
 
 class Path(Protocol):

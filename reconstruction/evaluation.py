@@ -10,6 +10,7 @@ from torch import Tensor
 
 from versemill.asset import Asset
 from versemill.config import Config
+from versemill.errors import ConfigError
 from versemill.reconstruction.methods import HULL, MEAN, NEAREST, Answer, Case, answers, measure, predict
 from versemill.reconstruction.presets import PosedRecipe
 from versemill.training import baselines, fusion, images
@@ -58,6 +59,25 @@ def _psnr(network: Any, case: Case, device: torch.device) -> float:
     cameras = scene.c2w[None, targets].to(device), scene.K[None, targets].to(device)
     image = Answer.of(network.draw(reconstruction, *cameras, scene.rgb.shape[-1])).image
     return float(images.psnr(image, scene.over_white[targets]).mean())
+
+
+def renders(
+    network: Any, pictures: Tensor, alpha: Tensor, c2w: Tensor, K: Tensor, other_c2w: Tensor, other_K: Tensor
+) -> Tensor:
+    """An object reconstructed from some views and seen by other cameras; see `training.family.Family.renders`.
+
+    Raises:
+        ConfigError: the pictures are not of the model's size.
+    """
+    size = network.recipe.size
+    if pictures.shape[-1] != size:
+        raise ConfigError(
+            f"the reconstruction sees pictures of {size} pixels, these have {pictures.shape[-1]}: train one with "
+            f"--set size={pictures.shape[-1]}"
+        )
+    with torch.no_grad():
+        reconstruction = network(*(t[None] for t in (pictures, alpha, c2w, K)))[0]
+        return Answer.of(network.draw(reconstruction, other_c2w[None], other_K[None], size)).image
 
 
 def baseline_scores(cases: Cases, training: Examples, judging: PosedJudging) -> dict[str, dict[str, list[float]]]:

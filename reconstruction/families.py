@@ -34,6 +34,7 @@ GAUSSIANS = Family(
     measure=evaluation.measured,
     gate=(MEAN, UNTRAINED),
     takes_lpips=True,
+    renders=evaluation.renders,
     upgrade=upgrade(GaussiansRecipe),
 )
 

@@ -1,8 +1,9 @@
 """Evaluation: a trained network on held-out objects, compared with its untrained state and the baselines."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def evaluate(
     family: Family, run_dir: str | Path, dataset_dir: str | Path, split: str | Sequence[str] = ("val", "test"),
     judging: Config | None = None, device: str = "auto", objects: int | None = None, out: str | Path | None = None,
     full: bool = True, lpips: str | Path | None = None, progress: Progress | None = None,
+    against: Sequence[tuple[Family, str | Path]] = (),
 ) -> Evaluation:  # fmt: skip
     """Evaluates a run on held-out assets of a dataset.
 
@@ -70,14 +72,17 @@ def evaluate(
         objects: at most so many, in the shards' order.
         full: also what takes seconds per object.
         lpips: folder of LPIPS weights; without it that metric is left out.
+        against: other families and runs of them, whose renderings of the same views are rows of the table.
 
     Raises:
-        ConfigError: no trained network, no assets in the split, or data that does not suit the preset.
+        ConfigError: no trained network, no assets in the split, data that does not suit the preset, or a run that can't be
+            compared.
     """
     settings = judging or family.judging()
     splits = (split,) if isinstance(split, str) else tuple(split)
     target = torch_device(device)
-    exam = _exam(family, run_dir, dataset_dir, settings, target, full, lpips, out)
+    others = _renderers(family, against, target)
+    exam = replace(_exam(family, run_dir, dataset_dir, settings, target, full, lpips, out), against=others)
     examples = held_out(family, dataset_dir, splits, exam.recipe, settings)
     count = min(len(examples), objects or len(examples))
     cases = (family.case(examples[k], settings) for k in range(count))
@@ -233,3 +238,20 @@ def _exam(
     learned = Lpips(lpips).to(device) if lpips else None
     place = Path(out or Path(run_dir) / "evaluation")
     return Exam(network, untrained, recipe, training, judging, device, learned, full, place)
+
+
+def _renderers(
+    family: Family, against: Sequence[tuple[Family, str | Path]], device: torch.device
+) -> dict[str, Callable[..., torch.Tensor]]:
+    """`Exam.against` of some runs."""
+    if against and not family.compares:
+        raise ConfigError(f"family '{family.name}' is not judged against other models: leave --against out")
+    renderers: dict[str, Callable[..., torch.Tensor]] = {}
+    for other, run_dir in against:
+        if other.renders is None:
+            raise ConfigError(f"{run_dir} is a run of family '{other.name}', which draws no views: name another run")
+        name = f"{other.name} ({Path(run_dir).name})"
+        if name in renderers:
+            raise ConfigError(f"two runs of --against are called {name}, and a row has one name: rename a folder")
+        renderers[name] = partial(other.renders, load(other, run_dir, device)[0])
+    return renderers

@@ -121,6 +121,7 @@ class Exam:
         training: the examples that it was trained on. judging: the family's settings of judgement.
         lpips: the learned distance, or None where no weights were given. full: also what takes seconds per object.
         out: folder for pictures and other files.
+        against: name -> other trained models that draw the same views: `Family.renders` without its network.
     """
 
     network: nn.Module
@@ -132,6 +133,7 @@ class Exam:
     lpips: nn.Module | None
     full: bool
     out: Path
+    against: Mapping[str, Callable[..., torch.Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,10 +183,12 @@ class Family:
         judging: settings at judgement: input views, sampler, guidance ...
         measure: (exam, cases, how many, progress) -> `Measured`; None: `score` and `baselines` are all there is to say.
         gate: methods that the model must beat in `validate`; the first is named in the verdict.
-        takes_lpips: whether `objective` uses LPIPS.
+        takes_lpips: whether `objective` uses LPIPS. compares: whether `measure` has a row for each model of `Exam.against`.
         freezes: whether some steps leave parameters without a gradient, so that these stay as they are.
         hidden: (network) -> its hidden matrices, for recipes with the optimiser Muon.
         preview: (network, examples, recipe, file) writes a picture of what the network does now; None: no pictures.
+        renders: (network, pictures (V, 3, S, S) over white, alpha (V, 1, S, S), c2w (V, 4, 4), K (V, 3, 3), other c2w (T, 4, 4)
+            and K (T, 3, 3)) -> (T, 3, S, S) in [0, 1]: an object seen by other cameras; None: it draws no views.
         view_model: (network, picture (3, N, N) over white, c2w (4, 4), K (3, 3)) -> what distillation asks: a 2D model of other
             views of that picture, which the camera took (see `generation.distillation.models`); None: it offers no such model.
         upgrade: (settings of a preset, as an older version wrote them) -> as they are now.
@@ -210,9 +214,11 @@ class Family:
     measure: Callable[[Exam, Iterable[Any], int, Progress | None], Measured] | None = None
     gate: tuple[str, ...] = (UNTRAINED,)
     takes_lpips: bool = False
+    compares: bool = False
     freezes: bool = False
     hidden: Callable[[Any], Iterable[nn.Parameter]] | None = None
     preview: Callable[[Any, Examples, Any, Path], None] | None = None
+    renders: Callable[..., torch.Tensor] | None = None
     view_model: Callable[[Any, torch.Tensor, torch.Tensor, torch.Tensor], Any] | None = None
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict
 

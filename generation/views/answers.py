@@ -1,4 +1,4 @@
-"""A trained novel-views' answer to one picture: views from other poses, and a turntable of them."""
+"""A model's answer to one picture: views from other poses, and a turntable of them; or to a part map, its view."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,21 @@ from torch import Tensor
 from versemill.camera import intrinsics
 from versemill.errors import ConfigError
 from versemill.generation.conditions import read_picture
+from versemill.generation.views import zero123
 from versemill.generation.views.cameras import orbit
-from versemill.generation.views.families import MULTI_VIEWS, NOVEL_VIEWS
+from versemill.generation.views.families import MAP_VIEWS, MULTI_VIEWS, NOVEL_VIEWS
 from versemill.generation.views.judging import noise_of
+from versemill.generation.views.maps import read_map
 from versemill.generation.views.network import NovelViews
-from versemill.generation.views.sampler import Sampling, draw
+from versemill.generation.views.sampler import Drawer, Sampling, draw
 from versemill.training.runs import describe, load, torch_device
 
 FOV = 49.13434
 """Degrees: Zero-1-to-3's lens, and the pipeline `views`."""
 DISTANCE = 3.0
 """From the origin, where an asset's longest side is 2: the nearest of Zero-1-to-3's, and the pipeline `views`."""
+MAP_ELEVATION = 25.0
+"""Degrees above the horizon from which a part map is taken to be seen: as in the pipeline `views`."""
 FRAMES, FRAME_MS = 24, 80
 """Of a turntable."""
 
@@ -36,10 +40,35 @@ class Answer:
     calls: int
 
 
+@dataclass(frozen=True)
+class Model:
+    """What draws, the side of its pictures in pixels, and whether it is shown a part map instead of another view."""
+
+    drawer: Drawer
+    size: int
+    mapped: bool
+    device: torch.device
+
+
+def opened(folder: Path, device: str) -> Model:
+    """A run of novel-views, multi-views or map-views, or a folder of Zero-1-to-3 as diffusers saves it.
+
+    Raises:
+        ConfigError: the folder holds something else.
+    """
+    target = torch_device(device)
+    if zero123.is_folder(folder):
+        theirs = zero123.Zero123(folder).to(target)
+        return Model(theirs, theirs.size, False, target)
+    name = describe(folder)["family"]
+    family = next((each for each in (MULTI_VIEWS, MAP_VIEWS) if each.name == name), NOVEL_VIEWS)
+    network, recipe = load(family, folder, target)
+    return Model(cast(NovelViews, network), recipe.size, recipe.shown == "map", target)
+
+
 def views(
-    run_dir: str | Path, image: Path, azimuths: Sequence[float], elevation: float, seen_from: float, sampling: Sampling,
-    seed: int, device: str,
-) -> Answer:  # fmt: skip
+    model: Model, image: Path, azimuths: Sequence[float], elevation: float, seen_from: float, sampling: Sampling, seed: int
+) -> Answer:
     """The object of a picture from other poses; the same arguments give the same views.
 
     Args:
@@ -47,17 +76,27 @@ def views(
         elevation, seen_from: degrees above the horizon, of the views and of the picture.
 
     Raises:
-        ConfigError: no trained novel-views, or a picture that can't be used.
+        ConfigError: a picture that can't be used, or a way to draw that the model does not have.
     """
-    target = torch_device(device)
-    family = MULTI_VIEWS if describe(run_dir)["family"] == MULTI_VIEWS.name else NOVEL_VIEWS
-    loaded, recipe = load(family, run_dir, target)
-    source = read_square(image, recipe.size)
     poses = [orbit(0.0, seen_from, DISTANCE), *(orbit(azimuth, elevation, DISTANCE) for azimuth in azimuths)]
-    c2w = torch.tensor(np.stack(poses), dtype=torch.float32, device=target)[None]
-    K = torch.tensor(intrinsics(FOV, recipe.size, recipe.size), dtype=torch.float32, device=target)
-    noise = noise_of([0], [seed], (len(azimuths), 3, recipe.size, recipe.size), target)
-    drawn = draw(cast(NovelViews, loaded), source[None].to(target), c2w, K.expand(1, len(poses), 3, 3), noise, sampling)
+    return _answer(model, read_square(image, model.size), poses, sampling, seed)
+
+
+def from_map(model: Model, image: Path, sampling: Sampling, seed: int) -> Answer:
+    """One view of what a part map shows; see `maps.read_map`.
+
+    Raises:
+        ConfigError: a map that can't be used, or a way to draw that the model does not have.
+    """
+    return _answer(model, read_map(image, model.size), [orbit(0.0, MAP_ELEVATION, DISTANCE)] * 2, sampling, seed)
+
+
+def _answer(model: Model, shown: Tensor, poses: Sequence[np.ndarray], sampling: Sampling, seed: int) -> Answer:
+    device = model.device
+    c2w = torch.tensor(np.stack(poses), dtype=torch.float32, device=device)[None]
+    K = torch.tensor(intrinsics(FOV, model.size, model.size), dtype=torch.float32, device=device)
+    noise = noise_of([0], [seed], (len(poses) - 1, *model.drawer.shape), device)
+    drawn = draw(model.drawer, shown[None].to(device), c2w, K.expand(1, len(poses), 3, 3), noise, sampling)
     pixels = (drawn[0].permute(0, 2, 3, 1) * 255).round().byte().cpu().numpy()
     return Answer(pixels, sampling.evaluations)
 

@@ -1,7 +1,7 @@
 """Objects and their views, read from the shards and held in memory; pairs of views as examples."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from versemill.errors import ConfigError
 from versemill.generation.views.cameras import orbit
+from versemill.generation.views.maps import painted, thinned
 from versemill.generation.views.presets import ViewsRecipe
 from versemill.shards import ShardDataset
 from versemill.training.batches import Batches, to_device
@@ -26,6 +27,7 @@ class Seen:
     Attributes:
         rgba: (V, 4, S, S) uint8, straight alpha. c2w: (V, 4, 4) float32, OpenCV axes. K: (V, 3, 3) float32 for S x S pixels.
         index, name: which asset it is.
+        maps: (V, 3, S, S) uint8, part maps as `maps.painted` gives them; None: none were read.
     """
 
     rgba: Tensor
@@ -33,6 +35,11 @@ class Seen:
     K: Tensor
     index: int
     name: str
+    maps: Tensor | None = None
+
+    def shown(self, views: Sequence[int]) -> Tensor:
+        """(n, 3, S, S) float32 in [0, 1]: what a network is given, the maps where they were read, else `pictures`."""
+        return self.pictures(views) if self.maps is None else self.maps[list(views)].float() / 255
 
     def pictures(self, views: Sequence[int]) -> Tensor:
         """(n, 3, S, S) float32 in [0, 1], composited over white: every pixel by its alpha, not only the empty ones."""
@@ -52,7 +59,8 @@ class SeenViews(Dataset[Seen]):
         self, dataset_dir: str | Path, splits: Sequence[str], recipe: ViewsRecipe, indices: Collection[int] | None, judged: bool
     ) -> None:
         sources = [ShardDataset(dataset_dir, split, passes=("rgb",), resolution=recipe.size) for split in splits]
-        rows = [(source, i, int(index)) for source in sources for i, index in enumerate(source.indices)]
+        maps = [ShardDataset(dataset_dir, split, passes=("part",)) if recipe.shown == "map" else None for split in splits]
+        rows = [(pair, i, int(index)) for pair in zip(sources, maps, strict=True) for i, index in enumerate(pair[0].indices)]
         rows = [row for row in rows if indices is None or row[2] in indices]
         if recipe.assets and not judged:
             rows = rows[: recipe.assets]
@@ -63,7 +71,8 @@ class SeenViews(Dataset[Seen]):
                     f"the views of {dataset_dir} have {width} x {height} pixels and preset {recipe.name} needs square ones of "
                     f"{recipe.size} or more: render such views or take another preset"
                 )
-        self._where = [(source, i) for source, i, _ in rows]
+        self._size = recipe.size
+        self._where = [(pair, i) for pair, i, _ in rows]
         self.indices = [index for _, _, index in rows]
         self._kept: dict[int, Seen] = {}
 
@@ -72,8 +81,11 @@ class SeenViews(Dataset[Seen]):
 
     def __getitem__(self, position: int) -> Seen:
         if position not in self._kept:
-            source, row = self._where[position]
-            self._kept[position] = seen(source[row])
+            (source, maps), row = self._where[position]
+            item = seen(source[row])
+            if maps is not None:
+                item = replace(item, maps=painted(thinned(maps[row]["part"][:, 0], self._size)))
+            self._kept[position] = item
         return self._kept[position]
 
     @cached_property
@@ -86,9 +98,9 @@ class SeenViews(Dataset[Seen]):
 
     @cached_property
     def thumbnails(self) -> tuple[Tensor, list[tuple[int, int]]]:
-        """Thumbnails (N, 192) of all views, and the position and view of each."""
+        """Thumbnails (N, 192) of what is shown of all views, and the position and view of each."""
         places = [(k, view) for k in range(len(self)) for view in range(len(self[k].rgba))]
-        return torch.cat([small(self[k].pictures(range(len(self[k].rgba)))) for k in range(len(self))]), places
+        return torch.cat([small(self[k].shown(range(len(self[k].rgba)))) for k in range(len(self))]), places
 
 
 def small(pictures: Tensor) -> Tensor:
@@ -115,10 +127,10 @@ class ViewBatch:
     """B source views with T targets each, and what is drawn for the loss.
 
     Attributes:
-        source: (B, 3, S, S). target: (B, T, 3, S, S). Both in [0, 1] over white.
+        source: (B, 3, S, S), a view or a part map. target: (B, T, 3, S, S). Both in [0, 1] over white.
         c2w, K: (B, 1 + T, 4, 4) and (B, 1 + T, 3, 3), the source first.
         keep: (B, 2) float32, 0 where the picture, or the pose, is withheld.
-        noise: (B, T, 3, S, S). uniform: (B, T) in (0, 1), from which the path takes its times.
+        noise: (B, T, *recipe.shape). uniform: (B, T) in (0, 1), from which the path takes its times.
         blank: (B, T) float32, 1 where the target is regressed: nothing of it is seen, at the highest noise.
     """
 
@@ -137,7 +149,8 @@ class ViewBatch:
 
 
 def example(item: Seen, recipe: ViewsRecipe, rng: np.random.Generator, regress: float) -> ViewBatch:
-    """One source view of an asset and `recipe.targets` others; some targets are the source itself.
+    """One source view of an asset and `recipe.targets` others; some targets are the source itself. With maps: a view's map,
+    and that view.
 
     Args:
         regress: share of targets that are regressed.
@@ -147,20 +160,21 @@ def example(item: Seen, recipe: ViewsRecipe, rng: np.random.Generator, regress: 
     targets = [others[k % len(others)] for k in range(count)]
     targets = [source if draw < recipe.identity else view for draw, view in zip(rng.random(count), targets, strict=True)]
     channels = rng.permutation(3) if recipe.permute else np.arange(3)
-    views = [source, *targets]
+    views = [source] * (1 + count) if recipe.shown == "map" else [source, *targets]
     pictures = item.pictures(views)[:, channels]
+    shown = item.shown(views[:1])[0] if recipe.shown == "map" else pictures[0]
     uniform, blank = rng.uniform(1e-4, 1 - 1e-4, count), rng.random(count) < regress
     if recipe.together:  # one noise level for all that is drawn at once
         uniform, blank = np.full(count, uniform[0]), np.full(count, blank[0])
     fate = rng.random()  # no picture, no pose, neither, or both
     hidden = [fate < 2 * recipe.drop, recipe.drop <= fate < 3 * recipe.drop]
     return ViewBatch(
-        pictures[0],
+        shown,
         pictures[1:],
         item.c2w[views],
         item.K[views],
         torch.tensor([float(not h) for h in hidden]),
-        torch.from_numpy(rng.standard_normal(tuple(pictures[1:].shape), np.float32)),
+        torch.from_numpy(rng.standard_normal((count, *recipe.shape), np.float32)),
         torch.from_numpy(uniform.astype(np.float32)),
         torch.from_numpy(blank.astype(np.float32)),
     )
@@ -186,6 +200,6 @@ def noise(recipe: ViewsRecipe, generator: torch.Generator) -> ViewBatch:
     pictures = torch.rand(1, 1 + count, 3, size, size, generator=generator)
     return ViewBatch(
         pictures[:, 0], pictures[:, 1:], c2w, K.expand(1, 1 + count, 3, 3), torch.ones(1, 2),
-        torch.randn(1, count, 3, size, size, generator=generator), torch.rand(1, count, generator=generator),
+        torch.randn(1, count, *recipe.shape, generator=generator), torch.rand(1, count, generator=generator),
         torch.zeros(1, count),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from versemill.generation.views import data, judging
 from versemill.generation.views.network import NovelViews, Objective
-from versemill.generation.views.presets import MULTI_PRESETS, PRESETS, needs
+from versemill.generation.views.presets import MAP_PRESETS, MULTI_PRESETS, PRESETS, needs
 from versemill.generation.views.view_model import SourceViews
 from versemill.training.family import Family
 
@@ -27,6 +27,7 @@ NOVEL_VIEWS = Family(
     judging=judging.ViewsJudging,
     measure=judging.measure,
     gate=(judging.COPY,),
+    compares=True,
     hidden=NovelViews.hidden,
     preview=judging.preview,
     view_model=SourceViews,
@@ -38,4 +39,14 @@ MULTI_VIEWS = replace(
     summary="MVDream's kind: one view to four views at once that see each other, by diffusion",
     presets=MULTI_PRESETS,
     view_model=None,  # it draws four views of its own choice, not one
+)
+
+MAP_VIEWS = replace(
+    NOVEL_VIEWS,
+    name="map-views",
+    summary="a part map of a view to the view, by diffusion: the kind of model that a ControlNet on segmentations is",
+    presets=MAP_PRESETS,
+    gate=(judging.MEAN,),  # a map's colours are not the object's: copying it is no baseline
+    compares=False,
+    view_model=None,
 )

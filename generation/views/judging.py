@@ -52,7 +52,10 @@ class ViewsJudging(Config):
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An object, one source view, and the target views; which ones they are depends on the asset's index alone."""
+    """An object, one source view, and the target views; which ones they are depends on the asset's index alone.
+
+    With maps nothing is drawn from the source view: each target is drawn from its own map.
+    """
 
     seen: Seen
     views: tuple[int, ...]
@@ -66,6 +69,21 @@ class Case:
     def targets(self) -> Tensor:
         """(T, 3, S, S) the true views."""
         return self.seen.pictures(self.views[1:])
+
+    @property
+    def pairs(self) -> list[tuple[int, ...]]:
+        """The views of each drawing, what is shown first: all of them, or for each target its map and itself."""
+        return [self.views] if self.seen.maps is None else [(view, view) for view in self.views[1:]]
+
+    @property
+    def shown(self) -> Tensor:
+        """(P, 3, S, S): what the network is shown for each of the pairs."""
+        return self.seen.shown([pair[0] for pair in self.pairs])
+
+    @property
+    def sources(self) -> Tensor:
+        """(T, 3, S, S): the same for each target."""
+        return self.shown.expand_as(self.targets)
 
 
 def case_of(item: Seen, judging: ViewsJudging) -> Case:
@@ -81,9 +99,14 @@ def case_of(item: Seen, judging: ViewsJudging) -> Case:
 
 
 def together(cases: Sequence[Case], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Sources (B, 3, S, S), c2w (B, 1 + T, 4, 4) and K (B, 1 + T, 3, 3) of cases with equally many targets."""
-    source = torch.cat([case.seen.pictures(case.views[:1]) for case in cases])
-    c2w, K = (torch.stack([getattr(case.seen, name)[list(case.views)] for case in cases]) for name in ("c2w", "K"))
+    """Sources (R, 3, S, S), c2w (R, 1 + t, 4, 4) and K (R, 1 + t, 3, 3) of the pairs of cases with equally many targets.
+
+    R = B and t = T; with maps R = B * T and t = 1.
+    """
+    source = torch.cat([case.shown for case in cases])
+    c2w, K = (
+        torch.stack([getattr(case.seen, name)[list(pair)] for case in cases for pair in case.pairs]) for name in ("c2w", "K")
+    )
     return source.to(device), c2w.to(device), K.to(device)
 
 
@@ -95,17 +118,24 @@ def noise_of(
     return lambda: torch.from_numpy(np.stack([rng.standard_normal(shape, np.float32) for rng in streams])).to(device)
 
 
+def rows_of(noise: Callable[[], Tensor], rows: int) -> Callable[[], Tensor]:
+    """The same noise (N, T, ...) for as many rows (R, t, ...) with R t = N T."""
+    return lambda: noise().flatten(0, 1).unflatten(0, (rows, -1))
+
+
 def drawn(network: NovelViews, cases: Sequence[Case], judging: ViewsJudging, device: torch.device) -> list[Tensor]:
     """Per case (seeds, T, 3, S, S): its sampled views, on the CPU."""
     answers = []
     step = max(1, CHUNK // judging.seeds)
     for first in range(0, len(cases), step):
         some = [(case, sample) for case in cases[first : first + step] for sample in range(judging.seeds)]
+        count = len(some[0][0].views) - 1
         inputs = together([case for case, _ in some], device)
-        shape = (inputs[1].shape[1] - 1, *inputs[0].shape[1:])
-        noise = noise_of([case.seen.index for case, _ in some], [sample for _, sample in some], shape, device)
-        views = draw(network, *inputs, noise, judging.sampling).cpu()
-        answers += list(views.unflatten(0, (-1, judging.seeds)))
+        noise = noise_of(
+            [case.seen.index for case, _ in some], [sample for _, sample in some], (count, *network.shape), device
+        )  # fmt: skip
+        views = draw(network, *inputs, rows_of(noise, len(inputs[0])), judging.sampling).cpu()
+        answers += list(views.flatten(0, 1).unflatten(0, (-1, judging.seeds, count)))
     return answers
 
 
@@ -113,7 +143,7 @@ def regressed(network: NovelViews, case: Case, device: torch.device) -> Tensor:
     """(1, T, 3, S, S): the network's mean pictures."""
     source, c2w, K = together([case], device)
     with torch.no_grad():
-        context = network.look(source, c2w, K, torch.ones(1, 2, device=device))
+        context = network.look(source, c2w, K, torch.ones(len(source), 2, device=device))
         return network.regressed(context, len(case.views) - 1).cpu()[None]
 
 
@@ -168,20 +198,27 @@ def plain_answers(case: Case, training: SeenViews) -> dict[str, Tensor]:
     """Baseline -> its pictures (T, 3, S, S).
 
     The nearest training view: of the training object with the picture most like the source (thumbnails, squared error), the
-    view whose pose from that picture is closest to what is asked for.
+    view whose pose from that picture is closest to what is asked for. With maps, the view with the map most like each target's.
     """
-    source = case.seen.pictures(case.views[:1])
     thumbnails, places = training.thumbnails
-    position, view = places[int((thumbnails - small(source)).square().sum(1).argmin())]
-    other = training[position]
-    order = [view, *(v for v in range(len(other.rgba)) if v != view), view]
-    asked, offered = relative_pose(case.seen.c2w[None, list(case.views)])[0], relative_pose(other.c2w[None, order])[0]
-    chosen = [order[1:][int(k)] for k in torch.cdist(asked, offered).argmin(1)]
-    return {
-        COPY: source.expand_as(case.targets),
-        MEAN: training.mean.expand_as(case.targets),
-        NEAREST: other.pictures(chosen),
-    }
+    nearest = [places[int(k)] for k in torch.cdist(small(case.shown), thumbnails).argmin(1)]
+    if case.seen.maps is not None:
+        near = torch.cat([training[position].pictures([view]) for position, view in nearest])
+    else:
+        position, view = nearest[0]
+        other = training[position]
+        order = [view, *(v for v in range(len(other.rgba)) if v != view), view]
+        asked, offered = relative_pose(case.seen.c2w[None, list(case.views)])[0], relative_pose(other.c2w[None, order])[0]
+        near = other.pictures([order[1:][int(k)] for k in torch.cdist(asked, offered).argmin(1)])
+    return {COPY: case.sources, MEAN: training.mean.expand_as(case.targets), NEAREST: near}
+
+
+def rendered(case: Case, renders: Callable[..., Tensor], device: torch.device) -> Tensor:
+    """(1, T, 3, S, S): another model's pictures of the targets, from the source view, its silhouette and its camera."""
+    source, targets = list(case.views[:1]), list(case.views[1:])
+    alpha = case.seen.rgba[source, 3:].float() / 255
+    cameras = [m[views].to(device) for views in (source, targets) for m in (case.seen.c2w, case.seen.K)]
+    return renders(case.seen.pictures(source).to(device), alpha.to(device), *cameras).cpu()[None]
 
 
 def measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | None) -> Measured:
@@ -195,20 +232,24 @@ def measure(exam: Exam, cases: Iterable[Case], count: int, progress: Progress | 
     for number, case in enumerate(cases):
         samples, mean = drawn(network, [case], judging, exam.device)[0], regressed(network, case, exam.device)
         plain = plain_answers(case, training)
-        answers = {MODEL: samples, REGRESSION: mean, **{name: answer[None] for name, answer in plain.items()}}
+        others = {name: rendered(case, renders, exam.device) for name, renders in exam.against.items()}
+        answers = {MODEL: samples, REGRESSION: mean, **others, **{name: answer[None] for name, answer in plain.items()}}
         objects.append({"name": case.name, **{name: agreement(answer, case, lpips) for name, answer in answers.items()}})
         if len(rows) < ROWS:
-            rows.append([case.seen.pictures(case.views[:1]), case.targets, samples[0], samples[-1], mean[0], plain[NEAREST]])
+            columns_ = [case.shown, case.targets, samples[0], samples[-1], mean[0], plain[NEAREST]]
+            rows.append([*columns_, *(other[0] for other in others.values())])
         if progress:
             progress(number + 1, count, objects[-1][MODEL])
     exam.out.mkdir(parents=True, exist_ok=True)
     sheet = exam.out / "sheet.png"
-    picture_grid(sheet, rows, ["input", "truth", "sample", "another sample", "regression", "nearest training view"])
+    names = ["input", "truth", "sample", "another sample", "regression", "nearest training view"]
+    picture_grid(sheet, rows, [*names, *exam.against])
     pairs, chance = f"{judging.seeds} samples of each of an object's {len(case.views) - 1} pairs", 1 / len(case.seen.rgba)
     notes = [
         f"{pairs}, in {judging.sampling.evaluations} calls of the network each.",
         "The regression is the network's answer at the highest noise, before anything of the target is seen.",
         f"By chance the right pose is nearest in {chance:.3f} of the cases.",
+        *(f"{name} is rendered from the source view alone, with its camera and silhouette." for name in exam.against),
     ]
     return Measured(objects, {"sheet": [str(sheet)]}, notes if lpips else [*notes, MISSING])
 
@@ -220,7 +261,7 @@ def preview(network: NovelViews, examples: Any, recipe: ViewsRecipe, path: Path)
     cases = [case_of(examples[k], judging) for k in range(min(4, len(examples)))]
     samples = drawn(network, cases, judging, device)
     rows = [
-        [case.seen.pictures(case.views[:1]), case.targets, regressed(network, case, device)[0], sample[0]]
+        [case.shown, case.targets, regressed(network, case, device)[0], sample[0]]
         for case, sample in zip(cases, samples, strict=True)
     ]
     picture_grid(path, rows, ["input", "truth", "regression", "sample"])

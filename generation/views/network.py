@@ -28,6 +28,40 @@ class NovelViews(nn.Module):
         else:
             self.core = JointTransformer(recipe)
 
+    @property
+    def path(self) -> paths.Path:
+        """Between data and noise."""
+        return self.recipe.path
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width of what is drawn."""
+        return self.recipe.shape
+
+    @property
+    def layers(self) -> int:
+        """Calls of the hook in a pass."""
+        return len(self.core.layers)
+
+    @property
+    def late(self) -> list[int]:
+        """Layers of mutual self-attention."""
+        return self.core.late
+
+    @property
+    def mutual(self) -> bool:
+        """Whether views are drawn alone, and from another view."""
+        return not self.recipe.together and self.recipe.shown == "view"
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """What the path holds, (B, *shape), of pictures (B, 3, S, S) in [0, 1]; differentiable."""
+        return self.core.codec.encode(pictures)
+
+    def decode(self, data: Tensor) -> Tensor:
+        """Pictures (B, 3, S, S) in [0, 1]."""
+        with self._precision(data):
+            return self.core.codec.decode(data).float()
+
     def look(self, source: Tensor, c2w: Tensor, K: Tensor, keep: Tensor) -> Any:
         """The context of B * T targets; what it holds is the network's own.
 
@@ -36,18 +70,18 @@ class NovelViews(nn.Module):
             keep: (B, 2), 0 where the picture, or the pose, is withheld.
         """
         with self._precision(source):
-            return self.core.look(2 * source - 1, c2w, K, keep)
+            return self.core.look(source, c2w, K, keep)
 
     def forward(self, x: Tensor, time: Tensor, context: Any, hook: Hook = fused) -> Tensor:
-        """(R, 3, S, S) float32, what the path asks for at x (R, 3, S, S) and times (R,) in 0 to 1000."""
+        """(R, *shape) float32, what the path asks for at x (R, *shape) and times (R,) in 0 to 1000."""
         with self._precision(x):
             return self.core(x, time, context, hook).float()
 
     def regressed(self, context: Any, rows: int) -> Tensor:
         """(rows, 3, S, S) in [0, 1]: the network's mean picture, asked at the highest noise and shown nothing of the target."""
         recipe, device = self.recipe, next(self.parameters()).device
-        x, t = torch.zeros(rows, 3, recipe.size, recipe.size, device=device), torch.ones(rows, device=device)
-        return pixels(paths.split(recipe.path, x, self(x, recipe.path.seen(t)[1], context), t)[0])
+        x, t = torch.zeros(rows, *recipe.shape, device=device), torch.ones(rows, device=device)
+        return self.decode(paths.split(recipe.path, x, self(x, recipe.path.seen(t)[1], context), t)[0])
 
     def hidden(self) -> list[nn.Parameter]:
         """The matrices between tokens, which Muon may take."""
@@ -67,11 +101,6 @@ class NovelViews(nn.Module):
         return torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(self.recipe, device))
 
 
-def pixels(data: Tensor) -> Tensor:
-    """Pictures in [0, 1] of what a path holds, [-1, 1]."""
-    return ((data + 1) / 2).clamp(0, 1)
-
-
 class Objective(nn.Module):
     """The network and its loss: squared error of what the path asks for."""
 
@@ -83,7 +112,9 @@ class Objective(nn.Module):
         """The mean over all targets; of the regressed ones and the others apart."""
         network, recipe = self.network, self.network.recipe
         path, blank = recipe.path, batch.blank.flatten()
-        data, noise = 2 * batch.target.flatten(0, 1) - 1, batch.noise.flatten(0, 1)
+        with torch.no_grad():
+            data = network.encode(batch.target.flatten(0, 1))
+        noise = batch.noise.flatten(0, 1)
         drawn = path.times(batch.uniform.flatten() ** (1 / recipe.high_noise))
         t = torch.where(blank > 0, torch.ones_like(drawn), drawn)
         noise = noise * (1 - blank)[:, None, None, None]

@@ -1,6 +1,7 @@
 """Presets of the novel-view models. Each says its hardware, its time and what it should reach."""
 
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field as Setting
 from pydantic import model_validator
@@ -29,6 +30,13 @@ class ViewsRecipe(Recipe):
     levels: tuple[int, ...] = Setting(default=(1, 2, 4, 4), description="unet: widths of the levels over `width`", min_length=2)
     attended: int = Setting(default=3, description="unet: of the levels, how many, the coarsest, attend", ge=1)
     context: int = Setting(default=768, description="unet: channels of the token of picture and pose", ge=16)
+    shown: Literal["view", "map"] = Setting(
+        default="view", description="what is given: another view, or a part map of the view itself (map-views)"
+    )
+    vae: str = Setting(
+        default="", description="unet: folder of an AutoencoderKL, as diffusers saves it, in whose latents views are drawn"
+    )
+    vae_config: dict[str, Any] = Setting(default={}, description="its config.json; read from it")
     targets: int = Setting(default=1, description="target views of a source view in an example", ge=1, le=64)
     together: bool = Setting(
         default=False, description="transformer: all targets of a source are drawn at once and see each other (multi-views)"
@@ -45,16 +53,41 @@ class ViewsRecipe(Recipe):
     permute: bool = Setting(default=False, description="permute colour channels, for small datasets")
     assets: int | None = Setting(default=None, description="train on so many assets only; null: all", ge=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_the_vae(cls, values: Any) -> Any:
+        """A run keeps what it needs to know of the autoencoder, so that the folder is read once."""
+        if isinstance(values, dict) and values.get("vae") and not values.get("vae_config"):
+            from versemill.generation.views.latents import read_config
+
+            values = {**values, "vae_config": read_config(Path(values["vae"]))}
+        return values
+
     @model_validator(mode="after")
     def _fits(self) -> "ViewsRecipe":
-        cell = self.patch if self.network == "transformer" else 2 ** (len(self.levels) - 1)
+        cell = self.patch if self.network == "transformer" else self.factor * 2 ** (len(self.levels) - 1)
         if self.size % cell:
             raise ConfigError(f"size {self.size} is not a multiple of {cell}, which the network divides it by")
         if self.together and self.network == "unet":
             raise ConfigError("together: the U-Net draws each view alone; take network: transformer")
+        if self.shown == "map" and (self.targets > 1 or self.together):
+            raise ConfigError("shown: a map is of one view: take targets: 1, and together: false")
+        if self.vae and self.network == "transformer":
+            raise ConfigError("vae: the transformer's tokens are pixels with their rays; take network: unet")
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of {self.heads} heads")
         return self
+
+    @property
+    def factor(self) -> int:
+        """Pixels along a side of what is drawn, per cell: 1, or the autoencoder's."""
+        return 2 ** (len(self.vae_config["block_out_channels"]) - 1) if self.vae_config else 1
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width of what is drawn: a picture, or its latents."""
+        side = self.size // self.factor
+        return (int(self.vae_config["latent_channels"]) if self.vae_config else 3, side, side)
 
     @property
     def path(self) -> "DDPM":
@@ -181,7 +214,26 @@ MULTI_PRESETS = table(
 )
 
 
+MAP_PRESETS = table(
+    *(
+        PRESETS[name].model_copy(
+            update={
+                "shown": "map", "targets": 1, "identity": 0.0, "expected": "not measured yet", "time": time, "batch": batch,
+                "steps": steps, "warm": warm, "high_noise": 1.0,
+            }
+        )
+        for name, time, batch, steps, warm in (("micro", "2 minutes", 12, 400, 50), ("tiny", "20 minutes", 24, 5000, 300))
+    )
+)  # fmt: skip
+
+
 def needs(recipe: ViewsRecipe) -> Needs:
-    """Views alone; by Zero-1-to-3's cameras where a dataset is made for its network, else by those of the pipeline."""
-    settings = {"render.cameras": {"preset": "zero123", "views": 12}} if recipe.network == "unet" else {}
-    return Needs(passes=("rgb",), resolution=recipe.size, views=1 + recipe.targets, settings=settings)
+    """Views alone, or with part maps; by Zero-1-to-3's cameras where a dataset is made for its network, else by those of the
+    pipeline."""
+    settings: dict[str, Any] = {}
+    if recipe.network == "unet":
+        settings["render.cameras"] = {"preset": "zero123", "views": 12}
+    if recipe.shown == "map":
+        settings["render.passes"] = ["rgb", "normal", "depth", "mask", "part"]
+    passes = ("rgb", "part") if recipe.shown == "map" else ("rgb",)
+    return Needs(passes=passes, resolution=recipe.size, views=1 + recipe.targets, settings=settings)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from versemill.generation.transformer import Attention, FeedForward, time_code
 from versemill.generation.views.attention import Hook, fused
 from versemill.generation.views.cameras import plucker, turned
+from versemill.generation.views.latents import Pixels
 from versemill.generation.views.presets import ViewsRecipe
 
 RAY = 6
@@ -62,10 +63,11 @@ class Block(nn.Module):
 
 
 class JointTransformer(nn.Module):
-    """See the module. Views are (B, 3, S, S) in [-1, 1]."""
+    """See the module."""
 
     def __init__(self, recipe: ViewsRecipe) -> None:
         super().__init__()
+        self.codec = Pixels()
         width, cell = recipe.width, recipe.patch
         self.size, self.cell, self.width, self.together = recipe.size, cell, width, recipe.together
         self.layers = list(range(recipe.layers))
@@ -92,13 +94,13 @@ class JointTransformer(nn.Module):
         """The context of B * T targets.
 
         Args:
-            source: (B, 3, S, S). c2w, K: (B, 1 + T, 4, 4) and (B, 1 + T, 3, 3), the source first.
+            source: (B, 3, S, S) in [0, 1]. c2w, K: (B, 1 + T, 4, 4) and (B, 1 + T, 3, 3), the source first.
             keep: (B, 2), 0 where the picture, or the pose, is withheld: zeros take its place.
         """
         sequences = 1 if self.together else c2w.shape[1] - 1  # of each source
         rays = plucker(turned(c2w), K, self.size) * keep[:, 1, None, None, None, None]
         rays = self.rays_in(self._patches(rays.flatten(0, 1))).unflatten(0, rays.shape[:2])
-        picture = self._patches(source * keep[:, 0, None, None, None])
+        picture = self._patches(self.codec.encode(source) * keep[:, 0, None, None, None])
         tokens = self.picture_in(picture) + rays[:, 0] + self.place + self.role[0]
         level = self._level(torch.zeros(len(source), device=source.device))
         memory = []

@@ -12,6 +12,7 @@ from versemill.errors import MissingDependencyError
 from versemill.generation.encoders import PictureTransformer
 from versemill.generation.views.attention import Hook, fused
 from versemill.generation.views.cameras import relative_pose
+from versemill.generation.views.latents import codec
 from versemill.generation.views.presets import ViewsRecipe
 
 try:
@@ -25,7 +26,7 @@ POSE = 4
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What is known of R targets: their sources (R, 3, S, S), and a token of picture and pose (R, 1, context)."""
+    """What is known of R targets: their sources (R, C, s, s), and a token of picture and pose (R, 1, context)."""
 
     source: Tensor
     token: Tensor
@@ -67,17 +68,36 @@ class Hooked:
         return attn.to_out[1](attn.to_out[0](answer.transpose(1, 2).flatten(2)))
 
 
+def attend_by_hook(unet: Any) -> tuple[list[int], list[int]]:
+    """Puts `Hooked` into a `UNet2DConditionModel`.
+
+    Returns:
+        its layers of self-attention, in the order in which they run; and those of mutual self-attention: of the decoder's two
+        largest resolutions that attend (Zero-to-Hero, section 4.3).
+    """
+    names = sorted(
+        (name for name in unet.attn_processors if ".attn1." in name), key=lambda name: ("down", "mid_", "up_b").index(name[:4])
+    )
+    numbers = {name: number for number, name in enumerate(names)}
+    unet.set_attn_processor({name: Hooked(numbers.get(name)) for name in unet.attn_processors})
+    ups = {k: int(name.split(".")[1]) for k, name in enumerate(names) if name.startswith("up_blocks")}
+    blocks = sorted(set(ups.values()))[-2:]
+    return list(range(len(names))), [k for k, block in ups.items() if block in blocks]
+
+
 class ConditionedUNet(nn.Module):
-    """See the module. Views are (B, 3, S, S) in [-1, 1]."""
+    """See the module. What is drawn is (B, C, s, s): pictures in [-1, 1], or their latents."""
 
     def __init__(self, recipe: ViewsRecipe) -> None:
         super().__init__()
+        self.codec = codec(recipe.vae, recipe.vae_config)
+        channels, side, _ = recipe.shape
         widths = [recipe.width * factor for factor in recipe.levels]
         attended = [level >= len(widths) - recipe.attended for level in range(len(widths))]
         self.unet: Any = UNet2DConditionModel(
-            sample_size=recipe.size,
-            in_channels=6,
-            out_channels=3,
+            sample_size=side,
+            in_channels=2 * channels,
+            out_channels=channels,
             down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attended),
             up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attended)),
             block_out_channels=tuple(widths),
@@ -88,29 +108,21 @@ class ConditionedUNet(nn.Module):
         )
         self.encoder = PictureTransformer(Glance(recipe.size, recipe.size // 8))
         self.token_in = nn.Linear(self.encoder.width + POSE, recipe.context)
-        names = [name for name in self.unet.attn_processors if ".attn1." in name]
-        self.names = sorted(names, key=lambda name: ("down", "mid_", "up_b").index(name[:4]))  # in the order they are run
-        numbers = {name: number for number, name in enumerate(self.names)}
-        self.unet.set_attn_processor({name: Hooked(numbers.get(name)) for name in self.unet.attn_processors})
-        self.late = self._late()
-
-    def _late(self) -> list[int]:
-        """Layers of mutual self-attention: those of the decoder's two largest resolutions that attend (section 4.3)."""
-        blocks = sorted({int(name.split(".")[1]) for name in self.names if name.startswith("up_blocks")})[-2:]
-        return [k for k, name in enumerate(self.names) if name.startswith("up_blocks") and int(name.split(".")[1]) in blocks]
+        self.layers, self.late = attend_by_hook(self.unet)
 
     def look(self, source: Tensor, c2w: Tensor, K: Tensor, keep: Tensor) -> Context:
         """The context of B * T targets; see `NovelViews.look`. A withheld picture or pose is zeros."""
         count = c2w.shape[1] - 1
         shown, posed = keep[:, 0], keep[:, 1]
-        seen = self.encoder((source + 1) / 2).mean(1) * shown[:, None]
+        seen = self.encoder(source).mean(1) * shown[:, None]
         pose = relative_pose(c2w) * posed[:, None, None]
         token = self.token_in(torch.cat([seen[:, None].expand(-1, count, -1), pose.to(seen.dtype)], -1))
-        hidden = source * shown[:, None, None, None]
+        with torch.no_grad():
+            hidden = self.codec.encode(source) * shown[:, None, None, None]
         return Context(hidden.repeat_interleave(count, 0), token.flatten(0, 1)[:, None])
 
     def forward(self, x: Tensor, time: Tensor, context: Context, hook: Hook = fused) -> Tensor:
-        """(R, 3, S, S) from noisy targets x (R, 3, S, S) at times (R,) in 0 to 1000."""
+        """(R, C, s, s) from noisy targets x (R, C, s, s) at times (R,) in 0 to 1000."""
         both = torch.cat([x, context.source], 1)
         return self.unet(both, time, context.token, cross_attention_kwargs={"hook": hook}).sample
 

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from versemill.generation.sampling import Estimator, estimator
-from versemill.generation.views.network import NovelViews, pixels
+from versemill.generation.views.network import NovelViews
 from versemill.training.geometry import strided
 
 
@@ -22,12 +22,12 @@ class SourceViews:
         self.c2w, self.K = c2w, strided(K, picture.shape[-1] / self.size)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Pixels themselves, in [-1, 1]."""
-        return 2 * pictures - 1
+        """What the network's path holds of pictures; differentiable."""
+        return self.network.encode(pictures)
 
     def decode(self, data: Tensor) -> Tensor:
         """Pictures in [0, 1]."""
-        return pixels(data)
+        return self.network.decode(data)
 
     def estimators(self, c2w: Tensor, K: Tensor) -> tuple[Estimator, Estimator]:
         """With the picture and its pose, and with both withheld."""

@@ -114,6 +114,13 @@ def evaluate(
         Path | None, typer.Option("--out", metavar="DIR", help="Output folder.", show_default="RUN/evaluation")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Skip measurements that take seconds per object.")] = False,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN2",
+            help="For novel-views: a reconstruction's run (gaussians, triplane) whose renderings become a row; repeatable.",
+        ),
+    ] = None,
     lpips: Lpips = None,
     as_json: AsJson = False,
     log: LogForm = LogKind.auto,
@@ -128,6 +135,8 @@ def evaluate(
     versemill evaluate out/run out/quickstart --split test
 
     versemill evaluate out/run chair.glb bunny.obj --dataset out/quickstart --judge views=8
+
+    versemill evaluate out/views-run out/views --against out/lrm-run
     """
     from versemill import training
     from versemill.training.runs import describe
@@ -135,11 +144,15 @@ def evaluate(
     if missing := [target for target in targets if not target.exists()]:
         raise ConfigError(f"'{missing[0]}' does not exist: name a dataset, a mesh file or a folder of meshes")
     family = models.FAMILIES.find(describe(run_dir)["family"])
+    others = [(models.FAMILIES.find(describe(run)["family"]), run) for run in against or []]
     options: dict[str, Any] = {"judging": _judging(family, judge), "device": device, "full": not quick, "lpips": lpips}
     with steps("evaluating", log_of(run_dir, log)) as progress:
         options |= {"out": directory, "progress": progress}
         if len(targets) == 1 and _is_dataset(targets[0]):
-            result = training.evaluate(family, run_dir, targets[0], split or ("val", "test"), objects=objects, **options)
+            options |= {"objects": objects, "against": others}
+            result = training.evaluate(family, run_dir, targets[0], split or ("val", "test"), **options)
+        elif others:
+            raise ConfigError("--against compares views of a dataset: name one instead of meshes")
         elif dataset is None:
             raise ConfigError("meshes need the training data for the baselines: --dataset DIR")
         else:

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,17 +10,30 @@ from versemill.errors import ConfigError
 from versemill.mill.commands.common import out
 from versemill.mill.commands.models import Device
 
+if TYPE_CHECKING:
+    from versemill.generation.views.sampler import Sampling
+
 MOST = 72
 """Views of one call."""
 
 
 def views(
     run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A folder written by `versemill train novel-views`.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="A folder written by `versemill train` of novel-views, multi-views or map-views; or one of Zero-1-to-3, as "
+            "diffusers saves it.",
+            show_default=False,
+        ),
     ],
     image: Annotated[
         Path,
-        typer.Option(metavar="PICTURE", help="The picture: square, with alpha or on a plain background.", show_default=False),
+        typer.Option(
+            metavar="PICTURE",
+            help="The picture: square, with alpha or on a plain background; for map-views a part map: flat colours on white.",
+            show_default=False,
+        ),
     ],
     directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.", show_default=False)],
     azimuth: Annotated[
@@ -39,8 +52,13 @@ def views(
     ] = None,
     turntable: Annotated[bool, typer.Option("--turntable", help="Also write turntable.gif, once around the object.")] = False,
     filter_: Annotated[
-        Literal["none", "zero-to-hero"],
-        typer.Option("--filter", help="zero-to-hero: resample, filter attention maps, look at the picture; 66 calls per view."),
+        str,
+        typer.Option(
+            "--filter",
+            metavar="HOW",
+            help="none; zero-to-hero: resample, filter attention maps, look at the picture, 66 calls per view; amf: without "
+            "the look, for multi-views and map-views; or a file of learned weights.",
+        ),
     ] = "none",
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the sampler; the filter has its own.")] = 25,
     guidance: Annotated[float, typer.Option(min=0, help="Guidance: how closely the picture is followed; 1: as trained.")] = 1.0,
@@ -49,32 +67,60 @@ def views(
 ) -> None:
     """Draw an object from other sides with a trained novel-views, from one picture of it.
 
-    The object should fill the picture as in the training data: nothing is cropped or centred.
+    The object should fill the picture as in the training data: nothing is cropped or centred. A map-views draws one view, of
+    the part map that it is given. Of a Zero-1-to-3 folder nothing is downloaded; its own guidance is 3.
 
     Examples:
 
     versemill views out/model --image chair.png --azimuth 30,60,90 --elevation 20 --out out/chair
 
     versemill views out/model --image chair.png --turntable --filter zero-to-hero --out out/chair
+
+    versemill views zero123-xl --image chair.png --azimuth 30 --guidance 3 --filter zero-to-hero --out out/chair
     """
     from versemill.generation.views import answers
-    from versemill.generation.views.sampler import Sampling, zero_to_hero
 
     angles = degrees(azimuth)
-    if not angles and not turntable:
+    sampling = how(filter_, steps, guidance)
+    model = answers.opened(run_dir, device)
+    if model.mapped and (angles or turntable):
+        raise ConfigError("map-views draws the view that its map shows: leave --azimuth and --turntable out")
+    if not model.mapped and not angles and not turntable:
         raise ConfigError("name views with --azimuth, such as 30,60,90, or ask for a --turntable")
-    sampling = Sampling(steps=steps, guidance=guidance) if filter_ == "none" else zero_to_hero(guidance)
     around = [360.0 * k / answers.FRAMES for k in range(answers.FRAMES)] if turntable else []
     seen = elevation if seen_from is None else seen_from
-    answer = answers.views(run_dir, image, [*angles, *around], elevation, seen, sampling, seed, device)
+    if model.mapped:
+        answer = answers.from_map(model, image, sampling, seed)
+        files = [directory / "view.png"]
+    else:
+        answer = answers.views(model, image, [*angles, *around], elevation, seen, sampling, seed)
+        files = [directory / f"azimuth-{angle:g}.png" for angle in angles]
     directory.mkdir(parents=True, exist_ok=True)
-    files = [directory / f"azimuth-{angle:g}.png" for angle in angles]
     for file, view in zip(files, answer.views, strict=False):
         answers.write_view(file, view)
     if turntable:
         files.append(directory / "turntable.gif")
         answers.write_turntable(files[-1], answer.views[len(angles) :])
     out.print(f"{answer.calls} calls of the network per view\n" + "\n".join(map(str, files)), soft_wrap=True)
+
+
+def how(name: str, steps: int, guidance: float) -> "Sampling":
+    """The sampler that --filter names.
+
+    Raises:
+        ConfigError: neither a name nor a file of learned weights.
+    """
+    from versemill.generation.views.sampler import Sampling, read_filter, zero_to_hero
+
+    if name == "none":
+        return Sampling(steps=steps, guidance=guidance)
+    whole = zero_to_hero(guidance)
+    if name == "zero-to-hero":
+        return whole
+    if name != "amf" and not Path(name).is_file():
+        raise ConfigError(f"--filter '{name}': take none, zero-to-hero, amf, or a file of learned weights")
+    filtering = whole.filtering if name == "amf" else read_filter(Path(name))
+    return whole.model_copy(update={"mutual_until": None, "filtering": filtering})
 
 
 def degrees(text: str) -> list[float]:

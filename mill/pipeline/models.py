@@ -28,6 +28,7 @@ FAMILIES = Table(
         "norld": "versemill.generation.shapes.families:NORLD",
         "novel-views": "versemill.generation.views.families:NOVEL_VIEWS",
         "multi-views": "versemill.generation.views.families:MULTI_VIEWS",
+        "map-views": "versemill.generation.views.families:MAP_VIEWS",
     },
 )
 

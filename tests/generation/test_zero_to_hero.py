@@ -10,7 +10,7 @@ from view_networks import MICRO, MULTI, UNET, awake
 from versemill.generation import paths, sampling
 from versemill.generation.views import data
 from versemill.generation.views.attention import Kept, explicit, logits, replayed, weighed
-from versemill.generation.views.network import NovelViews, pixels
+from versemill.generation.views.network import NovelViews
 from versemill.generation.views.sampler import Sampling, draw, renoised, zero_to_hero
 from versemill.generation.views.zero_to_hero import Filter, Filtering, Hourglass
 from versemill.mill.proof import ablation
@@ -80,7 +80,7 @@ def test_switched_off_it_is_plain_ddim_to_the_bit(recipe, guidance):
     times = torch.linspace(1, 0, 6)
     start = path.level(times[0])[1] * torch.randn(batch.noise.shape, generator=torch.Generator().manual_seed(0)).flatten(0, 1)
     with torch.no_grad():
-        expected = pixels(sampling.ddim(path, sampling.guided(*parts, guidance), start, times))
+        expected = network.decode(sampling.ddim(path, sampling.guided(*parts, guidance), start, times))
     if guidance == 1:
         assert torch.equal(plain.flatten(0, 1), expected)
     else:  # both halves in one batch, and guided before they are split

@@ -2,12 +2,15 @@
 
 import torch
 
-from versemill.generation import MULTI_VIEWS, NOVEL_VIEWS
+from versemill.generation import MAP_VIEWS, MULTI_VIEWS, NOVEL_VIEWS
 
 MICRO = NOVEL_VIEWS.preset("micro").model_copy(
     update={"width": 32, "steps": 6, "warm": 3, "batch": 2, "warmup": 2, "save_every": 3, "amp": "off", "divergence": 1e6}
 )
 MULTI = MULTI_VIEWS.preset("micro").model_copy(
+    update={"width": 32, "steps": 6, "warm": 3, "batch": 2, "warmup": 2, "save_every": 3, "amp": "off", "divergence": 1e6}
+)
+MAPS = MAP_VIEWS.preset("micro").model_copy(
     update={"width": 32, "steps": 6, "warm": 3, "batch": 2, "warmup": 2, "save_every": 3, "amp": "off", "divergence": 1e6}
 )
 UNET = NOVEL_VIEWS.preset("small").model_copy(
