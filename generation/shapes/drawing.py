@@ -67,7 +67,8 @@ def draw(
         latents = network.draw(pixels, noise.to(device), how.steps, how.guidance, how.sampler)
         fields = [network.decode(one[None], how.latent_noise) for one in latents]
         for k in range(len(some)):
-            yield _likest(network.recipe, fields[k * candidates : (k + 1) * candidates], shown and shown[k].outline, device)
+            outline = None if shown is None else shown[k].outline
+            yield _likest(network.recipe, fields[k * candidates : (k + 1) * candidates], outline, device)
 
 
 def _likest(recipe: ShapeFlowRecipe, fields: Sequence[Field], outline: NDArray[np.bool_] | None, device: torch.device) -> Field:

@@ -50,6 +50,7 @@ def generate(
     """
 
     from versemill.generation.shapes import answers
+    from versemill.generation.shapes.drawing import Drawing
 
     if (image is None) != unconditional:
         raise ConfigError("name a picture with --image, or say --unconditional: one of the two")
@@ -57,7 +58,7 @@ def generate(
         raise ConfigError(f"'{file}' does not end in .glb, the format that is written")
     if resolution not in answers.RESOLUTIONS:
         raise ConfigError(f"resolution {resolution}: take {', '.join(map(str, answers.RESOLUTIONS))}")
-    how = answers.Drawing(steps=steps, guidance=guidance, sampler=sampler, candidates=candidates)
+    how = Drawing(steps=steps, guidance=guidance, sampler=sampler, candidates=candidates)
     answer = answers.generate(run_dir, image, seed, how, resolution, device, normals)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(answer.glb)
