@@ -43,8 +43,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`pytest -n`), a file's tests stay together for their fixtures; what may start Ray or whole commands
-    takes turns in one process, and begins first since it takes longest."""
+    """With several processes (`pytest -n`), a file's tests stay together for their fixtures.
+
+    What may start Ray or whole commands takes turns in one process, and begins first since it takes longest.
+    """
     root = Path(__file__).parent
     groups = {item: "commands" if item.path.parent in (root, root / "mill") else str(item.path) for item in items}
     items.sort(key=lambda item: groups[item] != "commands")
