@@ -28,6 +28,7 @@ from versemill.generation.distillation.optimisation import optimise
 from versemill.generation.distillation.settings import PRESETS
 from versemill.generation.normals import answers as normals
 from versemill.generation.shapes import answers as shapes
+from versemill.generation.shapes.drawing import Drawing
 from versemill.generation.views import answers as views
 from versemill.generation.views.cameras import orbit
 from versemill.generation.views.sampler import zero_to_hero
@@ -95,7 +96,7 @@ class Loop:
 
     def norld(self, run: Path, bridge: Path) -> None:
         """A shape from those normals, in clay."""
-        answer = shapes.generate(run, self.out / "picture.png", 0, shapes.Drawing(), 128, self.device, bridge)
+        answer = shapes.generate(run, self.out / "picture.png", 0, Drawing(), 128, self.device, bridge)
         (self.out / "shape.glb").write_bytes(answer.glb)
         asset = gltf.from_glb(answer.glb, normalized=True)
         front = -90.0 if describe(run)["preset"]["frame"] == "camera" else 0.0  # where the picture's side of it is
@@ -108,7 +109,8 @@ class Loop:
         """The other sides, drawn from the picture."""
         around = [360.0 * k / SIDES for k in range(1, SIDES)]
         height = GIVEN.picture_elevation
-        drawn = views.views(run, self.out / "picture.png", around, height, height, zero_to_hero(), 0, self.device).views
+        model = views.opened(run, self.device)
+        drawn = views.views(model, self.out / "picture.png", around, height, height, zero_to_hero(), 0).views
         others = torch.from_numpy(drawn).permute(0, 3, 1, 2).float() / 255
         first = F.adaptive_avg_pool2d(self.truth.scene.over_white[:1], others.shape[-1])
         pictures = torch.cat([first, others])
