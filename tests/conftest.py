@@ -48,7 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     What may start Ray or whole commands takes turns in one process, and begins first since it takes longest.
     """
     root = Path(__file__).parent
-    groups = {item: "commands" if item.path.parent in (root, root / "mill") else str(item.path) for item in items}
+    commands = (root, root / "mill", root / "shards" / "test_readers.py")
+    groups = {item: "commands" if {item.path, item.path.parent} & {*commands} else str(item.path) for item in items}
     items.sort(key=lambda item: groups[item] != "commands")
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
