@@ -25,4 +25,4 @@ PYTHONPATH=$site "$bin/lint-imports" --config "$root/pyproject.toml" --cache-dir
 # PYTHONPATH comes before the editable install, here and in every Ray worker. OpenMP's waiting threads sleep, as the command
 # line has them: spinning makes training many times slower wherever something else is running.
 PYTHONPATH=$site VERSEMILL_WHEEL=$site OMP_WAIT_POLICY=PASSIVE \
-  "$bin/pytest" -c "$root/pyproject.toml" --rootdir "$root" -p no:cacheprovider -n 2 --dist loadgroup "$root/tests" ${PYTEST:-}
+  "$bin/pytest" -c "$root/pyproject.toml" --rootdir "$root" -p no:cacheprovider "$root/tests" ${PYTEST:-}

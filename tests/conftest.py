@@ -42,19 +42,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             raise pytest.UsageError(f"{package.__name__} comes from {package.__file__}, not from the wheel in {wheel}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`pytest -n`), a file's tests stay together for their fixtures.
-
-    What may start Ray or whole commands takes turns in one process, and begins first since it takes longest.
-    """
-    root = Path(__file__).parent
-    commands = (root, root / "mill", root / "shards" / "test_readers.py")
-    groups = {item: "commands" if {item.path, item.path.parent} & {*commands} else str(item.path) for item in items}
-    items.sort(key=lambda item: groups[item] != "commands")
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @dataclass(frozen=True)
 class S3:
     """An S3 server of this machine.
