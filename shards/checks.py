@@ -23,9 +23,6 @@ from versemill.views import Views
 SLACK = 0.03
 """World units by which a reprojected point may lie in front of the depth seen around its pixel."""
 
-STEEP = 4.0
-"""Pixel widths by which depth may differ within 3x3 pixels of one surface: it is seen at 63 degrees or less."""
-
 STRAY_SHARE = 0.05
 """Share of reprojected points that may miss the mask or float in front of the surface."""
 
@@ -202,8 +199,7 @@ def stray_share(cameras: tuple[Camera, ...], depth: NDArray[np.float32], points:
 
     A point strays when it lies outside the box [-1, 1]^3, or when another view sees past it: where the point
     lands, that view shows background, or a surface farther away than the point, in all 3x3 pixels around.
-    View i is tested against views i + 1 and i + 2. Pixels that do not resolve a surface, as a conifer's needles from afar, say
-    nothing about cameras and are left out.
+    View i is tested against views i + 1 and i + 2.
 
     Args:
         depth: (V, H, W) float32, 0 is background.
@@ -213,7 +209,7 @@ def stray_share(cameras: tuple[Camera, ...], depth: NDArray[np.float32], points:
     shares = np.zeros(count)
     nearest = [_nearest(image) for image in depth]
     for i, camera in enumerate(cameras):
-        rows, columns = np.nonzero(_resolved(camera, depth[i], nearest[i]))
+        rows, columns = np.nonzero(depth[i])
         if len(rows) == 0:
             continue
         pick = np.linspace(0, len(rows) - 1, min(points, len(rows))).astype(int)
@@ -229,15 +225,6 @@ def _nearest(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     """Smallest depth in the 3x3 pixels around; background is infinitely far."""
     far = np.pad(np.where(depth > 0, depth, np.float32(np.inf)), 1, constant_values=np.inf)
     return np.lib.stride_tricks.sliding_window_view(far, (3, 3)).min((2, 3))
-
-
-def _resolved(camera: Camera, depth: NDArray[np.float32], nearest: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Pixels (H, W) in whose 3x3 surroundings one surface fills all, as far as depth shows it."""
-    farthest = np.pad(np.where(depth > 0, depth, np.float32(np.inf)), 1, constant_values=np.inf)
-    farthest = np.lib.stride_tricks.sliding_window_view(farthest, (3, 3)).max((2, 3))
-    footprint = (1 if camera.orthographic else depth) / camera.K[0, 0]
-    with np.errstate(invalid="ignore"):  # infinity less infinity, where all is background
-        return farthest - nearest < STEEP * footprint
 
 
 def _seen_past(camera: Camera, nearest: NDArray[np.float32], world: NDArray[np.float64]) -> NDArray[np.bool_]:

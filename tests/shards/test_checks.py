@@ -166,17 +166,6 @@ def test_cameras_that_do_not_reproject(sphere, how):
     assert [kind for kind, _ in check_views(wrong)] == ["reprojection"]
 
 
-def test_pixels_that_resolve_no_surface_say_nothing(sphere):
-    """Needles from afar: every pixel sees another one, so that no two views agree, and none of it is the cameras' fault."""
-    views = sphere.views(4, 48)
-    depth = views.passes["depth"]
-    rng = np.random.default_rng(0)
-    needles = np.where(rng.random(depth.shape) < 0.7, depth + rng.uniform(0, 0.8, depth.shape) * (depth > 0), 0).astype(
-        np.float32
-    )
-    assert stray_share(views.cameras, needles).max() == 0
-
-
 def test_swapped_cameras_do_not_reproject(sphere):
     """Views of a ball look alike from everywhere; cut a bite out of its images first."""
     views = sphere.views(4, 48)
