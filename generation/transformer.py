@@ -18,8 +18,7 @@ class HeadNorm(nn.RMSNorm):
 def attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """softmax(q k^T / sqrt(d)) v of (B, heads, L or S, d).
 
-    On a CPU the backward pass of torch's fused kernel takes five times as long in bfloat16 as in float32, and seven times as
-    long as these three products.
+    On a CPU the backward pass of torch's fused kernel is much slower in bfloat16 than these three products.
     """
     if queries.device.type == "cpu" and queries.dtype == torch.bfloat16 and queries.requires_grad:
         logits = (queries @ keys.mT).float() * queries.shape[-1] ** -0.5

@@ -11,15 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from versemill.errors import ConfigError, MissingDependencyError
-from versemill.generation.paths import Prediction, Tabulated
+from versemill.generation.paths import PREDICTION_TYPES, Tabulated
 from versemill.generation.sampling import Estimator, estimator
 
 SIDES = ("front view", "side view", "back view", "overhead view")
 """What is added to the text by direction (DreamFusion, section 3.2)."""
 FRONT, BACK, OVERHEAD = 45.0, 135.0, 60.0
 """Degrees: azimuth of the front up to the first, of the back beyond the second; elevation beyond the third is overhead."""
-PREDICTIONS: dict[str, Prediction] = {"epsilon": "noise", "v_prediction": "v", "sample": "data"}
-"""diffusers' words -> ours."""
 
 
 class TextModel:
@@ -53,9 +51,9 @@ class TextModel:
             ) from error
         self.unet, self.vae = unet, vae
         kind = scheduler.config.prediction_type
-        if kind not in PREDICTIONS:
-            raise ConfigError(f"{folder}/scheduler predicts '{kind}'; known are {', '.join(PREDICTIONS)}")
-        self.path = Tabulated(tuple(scheduler.alphas_cumprod.double().tolist()), PREDICTIONS[kind])
+        if kind not in PREDICTION_TYPES:
+            raise ConfigError(f"{folder}/scheduler predicts '{kind}'; known are {', '.join(PREDICTION_TYPES)}")
+        self.path = Tabulated(tuple(scheduler.alphas_cumprod.double().tolist()), PREDICTION_TYPES[kind])
         self.size = int(unet.config.sample_size) * 2 ** (len(vae.config.block_out_channels) - 1)
         texts = [f"{prompt}, {side}" for side in SIDES] + [""]
         tokens = tokenizer(

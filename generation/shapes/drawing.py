@@ -13,8 +13,8 @@ from torch import Tensor
 from versemill import seeds
 from versemill.config import Config
 from versemill.generation.shapes import outlines
+from versemill.generation.shapes.flow_presets import ShapeFlowRecipe
 from versemill.generation.shapes.generator import ShapeGenerator
-from versemill.generation.shapes.presets import ShapeFlowRecipe
 from versemill.generation.shapes.vae import Field
 
 CHUNK = 16
@@ -28,10 +28,10 @@ class Drawing(Config):
     guidance: float = Setting(default=6.0, description="classifier-free guidance; 1: none (paper 7)", ge=0)
     sampler: Literal["euler", "heun", "ddim"] = Setting(default="euler", description="how the path is followed")
     candidates: int = Setting(
-        default=8, description="shapes drawn for a picture, of which the one with the likest outline is taken", ge=1, le=64
-    )
-    latent_noise: float = Setting(
-        default=0.3, description="noise that drawn latents are decoded as having, in deviations", ge=0, le=2
+        default=8,
+        description="shapes drawn for a picture, of which the one with the most similar outline is taken",
+        ge=1,
+        le=64,
     )
 
 
@@ -65,13 +65,15 @@ def draw(
         shown = None if pictures is None else pictures[first : first + each]
         pixels = None if shown is None else torch.stack([p.pixels for p in shown for _ in range(candidates)]).to(device)
         latents = network.draw(pixels, noise.to(device), how.steps, how.guidance, how.sampler)
-        fields = [network.decode(one[None], how.latent_noise) for one in latents]
+        fields = [network.decode(one[None]) for one in latents]
         for k in range(len(some)):
             outline = None if shown is None else shown[k].outline
-            yield _likest(network.recipe, fields[k * candidates : (k + 1) * candidates], outline, device)
+            yield _most_similar(network.recipe, fields[k * candidates : (k + 1) * candidates], outline, device)
 
 
-def _likest(recipe: ShapeFlowRecipe, fields: Sequence[Field], outline: NDArray[np.bool_] | None, device: torch.device) -> Field:
+def _most_similar(
+    recipe: ShapeFlowRecipe, fields: Sequence[Field], outline: NDArray[np.bool_] | None, device: torch.device
+) -> Field:
     """The first of the fields whose outline agrees best with the picture's."""
     if outline is None or len(fields) == 1:
         return fields[0]

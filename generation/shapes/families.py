@@ -4,9 +4,10 @@ from dataclasses import replace
 from functools import partial
 
 from versemill.generation.shapes import flow_judging, flow_training, norld, vae_judging, vae_training
+from versemill.generation.shapes.flow_presets import FLOW_PRESETS, flow_needs
 from versemill.generation.shapes.generator import ShapeGenerator
-from versemill.generation.shapes.presets import FLOW_PRESETS, VAE_PRESETS, flow_needs, vae_needs
 from versemill.generation.shapes.vae import ShapeVae
+from versemill.generation.shapes.vae_presets import VAE_PRESETS, vae_needs
 from versemill.training.batches import Batches
 from versemill.training.family import UNTRAINED, Family
 

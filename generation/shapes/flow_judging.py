@@ -19,9 +19,9 @@ from versemill.generation.shapes import baselines, looks, metrics
 from versemill.generation.shapes.data import Placement
 from versemill.generation.shapes.drawing import Drawing, Shown, draw
 from versemill.generation.shapes.extraction import Mesh
+from versemill.generation.shapes.flow_presets import ShapeFlowRecipe
 from versemill.generation.shapes.flow_training import THUMBNAIL, Seen, SeenShapes
 from versemill.generation.shapes.generator import ShapeGenerator
-from versemill.generation.shapes.presets import ShapeFlowRecipe
 from versemill.generation.shapes.vae_judging import CUBOID, ELLIPSOID, PICTURES, Case, extracted
 from versemill.mesh import sample_surface, topology, volume
 from versemill.training.family import MODEL, Cases, Exam, Examples, Measured, Metric, Progress

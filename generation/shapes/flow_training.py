@@ -21,8 +21,8 @@ from versemill.generation.shapes import outlines
 from versemill.generation.shapes.bridge import Bridge
 from versemill.generation.shapes.data import Floats, Placement, Shape, ShapeSet, about_z, input_points
 from versemill.generation.shapes.extraction import NOTHING, Mesh
+from versemill.generation.shapes.flow_presets import ShapeFlowRecipe
 from versemill.generation.shapes.generator import ShapeGenerator, averaged
-from versemill.generation.shapes.presets import ShapeFlowRecipe
 from versemill.generation.shapes.vae import Posterior, ShapeVae
 from versemill.generation.shapes.vae_training import starts
 from versemill.shards import ShardDataset

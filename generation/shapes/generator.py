@@ -10,7 +10,7 @@ from versemill.errors import ConfigError
 from versemill.generation import sampling
 from versemill.generation.encoders import Dino, Lite0, PictureTransformer
 from versemill.generation.shapes.flow import ShapeFlow
-from versemill.generation.shapes.presets import ShapeFlowRecipe
+from versemill.generation.shapes.flow_presets import ShapeFlowRecipe
 from versemill.generation.shapes.vae import Field, ShapeVae
 from versemill.training.recipe import mixed_precision
 from versemill.training.runs import CHECKPOINT
@@ -64,10 +64,10 @@ class ShapeGenerator(nn.Module):
             latents = SAMPLERS[sampler](path, estimate, path.level(times[0])[1] * noise, times)
         return latents * self.vae.latent_deviation + self.vae.latent_mean
 
-    def decode(self, latents: Tensor, noise: float) -> Field:
-        """The fields of latents (B, M, C), taken to have noise of so many of their deviations."""
+    def decode(self, latents: Tensor) -> Field:
+        """The fields of latents (B, M, C), which are taken to have as much noise as the autoencoder was trained to decode."""
         with torch.no_grad():
-            return self.vae.decode(latents, torch.full((len(latents),), noise, device=latents.device))
+            return self.vae.decode(latents, torch.full((len(latents),), self.vae.recipe.latent_noise, device=latents.device))
 
     def hidden(self) -> list[nn.Parameter]:
         """The matrices between tokens, which Muon may take."""

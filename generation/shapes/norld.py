@@ -17,8 +17,8 @@ from torch import Tensor
 
 from versemill.generation.shapes import flow_training as flow
 from versemill.generation.shapes.data import Placement
+from versemill.generation.shapes.flow_presets import FLOW_PRESETS, ShapeFlowRecipe
 from versemill.generation.shapes.flow_training import FlowBatch, Seen, SeenShapes
-from versemill.generation.shapes.presets import FLOW_PRESETS, ShapeFlowRecipe
 from versemill.generation.shapes.vae import Field
 from versemill.generation.shapes.vae_training import gradient_at
 from versemill.training.batches import to_device

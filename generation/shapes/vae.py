@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from versemill.generation.shapes.presets import ShapeVaeRecipe
+from versemill.generation.shapes.vae_presets import ShapeVaeRecipe
 from versemill.generation.transformer import Attention, Block, FeedForward, PlacedAttention, fourier
 
 

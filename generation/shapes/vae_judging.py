@@ -19,8 +19,8 @@ from versemill.errors import AssetError
 from versemill.generation.shapes import baselines, extraction, looks, metrics
 from versemill.generation.shapes.data import Shape, ShapeSet, input_points
 from versemill.generation.shapes.extraction import Mesh
-from versemill.generation.shapes.presets import ShapeVaeRecipe
 from versemill.generation.shapes.vae import Field, ShapeVae
+from versemill.generation.shapes.vae_presets import ShapeVaeRecipe
 from versemill.generation.shapes.vae_training import starts
 from versemill.mesh import face_normals, sample_surface, topology
 from versemill.queries import MeshQuery

@@ -9,8 +9,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from versemill.generation.shapes import losses as losses
 from versemill.generation.shapes.data import Placement, Shape, about_z, balanced, input_points
-from versemill.generation.shapes.presets import ShapeVaeRecipe
 from versemill.generation.shapes.vae import Field, ShapeVae, farthest_points
+from versemill.generation.shapes.vae_presets import ShapeVaeRecipe
 from versemill.training.batches import to_device
 from versemill.training.recipe import mixed_precision
 

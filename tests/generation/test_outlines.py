@@ -57,7 +57,7 @@ def test_the_outline_of_a_picture_is_its_alpha_in_the_crop():
     assert (rows.min(), rows.max() + 1) == (13, 19)
 
 
-def test_the_likest_shape_agrees_most():
+def test_the_most_similar_shape_agrees_most():
     front = outlines.seen(outlines.occupied(lambda points: slab(points), CPU), 0.0, 0.0, 0.9)
     likes = [outlines.agreement(field, front, 0.9, "camera", CPU) for field in (slab, ball)]
     assert likes[0] == 1
@@ -68,7 +68,7 @@ def test_the_likest_shape_agrees_most():
     assert outlines.agreement(lambda points: points[..., 0] * 0 + 1, side, 0.9, "camera", CPU) == 0
 
 
-def test_of_several_candidates_the_likest_is_drawn():
+def test_of_several_candidates_the_most_similar_is_drawn():
     torch.manual_seed(0)
     network = SHAPE_FLOW.fresh(FLOW, 0)
     torch.nn.init.normal_(network.flow.latent_out.weight)
@@ -81,10 +81,10 @@ def test_of_several_candidates_the_likest_is_drawn():
     for number, (picture, field) in enumerate(zip(shown, drawing.draw(network, shown, [0, 1], how, CPU), strict=True)):
         noise = torch.stack([drawing.noise_of(FLOW, network.vae.channels, number, k) for k in range(3)])
         latents = network.draw(picture.pixels[None].expand(3, -1, -1, -1), noise, 2, how.guidance)
-        likes = [outlines.agreement(network.decode(one[None], 0.3), picture.outline, 0.9, "camera", CPU) for one in latents]
-        best = network.decode(latents[int(np.argmax(likes))][None], 0.3)
+        likes = [outlines.agreement(network.decode(one[None]), picture.outline, 0.9, "camera", CPU) for one in latents]
+        best = network.decode(latents[int(np.argmax(likes))][None])
         points = torch.rand(1, 20, 3)
         torch.testing.assert_close(field(points), best(points), atol=1e-4, rtol=1e-4)
     free = next(drawing.draw(network, None, [5], how, CPU))
     alone = network.draw(None, drawing.noise_of(FLOW, network.vae.channels, 5)[None], 2, how.guidance)
-    torch.testing.assert_close(free(points), network.decode(alone, 0.3)(points), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(free(points), network.decode(alone)(points), atol=1e-4, rtol=1e-4)

@@ -337,11 +337,16 @@ def test_half_of_the_shapes_are_decoded_without_noise(shapes):
     assert 0.4 < float(shares[shares > 0].mean()) < 0.6
 
 
-def test_the_decoder_is_shown_the_noise(vae_run):
-    network, _ = load(SHAPE_VAE, vae_run, CPU)
+@pytest.mark.parametrize("most", [0.0, 0.3])
+def test_a_decoder_that_is_trained_on_noise_is_shown_it(most):
+    torch.manual_seed(0)
+    network = SHAPE_VAE.network(VAE.model_copy(update={"latent_noise": most}))
+    for p in network.parameters():
+        if not p.any():
+            torch.nn.init.normal_(p, std=0.1)
     latents, points = torch.randn(1, 8, network.channels), torch.rand(1, 50, 3)
     exact, noisy = (network.decode(latents, torch.full((1,), noise))(points) for noise in (0.0, 0.3))
-    assert (network.noise_in is None) == torch.equal(exact, noisy)
+    assert torch.equal(exact, noisy) == (most == 0)
 
 
 def test_a_mesh_of_anyones_is_judged_by_the_solid_it_encloses(boxes):
