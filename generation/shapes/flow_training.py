@@ -69,7 +69,7 @@ class Seen:
 
     def outline(self, view: int, fill: float) -> NDArray[np.bool_]:
         """Of the foreground, see `outlines.outline`."""
-        return outlines.outline(torch.from_numpy(self.rgba[view]).float() / 255, fill)
+        return outlines.outline(torch.from_numpy(self.rgba[view, 3]).float() / 255, fill)
 
 
 class SeenShapes(ShapeSet):
