@@ -13,12 +13,13 @@ from torch.nn import functional as F
 from typer.testing import CliRunner
 
 from versemill import gltf, seeds, training
+from versemill.directions import fibonacci
 from versemill.errors import AssetError, ConfigError
 from versemill.generation import SHAPE_FLOW, SHAPE_VAE, paths
 from versemill.generation.shapes import flow_judging, vae_judging
 from versemill.generation.shapes import losses as losses
 from versemill.generation.shapes.data import Placement, ShapeSet, about_z, balanced, input_points
-from versemill.generation.shapes.flow_training import SeenShapes, assigned
+from versemill.generation.shapes.flow_training import SeenShapes, around, nearest
 from versemill.generation.shapes.flow_training import example as flow_example
 from versemill.generation.shapes.vae_training import Objective, example
 from versemill.mesh import topology, volume
@@ -252,13 +253,20 @@ def test_the_flows_loss_is_the_error_of_its_target(shape_dataset, flow):
         torch.testing.assert_close(loss, expected)
 
 
-def test_assigned_noise_is_the_nearest_order_of_all():
+def test_the_nearest_order_is_the_best_of_all():
     generator = torch.Generator().manual_seed(0)
     for _ in range(5):
         latents, noise = torch.randn(2, 6, 3, generator=generator)
         cost = {order: (latents - noise[list(order)]).square().sum() for order in permutations(range(6))}
         best = min(cost, key=cost.__getitem__)
-        torch.testing.assert_close(assigned(latents, noise), noise[list(best)])
+        assert nearest(latents, noise).tolist() == list(best)
+
+
+def test_tokens_around_a_sphere_keep_their_sides():
+    sphere = torch.from_numpy(fibonacci(48)).float()
+    shuffled = torch.randperm(48, generator=torch.Generator().manual_seed(0))
+    places = (torch.tensor([1.0, 0.8, 0.6]) * sphere)[shuffled]  # an ellipsoid, its points in no order
+    assert shuffled[around(places)].tolist() == list(range(48))
 
 
 def test_a_withheld_picture_is_no_picture(flow):
