@@ -41,7 +41,7 @@ class ShapeFlowRecipe(Recipe):
     order: Literal["none", "noise", "sphere"] = Setting(
         default="none",
         description="which latent a token becomes; none: any, as the paper has it; noise: the one nearest to its noise, by "
-        "least squared distance over the set; sphere: the one nearest to its point of a sphere, and it learns which token it is",
+        "least squared distance over the set; sphere: the one nearest to its point of a sphere; it learns which token it is",
     )
     shift: float = Setting(default=1.0, description="flow: resolution shift k of the share of noise", gt=0)
     condition: Literal["rgb", "normal", "predicted"] = Setting(

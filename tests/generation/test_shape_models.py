@@ -17,7 +17,7 @@ VAE = SimpleNamespace(
     width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True, latent_noise=0.3
 )
 FLOW = SimpleNamespace(
-    width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4, aligned=False, fill=0.9, order="none", tokens=12
+    width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4, aligned=False, fill=0.9, order="none", tokens=5
 )
 
 
