@@ -19,6 +19,7 @@ from versemill.generation import SHAPE_FLOW, SHAPE_VAE, paths
 from versemill.generation.shapes import flow_judging, vae_judging
 from versemill.generation.shapes import losses as losses
 from versemill.generation.shapes.data import Placement, ShapeSet, about_z, balanced, input_points
+from versemill.generation.shapes.extraction import NOTHING
 from versemill.generation.shapes.flow_training import SeenShapes, around, nearest
 from versemill.generation.shapes.flow_training import example as flow_example
 from versemill.generation.shapes.vae_training import Objective, example
@@ -267,6 +268,18 @@ def test_tokens_around_a_sphere_keep_their_sides():
     shuffled = torch.randperm(48, generator=torch.Generator().manual_seed(0))
     places = (torch.tensor([1.0, 0.8, 0.6]) * sphere)[shuffled]  # an ellipsoid, its points in no order
     assert shuffled[around(places)].tolist() == list(range(48))
+
+
+def test_a_drawn_shape_is_judged_at_the_size_of_an_asset():
+    vertices = np.random.default_rng(0).uniform([1, -3, 0], [1.5, 0, 2], (40, 3)).astype(np.float32)
+    faces = np.arange(39, dtype=np.int32).reshape(-1, 3)
+    sized = flow_judging.sized((vertices, faces))
+    np.testing.assert_allclose((sized[0].min(0) + sized[0].max(0)) / 2, 0, atol=1e-6)
+    assert np.ptp(sized[0], axis=0).max() == pytest.approx(2, abs=1e-6)
+    np.testing.assert_allclose(
+        np.ptp(sized[0], axis=0) / np.ptp(vertices, axis=0), 2 / np.ptp(vertices, axis=0).max(), rtol=1e-5
+    )
+    assert flow_judging.sized(NOTHING) is NOTHING
 
 
 def test_a_withheld_picture_is_no_picture(flow):
