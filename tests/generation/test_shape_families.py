@@ -149,8 +149,21 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(shapes):
     torch.testing.assert_close(terms["eikonal"], ((gradient.norm(dim=-1) * 0.03 - 1) ** 2).mean(), atol=1e-5, rtol=1e-4)
     expected = terms["sdf"] + 0.4 * terms["normal"] + 0.2 * terms["eikonal"] + 0.1 * terms["kl"]
     torch.testing.assert_close(total.detach(), expected)
+    network.latent_deviation.fill_(1.7)  # a step in training moves it
+    quarter = Objective(network)(dataclasses.replace(batch, slope=0.25 * batch.slope))[0]
+    torch.testing.assert_close(quarter.detach(), expected - 0.3 * terms["normal"] - 0.15 * terms["eikonal"])
+    assert set(Objective(network)(dataclasses.replace(batch, slope=0 * batch.slope))[1]) == {"kl", "sdf"}
     occupancy = Objective(SHAPE_VAE.network(VAE.model_copy(update={"field": "occupancy", "normal": 0, "eikonal": 0})))(batch)[1]
     assert set(occupancy) == {"kl", "occupancy"}
+
+
+def test_gradient_terms_come_in_by_the_ramp(shapes):
+    recipe = VAE.model_copy(update={"steps": 10, "ramp": (0.4, 0.8)})
+    slopes = [SHAPE_VAE.batches(shapes, recipe, 0, 0, 1)[step].slope for step in range(10)]
+    expected = torch.tensor([0, 0, 0, 0, 0, 0.25, 0.5, 0.75, 1, 1])[:, None].expand(10, recipe.batch)
+    torch.testing.assert_close(torch.stack(slopes), expected)
+    at_once = SHAPE_VAE.batches(shapes, recipe.model_copy(update={"ramp": (0.0, 0.0)}), 0, 0, 1)
+    assert (at_once[0].slope == 1).all()
 
 
 def test_latents_have_stored_mean_and_deviation(vae_run):
@@ -329,6 +342,16 @@ def test_evaluations_have_every_method_and_metric(shape_dataset, vae_run, flow_r
     text = "\n".join(evaluation.notes)
     assert "coverage" in text
     assert "Nearest training shape of a sample" in text
+
+
+def test_baselines_are_of_the_dataset_that_the_model_was_trained_on(shape_dataset, held_dataset, vae_run, tmp_path):
+    same = {"judging": vae_judging.ShapeJudging(resolution=16), "device": "cpu", "out": tmp_path / "out"}
+    with pytest.raises(ConfigError, match=r"no assets in train.*--dataset"):
+        training.evaluate(SHAPE_VAE, vae_run, held_dataset, **same)
+    apart = training.evaluate(SHAPE_VAE, vae_run, held_dataset, trained_on=shape_dataset, **same)
+    whole = training.evaluate(SHAPE_VAE, vae_run, shape_dataset, ("train", "val", "test"), **same)
+    assert len(whole.objects) == 6
+    assert {o["name"]: o for o in apart.objects} == {o["name"]: o for o in whole.objects}
 
 
 def test_a_mesh_that_can_not_be_judged_is_left_out(shape_dataset, vae_run, boxes, tmp_path):
