@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from versemill.generation.shapes import flow_judging, flow_training, norld, vae_judging, vae_training
-from versemill.generation.shapes.flow_presets import FLOW_PRESETS, flow_needs
+from versemill.generation.shapes.flow_presets import FLOW_PRESETS, flow_needs, upgrade
 from versemill.generation.shapes.generator import ShapeGenerator
 from versemill.generation.shapes.vae import ShapeVae
 from versemill.generation.shapes.vae_presets import VAE_PRESETS, vae_needs
@@ -55,6 +55,7 @@ SHAPE_FLOW = Family(
     gate=(flow_judging.SHUFFLED, flow_judging.NEAREST),
     hidden=ShapeGenerator.hidden,
     preview=flow_judging.preview,
+    upgrade=upgrade,
 )
 
 NORLD = replace(

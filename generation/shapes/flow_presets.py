@@ -213,6 +213,13 @@ FLOW_PRESETS = table(
 )
 
 
+def upgrade(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a preset that an older version wrote: `order` was `coupling`."""
+    if "coupling" in settings:
+        settings["order"] = {"independent": "none", "assigned": "noise"}[settings.pop("coupling")]
+    return settings
+
+
 def flow_needs(recipe: ShapeFlowRecipe) -> Needs:
     """The autoencoder's field points, and views by TripoSG's cameras."""
     needs = vae_needs(recipe.vae_recipe)

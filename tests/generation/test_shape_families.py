@@ -283,6 +283,13 @@ def test_tokens_around_a_sphere_keep_their_sides():
     assert shuffled[around(places)].tolist() == list(range(48))
 
 
+@pytest.mark.parametrize(("coupling", "order"), [("independent", "none"), ("assigned", "noise")])
+def test_a_run_of_before_has_its_order(flow, coupling, order):
+    settings = flow.model_dump()
+    del settings["order"]
+    assert SHAPE_FLOW.restore({**settings, "coupling": coupling}).order == order
+
+
 def test_a_drawn_shape_is_judged_at_the_size_of_an_asset():
     vertices = np.random.default_rng(0).uniform([1, -3, 0], [1.5, 0, 2], (40, 3)).astype(np.float32)
     faces = np.arange(39, dtype=np.int32).reshape(-1, 3)
