@@ -25,18 +25,32 @@ class DiskCache:
 
     def table(self, key: str, make: Callable[[], pa.Table]) -> pa.Table:
         """The table of a key, mapped into memory; made, and kept if it fits, where it is not there."""
-        path = Path(self.folder).absolute() / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
+        table = self.get(key)
+        if table is None:
+            table = make()
+            self.put(key, table)
+        return table
+
+    def get(self, key: str) -> pa.Table | None:
+        """The table of a key, mapped into memory; None where it is not there."""
+        path = self._path(key)
         try:
             os.utime(path)
             with pa.memory_map(str(path)) as file:
                 return pa.ipc.open_file(file).read_all()
         except (OSError, pa.ArrowInvalid):
-            table = make()
+            return None
+
+    def put(self, key: str, table: pa.Table) -> None:
+        """Keeps a table if it fits."""
         if table.nbytes <= self.limit:
+            path = self._path(key)
             with write_atomic(pafs.LocalFileSystem(), str(path)) as sink, pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
             self._evict()
-        return table
+
+    def _path(self, key: str) -> Path:
+        return Path(self.folder).absolute() / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
 
     def _evict(self) -> None:
         files = []
