@@ -45,7 +45,7 @@ def unpack(data: bytes) -> pa.Table:
     """
     try:
         return pa.ipc.open_stream(data).read_all()
-    except pa.ArrowException as error:
+    except (OSError, pa.ArrowException) as error:
         raise ShardError(f"the row can't be read: {error}") from error
 
 
