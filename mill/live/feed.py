@@ -1,5 +1,6 @@
 """The milling ahead: a bounded number of assets is made, or waits, before its turn; they come in the order of positions."""
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,13 +35,15 @@ class Tally:
     Attributes:
         drawn: positions given. milled: assets that were made, with or without a row. cached: rows that came from the cache.
         lost: why assets did not come out -> how many, in the order of positions.
+        waited: seconds in which who draws waited for the next one.
         most: assets that were in the making or waited, at most. bytes: of packed rows that waited, at most.
     """
 
     drawn: int = 0
     milled: int = 0
     cached: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
+    lost: dict[str, int] = field(default_factory=dict)
+    waited: float = 0.0
     most: int = 0
     bytes: int = 0
 
@@ -97,9 +100,11 @@ class Feed:
         """
         self._extend(positions)
         while self._window:
+            since = time.perf_counter()
             self._settle_all(self._mill.ready())
             while not self._window[0].done:
                 self._settle_all(self._mill.wait())
+            self.tally.waited += time.perf_counter() - since
             slot = self._window.popleft()
             self._count(slot)
             self._extend(positions)
@@ -163,13 +168,14 @@ class Feed:
     def _count(self, slot: _Slot) -> None:
         """Counts what a position cost, in the order of positions, so that a run stops at the same one whoever mills."""
         tally = self.tally
-        tally.lost.update(slot.lost)
+        for reason in slot.lost:
+            tally.lost[reason] = tally.lost.get(reason, 0) + 1
         if slot.error is not None:
             raise slot.error
         tally.drawn += 1
-        lost = tally.lost.total()
+        lost = sum(tally.lost.values())
         if lost + tally.drawn >= LEAST and lost > self._live.lost * (lost + tally.drawn):
-            reasons = ", ".join(f"{reason} ({number})" for reason, number in tally.lost.most_common(3))
+            reasons = ", ".join(f"{reason} ({number})" for reason, number in Counter(tally.lost).most_common(3))
             raise VersemillError(
                 f"{lost} of {lost + tally.drawn} assets did not come out, more than the share live.lost = {self._live.lost:g}: "
                 f"{reasons}; change the pipeline until `versemill run` keeps more of them, or set live.lost higher"

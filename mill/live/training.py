@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from versemill.mill.run.worker import Maker
 from versemill.render.presets import CAMERAS
 from versemill.training.batches import Ordered
 from versemill.training.family import Family, Progress
-from versemill.training.loop import State, fit
+from versemill.training.loop import State, Watch, fit
 from versemill.training.recipe import Recipe
 
 PIPELINE = "pipeline.yaml"
@@ -82,64 +83,58 @@ class LiveItems(Ordered):
         self._live.close()
 
 
-def train(
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What `training.fit` is given to train on live data, while the mill is open.
+
+    Attributes:
+        family, recipe: without what can't be had live: previews, loader processes.
+        items: of the family. origin, watch: see `training.loop.fit`. live: where the samples come from.
+    """
+
+    family: Family
+    recipe: Recipe
+    items: LiveItems
+    origin: str
+    watch: Watch
+    live: LiveDataset
+
+
+@contextmanager
+def lesson(
     family: Family,
     pipeline: Pipeline,
     preset: str | Recipe | None,
-    out: str | Path,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Progress | None = None,
-    lpips: str | Path | None = None,
-    tensorboard: bool = False,
+    folder: Path,
     *,
     curriculum: bool = False,
     draws: str | Path | None = None,
     address: str | None = None,
     here: bool = False,
     maker: Maker = stages.make,
-) -> dict[str, Any]:
-    """`training.train` on the train split of a pipeline's assets, which are milled while it trains; resumes the run in `out`.
-
-    Also writes `out`/draws.jsonl (the asset of each position, see `record`), pipeline.yaml, and curriculum.jsonl.
-
-    Args:
-        pipeline: its section `live` says how assets are drawn. seed: of the training; the assets have `run.seed`.
-        curriculum: see `mill.live.curriculum`.
-        draws: draws.jsonl of another run, whose draws are repeated instead of drawing.
-        address, here, maker: see `LiveDataset`.
-
-    Returns:
-        what `training.train` returns, and `live`: drawn, milled, cached, lost by reason, most (assets in the making or waiting
-        at once), bytes (of rows that waited, at most), mill_cpu (core-seconds).
-
-    Raises:
-        ConfigError: the family can't be trained so, the pipeline does not suit the preset, or `out` holds another run.
-        VersemillError: more assets were rejected or failed than `live.lost` allows.
-        DivergenceError, MissingDependencyError: see `training.train`.
-    """
+) -> Iterator[Lesson]:
+    """A lesson for a run in a folder; the mill ends with the block. See `train` for the arguments and errors."""
     if family.item is None:
         raise ConfigError(f"family '{family.name}' trains on more than an asset's own row: it needs shards, leave --live out")
-    # Its loader processes would stand between the training and the mill, whose workers do their work.
+    # Loader processes would stand between the training and the mill, whose workers do their work; a preview would ask for
+    # items out of their order.
     recipe = family.preset(preset).model_copy(update={"workers": 0})
+    family = replace(family, preview=None)
     check_needs(family, recipe, pipeline)
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if curriculum and size > 1:
         raise ConfigError("a curriculum is measured by one training process: leave torchrun or --curriculum out")
     if curriculum and draws is not None:
         raise ConfigError("the draws of a record are drawn as they are: leave --curriculum or --draws out")
-    folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     selection, make = family.item(recipe)
     course = Curriculum(pipeline, recipe.batch, folder) if curriculum else None
-    origin = _origin(pipeline, course is not None, draws)
     with LiveDataset(pipeline, selection=selection, here=here, address=address, rank=0, world_size=1, maker=maker) as live:
         drawing: Drawing = live.epochs
         if course is not None:
             drawing = Epochs(pipeline, "train", course.parts, course.shares)
         if draws is not None:
             drawing = _replayed(Path(draws), recipe, size, live.parts)
-        items = LiveItems(live, make, drawing, recipe, rank, size, folder / _name(rank))
 
         def held(order: HeldOut, count: int) -> list[Any]:
             return [make(sample) for _, sample in live.samples(iter(range(count)), order)]
@@ -152,14 +147,46 @@ def train(
 
         with written_aside(folder / PIPELINE) as aside:
             aside.write_text(pipelines.text(pipeline))
+        items = LiveItems(live, make, drawing, recipe, rank, size, folder / _name(rank))
         try:
-            # A preview would ask for items out of their order.
-            summary = fit(
-                replace(family, preview=None), items, recipe, folder, seed, device, progress, lpips, tensorboard, origin, watch
-            )
+            yield Lesson(family, recipe, items, _origin(pipeline, curriculum, draws), watch, live)
         finally:
             items.close()
-        return {**summary, "live": {**asdict(live.tally), "mill_cpu": live.cpu}}
+
+
+def train(
+    family: Family,
+    pipeline: Pipeline,
+    preset: str | Recipe | None,
+    out: str | Path,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress | None = None,
+    lpips: str | Path | None = None,
+    tensorboard: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """`training.train` on the train split of a pipeline's assets, which are milled while it trains; resumes the run in `out`.
+
+    Also writes `out`/draws.jsonl (the asset of each position, see `record`), pipeline.yaml, and curriculum.jsonl.
+
+    Args:
+        pipeline: its section `live` says how assets are drawn. seed: of the training; the assets have `run.seed`.
+        options: curriculum: see `mill.live.curriculum`. draws: draws.jsonl of another run, whose draws are repeated instead of
+            drawing. address, here, maker: see `LiveDataset`.
+
+    Returns:
+        what `training.train` returns, and `live`: the fields of `feed.Tally`, and mill_cpu (core-seconds).
+
+    Raises:
+        ConfigError: the family can't be trained so, the pipeline does not suit the preset, or `out` holds another run.
+        VersemillError: more assets were rejected or failed than `live.lost` allows.
+        DivergenceError, MissingDependencyError: see `training.train`.
+    """
+    with lesson(family, pipeline, preset, Path(out), **options) as given:
+        rest = (seed, device, progress, lpips, tensorboard, given.origin, given.watch)
+        summary = fit(given.family, given.items, given.recipe, Path(out), *rest)
+        return {**summary, "live": {**asdict(given.live.tally), "mill_cpu": given.live.cpu}}
 
 
 def check_needs(family: Family, recipe: Recipe, pipeline: Pipeline) -> None:

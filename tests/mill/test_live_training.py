@@ -1,4 +1,4 @@
-"""Training on live data: the losses of shards of the same indices, a resume that changes nothing, the curriculum and its record."""
+"""Training on live data: the losses of shards of the same indices, resuming, the curriculum and its record."""
 
 import json
 from pathlib import Path
@@ -157,7 +157,7 @@ def test_a_record_replays_the_draws_without_measuring(taught, tmp_path) -> None:
     with pytest.raises(ConfigError, match="leave --curriculum or --draws out"):
         training.train(GAUSSIANS, curriculum_pipeline(), recipe, tmp_path / "both", 0, "cpu", curriculum=True, **replay)
     other = curriculum_pipeline("sources.zeroverse=null", "sources.mine={source: zeroverse}")
-    with pytest.raises(ConfigError, match="draws from 'zeroverse: .*', which this pipeline does not have"):
+    with pytest.raises(ConfigError, match=r"draws from 'zeroverse: .*', which this pipeline does not have"):
         training.train(GAUSSIANS, other, recipe, tmp_path / "other", 0, "cpu", **replay)
 
 
@@ -183,7 +183,7 @@ def test_shares_are_not_known_before_their_errors(tmp_path) -> None:
     np.testing.assert_allclose(course.shares(6), [part.share for part in course.parts])
     with pytest.raises(VersemillError, match="position 7 was drawn before the errors of step 2"):
         course.shares(7)
-    with pytest.raises(VersemillError, match="held-out error of 'zeroverse: .*' is nan"):
+    with pytest.raises(VersemillError, match=r"held-out error of 'zeroverse: .*' is nan"):
         course.measured(2, np.full(len(course.parts), np.nan))
 
 
