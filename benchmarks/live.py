@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -113,13 +113,11 @@ def train_for(minutes: float, quick: bool) -> Benchmark:
 
         with lesson(GAUSSIANS, pipeline, recipe, folder / "live") as given, watched() as watch:
             started = time.monotonic()
-            try:
+            with suppress(EnoughError):
                 fit(
                     given.family, given.items, given.recipe, folder / "live", 0, "cpu", progress, origin=given.origin,
                     watch=given.watch,
                 )  # fmt: skip
-            except EnoughError:
-                pass
             wall, tally = time.monotonic() - started, given.live.tally
         draws = read(folder / "live" / DRAWS)
         losses = _losses(folder / "live")
@@ -180,10 +178,8 @@ def _from_shards(folder: Path, pipeline: Pipeline, draws: Mapping[int, Draw], st
         if step == steps:
             raise EnoughError
 
-    try:
+    with suppress(EnoughError):
         fit(GAUSSIANS, Played(draws, epochs), recipe, folder / "shards", 0, "cpu", progress)
-    except EnoughError:
-        pass
     return _losses(folder / "shards")[:steps]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import fs as pafs
 
-from versemill.shards.storage import TEMPORARY, write_atomic
+from versemill.shards.storage import write_atomic
+
+NAME = re.compile(r"[0-9a-f]{64}\.arrow")
+"""Of the cache's own files: others that lie in the folder are neither counted nor removed."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class DiskCache:
                 stat = entry.stat()
             except FileNotFoundError:  # another worker was faster
                 continue
-            if not entry.name.endswith(TEMPORARY):
+            if NAME.fullmatch(entry.name):
                 files.append((stat.st_mtime_ns, entry.path, stat.st_size))
         total = sum(size for _, _, size in files)
         for _, path, size in sorted(files):

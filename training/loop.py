@@ -87,7 +87,7 @@ def fit(
     """`train` on examples that are already read, or that come while it trains (`batches.Ordered`).
 
     Args:
-        origin: says where examples come from that are not read from shards; a run goes on with the same alone.
+        origin: says where examples come from that are not read from shards; a run resumes with the same alone.
         watch: sees the state after every step.
     """
     with team(torch_device(device)) as (processes, target):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import torch
 
 from versemill.config import canonical_json
 from versemill.errors import VersemillError
@@ -88,8 +87,7 @@ class Feed:
         self._cache, self._key = cache, key
         self._window: deque[_Slot] = deque()
         self._waiting: dict[Order, list[_Slot]] = {}
-        # One thread of arithmetic each: the cores are for the training and the mill.
-        self._threads = ThreadPoolExecutor(2, "versemill-decode", torch.set_num_threads, (1,))
+        self._threads = ThreadPoolExecutor(2, "versemill-decode")
         self.tally = Tally()
 
     def samples(self, positions: Iterator[int]) -> Iterator[tuple[Draw, Any]]:

@@ -396,3 +396,22 @@ def test_a_row_that_is_cut_and_packed_has_the_same_cells(tmp_path):
         loose.unpack(packed[: len(packed) // 2])
     with pytest.raises(ShardError, match="unknown column"):
         loose.cut(row, ["views.smell"])
+
+
+def test_workers_on_ray_give_the_same_order_and_a_dead_one_costs_its_own_asset(two_workers, tmp_path):
+    limits = ["run.deadline_s=6", "live.ahead=5"]
+    (tmp_path / "ray").mkdir()
+    deadly = faulty(tmp_path / "ray", {2: "abort", 5: "hang", 9: "once exit", 10: "raise"})
+    plain = faulty(tmp_path, dict.fromkeys((2, 5, 10), "raise"))
+    expected = live(tetrahedra(faults=plain, reject_every=7))
+    samples = drawn(expected, 20)
+    for workers in (1, 2):
+        pipeline = tetrahedra(faults=deadly, reject_every=7, overrides=[*limits, f"run.workers={workers}"])
+        with LiveDataset(pipeline, passes=(), maker=millstones.make) as dataset:
+            assert drawn(dataset, 20) == samples
+            tally = dataset.tally
+        assert tally.most <= 5
+        assert sum(tally.lost.values()) == sum(expected.tally.lost.values())
+        assert tally.lost["failed at curate: crashed"] > 0
+        assert tally.lost["failed at curate: timeout"] > 0
+        assert tally.lost["failed at curate: exception"] > 0
