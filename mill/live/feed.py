@@ -111,8 +111,9 @@ class Feed:
             yield slot.draw, slot.sample.result()
 
     def close(self) -> None:
-        """Ends its threads."""
+        """Ends its threads, and drops what it ordered ahead."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._mill.forget()
 
     def _extend(self, positions: Iterator[int]) -> None:
         while len(self._window) < self._live.ahead and (position := next(positions, None)) is not None:

@@ -66,6 +66,10 @@ class Mill(Protocol):
         """At least one result; blocks until there is one."""
         ...
 
+    def forget(self) -> None:
+        """Drops the orders that nobody works on yet; results of others may still come."""
+        ...
+
     def close(self) -> None:
         """Ends everything that it started."""
         ...
@@ -93,15 +97,24 @@ class Here:
     def wait(self) -> list[Result]:
         """The result of the order whose turn is first."""
         _, _, order = heapq.heappop(self._queue)
-        stage, before = [""], stages.cpu_seconds()
+        stage, before = "", stages.cpu_seconds()
+
+        def note(name: str) -> None:
+            nonlocal stage
+            stage = name
+
         try:
-            record = make_asset(self._work, self._work.keep(), order, lambda name: stage.__setitem__(0, name))
+            record = make_asset(self._work, self._work.keep(), order, note)
         except (ConfigError, MissingDependencyError):
             raise
         except Exception as error:  # noqa: BLE001  any error of one asset is that asset's alone
-            record = _failed(Fault(order, "exception", stage[0], f"{type(error).__name__}: {error}"[:500]))
+            record = _failed(Fault(order, "exception", stage, f"{type(error).__name__}: {error}"[:500]))
         self.cpu += stages.cpu_seconds() - before
         return [(order, record)]
+
+    def forget(self) -> None:
+        """See `Mill`."""
+        self._queue.clear()
 
     def close(self) -> None:
         """Nothing was started."""
@@ -197,6 +210,10 @@ class OnRay:
                 self._results.append((fault.order, _failed(fault)))
             else:
                 self.start(fault.order, self._turns.get(fault.order, 0))
+
+    def forget(self) -> None:
+        """See `Mill`."""
+        self._queue.clear()
 
     def close(self) -> None:
         """See `Mill`."""

@@ -117,6 +117,17 @@ def test_a_position_is_resumed_and_a_loader_gives_batches():
         next(iter(DataLoader(live(tetrahedra()), num_workers=1)))
 
 
+def test_another_epoch_leaves_what_was_milled_ahead():
+    dataset = live(tetrahedra())
+    first = drawn(dataset, 3)
+    dataset.set_epoch(5)
+    fifth = drawn(dataset, 12)
+    assert {epoch for epoch, _ in fifth} == {5}
+    assert sorted(index for _, index in fifth) == list(range(12))
+    dataset.set_epoch(0)
+    assert drawn(dataset, 3) == first
+
+
 def test_ranks_share_an_epoch_between_them():
     whole = [index for _, index in drawn(live(tetrahedra(assets=13)), 13)]
     shares = [[s["index"] for s in live(tetrahedra(assets=13), rank=rank, world_size=3)] for rank in range(3)]
@@ -216,6 +227,9 @@ class Counting:
 
     def ready(self):
         return []
+
+    def forget(self):
+        self.waiting.clear()
 
     def wait(self):
         order = self.choose(sorted(self.waiting, key=lambda o: self.waiting[o]))
