@@ -164,13 +164,13 @@ def test_a_record_replays_the_draws_without_measuring(taught, tmp_path) -> None:
 def test_what_can_not_be_trained_live_is_refused_before_anything_is_milled(toy_preset, tmp_path, monkeypatch) -> None:
     def refused(match: str, family=GAUSSIANS, pipeline=None, recipe=toy_preset, **options) -> None:
         with pytest.raises(ConfigError, match=match):
-            training.train(family, pipeline or boxes(), recipe, tmp_path / "run", 0, "cpu", **options)
+            training.train(family, pipeline or boxes(), recipe, tmp_path / "run", 0, "cpu", here=True, **options)
 
     refused("family 'shape-flow' trains on more than an asset's own row", SHAPE_FLOW, recipe=None)
     refused(r"needs the pass 'depth': --live-set render.passes=\[rgb, depth\]", pipeline=boxes("render.passes=[rgb]"))
     refused("needs square views of 32 pixels or more", recipe=toy_preset.model_copy(update={"size": 32}))
     refused("needs 6 views, not 5", recipe=toy_preset.model_copy(update={"input_views": 5}))
-    refused("has one part alone", pipeline=boxes("sources.zeroverse.preset=level-1"), curriculum=True)
+    refused("has one part alone", pipeline=boxes("sources.zeroverse={preset: level-1, count_weights: [1]}"), curriculum=True)
     (tmp_path / "a.obj").write_text("v 0 0 0\n")
     folder = boxes("sources.zeroverse=null", f"sources.files.path={tmp_path}", assets=1)
     refused("source 'files' is a folder of files", pipeline=folder, curriculum=True)
