@@ -4,7 +4,7 @@ An LRM has to learn cameras, correspondence and colour before shapes matter. Thi
 a training of minutes on a CPU already shows what shapes it was taught.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -19,12 +19,13 @@ from torch.nn import functional as F
 
 from versemill.reconstruction.posed import turn_about_z
 from versemill.reconstruction.presets import upgrade
+from versemill.shards import Selection
 from versemill.training.batches import Batches, to_device
 from versemill.training.family import Cases, Examples, Family, Metric, Needs, NoJudging
 from versemill.training.images import masked_mean, mean_where
 from versemill.training.objects import scene_of_asset, textured
 from versemill.training.recipe import Recipe, mixed_precision, table
-from versemill.training.scenes import Scene, Scenes
+from versemill.training.scenes import Scene, Scenes, reading, scene
 
 GROUPS = 8
 """Of the channels, in every group norm."""
@@ -231,6 +232,11 @@ def data(
     return Scenes(dataset_dir, splits, recipe.size, recipe.workers == 0 and not judged, normals=True, indices=indices)
 
 
+def item(recipe: MonocularRecipe) -> tuple[Selection, Callable[[dict[str, Any]], Scene]]:
+    """What of a row makes a scene, see `Family.item`."""
+    return reading(recipe.size, normals=True), scene
+
+
 def noise(recipe: MonocularRecipe, generator: torch.Generator) -> Pictures:
     """A batch of one picture of noise."""
     images = torch.rand(1, 1, 3, recipe.size, recipe.size, generator=generator)
@@ -252,6 +258,7 @@ MONOCULAR = Family(
     default="micro",
     needs=lambda recipe: Needs(passes=("rgb", "depth", "normal"), resolution=recipe.size, views=recipe.input_views),
     data=data,
+    item=item,
     batches=partial(Batches, make=example, stream="reconstruction"),
     network=Monocular,
     objective=lambda network, lpips: MonocularObjective(network),

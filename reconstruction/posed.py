@@ -1,6 +1,6 @@
 """What the models of posed pictures train on: input and target views of a scene, and the loss of the pictures they draw."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from versemill.camera import intrinsics, look_at
 from versemill.reconstruction.losses import Geometry, Loss
 from versemill.reconstruction.presets import PosedRecipe
+from versemill.shards import Selection
 from versemill.training.batches import to_device
 from versemill.training.geometry import pool, strided
-from versemill.training.scenes import Scene, Scenes, angles
+from versemill.training.scenes import Scene, Scenes, angles, reading, scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,11 @@ def data(
     """The scenes of a dataset at the recipe's size; judging also compares normals, where the dataset has them."""
     keep = recipe.workers == 0 and not judged
     return Scenes(dataset_dir, splits, recipe.size, keep, normals=recipe.reads_normals or judged, indices=indices)
+
+
+def item(recipe: PosedRecipe) -> tuple[Selection, Callable[[dict[str, Any]], Scene]]:
+    """What of a row makes a scene, see `Family.item`."""
+    return reading(recipe.size, recipe.reads_normals), scene
 
 
 def example(scene: Scene, recipe: PosedRecipe, rng: np.random.Generator) -> Batch:

@@ -20,6 +20,7 @@ from versemill.shards.cells import Cells, LocalShard
 from versemill.shards.duplicates import duplicate_indices
 from versemill.shards.folder import Shard, check_split, find_shards, open_shard
 from versemill.shards.lending import Sample
+from versemill.shards.loose import plain
 from versemill.shards.reading import Reading, Selection, select
 from versemill.shards.schema import completed, is_blob
 
@@ -57,7 +58,7 @@ class RowReader:
         starts = np.cumsum((0, *shard.groups))
         number = int(np.searchsorted(starts, row, "right")) - 1
         loaded, place = self._group(shard, number), row - int(starts[number])
-        values = {name: _plain(loaded.table[name][place]) for name in loaded.table.column_names}
+        values = {name: plain(loaded.table[name][place]) for name in loaded.table.column_names}
         for column, cells in loaded.cells.items():
             group, leaf = column.split(".")
             values.setdefault(group, {})[leaf] = cells[place]
@@ -119,20 +120,6 @@ def _by_row(column: str, cells: Cells, table: pa.Table) -> Sequence[Any]:
         return cells
     ends = np.cumsum(table["views"].combine_chunks().field("count").to_numpy(zero_copy_only=False)).tolist()
     return [cells[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def _plain(value: Any) -> Any:
-    """A pyarrow scalar as Python values, but cells, of which a sample may need few, as buffers without a copy."""
-    if not value.is_valid:
-        return None
-    kind = value.type
-    if pa.types.is_struct(kind):
-        return {name: _plain(value[name]) for name in kind.names}
-    if pa.types.is_binary(kind):
-        return value.as_buffer()
-    if pa.types.is_list(kind) and pa.types.is_binary(kind.value_type):
-        return [cell.as_buffer() for cell in value.values]
-    return value.as_py()
 
 
 class ShardDataset(Dataset[Sample]):

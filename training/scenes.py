@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from versemill.errors import ConfigError
-from versemill.shards import ShardDataset
+from versemill.shards import Selection, ShardDataset
 from versemill.training.family import Needs
 from versemill.training.geometry import strided
 
@@ -59,6 +59,11 @@ def scene(sample: dict[str, Any]) -> Scene:
     return Scene(rgba[:, :3] * alpha, alpha, sample["depth"], normal, sample["c2w"], sample["K"], str(sample["id"]))
 
 
+def reading(size: int, normals: bool) -> Selection:
+    """What a scene at `size` pixels is read from."""
+    return Selection(passes=("rgb", "depth", "normal") if normals else ("rgb", "depth"), resolution=size)
+
+
 def resized(scene: Scene, size: int) -> Scene:
     """A scene with views of `size` pixels: colours averaged or interpolated, depth and normals of the nearest pixel."""
     own = scene.rgb.shape[-1]
@@ -85,8 +90,7 @@ class Scenes(Dataset[Scene]):
         indices: Collection[int] | None = None,
     ) -> None:  # fmt: skip
         self.has_normals = normals and _has_pass(dataset_dir, "normal")
-        passes = ("rgb", "depth", "normal") if self.has_normals else ("rgb", "depth")
-        sources = [ShardDataset(dataset_dir, split, passes=passes, resolution=size) for split in splits]
+        sources = [ShardDataset(dataset_dir, split, reading(size, self.has_normals)) for split in splits]
         rows = [(source, i, int(index)) for source in sources for i, index in enumerate(source.indices)]
         rows = [row for row in rows if indices is None or row[2] in indices]
         self._where = [(source, i) for source, i, _ in rows]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from versemill.generation.shapes import flow_judging, flow_training, norld, vae_judging, vae_training
+from versemill.generation.shapes import data, flow_judging, flow_training, norld, vae_judging, vae_training
 from versemill.generation.shapes.flow_presets import FLOW_PRESETS, flow_needs, upgrade
 from versemill.generation.shapes.generator import ShapeGenerator
 from versemill.generation.shapes.vae import ShapeVae
@@ -19,6 +19,7 @@ SHAPE_VAE = Family(
     default="tiny",
     needs=vae_needs,
     data=vae_judging.vae_data,
+    item=data.item,
     batches=vae_training.VaeBatches,
     network=ShapeVae,
     objective=lambda network, lpips: vae_training.Objective(network),
