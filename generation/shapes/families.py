@@ -19,7 +19,7 @@ SHAPE_VAE = Family(
     default="tiny",
     needs=vae_needs,
     data=vae_judging.vae_data,
-    batches=partial(Batches, make=vae_training.example, stream="shape-vae"),
+    batches=vae_training.VaeBatches,
     network=ShapeVae,
     objective=lambda network, lpips: vae_training.Objective(network),
     noise=vae_training.noise,

@@ -102,7 +102,10 @@ def evaluate(
         list[Path], typer.Argument(metavar="DIR|MESHES...", help="A dataset, or meshes: files, folders.", show_default=False)
     ],
     dataset: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="For meshes: the dataset that the model was trained on.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The dataset that the model was trained on, for meshes and for a dataset without a train split."
+        ),
     ] = None,
     split: Annotated[list[str] | None, typer.Option(help="train, val, test; repeatable.", show_default="val test")] = None,
     judge: Judging = None,
@@ -149,7 +152,7 @@ def evaluate(
     with steps("evaluating", log_of(run_dir, log)) as progress:
         options |= {"out": directory, "progress": progress}
         if len(targets) == 1 and _is_dataset(targets[0]):
-            options |= {"objects": objects, "against": others}
+            options |= {"objects": objects, "against": others, "trained_on": dataset}
             result = training.evaluate(family, run_dir, targets[0], split or ("val", "test"), **options)
         elif others:
             raise ConfigError("--against compares views of a dataset: name one instead of meshes")

@@ -89,7 +89,7 @@ def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
     assert set(ablations) == {
         "zeroverse-mix", "height-field", "boolean", "augmentations", "wireframe", "complexity", "primitive-count", "lighting",
         "detail", "nirne", "nirne-noise", "stability", "vae-terms", "vae-sharp", "flow-skip", "flow-objective",
-        "flow-coupling", "flow-moe", "norld-lambda", "norld-bridge", "curation", "zero-to-hero", "filter-multi-views",
+        "flow-order", "flow-moe", "norld-lambda", "norld-bridge", "curation", "zero-to-hero", "filter-multi-views",
         "filter-map-views",
     }  # fmt: skip
     for name, body in ablations.items():
