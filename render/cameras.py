@@ -29,6 +29,8 @@ def resolved(config: RenderConfig) -> CameraPreset:
         changes |= {"inverse_square": False, "enclosing": False}
     if {"fov", "orthographic"} & set(changes):
         changes["lenses"] = ()
+    if {"elevation", "azimuth"} & set(changes):
+        changes["first"] = None
     return dataclasses.replace(CAMERAS[own.preset], **changes)
 
 
@@ -48,6 +50,8 @@ def sample(config: RenderConfig, seed: int, index: int, points: ArrayLike | None
     inside = BOX if points is None else np.asarray(points, np.float64)
     around = float(np.linalg.norm(inside, axis=1).max())
     directions = _directions(preset, rng)
+    if preset.first is not None:
+        directions[0] = spherical(*preset.first)
     scale = ASSET_SIZE / preset.object_size
     cameras = []
     for k, direction in enumerate(directions):
@@ -145,6 +149,10 @@ def _directions(preset: CameraPreset, rng: np.random.Generator) -> Float64:
         steps = np.arange(count) / count
         azimuth = preset.azimuth[0] + steps * (preset.azimuth[1] - preset.azimuth[0])
         return spherical(azimuth, rng.uniform(*preset.elevation, size=count))
+    if preset.directions == "spiral":
+        steps = np.linspace(0, 1, count)
+        azimuth = preset.azimuth[0] + steps * preset.turns * 360
+        return spherical(azimuth, preset.elevation[1] - steps * (preset.elevation[1] - preset.elevation[0]))
     if preset.directions == "angles":
         return spherical(rng.uniform(*preset.azimuth, size=count), rng.uniform(*preset.elevation, size=count))
     low, high = np.sin(np.radians(preset.elevation))

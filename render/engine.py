@@ -13,6 +13,7 @@ from versemill.asset import Asset
 from versemill.camera import Camera
 from versemill.errors import AssetError
 from versemill.render import cameras as _cameras
+from versemill.render import exposure as _exposure
 from versemill.render import lighting as _lighting
 from versemill.render.config import RenderConfig
 from versemill.render.kernels.film import Film, develop, smooth, steady
@@ -50,11 +51,12 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
         config: the default is `RenderConfig()`: 128 x 128 pixels, RGB, normals, depth and mask.
 
     Returns:
-        The passes of `config.passes`, pixel-aligned; tag "clipped" if the asset leaves an image.
+        The passes of `config.passes`, pixel-aligned; tags "clipped" if the asset leaves an image, "overexposed" and
+        "underexposed" if a view is beyond the limits of `config.exposure`, whose shares are in `info["exposure"]`.
 
     Raises:
         AssetError: "blank_view" (no pixel centre meets the asset, or a requested colour pass is one value),
-            "clipped" (where configured), or what `Asset.check` finds.
+            "clipped", "overexposed" or "underexposed" (where configured), or what `Asset.check` finds.
         MissingDependencyError: the device, or the Cycles interpreter, is missing.
     """
     config = config or RenderConfig()
@@ -76,6 +78,7 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
         passes = render_passes(asset, cameras, lights, filled, config.quality, config.spp, config.denoise, seed, used["device"])
     passes = with_derived(passes, config.passes, cameras * len(lights))
     _refuse_blank(passes)
+    exposure, tags = _exposure.judged(passes["rgb"], config.exposure) if "rgb" in passes else ({}, ())
     info = {
         "engine": config.engine,
         "quality": config.quality,
@@ -84,12 +87,14 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
         "cameras": config.cameras.preset,
         "lighting": lights[0].info,
         "clipped_views": clipped,
+        "exposure": exposure,
         **used,
     }
     if len(lights) > 1:
         info["lightings"] = [light.info for light in lights]
     number = np.repeat(np.arange(len(lights), dtype=np.int32), len(cameras))
-    return Views(cameras * len(lights), passes, info, ("clipped",) if clipped else (), number)
+    tags = (*(("clipped",) if clipped else ()), *tags)
+    return Views(cameras * len(lights), passes, info, tags, number)
 
 
 def filled_by_engine(passes: Sequence[str]) -> tuple[str, ...]:

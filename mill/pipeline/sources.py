@@ -22,9 +22,9 @@ from versemill.asset import Asset
 from versemill.config import Config
 from versemill.curation.config import LoadLimits
 from versemill.curation.ingest import SUFFIXES
-from versemill.curation.opening import open_regular
 from versemill.detailverse.config import DetailverseConfig
 from versemill.errors import AssetError, ConfigError
+from versemill.files import open_regular
 from versemill.mill.pipeline import parts, shares
 from versemill.mill.pipeline.parts import Split
 from versemill.mill.pipeline.shares import Shares
