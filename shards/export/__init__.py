@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from versemill.config import digest
+from versemill.device import compile_kernels
 from versemill.errors import ConfigError
 from versemill.plugins import Table
 from versemill.shards.duplicates import duplicate_indices
@@ -36,18 +37,21 @@ class Format:
         columns: groups or leaves that it reads.
         write: (items of one shard, output folder, shard name) -> one entry per asset.
         finish: (output folder, all entries in order): index files; called once, after all shards.
+        kernels: modules of Warp kernels that `write` runs on the CPU: compiled before several processes start.
     """
 
     summary: str
     columns: tuple[str, ...]
     write: Callable[[Iterator[Item], Path, str], list[Entry]]
     finish: Callable[[Path, list[Entry]], None] | None = None
+    kernels: tuple[str, ...] = ()
 
 
 _MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "trellis",
             "webdataset", "zero123")  # fmt: skip
 _OWN = {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}
 _OWN |= {name: f"{__name__}.shapes:{name.upper()}" for name in ("craftsman", "dora", "hunyuan", "triposg")}
+_OWN |= {name: f"{__name__}.ovoxel:{name.upper()}" for name in ("ovoxel256", "ovoxel512", "ovoxel1024")}
 FORMATS = Table("exporter", "exporters", Format, dict(sorted(_OWN.items())))
 """All formats by name; an installed package adds its own (`versemill.plugins`)."""
 
@@ -93,7 +97,7 @@ def export(
         ShardError: a shard is missing or damaged.
     """
     check_split(split)
-    finish = FORMATS.find(format).finish
+    chosen = FORMATS.find(format)
     target = Path(out).absolute()
     fs, paths = find_shards(directory)
     gone = duplicate_indices(directory, [open_shard(fs, path) for path in paths]) if drop_duplicates else frozenset[int]()
@@ -106,6 +110,8 @@ def export(
     fresh = not target.exists()
     save(marker, name.encode())
     jobs = [_Job(str(directory), path, format, split, gone, str(target)) for path in paths]
+    if chosen.kernels:
+        compile_kernels(list(chosen.kernels), "cpu")
     done, written = [], 0
     try:
         for number, (entries, new) in enumerate(_run(jobs, workers), 1):
@@ -117,8 +123,8 @@ def export(
         if fresh:
             shutil.rmtree(target, ignore_errors=True)
         raise
-    if finish:
-        finish(target, done)
+    if chosen.finish:
+        chosen.finish(target, done)
     return Exported(len(done), written)
 
 
