@@ -25,7 +25,8 @@ from versemill.shards.rows import read_rows
 from versemill.shards.storage import open_storage
 
 Entry = dict[str, Any]
-"""What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able."""
+"""What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able. One that the format can't hold has a
+reason under "left_out", and is listed in OUT/left_out.jsonl."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Format:
     kernels: tuple[str, ...] = ()
 
 
-_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "trellis",
-            "webdataset", "zero123")  # fmt: skip
+_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm",
+            "programs", "trellis", "webdataset", "zero123")  # fmt: skip
 _OWN = {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}
 _OWN |= {name: f"{__name__}.shapes:{name.upper()}" for name in ("craftsman", "dora", "hunyuan", "triposg")}
 _OWN |= {name: f"{__name__}.ovoxel:{name.upper()}" for name in ("ovoxel256", "ovoxel512", "ovoxel1024")}
@@ -67,10 +68,11 @@ def per_asset(write: Callable[[Item, Path], Entry]) -> Callable[[Iterator[Item],
 
 @dataclass(frozen=True)
 class Exported:
-    """How many assets lie in the output, and how many of its shards this call wrote."""
+    """How many assets lie in the output, how many of its shards this call wrote, and how many assets were left out."""
 
     assets: int
     shards_written: int
+    left_out: int = 0
 
 
 def export(
@@ -123,9 +125,13 @@ def export(
         if fresh:
             shutil.rmtree(target, ignore_errors=True)
         raise
+    kept = [entry for entry in done if "left_out" not in entry]
+    if len(kept) < len(done):
+        reasons = [{name: entry[name] for name in ("id", "left_out")} for entry in done if "left_out" in entry]
+        save(target / "left_out.jsonl", "".join(json.dumps(reason) + "\n" for reason in reasons).encode())
     if chosen.finish:
-        chosen.finish(target, done)
-    return Exported(len(done), written)
+        chosen.finish(target, kept)
+    return Exported(len(kept), written, len(done) - len(kept))
 
 
 @dataclass(frozen=True)
