@@ -139,6 +139,8 @@ def export(
             progress=lambda k, n: progress(k, n, {}),
         )  # fmt: skip
     out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
+    if done.left_out:
+        out.print(f"{done.left_out} left out; {target / 'left_out.jsonl'} gives the reasons", soft_wrap=True)
 
 
 def report(

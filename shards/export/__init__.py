@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from versemill.config import digest
+from versemill.device import compile_kernels
 from versemill.errors import ConfigError
 from versemill.plugins import Table
 from versemill.shards.duplicates import duplicate_indices
@@ -24,7 +25,8 @@ from versemill.shards.rows import read_rows
 from versemill.shards.storage import open_storage
 
 Entry = dict[str, Any]
-"""What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able."""
+"""What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able. One that the format can't hold has a
+reason under "left_out", and is listed in OUT/left_out.jsonl."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,21 @@ class Format:
         columns: groups or leaves that it reads.
         write: (items of one shard, output folder, shard name) -> one entry per asset.
         finish: (output folder, all entries in order): index files; called once, after all shards.
+        kernels: modules of Warp kernels that `write` runs on the CPU: compiled before several processes start.
     """
 
     summary: str
     columns: tuple[str, ...]
     write: Callable[[Iterator[Item], Path, str], list[Entry]]
     finish: Callable[[Path, list[Entry]], None] | None = None
+    kernels: tuple[str, ...] = ()
 
 
-_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "trellis",
-            "webdataset", "zero123")  # fmt: skip
+_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm",
+            "programs", "trellis", "webdataset", "zero123")  # fmt: skip
 _OWN = {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}
 _OWN |= {name: f"{__name__}.shapes:{name.upper()}" for name in ("craftsman", "dora", "hunyuan", "triposg")}
+_OWN |= {name: f"{__name__}.ovoxel:{name.upper()}" for name in ("ovoxel256", "ovoxel512", "ovoxel1024")}
 FORMATS = Table("exporter", "exporters", Format, dict(sorted(_OWN.items())))
 """All formats by name; an installed package adds its own (`versemill.plugins`)."""
 
@@ -63,10 +68,11 @@ def per_asset(write: Callable[[Item, Path], Entry]) -> Callable[[Iterator[Item],
 
 @dataclass(frozen=True)
 class Exported:
-    """How many assets lie in the output, and how many of its shards this call wrote."""
+    """How many assets lie in the output, how many of its shards this call wrote, and how many assets were left out."""
 
     assets: int
     shards_written: int
+    left_out: int = 0
 
 
 def export(
@@ -93,7 +99,7 @@ def export(
         ShardError: a shard is missing or damaged.
     """
     check_split(split)
-    finish = FORMATS.find(format).finish
+    chosen = FORMATS.find(format)
     target = Path(out).absolute()
     fs, paths = find_shards(directory)
     gone = duplicate_indices(directory, [open_shard(fs, path) for path in paths]) if drop_duplicates else frozenset[int]()
@@ -106,6 +112,8 @@ def export(
     fresh = not target.exists()
     save(marker, name.encode())
     jobs = [_Job(str(directory), path, format, split, gone, str(target)) for path in paths]
+    if chosen.kernels:
+        compile_kernels(list(chosen.kernels), "cpu")
     done, written = [], 0
     try:
         for number, (entries, new) in enumerate(_run(jobs, workers), 1):
@@ -117,9 +125,13 @@ def export(
         if fresh:
             shutil.rmtree(target, ignore_errors=True)
         raise
-    if finish:
-        finish(target, done)
-    return Exported(len(done), written)
+    kept = [entry for entry in done if "left_out" not in entry]
+    if len(kept) < len(done):
+        reasons = [{name: entry[name] for name in ("id", "left_out")} for entry in done if "left_out" in entry]
+        save(target / "left_out.jsonl", "".join(json.dumps(reason) + "\n" for reason in reasons).encode())
+    if chosen.finish:
+        chosen.finish(target, kept)
+    return Exported(len(kept), written, len(done) - len(kept))
 
 
 @dataclass(frozen=True)
