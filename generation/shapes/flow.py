@@ -32,8 +32,12 @@ class FlowSizes(Protocol):
     feed: int
     aligned: bool
     fill: float
-    order: str
     tokens: int
+
+    @property
+    def order(self) -> str:
+        """See `shape-flow`'s preset."""
+        ...
 
 
 class FlowBlock(nn.Module):

@@ -140,8 +140,9 @@ def _numbers(row: Row) -> Iterable[tuple[str, str, float]]:
             if _is_number(value):
                 yield group, name.replace("_", " "), float(value)
     exposure = json.loads(row["views"]["info"]).get("exposure") if row.get("views") else None
-    for name in ("white", "black") if exposure else ():
-        yield "views", f"share that is {name}", max(exposure[name])
+    if exposure:
+        for name in ("white", "black"):
+            yield "views", f"share that is {name}", max(exposure[name])
 
 
 def _is_number(value: Any) -> bool:

@@ -48,7 +48,7 @@ def placed(asset: Asset) -> NDArray[np.float64]:
 
 def geometry(grid: DualGrid) -> dict[str, NDArray[np.uint8]]:
     """The attributes `vertices` (n, 3) and `intersected` (n, 1) of a dual grid's voxels."""
-    crossed = grid.crossed @ np.array([1, 2, 4], np.uint8)
+    crossed = grid.crossed.astype(np.uint8) @ np.array([1, 2, 4], np.uint8)
     return {"vertices": np.rint(grid.vertices * 255).astype(np.uint8), "intersected": crossed[:, None]}
 
 
@@ -106,7 +106,7 @@ def surface_looks(asset: Asset, grid: DualGrid, resolution: int) -> dict[str, ND
             color[own, 3] = 1
         elif material.alpha_mode == "mask":
             color[own, 3] = color[own, 3] >= material.alpha_cutoff
-    looks = {
+    looks: dict[str, NDArray[np.floating]] = {
         "base_color": encode_srgb(color[:, :3]),
         "metallic": surface[:, :1],
         "roughness": surface[:, 1:],
@@ -124,7 +124,7 @@ def _levels(texture: NDArray[np.uint8], srgb: bool, most: int) -> list[NDArray[n
     levels = [level]
     while len(levels) <= most and max(level.shape[:2]) > 1:
         level = np.pad(level, [(0, level.shape[0] % 2), (0, level.shape[1] % 2), (0, 0)], mode="edge")
-        level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / 4
+        level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / np.float32(4)
         levels.append(level)
     return levels
 
