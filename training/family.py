@@ -96,7 +96,10 @@ def together(needs: Sequence[Needs]) -> Needs:
 class Examples(Protocol):
     """What a family's `data` gives: items by position, in the shards' order, with the index of each one's asset."""
 
-    indices: list[int]
+    @property
+    def indices(self) -> list[int]:
+        """Of their assets."""
+        ...
 
     def __len__(self) -> int: ...
     def __getitem__(self, position: int) -> Any: ...

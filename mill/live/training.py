@@ -114,7 +114,8 @@ def lesson(
     maker: Maker = stages.make,
 ) -> Iterator[Lesson]:
     """A lesson for a run in a folder; the mill ends with the block. See `train` for the arguments and errors."""
-    if family.item is None:
+    item = family.item
+    if item is None:
         raise ConfigError(f"family '{family.name}' trains on more than an asset's own row: it needs shards, leave --live out")
     # Loader processes would stand between the training and the mill, whose workers do their work; a preview would ask for
     # items out of their order.
@@ -127,7 +128,7 @@ def lesson(
     if curriculum and draws is not None:
         raise ConfigError("the draws of a record are drawn as they are: leave --curriculum or --draws out")
     folder.mkdir(parents=True, exist_ok=True)
-    selection, make = family.item(recipe)
+    selection, make = item(recipe)
     course = Curriculum(pipeline, recipe.batch, folder) if curriculum else None
     with LiveDataset(pipeline, selection=selection, here=here, address=address, rank=0, world_size=1, maker=maker) as live:
         drawing: Drawing = live.epochs

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from versemill.config import digest
 from versemill.device import resolve
@@ -26,11 +26,13 @@ START_SECONDS = 300.0
 VIEW_BYTES = 24
 """Of a pixel of a view with the usual passes, as arrays, on their way from a renderer to a worker."""
 
+Kept = TypeVar("Kept", bound=Keep)
+
 PER_GPU = 2
 """Renderers that share a GPU: one packs its asset and reads images back while the other's kernels run."""
 
 
-class Crew:
+class Crew(Generic[Kept]):
     """Who does the work of one run.
 
     Args:
@@ -51,7 +53,7 @@ class Crew:
         self,
         pipeline: Pipeline,
         recipe: Recipe,
-        keep: Callable[[str, str], Callable[[], Keep]],
+        keep: Callable[[str, str], Callable[[], Kept]],
         maker: Maker,
         say: Callable[[str], None],
     ) -> None:

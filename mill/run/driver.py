@@ -146,7 +146,7 @@ class _Run:
         dataset: Dataset,
         sealed: list[int],
         only: Sequence[int] | None,
-        crew: Crew,
+        crew: Crew[Staging],
         ray_cluster: Cluster,
         guard: disk.Guard,
         tally: Tally,
@@ -156,7 +156,6 @@ class _Run:
         self.guard, self.tally, self.display = guard, tally, display
         self.limits = plan.pipeline.run
         self.staging = crew.keep()
-        assert isinstance(self.staging, Staging)
         self.staging.clean(others=only is None)
         done = [] if only is not None else self.staging.finished()
         self.schedule = Schedule(dataset, sealed, done, self.limits.retries, self.limits.chunk, crew.width, only)

@@ -85,7 +85,7 @@ class Flights:
         kept: the record of an asset that a worker had finished and kept before it died, or None.
     """
 
-    def __init__(self, crew: Crew, limits: RunConfig, processes: Processes, kept: Callable[[int], Record | None]) -> None:
+    def __init__(self, crew: Crew[Any], limits: RunConfig, processes: Processes, kept: Callable[[int], Record | None]) -> None:
         self._crew, self._limits, self._processes, self._kept = crew, limits, processes, kept
         self._tasks: dict[Any, Task] = {}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
