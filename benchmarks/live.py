@@ -124,7 +124,7 @@ def train_for(minutes: float, quick: bool) -> Benchmark:
         other = _from_shards(folder, pipeline, draws, min(len(losses), steps[0]))
         differ = [abs(a - b) for a, b in zip(losses, other, strict=False)]
     share, busy = tally.waited / wall, watch.cpu / (wall * cores())
-    rows = [
+    rows: list[list[Any]] = [
         ["steps, samples drawn", f"{steps[0]}, {tally.drawn}"],
         ["share of the time spent waiting for assets", share],
         [f"share of {cores()} cores that all processes used", busy],

@@ -13,7 +13,7 @@ from versemill.config import canonical_json
 from versemill.errors import VersemillError
 from versemill.mill.live.draws import Draw, Drawing
 from versemill.mill.live.makers import Mill, Result, why
-from versemill.mill.pipeline.config import LiveConfig
+from versemill.mill.pipeline.drawing import LiveConfig
 from versemill.mill.pipeline.stages import Order
 from versemill.shards import DiskCache, loose
 

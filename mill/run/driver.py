@@ -155,8 +155,9 @@ class _Run:
         self.plan, self.dataset, self.only, self.crew = plan, dataset, only, crew
         self.guard, self.tally, self.display = guard, tally, display
         self.limits = plan.pipeline.run
-        self.staging = crew.keep()
-        assert isinstance(self.staging, Staging)
+        staging = crew.keep()
+        assert isinstance(staging, Staging)
+        self.staging = staging
         self.staging.clean(others=only is None)
         done = [] if only is not None else self.staging.finished()
         self.schedule = Schedule(dataset, sealed, done, self.limits.retries, self.limits.chunk, crew.width, only)
