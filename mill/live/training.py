@@ -50,14 +50,10 @@ class LiveItems(Ordered):
         self._rank, self._size, self._path = rank, size, record
         self._stream: Iterator[tuple[Draw, Any]] | None = None
         self._record = Record(record)
-
-    @property
-    def indices(self) -> list[int]:
-        """Of the first epoch's assets."""
-        return self._live.epochs.slots
+        self.indices = live.epochs.slots  # of the first epoch
 
     def __len__(self) -> int:
-        return len(self._live.epochs.slots)
+        return len(self.indices)
 
     def __getitem__(self, position: int) -> Any:
         if self._stream is None:
@@ -114,8 +110,8 @@ def lesson(
     maker: Maker = stages.make,
 ) -> Iterator[Lesson]:
     """A lesson for a run in a folder; the mill ends with the block. See `train` for the arguments and errors."""
-    item = family.item
-    if item is None:
+    reading = family.item
+    if reading is None:
         raise ConfigError(f"family '{family.name}' trains on more than an asset's own row: it needs shards, leave --live out")
     # Loader processes would stand between the training and the mill, whose workers do their work; a preview would ask for
     # items out of their order.
@@ -128,7 +124,7 @@ def lesson(
     if curriculum and draws is not None:
         raise ConfigError("the draws of a record are drawn as they are: leave --curriculum or --draws out")
     folder.mkdir(parents=True, exist_ok=True)
-    selection, make = item(recipe)
+    selection, make = reading(recipe)
     course = Curriculum(pipeline, recipe.batch, folder) if curriculum else None
     with LiveDataset(pipeline, selection=selection, here=here, address=address, rank=0, world_size=1, maker=maker) as live:
         drawing: Drawing = live.epochs
