@@ -34,19 +34,20 @@ def resolved(config: RenderConfig) -> CameraPreset:
     return dataclasses.replace(CAMERAS[own.preset], **changes)
 
 
-def sample(config: RenderConfig, seed: int, index: int, points: ArrayLike | None = None) -> tuple[Camera, ...]:
+def sample(config: RenderConfig, seed: int, index: int, points: ArrayLike | None = None, series: int = 0) -> tuple[Camera, ...]:
     """The cameras of one asset.
 
     Args:
         config: image size and `cameras`.
         seed, index: key of the stream "render/cameras".
         points: (N, 3) positions that framing "sphere" and "tight" keep inside; the corners of [-1, 1]^3 if None.
+        series: later series of views draw from streams of their own, "render/cameras/1" and so on.
 
     Raises:
         ValueError: the preset's limits leave no direction to draw.
     """
     preset = resolved(config)
-    rng = seeds.stream(seed, index, "render/cameras")
+    rng = seeds.stream(seed, index, "render/cameras" + (f"/{series}" if series else ""))
     inside = BOX if points is None else np.asarray(points, np.float64)
     around = float(np.linalg.norm(inside, axis=1).max())
     directions = _directions(preset, rng)

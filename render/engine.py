@@ -37,7 +37,9 @@ SMOOTHING = {"fast": 6.0, "fine": 3.0}
 """Standard deviations of noise by which a tap of the denoiser may differ; of few samples they are known less well."""
 
 
-def render(asset: Asset, config: RenderConfig | None = None) -> Views:
+def render(
+    asset: Asset, config: RenderConfig | None = None, cameras: tuple[Camera, ...] | None = None, series: int = 0
+) -> Views:
     """Renders an asset with the cameras and the light drawn for it.
 
     Cameras come from the stream "render/cameras" of (asset.seed, asset.index), light from "render/lighting" and the
@@ -49,6 +51,9 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
 
     Args:
         config: the default is `RenderConfig()`: 128 x 128 pixels, RGB, normals, depth and mask.
+        cameras: given instead of drawn, of the image size of `config`; those of one lighting, where there are several.
+        series: of which series of views the cameras and the noise are: each later one has streams of its own
+            ("render/cameras/1"), under the same light.
 
     Returns:
         The passes of `config.passes`, pixel-aligned; tags "clipped" if the asset leaves an image, "overexposed" and
@@ -62,12 +67,13 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
     config = config or RenderConfig()
     asset.check()
     points = asset.vertices[np.unique(asset.faces)]
-    cameras = _cameras.sample(config, asset.seed, asset.index, points)
+    cameras = _cameras.sample(config, asset.seed, asset.index, points, series) if cameras is None else cameras
     clipped = _cameras.clipped_views(cameras, points)
     if clipped and config.cameras.clipped == "reject":
         raise AssetError("clipped", f"the asset leaves {len(clipped)} of {len(cameras)} images, the first is view {clipped[0]}")
     lights = _lighting.draw_all(config.lighting, asset.seed, asset.index)
-    seed = int(seeds.stream(asset.seed, asset.index, "render/samples").integers(2**32))
+    noise = "render/samples" + (f"/{series}" if series else "")
+    seed = int(seeds.stream(asset.seed, asset.index, noise).integers(2**32))
     filled = filled_by_engine(config.passes)
     if config.engine == "cycles":
         from versemill.render.cycles import render_cycles

@@ -18,6 +18,7 @@ from versemill.errors import ShardError
 from versemill.shards.cache import DiskCache
 from versemill.shards.cells import Cells, LocalShard
 from versemill.shards.duplicates import duplicate_indices
+from versemill.shards.extensions import find_extensions, joined
 from versemill.shards.folder import Shard, check_split, find_shards, open_shard
 from versemill.shards.lending import Sample
 from versemill.shards.loose import plain
@@ -54,7 +55,15 @@ class RowReader:
         self._forget()
 
     def row(self, shard: Shard, row: int) -> dict[str, Any]:
-        """One row as nested dictionaries; a cell is bytes, or a buffer that shares the row group's memory."""
+        """One row as nested dictionaries, joined with what its shard's extensions add; a cell is bytes, or a buffer that shares
+        the row group's memory."""
+        values = self._own(shard, row)
+        for extension, part in shard.extensions:
+            values = joined(values, self._own(part, row), extension)
+        return values
+
+    def _own(self, shard: Shard, row: int) -> dict[str, Any]:
+        """One row of the file alone."""
         starts = np.cumsum((0, *shard.groups))
         number = int(np.searchsorted(starts, row, "right")) - 1
         loaded, place = self._group(shard, number), row - int(starts[number])
@@ -168,7 +177,8 @@ class ShardDataset(Dataset[Sample]):
         self.selection = select(selection, **reading)
         self.split, self.seed, self.epoch = split, seed, 0
         fs, paths = find_shards(directory)
-        self.shards = [open_shard(fs, path) for path in paths]
+        more = find_extensions(fs, paths[0]) if self.selection.passes else ()
+        self.shards = [open_shard(fs, path, more) for path in paths]
         gone = duplicate_indices(directory, self.shards) if drop_duplicates else frozenset[int]()
         self._where = [(s, r) for s, shard in enumerate(self.shards) for r in range(len(shard.splits))
                        if (split is None or shard.splits[r] == split) and int(shard.indices[r]) not in gone]  # fmt: skip

@@ -102,7 +102,7 @@ def export(
     chosen = FORMATS.find(format)
     target = Path(out).absolute()
     fs, paths = find_shards(directory)
-    gone = duplicate_indices(directory, [open_shard(fs, path) for path in paths]) if drop_duplicates else frozenset[int]()
+    gone = duplicate_indices(directory, [open_shard(fs, path, ()) for path in paths]) if drop_duplicates else frozenset[int]()
     name = json.dumps(
         {"format": format, "split": split} | ({"drop_duplicates": digest(sorted(gone))} if drop_duplicates else {})
     )
@@ -158,8 +158,9 @@ def _export_shard(job: _Job) -> tuple[list[Entry], bool]:
     """The entries of one shard, and whether it was written now; a marker of the same bytes spares the work."""
     fs, _ = open_storage(job.directory)
     stem = Path(job.path).stem
-    info = fs.get_file_info(job.path)
-    source = hashlib.sha256(f"{stem} {info.size} {info.mtime_ns}".encode()).hexdigest()
+    shard = open_shard(fs, job.path)
+    stamps = [shard.stamp, *(part.stamp for _, part in shard.extensions)]
+    source = hashlib.sha256(" ".join([stem, *stamps]).encode()).hexdigest()
     marker = Path(job.out) / ".export" / f"{stem}.json"
     if marker.exists() and (record := json.loads(marker.read_text()))["source"] == source:
         return record["entries"], False

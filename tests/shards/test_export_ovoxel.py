@@ -38,6 +38,7 @@ def read_vxz(data):
 
         def unpacked(name, block=block, chunk=chunk):
             at, size = chunk[name]
+            assert block[at + 4] >> 5, "a frame without its content's size, which the reader needs (RFC 8878, 3.1.1.1.1)"
             with pa.CompressedInputStream(pa.BufferReader(block[at : at + size]), "zstd") as stream:
                 return stream.read()
 
