@@ -233,8 +233,10 @@ def diff(first: str | Path, second: str | Path) -> list[str]:
         elif one["sha256"] != two["sha256"]:
             why = differences(one["fingerprint"], two["fingerprint"]) or differences(one["indices"], two["indices"], "indices")
             lines.append(f"shard {shard}: {one['sha256'][:12]} -> {two['sha256'][:12]}" + (f" ({why[0]})" if why else ""))
-    added = [[(e.views, *e.passes) for e in folder_columns.extensions(d)] for d in (a, b)]
-    return lines + differences(*(added if added[0] != added[1] else map(folder_columns.hashes, (a, b))), "extensions")
+    had, has = ([(e.views, *e.passes) for e in folder_columns.extensions(d)] for d in (a, b))
+    if had != has:
+        return lines + differences(had, has, "extensions")
+    return lines + differences(folder_columns.hashes(a), folder_columns.hashes(b), "extensions")
 
 
 def _reopen(dataset: Dataset, shard: int, entry: dict[str, Any] | None, keep: bool, failures: bool = False) -> None:

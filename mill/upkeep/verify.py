@@ -209,7 +209,7 @@ def _extensions(dataset: Dataset, hashed: bool) -> list[Problem]:
             problems.append(Problem("extension", None, text))
         for shard in sorted(set(dataset.sealed()) - set(lacking)) if hashed else ():
             path, entry = dataset.path(columns.part_file(extension, shard)), columns.read(dataset, extension, shard)
-            faults = verify_shard(dataset.fs, path, entry and entry["sha256"])
+            faults = verify_shard(dataset.fs, path, entry["sha256"] if entry else None)
             problems += [Problem(p.kind, None, f"'{columns.part_file(extension, shard)}': {p.message}") for p in faults]
         shards = {posixpath.basename(columns.part_file(extension, shard)) for shard in dataset.sealed()}
         files = [posixpath.basename(path) for path in storage.list_files(dataset.fs, dataset.path(f"{name}/shards"))]
