@@ -18,7 +18,7 @@ from versemill.mill.cli import app
 from versemill.mill.folder import columns as folder
 from versemill.mill.folder.dataset import Dataset, describe
 from versemill.mill.folder.fingerprint import fingerprint
-from versemill.mill.pipeline import config
+from versemill.mill.pipeline import config, outside
 from versemill.mill.pipeline.plan import Plan
 from versemill.mill.report.status import status, text
 from versemill.mill.run.worker import shard_metadata
@@ -35,7 +35,8 @@ PASSES = "render.passes=[rgb,normal,depth,mask,albedo,position]"
 def mill(out, *overrides, assets=5):
     """A finished dataset of tetrahedra, made here without Ray."""
     plan = Plan.of(config.load("base", overrides=[*FIXED, *overrides], assets=assets, seed=1), {})
-    dataset, info, made_with = Dataset.at(out), describe(plan.pipeline, plan.assets, {}), fingerprint("cpu")
+    dataset, info = Dataset.at(out), describe(plan.pipeline, plan.assets, {})
+    made_with = fingerprint("cpu", outside.modules(plan.pipeline))  # as a run has it
     dataset.write("dataset.json", info)
     recipe = plan.recipe(info["digest"], digest(made_with))
     for shard in range(dataset.shards):
