@@ -8,41 +8,27 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import trimesh
 
-from versemill.mesh import component_volumes, components
+from versemill.mesh import volume
 from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, save, y_up
-from versemill.shards.export.solids import LEAST, Solid, part_solids
+from versemill.shards.export.solids import LEAST, part_solids, tidied
 
 
 def write(item: Item, out: Path) -> Entry:
     """Writes one asset's scene. An asset without parts has one mesh: the whole."""
     solids = part_solids(item.asset, *item.watertight)
-    crumb = LEAST * sum(volume(solid) for solid in solids.values())
+    crumb = LEAST * sum(volume(solid.vertices, solid.faces) for solid in solids.values())
     scene, records = trimesh.Scene(), []
     for part, whole in solids.items():
-        solid = without_crumbs(whole, crumb)
+        solid = tidied(whole, crumb)
         node, name = f"part{part:03d}", item.asset.part_names[part]
         scene.add_geometry(trimesh.Trimesh(y_up(solid.vertices), solid.faces, process=False), node_name=node, geom_name=node)
-        records.append({"id": item.id, "node": node, "name": name, "caption": caption(item, name), "volume": volume(solid),
+        records.append({"id": item.id, "node": node, "name": name, "caption": caption(item, name), "volume": volume(solid.vertices, solid.faces),
                         "low": solid.vertices.min(0).tolist(), "high": solid.vertices.max(0).tolist()})  # fmt: skip
     save(out / "objects" / f"{item.id}.glb", scene.export(file_type="glb", include_normals=False))
     return {"parts": records}
-
-
-def volume(solid: Solid) -> float:
-    """In cubic world units."""
-    return float(component_volumes(solid.vertices, solid.faces, np.zeros(len(solid.faces), np.int64))[0])
-
-
-def without_crumbs(solid: Solid, least: float) -> Solid:
-    """The solid without bodies and cavities smaller than `least`, such as a cut along a rough surface leaves."""
-    label = components(solid.faces)
-    kept = (np.abs(component_volumes(solid.vertices, solid.faces, label)) >= least)[label]
-    used, faces = np.unique(solid.faces[kept], return_inverse=True)
-    return Solid(solid.vertices[used], faces.reshape(-1, 3).astype(np.int32))
 
 
 def caption(item: Item, part: str) -> str:
@@ -52,10 +38,8 @@ def caption(item: Item, part: str) -> str:
     known = {words["part"]: words for words in recorded.get("parts", [])}.get(part)
     if known is not None:
         whole = recorded["short"].rstrip(".")
-        ornament = known["ornament"]
-        made = f", {known['material']}" if known["material"] else ""
-        made += f", with {' and '.join(ornament)}" if ornament else ""
-        return f"The {known['name']} of {whole[:1].lower()}{whole[1:]}{made}."
+        ornament = f", with {' and '.join(known['ornament'])}" if known["ornament"] else ""
+        return f"The {known['material']} {known['name']} of {whole[:1].lower()}{whole[1:]}{ornament}."
     name = re.sub(r"[ _]\d+$", "", part)
     return f"The {name} of {whole[:1].lower()}{whole[1:]}." if whole else f"{name}."
 

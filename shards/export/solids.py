@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from versemill.asset import Asset
 from versemill.errors import AssetError
-from versemill.mesh import adjacency, directed_edges, topology, volume
+from versemill.mesh import adjacency, component_volumes, components, directed_edges, topology, volume
 from versemill.queries import MeshQuery
 
 Points = NDArray[np.float64]
@@ -23,6 +23,12 @@ Faces = NDArray[np.int32]
 
 LEAST = 1e-5
 """Smallest share of the whole volume that a part may have; below it a patch is a cut or a graze, and has no solid."""
+
+NEEDLE = 1e-5
+"""Width in world units below which a triangle of a written solid is collapsed."""
+
+APART, PASSES = 4e-6, 4
+"""How far, and how often, vertices in one place are moved apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,32 @@ def part_solids(asset: Asset, vertices: NDArray[np.float32], faces: Faces) -> di
             cut[part], rest = inside, remaining
     cut[order[-1]] = rest
     return {part: _solid(cut[part]) for part in sorted(cut)}
+
+
+def tidied(solid: Solid, least: float) -> Solid:
+    """The solid as a file should hold it, in float32: without needles, without bodies and cavities smaller than `least`, such
+    as a cut along a rough surface leaves, and with no two vertices in one place, since many readers merge those, and where a
+    solid touches itself that would join what is apart. Nothing moves by more than about 1e-5.
+    """
+    mesh = _manifold(solid.vertices, solid.faces).simplify(NEEDLE).to_mesh64()
+    vertices, faces = np.array(mesh.vert_properties[:, :3], np.float32), np.array(mesh.tri_verts, np.int32)
+    label = components(faces)
+    kept = (np.abs(component_volumes(vertices, faces, label)) >= least)[label]
+    used, local = np.unique(faces[kept], return_inverse=True)
+    vertices, faces = vertices[used], local.reshape(-1, 3).astype(np.int32)
+    following, previous = faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]
+    for _ in range(PASSES):
+        _, place, counts = np.unique(vertices.round(6) + 0, axis=0, return_inverse=True, return_counts=True)
+        shared = (counts > 1)[place.reshape(-1)]
+        if not shared.any():
+            break
+        # Each goes a little way towards its own neighbours, which differ from those of the vertex that it coincides with.
+        points = vertices.astype(np.float64)
+        pull = np.zeros_like(points)
+        np.add.at(pull, faces, points[following] + points[previous] - 2 * points[faces])
+        pull /= np.maximum(np.linalg.norm(pull, axis=1, keepdims=True), 1e-300)
+        vertices = np.where(shared[:, None], points + APART * pull, points).astype(np.float32)
+    return Solid(vertices.astype(np.float64), faces)
 
 
 def _part_of_faces(asset: Asset, vertices: NDArray[np.float32], faces: Faces) -> NDArray[np.int32]:
@@ -133,4 +165,4 @@ def _manifold(vertices: Points, faces: Faces) -> manifold3d.Manifold:
 
 def _solid(body: manifold3d.Manifold) -> Solid:
     mesh = body.to_mesh64()
-    return Solid(np.ascontiguousarray(mesh.vert_properties[:, :3]), np.asarray(mesh.tri_verts, np.int32))
+    return Solid(np.array(mesh.vert_properties[:, :3]), np.array(mesh.tri_verts, np.int32))

@@ -19,12 +19,9 @@ from versemill.shards.export.simulators.matter import MATTER, matter_of
 from versemill.shards.export.simulators.rigid import Rigid, joined, of_solid
 from versemill.shards.export.solids import Solid, part_solids
 
-SIMPLIFIED = (0.01, 0.02, 0.03)
-"""Tolerances, in world units, by which the surface is simplified before it is decomposed: what is finer makes decomposition
-ten times slower, and no collider keeps it."""
-
-CONCAVITY = 0.1
-"""CoACD's threshold: how concave a piece may be that is replaced by its hull."""
+SIMPLIFIED = (0.005, 0.01)
+"""Tolerances, in world units, by which the surface is simplified, one after the other, before it is decomposed: ornament makes
+decomposition ten times slower, and no hull keeps it."""
 
 HULL_VERTICES = 64
 """Most vertices of a collider: PhysX's limit for a convex mesh."""
@@ -37,6 +34,12 @@ class SimulationConfig(Config):
     density: float | None = Field(default=None, gt=0, description="kg/m³ of every part, instead of the table's values")
     friction: float | None = Field(default=None, ge=0, description="friction coefficient, instead of the table's values")
     hulls: int = Field(default=32, gt=0, description="most convex colliders of one asset")
+    concavity: float = Field(
+        default=0.1,
+        ge=0.01,
+        le=1,
+        description="how concave a piece may be that one convex collider replaces: CoACD's threshold",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,9 @@ def body_of(item: Item, config: SimulationConfig) -> Body:
     names, shares = _matter(item.asset, made_of, areas, np.ones(len(areas), bool))
     mean = float(sum(MATTER[name].friction * share for name, share in zip(names, shares, strict=True)))
     friction = mean if config.friction is None else config.friction
-    hulls = tuple(Solid(hull.vertices * metres, hull.faces) for hull in colliders(vertices, faces, config.hulls))
+    hulls = tuple(
+        Solid(hull.vertices * metres, hull.faces) for hull in colliders(vertices, faces, config.hulls, config.concavity)
+    )
     record = {"id": item.id, "caption": item.row["meta"]["caption"], "size": config.size, "mass": whole.mass,
               "center_of_mass": whole.center.tolist(), "inertia": whole.inertia.tolist(), "friction": friction,
               "parts": parts}  # fmt: skip
@@ -120,8 +125,11 @@ def _matter(
     return names, [total[name] / float(area.sum()) for name in names]
 
 
-def colliders(vertices: NDArray[np.float32], faces: NDArray[np.int32], most: int) -> list[Solid]:
+def colliders(vertices: NDArray[np.float32], faces: NDArray[np.int32], most: int = 32, concavity: float = 0.1) -> list[Solid]:
     """Convex bodies that together stand for a closed surface, in its units: CoACD of the simplified surface, with seed 0.
+
+    Args:
+        most, concavity: as `SimulationConfig`.
 
     Raises:
         MissingDependencyError: without coacd.
@@ -138,7 +146,7 @@ def colliders(vertices: NDArray[np.float32], faces: NDArray[np.int32], most: int
     coacd.set_log_level("error")
     hulls = coacd.run_coacd(
         coacd.Mesh(np.asarray(mesh.vert_properties[:, :3]), np.asarray(mesh.tri_verts)),
-        threshold=CONCAVITY,
+        threshold=concavity,
         max_convex_hull=most,
         max_ch_vertex=HULL_VERTICES,
         preprocess_mode="off",  # the surface is closed already

@@ -57,7 +57,7 @@ MATTER = {
     "softwood": Matter(510, 0.4, "Incropera", "pine planks wicker straw thatch bark"),
     "cork": Matter(240, 0.4, "SImetric", "cork"),
     "paper": Matter(930, 0.4, "Incropera", "paper wallpaper"),
-    "plastic": Matter(1050, 0.5, "Gere", "plastic vinyl"),
+    "plastic": Matter(1050, 0.5, "Gere", "plastic vinyl device"),
     "rubber": Matter(1100, 0.8, "Gere", "rubber grip"),
     "carbon fibre": Matter(1500, 0.3, "Martinez", "carbon carbon_fibre"),
     "leather": Matter(1000, 0.5, "Martinez", "leather"),

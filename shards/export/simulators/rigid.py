@@ -54,7 +54,7 @@ def of_solid(vertices: Float64, faces: NDArray[np.integer], density: float) -> R
     total = corners.sum(1)
     center = six @ total / 24 / volume
     second = (np.einsum("i,ij,ik->jk", six, total, total) + np.einsum("i,imj,imk->jk", six, corners, corners)) / 120
-    about = second - volume * np.outer(center, center)
+    about = (second + second.T) / 2 - volume * np.outer(center, center)
     return Rigid(density * volume, origin + center, density * (np.trace(about) * np.eye(3) - about))
 
 
