@@ -25,8 +25,9 @@ def write(item: Item, out: Path) -> Entry:
         solid = tidied(whole, crumb)
         node, name = f"part{part:03d}", item.asset.part_names[part]
         scene.add_geometry(trimesh.Trimesh(y_up(solid.vertices), solid.faces, process=False), node_name=node, geom_name=node)
-        records.append({"id": item.id, "node": node, "name": name, "caption": caption(item, name), "volume": volume(solid.vertices, solid.faces),
-                        "low": solid.vertices.min(0).tolist(), "high": solid.vertices.max(0).tolist()})  # fmt: skip
+        facts = {"volume": volume(solid.vertices, solid.faces), "low": solid.vertices.min(0).tolist(),
+                 "high": solid.vertices.max(0).tolist()}  # fmt: skip
+        records.append({"id": item.id, "node": node, "name": name, "caption": caption(item, name), **facts})
     save(out / "objects" / f"{item.id}.glb", scene.export(file_type="glb", include_normals=False))
     return {"parts": records}
 

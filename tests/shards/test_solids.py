@@ -1,4 +1,4 @@
-"""Part solids: a partition of the watertight surface's volume. Oracles: solids joined by manifold3d, whose volumes are known."""
+"""Part solids: a partition of the watertight surface's volume. The oracles are solids joined by manifold3d."""
 
 from types import SimpleNamespace
 
@@ -118,7 +118,7 @@ def test_another_watertight_surface_takes_the_part_of_the_nearest_face(table):
 
 
 def test_a_solid_that_touches_itself_stays_closed_in_readers_that_merge_vertices():
-    """Two boxes of one part that share an edge, joined through a third part: merged by position, four faces meet in the edge."""
+    """Two boxes of one part that share an edge, joined through a third part: merged by place, four faces meet in the edge."""
     twins = box((0, 0, 0), (1, 1, 1)) + box((1, 1, 0), (2, 2, 1))
     asset = union(twins, box((0, 0, -0.5), (2, 2, 0.2)))
     vertices, faces = asset.vertices, asset.faces
@@ -155,7 +155,11 @@ def test_any_composition_is_parted_without_gap_or_overlap(seed):
     bodies = []
     for kind in rng.integers(0, 3, 4):
         size = rng.uniform(0.3, 0.8)
-        body = (Manifold.sphere(size, 24), Manifold.cube((size, size, 2 * size), True), Manifold.cylinder(1.5, size / 2, size, 20))
+        body = (
+            Manifold.sphere(size, 24),
+            Manifold.cube((size, size, 2 * size), True),
+            Manifold.cylinder(1.5, size / 2, size, 20),
+        )
         bodies.append(body[kind].rotate(tuple(rng.uniform(0, 360, 3))).translate(tuple(rng.uniform(-0.5, 0.5, 3))))
     asset = union(*bodies)
     check_partition(asset, part_solids(asset, asset.vertices, asset.faces), 1000)

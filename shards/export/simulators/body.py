@@ -33,7 +33,7 @@ class SimulationConfig(Config):
     size: float = Field(default=0.3, gt=0, description="length of the asset's longest side in metres")
     density: float | None = Field(default=None, gt=0, description="kg/m³ of every part, instead of the table's values")
     friction: float | None = Field(default=None, ge=0, description="friction coefficient, instead of the table's values")
-    hulls: int = Field(default=32, gt=0, description="most convex colliders of one asset")
+    hulls: int = Field(default=32, gt=0, description="most convex colliders of one asset, where CoACD can merge so many")
     concavity: float = Field(
         default=0.1,
         ge=0.01,
@@ -149,6 +149,7 @@ def colliders(vertices: NDArray[np.float32], faces: NDArray[np.int32], most: int
         threshold=concavity,
         max_convex_hull=most,
         max_ch_vertex=HULL_VERTICES,
+        decimate=True,
         preprocess_mode="off",  # the surface is closed already
         resolution=500,
         mcts_iterations=20,
