@@ -115,19 +115,29 @@ def export(
         bool, typer.Option("--drop-duplicates", help="Leave out the duplicates that `versemill dedup` found.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes; each takes whole shards.")] = 1,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the format, e.g. size=0.5 of urdf. Repeatable."),
+    ] = None,
     log: LogForm = LogKind.auto,
 ) -> None:
-    """Write a dataset in a format that other training code reads. Run the same command again to resume.
+    """Write a dataset in a format that other programs read. Run the same command again to resume.
 
-    Example: versemill export out/quickstart --format webdataset --to out/wds
+    Examples:
+
+    versemill export out/quickstart --format webdataset --to out/wds
+
+    versemill export out/quickstart --format mjcf --to out/mjcf --set size=0.5 --set density=600
     """
     from versemill import shards
+    from versemill.mill.pipeline import config
     from versemill.mill.run.progress import steps
 
     if format is None:
-        table = Table("format", "who reads it", box=None)
+        table = Table("format", "who reads it", "settings", box=None)
         for name, kind in shards.FORMATS.items():
-            table.add_row(Text(name, "bold"), kind.summary)
+            settings = "" if kind.settings is None else ", ".join(kind.settings.model_fields)
+            table.add_row(Text(name, "bold"), kind.summary, settings)
         out.print(table)
         return
     if target is None:
@@ -135,12 +145,12 @@ def export(
     holding_shards(uri_of(directory))
     with steps(f"exporting {format}", log_of(directory, log)) as progress:
         done = shards.export(
-            uri_of(directory), format, target, split, drop_duplicates=drop_duplicates, workers=workers,
-            progress=lambda k, n: progress(k, n, {}),
+            uri_of(directory), format, target, split, drop_duplicates=drop_duplicates,
+            settings=config.assignments(overrides or []), workers=workers, progress=lambda k, n: progress(k, n, {}),
         )  # fmt: skip
     out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
     if done.left_out:
-        out.print(f"{done.left_out} left out; {target / 'left_out.jsonl'} gives the reasons", soft_wrap=True)
+        out.print(f"{len(done.left_out)} left out; {target / 'left_out.jsonl'} gives the reasons", soft_wrap=True)
 
 
 def report(

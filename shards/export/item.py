@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from versemill.asset import Asset
 from versemill.camera import Camera, invert_pose, to_opengl
 from versemill.errors import ConfigError
 from versemill.fields import Fields
 from versemill.files import written_aside
+from versemill.gltf import from_glb
 from versemill.shards.rows import decode_cameras, decode_fields, decode_mesh, decode_pass
 
 Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -88,6 +90,11 @@ class Item:
         if self.row["fields"] is None:
             raise ConfigError(f"asset {self.id} has no fields, which this format needs; sample them first")
         return decode_fields(self.row["fields"])
+
+    @cached_property
+    def asset(self) -> Asset:
+        """The textured mesh that the views show, with its parts and materials."""
+        return from_glb(self.row["mesh"]["glb"])
 
     @cached_property
     def watertight(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:

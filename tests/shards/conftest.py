@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import manifold3d
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -280,3 +281,53 @@ def exported(source: Path, tmp_path: Path) -> Callable[[str], Path]:
 def look() -> SimpleNamespace:
     """How the tests of exporters look at an export: `look.image`, `look.check_view`, `look.pinhole`, `look.inverse`."""
     return SimpleNamespace(image=image, check_view=check_view, pinhole=pinhole, inverse=inverse)
+
+
+def joined(bodies: dict[str, manifold3d.Manifold], materials: tuple[Material, ...], caption: str, index: int) -> Asset:
+    """The asset of solids joined exactly, a part and a material each, with a box projection for UVs."""
+    originals = {name: body.as_original() for name, body in bodies.items()}
+    mesh = manifold3d.Manifold.batch_boolean(list(originals.values()), manifold3d.OpType.Add).to_mesh()
+    vertices = np.array(mesh.vert_properties[:, :3], np.float32)
+    faces = np.array(mesh.tri_verts, np.int32)
+    owners = [original.original_id() for original in originals.values()]
+    runs = np.diff(np.asarray(mesh.run_index, np.int64)) // 3
+    parts = np.repeat([owners.index(int(i)) for i in mesh.run_original_id], runs).astype(np.int32)
+    uvs = vertices[faces][..., :2].copy()
+    return Asset(vertices, faces, uvs, parts.copy(), parts, materials, tuple(bodies), index=index, caption=caption).normalized()
+
+
+def table_asset() -> Asset:
+    """A steel plate of 2 x 1 x 0.2 on four wooden legs, with a ball of marble on it that is sunk by a third."""
+    cube, ball = manifold3d.Manifold.cube, manifold3d.Manifold.sphere
+    legs = [cube((0.2, 0.2, 0.9)).translate((x, y, -1)) for x in (-0.9, 0.7) for y in (-0.4, 0.2)]
+    rng = seeds.stream(0, 0, "tests/table")
+    texture = np.dstack([rng.integers(0, 255, (8, 8, 3), dtype=np.uint8), np.full((8, 8), 255, np.uint8)])
+    materials = (
+        Material("plate", base_color=(0.5, 0.5, 0.6, 1.0), metallic=1.0, roughness=0.3, source="procedural/brushed_metal"),
+        Material("legs", base_color_texture=texture, normal_texture=texture[..., :3].copy(), source="procedural/wood"),
+        Material("ball", base_color=(0.9, 0.2, 0.2, 1.0), base_color_texture=texture, source="procedural/marble",
+                 metallic_roughness_texture=texture[..., :3].copy(), roughness=0.7),
+    )  # fmt: skip
+    bodies = {
+        "plate": cube((2, 1, 0.2)).translate((-1, -0.5, -0.2)),
+        "legs 1": legs[0] + legs[1] + legs[2] + legs[3],
+        "ball": ball(0.3, 32).translate((0.1, 0, 0.2)),
+    }
+    return joined(bodies, materials, "A table with a ball on it.", 0)
+
+
+@pytest.fixture(scope="session")
+def furniture(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A dataset of a table, a ball and a ball with a hole, in two shards, without views: `furniture.path`, `.table`, `.ids`."""
+    table, sphere = table_asset(), sphere_asset(index=1)
+    torn = sphere_asset(index=2)
+    pairs = [(table, table.faces), (sphere, sphere.faces), (torn, torn.faces[5:])]
+    rows = [
+        encode_row(Curated(asset, asset.vertices, faces), None, None, config=ShardsConfig(), digest="f" * 64, fingerprint="f",
+                   split=split)
+        for (asset, faces), split in zip(pairs, ("train", "val", "test"), strict=True)
+    ]  # fmt: skip
+    folder = tmp_path_factory.mktemp("furniture")
+    for k, part in enumerate((rows[:2], rows[2:])):
+        seal(pafs.LocalFileSystem(), str(folder / "shards" / f"shard-{k:06d}.parquet"), part, {})
+    return SimpleNamespace(path=folder, table=table, ids=[f"ffffffff-0000000{k}" for k in range(3)])

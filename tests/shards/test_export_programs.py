@@ -32,7 +32,7 @@ def pairs(tmp_path_factory, sphere):
     rows = [encode_row(made, sphere.views(2, 16, ("rgb",)), None, **encode) for made in curated]
     seal(pafs.LocalFileSystem(), str(folder / "made" / "shards" / "shard-000000.parquet"), rows, {})
     done = export(folder / "made", "programs", folder / "out")
-    assert (done.assets, done.left_out) == (4, 1)
+    assert (done.assets, len(done.left_out)) == (4, 1)
     return folder / "out", [row.to_pylist()[0] for row in rows]
 
 
@@ -78,5 +78,5 @@ def test_a_record_that_is_not_enough_is_left_out(tmp_path, sphere):
     curated = curate(asset, CurationConfig(raw=True))
     row = encode_row(curated, None, None, config=ShardsConfig(), digest="c" * 64, fingerprint="f" * 64, split="train")
     seal(pafs.LocalFileSystem(), str(tmp_path / "made" / "shards" / "shard-000000.parquet"), [row], {})
-    assert export(tmp_path / "made", "programs", tmp_path / "out").left_out == 1
+    assert len(export(tmp_path / "made", "programs", tmp_path / "out").left_out) == 1
     assert "lacks texture_size, face_budget" in (tmp_path / "out" / "left_out.jsonl").read_text()
