@@ -67,7 +67,7 @@ class Mill(Protocol):
         ...
 
     def forget(self) -> None:
-        """Drops the orders that no worker has begun; results of others may still come."""
+        """Drops the orders that no worker is on yet; results of others may still come."""
         ...
 
     def close(self) -> None:

@@ -418,11 +418,11 @@ def test_workers_on_ray_give_the_same_order_and_a_dead_one_costs_its_own_asset(t
     deadly = faulty(tmp_path / "ray", {2: "abort", 5: "hang", 9: "once exit", 10: "raise"})
     plain = faulty(tmp_path, dict.fromkeys((2, 5, 10), "raise"))
     expected = live(tetrahedra(faults=plain, reject_every=7))
-    samples = drawn(expected, 20)
+    samples = drawn(expected, 12)
     for workers in (1, 2):
         pipeline = tetrahedra(faults=deadly, reject_every=7, overrides=[*limits, f"run.workers={workers}"])
         with LiveDataset(pipeline, passes=(), maker=millstones.make) as dataset:
-            assert drawn(dataset, 20) == samples
+            assert drawn(dataset, 12) == samples
             tally = dataset.tally
         assert tally.most <= 5
         assert sum(tally.lost.values()) == sum(expected.tally.lost.values())
