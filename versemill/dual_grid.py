@@ -76,9 +76,10 @@ def dual_grid(vertices: ArrayLike, faces: ArrayLike, resolution: int) -> DualGri
     for points, axes, _ in _crossings(corners, resolution):
         _launch(kernels.mark, len(axes), [points, axes, resolution, marks])
     words = marks.numpy()
-    ends = np.cumsum(np.bitwise_count(words), dtype=np.int64)
+    bits = np.bitwise_count(words)
+    ends = np.cumsum(bits, dtype=np.int32)
     count = int(ends[-1])
-    grid = [resolution, marks, _array(np.r_[0, ends[:-1]].astype(np.int32), wp.int32)]
+    grid = [resolution, marks, _array(ends - bits, wp.int32)]
     quadrics, crossed, distances = _zeros((count, 13), float), _zeros((count, 3), wp.bool), _zeros(count, wp.float64)
     nearest, weights = _zeros(count, wp.int32), _zeros(count, wp.vec3)
     distances.fill_(np.inf)

@@ -14,15 +14,16 @@ the texture autoencoder renders, are not written.
 import csv
 import io
 import pickle
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from versemill.asset import Asset
 from versemill.colour import decode_srgb, encode_srgb
+from versemill.config import Config
 from versemill.dual_grid import DualGrid, dual_grid
 from versemill.gltf import from_glb
 from versemill.materials.sampler import sample
@@ -31,7 +32,14 @@ from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, save
 from versemill.shards.export.vxz import encode
 
-RESOLUTIONS = (256, 512, 1024)
+
+class OvoxelConfig(Config):
+    """What may be set."""
+
+    resolutions: tuple[Annotated[int, Field(ge=2, le=1024)], ...] = Field(
+        default=(256,), min_length=1, description="voxels a side, one or more; TRELLIS.2 trains on 256, 512 and 1024"
+    )
+
 
 BATCH = 1 << 18
 """Voxels whose textures are read at once."""
@@ -52,27 +60,27 @@ def geometry(grid: DualGrid) -> dict[str, NDArray[np.uint8]]:
     return {"vertices": np.rint(grid.vertices * 255).astype(np.uint8), "intersected": crossed[:, None]}
 
 
-def _writer(resolution: int) -> Callable[[Item, Path], Entry]:
-    def write(item: Item, out: Path) -> Entry:
-        """Writes the dual grid, the PBR voxels and the mesh of one object."""
-        asset, meta = from_glb(item.row["mesh"]["glb"]), item.meta
-        sha, vertices = meta["content_hash"], placed(asset)
+def write(item: Item, out: Path, config: OvoxelConfig) -> Entry:
+    """Writes the mesh of one object, and its dual grid and PBR voxels at each resolution."""
+    asset, meta = from_glb(item.row["mesh"]["glb"]), item.meta
+    sha, vertices = meta["content_hash"], placed(asset)
+    sizes = {}
+    for resolution in config.resolutions:
         grid = dual_grid(vertices, asset.faces, resolution)
+        sizes[str(resolution)] = len(grid.voxels)
         if len(grid.voxels):
             looks = surface_looks(asset, grid, resolution)
             save(out / f"dual_grid_{resolution}" / f"{sha}.vxz", encode(grid.voxels, geometry(grid)))
             save(out / f"pbr_voxels_{resolution}" / f"{sha}.vxz", encode(grid.voxels, looks))
-        dump = {"objects": [{"vertices": vertices.astype(np.float32), "faces": asset.faces}]}
-        save(out / "mesh_dumps" / f"{sha}.pickle", pickle.dumps(dump, protocol=4))
-        return {
-            "sha256": sha,
-            "file_identifier": item.id,
-            "aesthetic_score": float(meta["metrics"].get("aesthetic_score", 0.0)),
-            "num_faces": len(asset.faces),
-            "voxels": len(grid.voxels),
-        }
-
-    return write
+    dump = {"objects": [{"vertices": vertices.astype(np.float32), "faces": asset.faces}]}
+    save(out / "mesh_dumps" / f"{sha}.pickle", pickle.dumps(dump, protocol=4))
+    return {
+        "sha256": sha,
+        "file_identifier": item.id,
+        "aesthetic_score": float(meta["metrics"].get("aesthetic_score", 0.0)),
+        "num_faces": len(asset.faces),
+        "voxels": sizes,
+    }
 
 
 def surface_looks(asset: Asset, grid: DualGrid, resolution: int) -> dict[str, NDArray[np.uint8]]:
@@ -129,20 +137,19 @@ def _levels(texture: NDArray[np.uint8], srgb: bool, most: int) -> list[NDArray[n
     return levels
 
 
-def _finisher(resolution: int) -> Callable[[Path, list[Entry]], None]:
-    def finish(out: Path, entries: list[Entry]) -> None:
-        """Writes the metadata of the objects and of each folder; flags are True and False, which pandas reads as booleans."""
-        facts = {
-            name: [e[name] for e in entries] for name in ("sha256", "file_identifier", "aesthetic_score", "num_faces", "voxels")
-        }
-        names, sizes = {"sha256": facts["sha256"]}, facts.pop("voxels")
+def finish(out: Path, entries: list[Entry]) -> None:
+    """Writes the metadata of the objects and of each folder; flags are True and False, which pandas reads as booleans."""
+    columns = {
+        name: [entry[name] for entry in entries] for name in ("sha256", "file_identifier", "aesthetic_score", "num_faces")
+    }
+    names = {"sha256": columns["sha256"]}
+    _table(out, columns)
+    _table(out / "mesh_dumps", {**names, "mesh_dumped": [True] * len(entries)})
+    for resolution in entries[0]["voxels"] if entries else ():
+        sizes = [entry["voxels"][resolution] for entry in entries]
         made = [size > 0 for size in sizes]
-        _table(out, facts)
-        _table(out / "mesh_dumps", {**names, "mesh_dumped": [True] * len(entries)})
         _table(out / f"dual_grid_{resolution}", {**names, "dual_grid_converted": made, "dual_grid_size": sizes})
         _table(out / f"pbr_voxels_{resolution}", {**names, "pbr_voxelized": made, "num_pbr_voxels": sizes})
-
-    return finish
 
 
 def _table(folder: Path, columns: dict[str, list[Any]]) -> None:
@@ -152,15 +159,11 @@ def _table(folder: Path, columns: dict[str, list[Any]]) -> None:
     save(folder / "metadata.csv", text.getvalue().encode())
 
 
-def ovoxel(resolution: int) -> Format:
-    """The format at so many voxels a side."""
-    return Format(
-        summary=f"O-Voxel for TRELLIS.2: dual grid and PBR voxels as .vxz, {resolution} a side; Z up, cube of side 1",
-        columns=("mesh.glb",),
-        write=per_asset(_writer(resolution)),
-        finish=_finisher(resolution),
-        kernels=("versemill.dual_grid_kernels",),
-    )
-
-
-OVOXEL256, OVOXEL512, OVOXEL1024 = map(ovoxel, RESOLUTIONS)
+FORMAT = Format(
+    summary="O-Voxel for TRELLIS.2: dual grids and PBR voxels as .vxz at 256, 512, 1024; Z up, cube of side 1",
+    columns=("mesh.glb",),
+    write=per_asset(write),
+    finish=finish,
+    kernels=("versemill.dual_grid_kernels",),
+    settings=OvoxelConfig,
+)

@@ -246,9 +246,7 @@ def test_mds_with_its_own_package(exported, sphere, look):
     look.check_view(sample["cameras"][2]["c2w"], sample["cameras"][2]["K"], np.asarray(sample["rgb_002"]))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("ovoxel512", "ovoxel1024") else n for n in sorted(FORMATS)]
-)
+@pytest.mark.parametrize("name", sorted(FORMATS))
 def test_exports_are_the_same_bytes_for_any_number_of_workers_and_after_a_stop(source, tmp_path, name):
     whole = tmp_path / "a"
     assert export(source, name, whole).shards_written == 2

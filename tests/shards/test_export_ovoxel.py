@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from versemill.colour import decode_srgb, encode_srgb
 from versemill.curated import Curated
+from versemill.errors import ConfigError
 from versemill.materials import Material
 from versemill.queries import MeshQuery
-from versemill.shards import ShardsConfig, encode_row
+from versemill.shards import ShardsConfig, encode_row, export
 from versemill.shards.export.item import Item
-from versemill.shards.export.ovoxel import ovoxel
+from versemill.shards.export.ovoxel import FORMAT, OvoxelConfig
 from versemill.shards.export.vxz import encode
 
 
@@ -113,8 +114,8 @@ def written(tmp_path, sphere):
     def run(asset, resolution=64):
         curated = Curated(asset, sphere.asset().vertices, sphere.asset().faces)
         row = encode_row(curated, None, None, config=ShardsConfig(), digest="c" * 64, fingerprint="f" * 64, split="train")
-        format = ovoxel(resolution)
-        format.finish(tmp_path, format.write(iter([Item(row.to_pylist()[0])]), tmp_path, ""))
+        config = OvoxelConfig(resolutions=(resolution,))
+        FORMAT.finish(tmp_path, FORMAT.write(iter([Item(row.to_pylist()[0])]), tmp_path, "", config))
         paths = [tmp_path / f"{name}_{resolution}" / f"{asset.content_hash}.vxz" for name in ("dual_grid", "pbr_voxels")]
         return tmp_path, *(read_vxz(path.read_bytes()) for path in paths if path.exists())
 
@@ -126,21 +127,25 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def test_the_folder_is_laid_out_as_the_reader_expects(exported, sphere):
-    out = exported("ovoxel256")
+def test_the_folder_is_laid_out_as_the_reader_expects(source, sphere, tmp_path):
+    out = tmp_path / "out"
+    export(source, "ovoxel", out, settings={"resolutions": (32, 256)})
     objects, meshes = table(out / "metadata.csv"), table(out / "mesh_dumps" / "metadata.csv")
-    grids, looks = table(out / "dual_grid_256" / "metadata.csv"), table(out / "pbr_voxels_256" / "metadata.csv")
-    for i, (row, mesh, grid, look) in enumerate(zip(objects, meshes, grids, looks, strict=True)):
-        sha = sphere.asset(index=i).content_hash
-        assert {r["sha256"] for r in (row, mesh, grid, look)} == {sha}
-        assert (row["num_faces"], row["aesthetic_score"], mesh["mesh_dumped"]) == ("1280", "0.0", "True")
-        assert (grid["dual_grid_converted"], look["pbr_voxelized"]) == ("True", "True")
-        for folder, attributes in (("dual_grid_256", ["vertices", "intersected"]),
-                                   ("pbr_voxels_256", ["base_color", "metallic", "roughness", "alpha"])):  # fmt: skip
-            data = (out / folder / f"{sha}.vxz").read_bytes()
-            header = json.loads(data[8 : int.from_bytes(data[4:8], "big")])
-            assert [name for name, _ in header["attr"]] == attributes
-            assert header["num_voxel"] == int(grid["dual_grid_size"]) == int(look["num_pbr_voxels"]) > 290_000
+    for side, least in ((32, 4_000), (256, 290_000)):
+        grids, looks = (table(out / f"{name}_{side}" / "metadata.csv") for name in ("dual_grid", "pbr_voxels"))
+        for i, (row, mesh, grid, look) in enumerate(zip(objects, meshes, grids, looks, strict=True)):
+            sha = sphere.asset(index=i).content_hash
+            assert {r["sha256"] for r in (row, mesh, grid, look)} == {sha}
+            assert (row["num_faces"], row["aesthetic_score"], mesh["mesh_dumped"]) == ("1280", "0.0", "True")
+            assert (grid["dual_grid_converted"], look["pbr_voxelized"]) == ("True", "True")
+            for folder, attributes in (("dual_grid", ["vertices", "intersected"]),
+                                       ("pbr_voxels", ["base_color", "metallic", "roughness", "alpha"])):  # fmt: skip
+                data = (out / f"{folder}_{side}" / f"{sha}.vxz").read_bytes()
+                header = json.loads(data[8 : int.from_bytes(data[4:8], "big")])
+                assert [name for name, _ in header["attr"]] == attributes
+                assert header["num_voxel"] == int(grid["dual_grid_size"]) == int(look["num_pbr_voxels"]) > least
+    with pytest.raises(ConfigError, match="resolutions"):
+        export(source, "ovoxel", tmp_path / "x", settings={"resolutions": (2048,)})
 
 
 def test_the_dual_mesh_is_the_ball(written, sphere):
