@@ -262,6 +262,20 @@ def test_the_command(copy):
     ]  # fmt: skip
 
 
+def test_in_an_object_store(made, s3_server, monkeypatch):
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    uri = s3_server.bucket("extended")
+    store, root = pafs.FileSystem.from_uri(uri)
+    pafs.copy_files(str(made), root, destination_filesystem=store)
+    added = columns.extend(uri, passes=["albedo"], workers=1)
+    assert (added.written, added.passes[-1]) == (2, "albedo")
+    read = [row for k in (0, 1) for row in read_rows(f"{uri}/shards/shard-00000{k}.parquet", ["views.albedo"])]
+    assert [len(row["views"]["albedo"]) for row in read] == [3] * 5
+    assert ShardDataset(uri, passes=("albedo",))[0]["albedo"].shape == (3, 3, 24, 24)
+    assert verify(uri) == []
+
+
 @pytest.mark.slow
 def test_more_assets_and_remade_shards_get_their_parts(two_workers, copy, tmp_path):
     columns.extend(copy, views=4, workers=1)
