@@ -118,14 +118,16 @@ def train_for(minutes: float, quick: bool) -> Benchmark:
                     given.family, given.items, given.recipe, folder / "live", 0, "cpu", progress, origin=given.origin,
                     watch=given.watch,
                 )  # fmt: skip
-            wall, tally = time.monotonic() - started, given.live.tally
+            start, tally = given.live.start_seconds, given.live.tally
+            wall = time.monotonic() - started - start
         draws = read(folder / "live" / DRAWS)
         losses = _losses(folder / "live")
         other = _from_shards(folder, pipeline, draws, min(len(losses), steps[0]))
         differ = [abs(a - b) for a, b in zip(losses, other, strict=False)]
-    share, busy = tally.waited / wall, watch.cpu / (wall * cores())
+    share, busy = tally.waited / wall, watch.cpu / ((wall + start) * cores())
     rows: list[list[Any]] = [
         ["steps, samples drawn", f"{steps[0]}, {tally.drawn}"],
+        ["seconds until the mill had started, not counted below", start],
         ["share of the time spent waiting for assets", share],
         [f"share of {cores()} cores that all processes used", busy],
         ["assets lost, by reason", "; ".join(f"{reason} {n}" for reason, n in tally.lost.items()) or "none"],
@@ -136,7 +138,7 @@ def train_for(minutes: float, quick: bool) -> Benchmark:
         [f"largest difference of {len(differ)} losses from shards", max(differ, default=float("nan"))],
     ]
     figures = {
-        "steps": float(steps[0]), "drawn": float(tally.drawn), "wait_share": share, "busy": busy,
+        "steps": float(steps[0]), "start_seconds": start, "drawn": float(tally.drawn), "wait_share": share, "busy": busy,
         "memory_mib_per_minute": watch.slope(), "compared": float(len(differ)), "differ": max(differ, default=float("nan")),
     }  # fmt: skip
     what = f"{minutes:g} minutes of gaussians, preset {recipe.name}, on pipeline 'tiny', an asset per draw"

@@ -142,7 +142,7 @@ class Feed:
         for order, record in results:
             self.tally.milled += 1
             slots = self._waiting.pop(order, [])
-            if not slots:  # it was ordered for a place that nobody draws from any more
+            if not slots:  # its place was left since
                 continue
             row = loose.unpack(record["row"]) if record["status"] == "row" else _rejection(record)
             if self._cache is not None and record["status"] != "failed" and slots[0].draw is not None:
