@@ -193,7 +193,9 @@ class LiveDataset(IterableDataset[Sample]):
                 if self._here
                 else OnRay(pipeline, recipe, self._columns, self._address, self._maker)
             )
-            self._open = mill, weakref.finalize(self, mill.close)
+            end = weakref.finalize(self, mill.close)
+            end.atexit = False  # a mill ends itself with the process
+            self._open = mill, end
             self.start_seconds = time.monotonic() - begun
         return self._open[0]
 
