@@ -96,7 +96,7 @@ class RowReader:
             file = self._file(shard.path)
             if not isinstance(file, LocalShard):
                 return RowGroup(file.read_row_group(number, columns=self._columns, use_threads=False), {})
-            # Without the rows' counts of views nobody knows which cells are whose.
+            # Without the rows' counts of views it is unknown which cells are whose.
             apart = [c for c in self._columns if is_blob(c) and ("views.count" in self._columns or not c.startswith("views."))]
             cells = {c: file.cells(number, c) for c in apart} if direct else {}
             blobs = {column: values for column, values in cells.items() if values is not None}

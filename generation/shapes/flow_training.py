@@ -251,7 +251,7 @@ def posed(item: tuple[SeenShapes, int], recipe: ShapeFlowRecipe, at: Pose, rng: 
 def around(places: Tensor) -> Tensor:
     """(M,) indices of places (M, 3) in the order of M points of the unit sphere, each with the place that is nearest to it.
 
-    So a token comes to stand for a side of the shape, and where it lies is not anybody's guess.
+    So a token comes to stand for a side of the shape, and where it lies is no guess.
     """
     return nearest(torch.from_numpy(fibonacci(len(places))).float(), places)
 

@@ -142,7 +142,7 @@ class Feed:
         for order, record in results:
             self.tally.milled += 1
             slots = self._waiting.pop(order, [])
-            if not slots:  # its place was left since
+            if not slots:  # it was ordered for a place that is no longer drawn from
                 continue
             row = loose.unpack(record["row"]) if record["status"] == "row" else _rejection(record)
             if self._cache is not None and record["status"] != "failed" and slots[0].draw is not None:

@@ -49,7 +49,7 @@ def verify(directory: str | Path, deep: bool = False) -> list[Problem]:
     dataset = Dataset.open(directory)
     problems = _dataset(dataset)
     if any(problem.kind == "damaged" for problem in problems):
-        return problems  # without it nobody knows what else should be there
+        return problems  # without it, what else should be there is unknown
     sealed = dataset.sealed()
     problems += _unsealed(dataset, set(sealed))
     for shard in sealed:

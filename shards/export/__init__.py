@@ -55,8 +55,8 @@ class Format:
     settings: type[Config] | None = None
 
 
-_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "parts", "programs",
-            "trellis", "webdataset", "zero123")  # fmt: skip
+_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "parts",
+            "programs", "trellis", "webdataset", "zero123")  # fmt: skip
 _OWN = {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}
 _OWN |= {name: f"{__name__}.shapes:{name.upper()}" for name in ("craftsman", "dora", "hunyuan", "triposg")}
 _OWN |= {name: f"{__name__}.ovoxel:{name.upper()}" for name in ("ovoxel256", "ovoxel512", "ovoxel1024")}

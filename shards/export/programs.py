@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from versemill.files import written_aside
-from versemill.shards.export import Entry, Format
+from versemill.shards.export import LEFT_OUT, Entry, Format
 from versemill.shards.export.item import Item, png, rgba, save
 
 PROGRAMS = {
@@ -65,7 +65,7 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
         for item in items:
             split, line = item.row["meta"]["split"], _line(item, out)
             if isinstance(line, str):
-                entries.append({"id": item.id, "split": split, "left_out": line})
+                entries.append({"id": item.id, "split": split, LEFT_OUT: line})
                 continue
             if split not in files:
                 aside = stack.enter_context(written_aside(out / "data" / f"{split}-{shard}.jsonl"))
