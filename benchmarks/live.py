@@ -1,15 +1,15 @@
 """Live data: samples per second next to reading shards; and with --minutes, a training on it.
 
 The training is `versemill train gaussians --live tiny` for so many minutes. It prints the share of time that it waited for
-assets, how busy the cores were, and how the memory of all processes went. Then the assets of its first epochs are milled into
-shards, and the same steps are trained from them in the same order: the losses have to be equal.
+assets, how busy the cores were, and how the memory of all processes went. Then the assets of its first steps are milled into a
+shard, and the same steps are trained from it in the same order: the losses have to be equal.
 """
 
 import json
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,18 +18,20 @@ from typing import Any
 
 import numpy as np
 import psutil
+from pyarrow import fs as pafs
 
 from benchmarks.common import Benchmark, Table, measure
 from versemill.mill.live import LiveDataset
-from versemill.mill.live.draws import Draw, epoch_seed
+from versemill.mill.live.draws import Draw
 from versemill.mill.live.record import DRAWS, read
 from versemill.mill.live.training import lesson
-from versemill.mill.pipeline import config
+from versemill.mill.pipeline import config, stages
 from versemill.mill.pipeline.config import Pipeline
+from versemill.mill.pipeline.plan import Plan
 from versemill.mill.run import driver
 from versemill.mill.run.cluster import cores
 from versemill.reconstruction import GAUSSIANS
-from versemill.shards import ShardDataset
+from versemill.shards import ShardDataset, seal
 from versemill.training.batches import Ordered
 from versemill.training.loop import fit
 from versemill.training.runs import RECORDS
@@ -37,8 +39,7 @@ from versemill.training.scenes import Scenes
 
 PEER = "reading the same assets from sealed shards"
 READING: dict[str, Any] = {"passes": ("rgb", "depth"), "resolution": 64}
-PER_EPOCH = 96
-COMPARED_EPOCHS = 2
+COMPARED_STEPS = 40
 SAMPLE_SECONDS = 1.0
 WARM = 8
 """Samples before the clock of live data starts: workers load their kernels."""
@@ -89,8 +90,8 @@ def throughput(quick: bool) -> Benchmark:
     return Benchmark([table], figures, PEER)
 
 
-def _pipeline(assets: int, *more: str, seed: int = 0) -> Pipeline:
-    return config.load("tiny", overrides=more, assets=assets, seed=seed)
+def _pipeline(assets: int, *more: str) -> Pipeline:
+    return config.load("tiny", overrides=more, assets=assets)
 
 
 class EnoughError(Exception):
@@ -99,7 +100,7 @@ class EnoughError(Exception):
 
 def train_for(minutes: float, quick: bool) -> Benchmark:
     """Trains live for so long, then compares with shards."""
-    pipeline = _pipeline(12 if quick else PER_EPOCH)
+    pipeline = _pipeline(12) if quick else config.load("tiny")
     recipe = GAUSSIANS.preset("micro" if quick else "tiny")
     with tempfile.TemporaryDirectory(prefix="versemill-bench-") as name:
         folder = Path(name)
@@ -118,14 +119,18 @@ def train_for(minutes: float, quick: bool) -> Benchmark:
                     given.family, given.items, given.recipe, folder / "live", 0, "cpu", progress, origin=given.origin,
                     watch=given.watch,
                 )  # fmt: skip
-            wall, tally = time.monotonic() - started, given.live.tally
+            start, tally = given.live.start_seconds, given.live.tally
+            wall = time.monotonic() - started - start
         draws = read(folder / "live" / DRAWS)
         losses = _losses(folder / "live")
-        other = _from_shards(folder, pipeline, draws, min(len(losses), steps[0]))
+        compared = min(len(losses), 5 if quick else COMPARED_STEPS)
+        first = {position: draw for position, draw in draws.items() if position < compared * recipe.batch}
+        other = _from_shard(folder, pipeline, first, recipe.model_copy(update={"workers": 0}), compared)
         differ = [abs(a - b) for a, b in zip(losses, other, strict=False)]
-    share, busy = tally.waited / wall, watch.cpu / (wall * cores())
+    share, busy = tally.waited / wall, watch.cpu / ((wall + start) * cores())
     rows: list[list[Any]] = [
         ["steps, samples drawn", f"{steps[0]}, {tally.drawn}"],
+        ["seconds until the mill had started, not counted below", start],
         ["share of the time spent waiting for assets", share],
         [f"share of {cores()} cores that all processes used", busy],
         ["assets lost, by reason", "; ".join(f"{reason} {n}" for reason, n in tally.lost.items()) or "none"],
@@ -133,10 +138,10 @@ def train_for(minutes: float, quick: bool) -> Benchmark:
         ["MB of rows waiting, at most", tally.bytes / 1e6],
         *([f"MiB of all processes at {share:.0%} of the time", value] for share, value in watch.quarters()),
         ["MiB per minute over the last half", watch.slope()],
-        [f"largest difference of {len(differ)} losses from shards", max(differ, default=float("nan"))],
+        [f"largest difference of the first {len(differ)} losses from those of shards", max(differ, default=float("nan"))],
     ]
     figures = {
-        "steps": float(steps[0]), "drawn": float(tally.drawn), "wait_share": share, "busy": busy,
+        "steps": float(steps[0]), "start_seconds": start, "drawn": float(tally.drawn), "wait_share": share, "busy": busy,
         "memory_mib_per_minute": watch.slope(), "compared": float(len(differ)), "differ": max(differ, default=float("nan")),
     }  # fmt: skip
     what = f"{minutes:g} minutes of gaussians, preset {recipe.name}, on pipeline 'tiny', an asset per draw"
@@ -148,11 +153,10 @@ def _losses(folder: Path) -> list[float]:
 
 
 class Played(Ordered):
-    """The rows of sealed datasets, one per epoch, in the order of a record of draws."""
+    """The rows of shards, one per epoch, in the order of a record of draws."""
 
-    def __init__(self, draws: Mapping[int, Draw], epochs: Sequence[Scenes]) -> None:
+    def __init__(self, draws: Mapping[int, Draw], epochs: Mapping[int, Scenes]) -> None:
         self._draws, self._epochs = draws, epochs
-        self._place = [{index: k for k, index in enumerate(scenes.indices)} for scenes in epochs]
         self.indices = [draw.index for draw in draws.values()]
 
     def __len__(self) -> int:
@@ -160,19 +164,21 @@ class Played(Ordered):
 
     def __getitem__(self, position: int) -> Any:
         draw = self._draws[position]
-        return self._epochs[draw.epoch][self._place[draw.epoch][draw.index]]
+        scenes = self._epochs[draw.epoch]
+        return scenes[scenes.indices.index(draw.index)]
 
 
-def _from_shards(folder: Path, pipeline: Pipeline, draws: Mapping[int, Draw], steps: int) -> list[float]:
-    """Losses of the first epochs' steps, from shards of the same indices."""
-    recipe = GAUSSIANS.preset("tiny" if pipeline.run.assets == PER_EPOCH else "micro")
-    within = [draw for draw in draws.values() if draw.epoch < COMPARED_EPOCHS]
-    steps = min(steps, len(within) // recipe.batch)
-    epochs = []
-    for number in range(1 + max((draw.epoch for draw in within), default=0)):
-        seeded = config.restore(pipeline.name, pipeline.resolved, [f"run.seed={epoch_seed(pipeline.run.seed, number)}"])
-        driver.run(seeded, folder / f"epoch-{number}", progress=False)
-        epochs.append(Scenes(folder / f"epoch-{number}", ("train",), recipe.size, keep=False))
+def _from_shard(folder: Path, pipeline: Pipeline, draws: Mapping[int, Draw], recipe: Any, steps: int) -> list[float]:
+    """Losses of the first steps from a shard of each of their epochs, milled here, without any of live data's code."""
+    epochs: dict[int, Scenes] = {}
+    for number in sorted({draw.epoch for draw in draws.values()}):
+        seed = next(draw.seed for draw in draws.values() if draw.epoch == number)
+        plan = Plan.of(config.restore(pipeline.name, pipeline.resolved, [f"run.seed={seed}"]), {})
+        of_plan = plan.recipe("shards", "here")
+        indices = sorted({draw.index for draw in draws.values() if draw.epoch == number})
+        rows = [stages.make(of_plan, plan.order(index)).outcome for index in indices]
+        seal(pafs.LocalFileSystem(), str(folder / f"epoch-{number}" / "shards" / "shard-000000.parquet"), rows, {})
+        epochs[number] = Scenes(folder / f"epoch-{number}", ("train",), recipe.size, keep=False)
 
     def progress(step: int, total: int, record: Mapping[str, float]) -> None:
         if step == steps:

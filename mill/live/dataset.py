@@ -1,6 +1,7 @@
 """A torch dataset of assets that are milled while they are drawn: no shard on disk, bounded memory, one order for a seed."""
 
 import os
+import time
 import weakref
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -50,6 +51,10 @@ class LiveDataset(IterableDataset[Sample]):
             initialised, else 0 of 1.
         maker: makes one asset; a function of a module that workers can import.
 
+    Attributes:
+        pipeline, selection: what is drawn, and what is read of it. epochs: which asset comes when.
+        tally: what was drawn, milled and lost since it was last left. start_seconds: how long the mill took to start.
+
     Raises:
         ConfigError: an unknown pipeline, split, pass or field; no asset of the split; or it is read in a loader's worker.
         VersemillError: while it is drawn from: more assets were rejected or failed than `live.lost` allows.
@@ -85,7 +90,7 @@ class LiveDataset(IterableDataset[Sample]):
         self._open: tuple[Mill, weakref.finalize] | None = None
         self._stream: tuple[int, Generator[tuple[Draw, Sample], None, None]] | None = None
         self._columns = tuple(dict.fromkeys(self.selection.columns()))
-        self.tally = Tally()
+        self.tally, self.start_seconds = Tally(), 0.0
 
     def __len__(self) -> int:
         """Samples of the epoch for this rank; every rank has as many."""
@@ -181,14 +186,17 @@ class LiveDataset(IterableDataset[Sample]):
                 raise ConfigError(
                     "several training processes share one mill: start a Ray cluster (`ray start --head`), and name its address"
                 )
-            pipeline, plan = self.pipeline, self.epochs.plan
+            pipeline, plan, begun = self.pipeline, self.epochs.plan, time.monotonic()
             recipe = replace(plan.recipe(data_digest(pipeline, plan.files), ""), sources=self._sources())
             mill: Mill = (
                 Here(pipeline, recipe, self._columns, self._maker)
                 if self._here
                 else OnRay(pipeline, recipe, self._columns, self._address, self._maker)
             )
-            self._open = mill, weakref.finalize(self, mill.close)
+            end = weakref.finalize(self, mill.close)
+            end.atexit = False  # a mill ends itself with the process
+            self._open = mill, end
+            self.start_seconds = time.monotonic() - begun
         return self._open[0]
 
     @property

@@ -1,5 +1,6 @@
 """Who mills: this process, one asset at a time; or the workers of a run on Ray, watched and killed as they are there."""
 
+import atexit
 import heapq
 from collections import deque
 from collections.abc import Callable
@@ -158,6 +159,7 @@ class OnRay:
             self._flights = Flights(hands, limits, joined.processes, lambda index: None)
             stack.callback(self._flights.stop)
             self._stack = stack.pop_all()
+        atexit.register(self.close)  # before Ray's own, which would end its processes under the watch of ours
 
     def start(self, order: Order, turn: int) -> None:
         """See `Mill`."""
@@ -217,6 +219,7 @@ class OnRay:
 
     def close(self) -> None:
         """See `Mill`."""
+        atexit.unregister(self.close)
         self._stack.close()
 
 

@@ -173,7 +173,8 @@ def train(
             drawing. address, here, maker: see `LiveDataset`.
 
     Returns:
-        what `training.train` returns, and `live`: the fields of `feed.Tally`, and mill_cpu (core-seconds).
+        what `training.train` returns, and `live`: the fields of `feed.Tally`, mill_cpu (core-seconds) and start_seconds (of the
+        mill; `wait_share` has them in it).
 
     Raises:
         ConfigError: the family can't be trained so, the pipeline does not suit the preset, or `out` holds another run.
@@ -182,8 +183,9 @@ def train(
     """
     with lesson(family, pipeline, preset, Path(out), **options) as given:
         rest = (seed, device, progress, lpips, tensorboard, given.origin, given.watch)
+        live = given.live
         summary = fit(given.family, given.items, given.recipe, Path(out), *rest)
-        return {**summary, "live": {**asdict(given.live.tally), "mill_cpu": given.live.cpu}}
+        return {**summary, "live": {**asdict(live.tally), "mill_cpu": live.cpu, "start_seconds": live.start_seconds}}
 
 
 def check_needs(family: Family, recipe: Recipe, pipeline: Pipeline) -> None:

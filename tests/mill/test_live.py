@@ -19,6 +19,7 @@ from versemill.mill.live import LiveDataset
 from versemill.mill.live.draws import TRIES, Draw, Epochs, HeldOut, Recorded, epoch_seed
 from versemill.mill.live.feed import Feed
 from versemill.mill.live.record import Record, read
+from versemill.mill.live.training import LiveItems
 from versemill.mill.pipeline import config, parts, stages
 from versemill.mill.pipeline.drawing import LiveConfig
 from versemill.mill.pipeline.plan import Plan
@@ -429,3 +430,18 @@ def test_workers_on_ray_give_the_same_order_and_a_dead_one_costs_its_own_asset(t
         assert tally.lost["failed at curate: crashed"] > 0
         assert tally.lost["failed at curate: timeout"] > 0
         assert tally.lost["failed at curate: exception"] > 0
+
+
+def test_training_processes_together_draw_what_one_with_their_batch_draws(toy_preset, tmp_path):
+    def indices(batch, rank, size):
+        recipe = toy_preset.model_copy(update={"batch": batch, "steps": 3})
+        data, record = live(tetrahedra()), tmp_path / f"{batch}-{rank}.jsonl"
+        items = LiveItems(data, lambda sample: sample["index"], data.epochs, recipe, rank, size, record)
+        positions = [(step * size + rank) * batch + k for step in range(3) for k in range(batch)]
+        found = [items[position] for position in positions]
+        items.close()
+        assert list(read(record)) == positions
+        return np.array(found).reshape(3, batch)
+
+    together = indices(4, 0, 1)
+    np.testing.assert_array_equal(np.concatenate([indices(2, rank, 2) for rank in (0, 1)], 1), together)
