@@ -78,7 +78,8 @@ def tidied(solid: Solid, least: float) -> Solid:
     mesh = _manifold(solid.vertices, solid.faces).simplify(NEEDLE).to_mesh64()
     vertices, faces = np.array(mesh.vert_properties[:, :3], np.float32), np.array(mesh.tri_verts, np.int32)
     label = components(faces)
-    kept = (np.abs(component_volumes(vertices, faces, label)) >= least)[label]
+    sizes = np.abs(component_volumes(vertices, faces, label))
+    kept = (sizes >= min(least, sizes.max()))[label]
     used, local = np.unique(faces[kept], return_inverse=True)
     vertices, faces = vertices[used], local.reshape(-1, 3).astype(np.int32)
     following, previous = faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]
