@@ -26,7 +26,7 @@ NOT_BENCHMARKS = {
     "render_geometry",
     "trivial",
 }
-OPTIONS = ("device", "plot", "folder", "objects", "settings")
+OPTIONS = ("device", "plot", "folder", "objects", "settings", "minutes")
 """Arguments that some parts take; one that its part does not take is refused."""
 
 
@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("--plot", help="a PNG to write, for a part that has a plot")
     parser.add_argument("--folder", help="a folder of files, for a benchmark that reads them")
     parser.add_argument("--objects", type=int, help="how many objects, for a part that compares on them")
+    parser.add_argument("--minutes", type=float, help="how long to train, for a benchmark that trains")
     parser.add_argument(
         "--set", action="append", dest="settings", metavar="KEY=VALUE", help="a setting, for a part that has some; repeatable"
     )

@@ -11,7 +11,16 @@ from scipy.spatial import cKDTree
 
 from versemill.asset import Asset
 from versemill.curation.visibility import escapes
-from versemill.mesh import component_volumes, components, directed_edges, face_areas, face_cross, facing_normals, topology
+from versemill.mesh import (
+    boundary_edges,
+    component_volumes,
+    components,
+    directed_edges,
+    face_areas,
+    face_cross,
+    facing_normals,
+    topology,
+)
 from versemill.queries import MeshQuery
 
 Ints = NDArray[np.integer[Any]]
@@ -116,9 +125,7 @@ def _split(asset: Asset, counts: dict[str, int]) -> Asset:
 
 def boundary_vertices(faces: Ints) -> NDArray[np.int64]:
     """Sorted indices of the vertices on edges with one face."""
-    edges = np.sort(directed_edges(faces), axis=1)
-    unique, counts = np.unique(edges, axis=0, return_counts=True)
-    return np.unique(unique[counts == 1])
+    return np.unique(boundary_edges(faces))
 
 
 def _edge_runs(faces: Ints) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -1,15 +1,10 @@
-"""Opening foreign files: they must be regular files, end inside a root, and fit; images must be of known formats.
+"""What a model's files may ask of this machine together, and its images: of known formats, within limits.
 
-Links are followed as long as they end inside one of the roots, so that a model hub's cache, whose files are links, is read.
+`versemill.files` opens the files themselves.
 """
 
-import os
-import stat
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BufferedReader
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,58 +43,6 @@ class Budget:
                 f"with {label} the textures have {self.texels} pixels; the limit is {TEXTURES} x max_texture_side squared, "
                 f"max_texture_side is {max_side}",
             )
-
-
-def is_inside(path: Path, roots: Iterable[Path]) -> bool:
-    """Whether a path, its links followed, ends below one of the roots."""
-    target = Path(os.path.realpath(path))
-    return any(target.is_relative_to(os.path.realpath(root)) for root in roots)
-
-
-def open_foreign(path: Path, roots: Iterable[Path], limit: int) -> bytes:
-    """The bytes of a regular file that ends inside one of the roots.
-
-    Raises:
-        AssetError: "unsafe_path" where it ends outside; "missing_file" where there is none, or something else than a file;
-            "too_large" above `limit` bytes; "unreadable" where the system refuses.
-    """
-    with open_regular(path, roots) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > limit:
-            raise AssetError("too_large", f"{path.name} has {size} bytes; the limit max_bytes is {limit}")
-        try:
-            return file.read(limit)
-        except OSError as error:
-            raise AssetError("unreadable", f"{path.name} can't be read: {error.strerror}") from error
-
-
-def open_regular(path: Path, roots: Iterable[Path]) -> BufferedReader:
-    """A regular file that ends inside one of the roots, open for reading.
-
-    Raises:
-        AssetError: as `open_foreign`, but for its size.
-    """
-    roots = tuple(roots)
-    if not is_inside(path, roots):
-        raise AssetError(
-            "unsafe_path",
-            f"'{path.name}' ends outside {', '.join(map(str, roots))}; "
-            "name a root (--root) that holds it, or put it next to the model",
-        )
-    try:
-        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise AssetError("missing_file", f"{path} is not a file") from error
-    except OSError as error:
-        raise AssetError("unreadable", f"{path.name} can't be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise AssetError("missing_file", f"{path} is not a regular file")
-    return file
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def check_image(data: bytes, label: str, max_side: int) -> tuple[int, int]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from versemill.curation.opening import Budget, is_inside, open_foreign
+from versemill.curation.opening import Budget
 from versemill.errors import AssetError
+from versemill.files import is_inside, open_foreign
 
 MOST_ENTRIES = 20_000
 """Entries of a root that are looked through for a name that is not where it should be."""

@@ -22,10 +22,11 @@ API = {
     "Generators": ["zeroverse", "zeroverse.config", "detailverse", "detailverse.config", "detailverse.specification"],
     "Curation": ["curation", "curation.config", "curation.pipeline", "curation.ingest", "curation.fields"],
     "Rendering": ["render", "render.config", "render.engine", "render.cameras", "render.pictures"],
-    "Shards": ["shards.dataset", "shards.streaming", "shards.reading", "shards.rows", "shards.export"],
+    "Shards": ["shards.dataset", "shards.streaming", "shards.reading", "shards.backgrounds", "shards.rows",
+               "shards.export"],
     "Training": ["training.family", "training.recipe", "training.loop", "training.evaluation"],
-    "Running": ["mill.pipeline.config", "mill.pipeline.sources", "mill.run.driver", "mill.upkeep.maintenance",
-                "mill.proof.ablation"],
+    "Running": ["mill.pipeline.config", "mill.pipeline.drawing", "mill.pipeline.sources", "mill.run.driver",
+                "mill.live.dataset", "mill.live.training", "mill.upkeep.maintenance", "mill.proof.ablation"],
 }  # fmt: skip
 
 _tree = tempfile.TemporaryDirectory(prefix="versemill-docs-")

@@ -1,5 +1,8 @@
 """From a specification to an asset: build the parts, join them exactly, keep part ids, paint, stand it up."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,8 +75,8 @@ def build(
         AssetError: a solid failed, or the mesh can't be brought under the face budget without losing its form.
     """
     body, names, edge = tessellate(spec, detail)
-    built = body.num_tri()
-    body = reduce(body, face_budget or FACE_BUDGET[detail])
+    built, budget = body.num_tri(), face_budget or FACE_BUDGET[detail]
+    body = reduce(body, budget)
     vertices, faces, parts = arrays(body, list(names.values()))
 
     used = [spec.parts[name].material if name in spec.parts else "" for name in names]
@@ -97,6 +100,10 @@ def build(
         provenance={
             "specification": spec.model_dump(mode="json"),
             "detail": detail,
+            "texture_size": texture_size,
+            "face_budget": budget,
+            "seed": seed,
+            "index": index,
             "tessellation": edge,
             "faces_before_simplification": built,
             "captions": captions.record(),
@@ -104,6 +111,17 @@ def build(
     ).normalized()
     object.__setattr__(asset, "uvs", box_uvs(asset.vertices, asset.faces))
     return asset
+
+
+def rebuild(provenance: Mapping[str, Any]) -> Asset:
+    """The identical asset from its record alone; nothing is drawn.
+
+    Raises:
+        AssetError: a solid failed.
+        KeyError: the record is of a version that kept neither the texture size nor the face budget.
+    """
+    spec = Specification.model_validate(provenance["specification"])
+    return build(spec, **{name: provenance[name] for name in ("detail", "texture_size", "face_budget", "seed", "index")})
 
 
 def tessellate(spec: Specification, detail: Quality) -> tuple[Manifold, dict[str, int], float]:

@@ -21,6 +21,7 @@ GAUSSIANS = Family(
     default="micro",
     needs=needs,
     data=posed.data,
+    item=posed.item,
     batches=partial(Batches, make=posed.example, stream="reconstruction"),
     network=LRM,
     objective=posed.Objective,

@@ -4,7 +4,7 @@ An LRM has to learn cameras, correspondence and colour before shapes matter. Thi
 a training of minutes on a CPU already shows what shapes it was taught.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -17,14 +17,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from versemill import seeds
 from versemill.reconstruction.posed import turn_about_z
 from versemill.reconstruction.presets import upgrade
+from versemill.shards import Selection
+from versemill.shards.backgrounds import Background, check
 from versemill.training.batches import Batches, to_device
 from versemill.training.family import Cases, Examples, Family, Metric, Needs, NoJudging
 from versemill.training.images import masked_mean, mean_where
 from versemill.training.objects import scene_of_asset, textured
 from versemill.training.recipe import Recipe, mixed_precision, table
-from versemill.training.scenes import Scene, Scenes
+from versemill.training.scenes import Scene, Scenes, laid_over, reading, scene
 
 GROUPS = 8
 """Of the channels, in every group norm."""
@@ -42,6 +45,9 @@ class MonocularRecipe(Recipe):
     depth: float = Field(default=1.0, description="weight of the absolute error of depth", ge=0)
     normal: float = Field(default=1.0, description="weight of 1 - cosine of the normals", ge=0)
     augment: bool = Field(default=True, description="turn scenes about Z and permute colour channels, for small datasets")
+    background: Background | None = Field(
+        default=None, description="what is laid behind the input pictures in training; null: white, as in judging"
+    )
 
 
 PRESETS = table(
@@ -151,7 +157,10 @@ def surface(normal: Tensor, depth: Tensor, c2w: Tensor) -> tuple[Tensor, Tensor,
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """B objects with V views each; see `Scene` for the arrays; `images` are over white."""
+    """B objects with V views each; see `Scene` for the arrays.
+
+    `images` are in front of the recipe's background: white, unless it has another.
+    """
 
     images: Tensor
     alpha: Tensor
@@ -166,13 +175,14 @@ class Pictures:
 
 def example(scene: Scene, recipe: MonocularRecipe, rng: np.random.Generator) -> Pictures:
     """Some views of one object, without the batch's axis."""
+    aside = seeds.aside(rng)
     views = rng.permutation(len(scene.rgb))[: recipe.input_views]
     c2w, rgb, normal = scene.c2w, scene.rgb, scene.normal
     if recipe.augment:
         turn = turn_about_z(rng.uniform(0, 2 * np.pi))
         c2w, rgb = turn @ c2w, rgb[:, rng.permutation(3).tolist()]
         normal = torch.einsum("ij,vjhw->vihw", turn[:3, :3], normal)
-    images = (rgb + 1 - scene.alpha)[views]
+    images = laid_over(recipe.background, aside, rgb[views], scene.alpha[views], c2w[views], scene.K[views])
     return Pictures(images, scene.alpha[views], scene.depth[views], normal[views], c2w[views])
 
 
@@ -228,7 +238,14 @@ def data(
     dataset_dir: str | Path, splits: Sequence[str], recipe: MonocularRecipe, indices: Collection[int] | None, judged: bool
 ) -> Scenes:
     """The scenes of a dataset at the recipe's size, with normals."""
+    if recipe.background is not None:
+        check(recipe.background)
     return Scenes(dataset_dir, splits, recipe.size, recipe.workers == 0 and not judged, normals=True, indices=indices)
+
+
+def item(recipe: MonocularRecipe) -> tuple[Selection, Callable[[dict[str, Any]], Scene]]:
+    """What of a row makes a scene, see `Family.item`."""
+    return reading(recipe.size, normals=True), scene
 
 
 def noise(recipe: MonocularRecipe, generator: torch.Generator) -> Pictures:
@@ -252,6 +269,7 @@ MONOCULAR = Family(
     default="micro",
     needs=lambda recipe: Needs(passes=("rgb", "depth", "normal"), resolution=recipe.size, views=recipe.input_views),
     data=data,
+    item=item,
     batches=partial(Batches, make=example, stream="reconstruction"),
     network=Monocular,
     objective=lambda network, lpips: MonocularObjective(network),

@@ -1,6 +1,6 @@
 """What the models of posed pictures train on: input and target views of a scene, and the loss of the pictures they draw."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from versemill import seeds
 from versemill.camera import intrinsics, look_at
 from versemill.reconstruction.losses import Geometry, Loss
 from versemill.reconstruction.presets import PosedRecipe
+from versemill.shards import Selection
+from versemill.shards.backgrounds import check
 from versemill.training.batches import to_device
 from versemill.training.geometry import pool, strided
-from versemill.training.scenes import Scene, Scenes, angles
+from versemill.training.scenes import Scene, Scenes, angles, laid_over, reading, scene
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """B objects with inputs (B, I, ...) and targets (B, T, ...); see `Scene` for the arrays; `images` are over white."""
+    """B objects with inputs (B, I, ...) and targets (B, T, ...); see `Scene` for the arrays.
+
+    `images` are in front of the recipe's background: white, unless it has another.
+    """
 
     images: Tensor
     alpha: Tensor
@@ -43,12 +49,20 @@ def data(
     dataset_dir: str | Path, splits: Sequence[str], recipe: PosedRecipe, indices: Collection[int] | None, judged: bool
 ) -> Scenes:
     """The scenes of a dataset at the recipe's size; judging also compares normals, where the dataset has them."""
+    if recipe.background is not None:
+        check(recipe.background)
     keep = recipe.workers == 0 and not judged
     return Scenes(dataset_dir, splits, recipe.size, keep, normals=recipe.reads_normals or judged, indices=indices)
 
 
+def item(recipe: PosedRecipe) -> tuple[Selection, Callable[[dict[str, Any]], Scene]]:
+    """What of a row makes a scene, see `Family.item`."""
+    return reading(recipe.size, recipe.reads_normals), scene
+
+
 def example(scene: Scene, recipe: PosedRecipe, rng: np.random.Generator) -> Batch:
     """Inputs and targets of one object, without the batch's axis."""
+    aside = seeds.aside(rng)
     order = rng.permutation(len(scene.rgb))
     inputs = order[: recipe.input_views]
     # One target in four is an input: it keeps the visible side sharp; the others are novel as far as there are views.
@@ -60,8 +74,9 @@ def example(scene: Scene, recipe: PosedRecipe, rng: np.random.Generator) -> Batc
         turn = turn_about_z(rng.uniform(0, 2 * np.pi))
         c2w, rgb = turn @ c2w, rgb[:, rng.permutation(3).tolist()]
         normal = torch.einsum("ij,vjhw->vihw", turn[:3, :3], normal) if recipe.reads_normals else normal
+    images = laid_over(recipe.background, aside, rgb[inputs], scene.alpha[inputs], c2w[inputs], scene.K[inputs])
     return Batch(
-        (rgb + 1 - scene.alpha)[inputs], scene.alpha[inputs], scene.depth[inputs], normal[inputs], c2w[inputs],
+        images, scene.alpha[inputs], scene.depth[inputs], normal[inputs], c2w[inputs],
         scene.K[inputs],
         rgb[targets], scene.alpha[targets], scene.depth[targets], normal[targets], c2w[targets], scene.K[targets],
     )  # fmt: skip

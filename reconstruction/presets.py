@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from versemill.shards.backgrounds import Background
 from versemill.training.family import Needs
 from versemill.training.recipe import Recipe, table
 
@@ -40,6 +41,9 @@ class PosedRecipe(Recipe):
         gt=0,
     )
     augment: bool = Field(default=True, description="turn scenes about Z and permute colour channels, for small datasets")
+    background: Background | None = Field(
+        default=None, description="what is laid behind the input pictures in training; null: white, as in judging"
+    )
     checkpointing: bool = Field(default=False, description="recompute blocks in the backward pass to save memory")
 
     @property

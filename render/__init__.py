@@ -1,7 +1,7 @@
 """Cameras, lights, engines and passes: from an asset to pixel-aligned images."""
 
 from versemill.render import cameras
-from versemill.render.config import CameraConfig, CyclesConfig, LightingConfig, RenderConfig
+from versemill.render.config import CameraConfig, CyclesConfig, ExposureConfig, LightingConfig, RenderConfig
 from versemill.render.engine import KERNELS, render, render_views
 from versemill.render.lighting import Lighting, Rectangle
 
@@ -9,6 +9,7 @@ __all__ = [
     "KERNELS",
     "CameraConfig",
     "CyclesConfig",
+    "ExposureConfig",
     "Lighting",
     "LightingConfig",
     "Rectangle",

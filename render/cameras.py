@@ -29,25 +29,30 @@ def resolved(config: RenderConfig) -> CameraPreset:
         changes |= {"inverse_square": False, "enclosing": False}
     if {"fov", "orthographic"} & set(changes):
         changes["lenses"] = ()
+    if {"elevation", "azimuth"} & set(changes):
+        changes["first"] = None
     return dataclasses.replace(CAMERAS[own.preset], **changes)
 
 
-def sample(config: RenderConfig, seed: int, index: int, points: ArrayLike | None = None) -> tuple[Camera, ...]:
+def sample(config: RenderConfig, seed: int, index: int, points: ArrayLike | None = None, series: int = 0) -> tuple[Camera, ...]:
     """The cameras of one asset.
 
     Args:
         config: image size and `cameras`.
         seed, index: key of the stream "render/cameras".
         points: (N, 3) positions that framing "sphere" and "tight" keep inside; the corners of [-1, 1]^3 if None.
+        series: later series of views draw from streams of their own, "render/cameras/1" and so on.
 
     Raises:
         ValueError: the preset's limits leave no direction to draw.
     """
     preset = resolved(config)
-    rng = seeds.stream(seed, index, "render/cameras")
+    rng = seeds.stream(seed, index, "render/cameras" + (f"/{series}" if series else ""))
     inside = BOX if points is None else np.asarray(points, np.float64)
     around = float(np.linalg.norm(inside, axis=1).max())
     directions = _directions(preset, rng)
+    if preset.first is not None:
+        directions[0] = spherical(*preset.first)
     scale = ASSET_SIZE / preset.object_size
     cameras = []
     for k, direction in enumerate(directions):
@@ -145,6 +150,10 @@ def _directions(preset: CameraPreset, rng: np.random.Generator) -> Float64:
         steps = np.arange(count) / count
         azimuth = preset.azimuth[0] + steps * (preset.azimuth[1] - preset.azimuth[0])
         return spherical(azimuth, rng.uniform(*preset.elevation, size=count))
+    if preset.directions == "spiral":
+        steps = np.linspace(0, 1, count)
+        azimuth = preset.azimuth[0] + steps * preset.turns * 360
+        return spherical(azimuth, preset.elevation[1] - steps * (preset.elevation[1] - preset.elevation[0]))
     if preset.directions == "angles":
         return spherical(rng.uniform(*preset.azimuth, size=count), rng.uniform(*preset.elevation, size=count))
     low, high = np.sin(np.radians(preset.elevation))

@@ -86,6 +86,14 @@ class LightingConfig(Config):
         return self
 
 
+class ExposureConfig(Config):
+    """When a view counts as over- or underexposed, and what becomes of its asset; see `render.exposure` for white and black."""
+
+    overexposed: float = Field(default=0.4, ge=0, le=1, description="largest share of what a view shows that may be white")
+    underexposed: float = Field(default=0.4, ge=0, le=1, description="largest share of what a view shows that may be black")
+    action: Literal["tag", "reject"] = Field(default="tag", description="what to do with an asset that has such a view")
+
+
 class CyclesConfig(Config):
     """The Cycles engine, which runs in an interpreter of its own."""
 
@@ -109,6 +117,7 @@ class RenderConfig(Config):
     height: int = Field(default=128, gt=0, le=8192, description="pixels")
     cameras: CameraConfig = CameraConfig()
     lighting: LightingConfig = LightingConfig()
+    exposure: ExposureConfig = ExposureConfig()
     passes: tuple[str, ...] = Field(
         default=("rgb", "normal", "depth", "mask"), min_length=1, description=f"of {', '.join(PASSES)}"
     )

@@ -13,6 +13,7 @@ from versemill.asset import Asset
 from versemill.camera import Camera
 from versemill.errors import AssetError
 from versemill.render import cameras as _cameras
+from versemill.render import exposure as _exposure
 from versemill.render import lighting as _lighting
 from versemill.render.config import RenderConfig
 from versemill.render.kernels.film import Film, develop, smooth, steady
@@ -36,7 +37,9 @@ SMOOTHING = {"fast": 6.0, "fine": 3.0}
 """Standard deviations of noise by which a tap of the denoiser may differ; of few samples they are known less well."""
 
 
-def render(asset: Asset, config: RenderConfig | None = None) -> Views:
+def render(
+    asset: Asset, config: RenderConfig | None = None, cameras: tuple[Camera, ...] | None = None, series: int = 0
+) -> Views:
     """Renders an asset with the cameras and the light drawn for it.
 
     Cameras come from the stream "render/cameras" of (asset.seed, asset.index), light from "render/lighting" and the
@@ -48,24 +51,29 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
 
     Args:
         config: the default is `RenderConfig()`: 128 x 128 pixels, RGB, normals, depth and mask.
+        cameras: given instead of drawn, of the image size of `config`; those of one lighting, where there are several.
+        series: of which series of views the cameras and the noise are: each later one has streams of its own
+            ("render/cameras/1"), under the same light.
 
     Returns:
-        The passes of `config.passes`, pixel-aligned; tag "clipped" if the asset leaves an image.
+        The passes of `config.passes`, pixel-aligned; tags "clipped" if the asset leaves an image, "overexposed" and
+        "underexposed" if a view is beyond the limits of `config.exposure`, whose shares are in `info["exposure"]`.
 
     Raises:
         AssetError: "blank_view" (no pixel centre meets the asset, or a requested colour pass is one value),
-            "clipped" (where configured), or what `Asset.check` finds.
+            "clipped", "overexposed" or "underexposed" (where configured), or what `Asset.check` finds.
         MissingDependencyError: the device, or the Cycles interpreter, is missing.
     """
     config = config or RenderConfig()
     asset.check()
     points = asset.vertices[np.unique(asset.faces)]
-    cameras = _cameras.sample(config, asset.seed, asset.index, points)
+    cameras = _cameras.sample(config, asset.seed, asset.index, points, series) if cameras is None else cameras
     clipped = _cameras.clipped_views(cameras, points)
     if clipped and config.cameras.clipped == "reject":
         raise AssetError("clipped", f"the asset leaves {len(clipped)} of {len(cameras)} images, the first is view {clipped[0]}")
     lights = _lighting.draw_all(config.lighting, asset.seed, asset.index)
-    seed = int(seeds.stream(asset.seed, asset.index, "render/samples").integers(2**32))
+    noise = "render/samples" + (f"/{series}" if series else "")
+    seed = int(seeds.stream(asset.seed, asset.index, noise).integers(2**32))
     filled = filled_by_engine(config.passes)
     if config.engine == "cycles":
         from versemill.render.cycles import render_cycles
@@ -76,6 +84,7 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
         passes = render_passes(asset, cameras, lights, filled, config.quality, config.spp, config.denoise, seed, used["device"])
     passes = with_derived(passes, config.passes, cameras * len(lights))
     _refuse_blank(passes)
+    exposure, tags = _exposure.judged(passes["rgb"], config.exposure) if "rgb" in passes else ({}, ())
     info = {
         "engine": config.engine,
         "quality": config.quality,
@@ -84,12 +93,14 @@ def render(asset: Asset, config: RenderConfig | None = None) -> Views:
         "cameras": config.cameras.preset,
         "lighting": lights[0].info,
         "clipped_views": clipped,
+        "exposure": exposure,
         **used,
     }
     if len(lights) > 1:
         info["lightings"] = [light.info for light in lights]
     number = np.repeat(np.arange(len(lights), dtype=np.int32), len(cameras))
-    return Views(cameras * len(lights), passes, info, ("clipped",) if clipped else (), number)
+    tags = (*(("clipped",) if clipped else ()), *tags)
+    return Views(cameras * len(lights), passes, info, tags, number)
 
 
 def filled_by_engine(passes: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from versemill import seeds
 from versemill.camera import look_at
+from versemill.panoramas import read
 from versemill.render import panoramas
 from versemill.render.config import LightingConfig
 
@@ -171,7 +172,7 @@ def _hdri(rng: np.random.Generator, folder: str | None) -> Lighting:
     """A panorama of the folder, or of Blender's, turned about the vertical, with a mean radiance of 0.6."""
     images = panoramas.files(folder)
     chosen = images[int(rng.integers(len(images)))]
-    image = panoramas.read(chosen)
+    image = read(chosen)
     turn = int(rng.integers(image.shape[1]))
     weight = np.sin((np.arange(image.shape[0]) + 0.5) / image.shape[0] * np.pi)[:, None, None]
     mean = float((image * weight).sum() / (weight.sum() * image.shape[1] * 3))

@@ -14,7 +14,9 @@ class CameraPreset:
         views: how many.
         directions: "uniform" on the sphere, "cube" (normalised cube samples: denser at the corners), "hammersley",
             "ring" (even azimuths from the low end of `azimuth`), "angles" (uniform azimuth and elevation),
+            "spiral" (even steps from the high to the low end of `elevation` while the azimuth goes round `turns` times),
             "listed" (`listed` azimuth, elevation).
+        first: azimuth and elevation of view 0, whatever the others are, or None.
         radius: distance range. `fov`: horizontal field of view range.
         height: allowed world z of the camera, in the preset's units, or None.
         inverse_square: the distance is uniform in 1/r^2 instead of r.
@@ -23,7 +25,7 @@ class CameraPreset:
     """
 
     views: int
-    directions: Literal["uniform", "cube", "hammersley", "ring", "angles", "listed"] = "uniform"
+    directions: Literal["uniform", "cube", "hammersley", "ring", "angles", "spiral", "listed"] = "uniform"
     framing: Literal["preset", "sphere", "tight"] = "sphere"
     object_size: float = 2.0
     radius: tuple[float, float] = (3.5, 3.5)
@@ -36,6 +38,8 @@ class CameraPreset:
     inverse_square: bool = False
     enclosing: bool = False
     listed: tuple[tuple[float, float], ...] = ()
+    first: tuple[float, float] | None = None
+    turns: float = 1.0
     lenses: tuple[float | None, ...] = ()
 
 
@@ -61,6 +65,23 @@ CAMERAS: dict[str, CameraPreset] = {
     ),
     # LRM-Zero: distance [2, 3] (paper), 50 degrees, directions from a cube, height bound and side 1.8 (released renderer).
     "lrm_zero": CameraPreset(32, "cube", "preset", object_size=1.8, radius=(2.0, 3.0), height=(-0.75, 1.6)),
+    # OpenLRM's released renderer (scripts/data/objaverse/blender_script.py, and its issue 6): side 2, lens 24 on a 32 mm
+    # sensor, so that fx / width is 0.75; view 0 is frontal.
+    "openlrm": CameraPreset(
+        32,
+        "cube",
+        "preset",
+        radius=(1.9, 2.6),
+        fov=(67.38013505, 67.38013505),
+        height=(-0.75, 1.6),
+        first=(FRONT, 0.0),
+    ),
+    # InstantMesh, as its author states in issue 13: the model in [-1, 1]^3. How directions are drawn is not stated; they are
+    # drawn here as LRM-Zero and OpenLRM do.
+    "instantmesh": CameraPreset(32, "cube", "preset", radius=(2.0, 3.5), height=(-0.75, 1.6)),
+    # LGM: distance 1.5 and 49.1 degrees (core/options.py), 100 views along a spiral from pole to pole (issue 22), about five
+    # turns in the author's picture. The object's size is not stated: 1 is that of Zero-1-to-3's renderer, whose lens it has.
+    "lgm": CameraPreset(100, "spiral", "preset", object_size=1.0, radius=(1.5, 1.5), fov=(49.1, 49.1), turns=5.0),
     # The evaluation layouts of GS-LRM and LRM-Zero: 4 + 4 views, 4 views, and the 64-view grid.
     "gs_lrm_eval8": CameraPreset(
         8,

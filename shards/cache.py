@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import fs as pafs
 
-from versemill.shards.storage import TEMPORARY, write_atomic
+from versemill.shards.storage import write_atomic
+
+NAME = re.compile(r"[0-9a-f]{64}\.arrow")
+"""Of the cache's own files: others that lie in the folder are neither counted nor removed."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +29,32 @@ class DiskCache:
 
     def table(self, key: str, make: Callable[[], pa.Table]) -> pa.Table:
         """The table of a key, mapped into memory; made, and kept if it fits, where it is not there."""
-        path = Path(self.folder).absolute() / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
+        table = self.get(key)
+        if table is None:
+            table = make()
+            self.put(key, table)
+        return table
+
+    def get(self, key: str) -> pa.Table | None:
+        """The table of a key, mapped into memory; None where it is not there."""
+        path = self._path(key)
         try:
             os.utime(path)
             with pa.memory_map(str(path)) as file:
                 return pa.ipc.open_file(file).read_all()
         except (OSError, pa.ArrowInvalid):
-            table = make()
+            return None
+
+    def put(self, key: str, table: pa.Table) -> None:
+        """Keeps a table if it fits."""
         if table.nbytes <= self.limit:
+            path = self._path(key)
             with write_atomic(pafs.LocalFileSystem(), str(path)) as sink, pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
             self._evict()
-        return table
+
+    def _path(self, key: str) -> Path:
+        return Path(self.folder).absolute() / f"{hashlib.sha256(key.encode()).hexdigest()}.arrow"
 
     def _evict(self) -> None:
         files = []
@@ -45,7 +63,7 @@ class DiskCache:
                 stat = entry.stat()
             except FileNotFoundError:  # another worker was faster
                 continue
-            if not entry.name.endswith(TEMPORARY):
+            if NAME.fullmatch(entry.name):
                 files.append((stat.st_mtime_ns, entry.path, stat.st_size))
         total = sum(size for _, _, size in files)
         for _, path, size in sorted(files):

@@ -93,7 +93,7 @@ def _verify_rows(fs: pafs.FileSystem, path: str) -> list[Problem]:
     problems = []
     seen: set[str] = set()
     try:
-        for row in read_rows(path, fs=fs):
+        for row in read_rows(path, fs=fs, extensions=()):
             name = row["meta"]["id"]
             if name in seen:
                 problems.append(Problem("inconsistent", path, name, "the id occurs twice"))

@@ -45,7 +45,7 @@ def compare_shards(fs: pafs.FileSystem, path: str, other: str) -> Comparison:
     if sha256(fs, path) == sha256(fs, other):
         return Comparison(True, [])
     problems = []
-    for a, b in zip_longest(read_rows(path, fs=fs), read_rows(other, fs=fs)):
+    for a, b in zip_longest(*(read_rows(file, fs=fs, extensions=()) for file in (path, other))):
         if a is None or b is None or a["meta"]["id"] != b["meta"]["id"]:
             names = [row["meta"]["id"] if row else "nothing" for row in (a, b)]
             problems.append(Problem("rows", path, names[0], f"{names[0]} stands where the other shard has {names[1]}"))

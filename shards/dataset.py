@@ -18,8 +18,10 @@ from versemill.errors import ShardError
 from versemill.shards.cache import DiskCache
 from versemill.shards.cells import Cells, LocalShard
 from versemill.shards.duplicates import duplicate_indices
+from versemill.shards.extensions import find_extensions, joined
 from versemill.shards.folder import Shard, check_split, find_shards, open_shard
 from versemill.shards.lending import Sample
+from versemill.shards.loose import plain
 from versemill.shards.reading import Reading, Selection, select
 from versemill.shards.schema import completed, is_blob
 
@@ -53,11 +55,19 @@ class RowReader:
         self._forget()
 
     def row(self, shard: Shard, row: int) -> dict[str, Any]:
-        """One row as nested dictionaries; a cell is bytes, or a buffer that shares the row group's memory."""
+        """One row as nested dictionaries, joined with what its shard's extensions add; a cell is bytes, or a buffer that shares
+        the row group's memory."""
+        values = self._own(shard, row)
+        for extension, part in shard.extensions:
+            values = joined(values, self._own(part, row), extension)
+        return values
+
+    def _own(self, shard: Shard, row: int) -> dict[str, Any]:
+        """One row of the file alone."""
         starts = np.cumsum((0, *shard.groups))
         number = int(np.searchsorted(starts, row, "right")) - 1
         loaded, place = self._group(shard, number), row - int(starts[number])
-        values = {name: _plain(loaded.table[name][place]) for name in loaded.table.column_names}
+        values = {name: plain(loaded.table[name][place]) for name in loaded.table.column_names}
         for column, cells in loaded.cells.items():
             group, leaf = column.split(".")
             values.setdefault(group, {})[leaf] = cells[place]
@@ -86,7 +96,7 @@ class RowReader:
             file = self._file(shard.path)
             if not isinstance(file, LocalShard):
                 return RowGroup(file.read_row_group(number, columns=self._columns, use_threads=False), {})
-            # Without the rows' counts of views nobody knows which cells are whose.
+            # Without the rows' counts of views it is unknown which cells are whose.
             apart = [c for c in self._columns if is_blob(c) and ("views.count" in self._columns or not c.startswith("views."))]
             cells = {c: file.cells(number, c) for c in apart} if direct else {}
             blobs = {column: values for column, values in cells.items() if values is not None}
@@ -119,20 +129,6 @@ def _by_row(column: str, cells: Cells, table: pa.Table) -> Sequence[Any]:
         return cells
     ends = np.cumsum(table["views"].combine_chunks().field("count").to_numpy(zero_copy_only=False)).tolist()
     return [cells[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def _plain(value: Any) -> Any:
-    """A pyarrow scalar as Python values, but cells, of which a sample may need few, as buffers without a copy."""
-    if not value.is_valid:
-        return None
-    kind = value.type
-    if pa.types.is_struct(kind):
-        return {name: _plain(value[name]) for name in kind.names}
-    if pa.types.is_binary(kind):
-        return value.as_buffer()
-    if pa.types.is_list(kind) and pa.types.is_binary(kind.value_type):
-        return [cell.as_buffer() for cell in value.values]
-    return value.as_py()
 
 
 class ShardDataset(Dataset[Sample]):
@@ -181,7 +177,8 @@ class ShardDataset(Dataset[Sample]):
         self.selection = select(selection, **reading)
         self.split, self.seed, self.epoch = split, seed, 0
         fs, paths = find_shards(directory)
-        self.shards = [open_shard(fs, path) for path in paths]
+        more = find_extensions(fs, paths[0]) if self.selection.passes else ()
+        self.shards = [open_shard(fs, path, more) for path in paths]
         gone = duplicate_indices(directory, self.shards) if drop_duplicates else frozenset[int]()
         self._where = [(s, r) for s, shard in enumerate(self.shards) for r in range(len(shard.splits))
                        if (split is None or shard.splits[r] == split) and int(shard.indices[r]) not in gone]  # fmt: skip

@@ -3,9 +3,9 @@
 import dataclasses
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
@@ -18,6 +18,8 @@ from versemill.camera import OPENGL
 from versemill.config import nearest
 from versemill.errors import ConfigError
 from versemill.fields import FIELD_ARRAYS
+from versemill.shards import backgrounds
+from versemill.shards.backgrounds import Background
 from versemill.shards.codecs import decode_array, decode_colour, dequantise
 from versemill.shards.lending import Sample
 from versemill.shards.rows import check_columns, decode_pass, decode_table
@@ -36,7 +38,7 @@ class Reading(TypedDict, total=False):
     pose: Literal["opencv", "opengl"]
     resolution: int | None
     crop: int | None
-    background: tuple[float, float, float] | None
+    background: tuple[float, float, float] | Background | None
     covisibility: bool
 
 
@@ -55,11 +57,12 @@ class Selection:
         resolution: average images down to this size; colours are averaged premultiplied in sRGB, normals and
             depth over their foreground; a pixel is foreground when half of it is covered. K follows.
         crop: cut a random square of so many pixels (before `resolution`); K follows.
-        background: composite colours over this sRGB colour, in [0, 1].
+        background: lay colours over this: an sRGB colour in [0, 1], mixed as codes, as viewers and most loaders do; or a
+            `shards.backgrounds.Background`, drawn per asset, epoch and view, mixed as light, as the renderer would.
         covisibility: also return the matrix of how much the views see of each other.
 
     Raises:
-        ConfigError: an unknown pass or field, or a combination that is not possible.
+        ConfigError: an unknown pass or field, a combination that is not possible, or backgrounds that can't be read.
     """
 
     passes: tuple[str, ...] = ("rgb", "normal", "depth", "mask")
@@ -71,7 +74,7 @@ class Selection:
     pose: Literal["opencv", "opengl"] = "opencv"
     resolution: int | None = None
     crop: int | None = None
-    background: tuple[float, float, float] | None = None
+    background: tuple[float, float, float] | Background | None = None
     covisibility: bool = False
 
     def __post_init__(self) -> None:
@@ -90,6 +93,8 @@ class Selection:
                               f"not '{self.normal_frame}' and '{self.pose}'")  # fmt: skip
         if self.resolution is not None and (ids := set(passes_of("id")) & set(self.passes)):
             raise ConfigError(f"ids can't be averaged: read {', '.join(sorted(ids))} at full resolution")
+        if isinstance(self.background, Background):
+            backgrounds.check(self.background)
 
     def columns(self) -> list[str]:
         """The leaves to read."""
@@ -120,7 +125,7 @@ class Selection:
         rng = seeds.stream(seed, meta["index"], f"shards/sample/{meta['seed']}/{epoch}")
         sample = Sample(id=meta["id"], index=meta["index"], caption=meta["caption"])
         if self.passes:
-            self._decode_views(sample, row["views"], rng)
+            self._decode_views(sample, row["views"], rng, partial(self._behind, meta, epoch, seed))
         for name, array in self._decode_fields(row.get("fields") or {}, rng).items():
             sample[name] = torch.from_numpy(array)
         if self.mesh:
@@ -139,7 +144,24 @@ class Selection:
             raise ConfigError(f"view {max(self.views)} asked for, but the row has 0..{count - 1}")
         return list(self.views)
 
-    def _decode_views(self, sample: Sample, views: dict[str, Any], rng: np.random.Generator) -> None:
+    def _behind(
+        self, meta: dict[str, Any], epoch: int, seed: int, views: Sequence[int], c2w: NDArray[np.float64],
+        K: NDArray[np.float64], parallel: Sequence[bool], height: int, width: int,
+    ) -> tuple[float, float, float] | torch.Tensor | None:  # fmt: skip
+        """What is laid behind some views; pictures (V, 3, H, W) come from streams of their own and move no other draw."""
+        if not isinstance(self.background, Background):
+            return self.background
+        purpose = f"shards/background/{meta['seed']}/{epoch}"
+        shared, *own = (seeds.stream(seed, meta["index"], name) for name in (purpose, *(f"{purpose}/{v}" for v in views)))
+        ways = [
+            None if flat else backgrounds.directions_of(pose, matrix, height, width)
+            for pose, matrix, flat in zip(c2w, K, parallel, strict=True)
+        ]
+        return torch.from_numpy(backgrounds.draw(self.background, shared, own, height, width, ways))
+
+    def _decode_views(
+        self, sample: Sample, views: dict[str, Any], rng: np.random.Generator, behind: Callable[..., Any]
+    ) -> None:
         picked = self._pick(views["count"], rng)
         c2w = np.array([views["c2w"][i] for i in picked]).reshape(-1, 4, 4)
         K = np.array([views["K"][i] for i in picked]).reshape(-1, 3, 3)
@@ -163,11 +185,15 @@ class Selection:
         height, width = next(iter(images.values())).shape[-2:]
         if self.resolution is not None:
             K = K * np.array([[self.resolution / width], [self.resolution / height], [1.0]])
-        images = _finished(images, self.resolution, self.background)
+            height = width = self.resolution
+        parallel = [views["orthographic"][i] for i in picked]
+        if "rgb" in images:
+            images |= _colours(images["rgb"], self.resolution, behind(picked, c2w, K, parallel, height, width))
+        images = _finished(images, self.resolution)
         sample.update({name: image for name, image in images.items() if name in (*self.passes, "alpha")})
         sample["c2w"] = torch.from_numpy(c2w @ OPENGL if self.pose == "opengl" else c2w).float()
         sample["K"] = torch.from_numpy(K).float()
-        sample["orthographic"] = torch.tensor([views["orthographic"][i] for i in picked])
+        sample["orthographic"] = torch.tensor(parallel)
         lighting = views["lighting"] or [0] * views["count"]  # version 1 of the schema knew one lighting only
         sample["lighting"] = torch.tensor([lighting[i] for i in picked])
         sample["views"] = torch.tensor(picked)
@@ -288,32 +314,37 @@ def _area(image: torch.Tensor, resolution: int) -> torch.Tensor:
     return _overlap(height, resolution) @ image.float() @ _overlap(width, resolution).T
 
 
-def _finished(
-    images: dict[str, torch.Tensor], resolution: int | None, background: tuple[float, float, float] | None
+def _colours(
+    rgba: torch.Tensor, resolution: int | None, behind: tuple[float, float, float] | torch.Tensor | None
 ) -> dict[str, torch.Tensor]:
-    """Downscales all passes and lays colour over the background, where asked."""
-    done = dict(images)
-    if "rgb" in images and (resolution is not None or background is not None):
-        done |= _composited(images["rgb"], resolution, background)
-    if resolution is not None and "mask" in images:
-        mask = images["mask"].float()
-        coverage = _area(mask, resolution)
-        for name in set(images) - {"rgb"}:
-            done[name] = _averaged(images[name].float() * mask, coverage, resolution, name)
-    return done
+    """The colour pass at its size: straight RGBA, or RGB in front of a colour or of pictures (V, 3, H, W), and alpha.
 
-
-def _composited(
-    rgba: torch.Tensor, resolution: int | None, background: tuple[float, float, float] | None
-) -> dict[str, torch.Tensor]:
-    """Averages premultiplied colours, so that no background bleeds in; then straight RGBA, or RGB over a background."""
+    Colours are averaged premultiplied, so that no background bleeds in.
+    """
+    if resolution is None and behind is None:
+        return {"rgb": rgba}
     colour, alpha = rgba[:, :3] * rgba[:, 3:], rgba[:, 3:]
     if resolution is not None:
         colour, alpha = _area(colour, resolution), _area(alpha, resolution)
-    if background is None:
-        return {"rgb": torch.cat([torch.where(alpha > 0, colour / alpha.clamp(min=1e-6), 0.0), alpha], 1)}
-    behind = torch.tensor(background, dtype=torch.float32)[:, None, None]
-    return {"rgb": colour + (1 - alpha) * behind, "alpha": alpha}
+    if behind is not None and not isinstance(behind, torch.Tensor):
+        return {"rgb": colour + (1 - alpha) * torch.tensor(behind, dtype=torch.float32)[:, None, None], "alpha": alpha}
+    straight = torch.where(alpha > 0, colour / alpha.clamp(min=1e-6), 0.0)
+    if behind is None:
+        return {"rgb": torch.cat([straight, alpha], 1)}
+    mixed = backgrounds.over(straight.numpy(), alpha.numpy(), behind.numpy())
+    return {"rgb": torch.from_numpy(mixed), "alpha": alpha}
+
+
+def _finished(images: dict[str, torch.Tensor], resolution: int | None) -> dict[str, torch.Tensor]:
+    """Downscales the other passes, where asked."""
+    if resolution is None or "mask" not in images:
+        return images
+    mask = images["mask"].float()
+    coverage = _area(mask, resolution)
+    done = dict(images)
+    for name in set(images) - {"rgb", "alpha"}:
+        done[name] = _averaged(images[name].float() * mask, coverage, resolution, name)
+    return done
 
 
 def _averaged(image: torch.Tensor, coverage: torch.Tensor, resolution: int, name: str) -> torch.Tensor:

@@ -21,6 +21,8 @@ from versemill.fields import FIELD_ARRAYS, Fields
 from versemill.gltf import to_glb
 from versemill.shards.codecs import decode_array, decode_colour, dequantise, encode_array, encode_colour, quantise
 from versemill.shards.config import ShardsConfig
+from versemill.shards.extensions import Extension, find_extensions, joined, touches
+from versemill.shards.folder import open_shard
 from versemill.shards.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, completed, refusal
 from versemill.shards.storage import open_storage
 from versemill.views import PASSES, Pass, Views
@@ -94,7 +96,7 @@ def encode_row(
     row = {
         "meta": meta,
         "mesh": mesh,
-        "views": None if views is None else _encode_views(views, config),
+        "views": None if views is None else encode_views(views, config),
         "fields": None if fields is None else _encode_fields(fields, config),
     }
     return pa.Table.from_pylist([row], schema=SCHEMA)
@@ -122,7 +124,12 @@ def _encode_fields(fields: Fields, config: ShardsConfig) -> dict[str, Any]:
     return {**cells, "stats": canonical_json(fields.stats)}
 
 
-def _encode_views(views: Views, config: ShardsConfig) -> dict[str, Any]:
+def encode_views(views: Views, config: ShardsConfig) -> dict[str, Any]:
+    """The `views` group of a row.
+
+    Raises:
+        AssetError: reason "not_finite": a pass holds NaN or infinity.
+    """
     camera = views.cameras[0]
     group: dict[str, Any] = {
         "count": len(views.cameras),
@@ -244,7 +251,10 @@ def decode_mesh(mesh: dict[str, Any]) -> tuple[NDArray[np.float32], NDArray[np.i
 
 
 def read_rows(
-    path: str | Path, columns: Sequence[str] | None = None, fs: pafs.FileSystem | None = None
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    fs: pafs.FileSystem | None = None,
+    extensions: Sequence[Extension] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of a shard in order, as nested dictionaries; one row group in memory at a time.
 
@@ -252,15 +262,29 @@ def read_rows(
         path: of the shard's file; a URI such as s3://... where `fs` is None.
         fs: the file system that `path` lies on.
         columns: groups ("meta") or leaves ("views.rgb"); None is all. Only their bytes are read.
+        extensions: what was added to the dataset and is joined to the rows (`shards.extensions`); None: all that is
+            complete; (): the file alone.
 
     Raises:
-        ShardError: the file is missing, damaged or of another schema version, or a column is unknown.
+        ShardError: the file is missing, damaged or of another schema version, a column is unknown, or an extension lacks its
+            part for this shard.
     """
     check_columns(columns or ())
     if fs is None:
         fs, path = open_storage(path)
+    added = find_extensions(fs, str(path)) if extensions is None and touches(columns) else extensions
+    parts = open_shard(fs, str(path), added).extensions if added else ()
+    others = [(extension, _rows(fs, part.path, columns)) for extension, part in parts]
+    for row in _rows(fs, str(path), columns):
+        for extension, more in others:
+            row = joined(row, next(more), extension)
+        yield row
+
+
+def _rows(fs: pafs.FileSystem, path: str, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """The rows of one file."""
     try:
-        with pq.ParquetFile(str(path), filesystem=fs) as file:
+        with pq.ParquetFile(path, filesystem=fs) as file:
             if reason := refusal(file.schema_arrow.metadata):
                 raise ShardError(f"shard '{path}' is of {reason}")
             for group in range(file.num_row_groups):

@@ -12,6 +12,7 @@ from versemill.errors import ConfigError
 from versemill.shards.cache import DiskCache
 from versemill.shards.dataset import MEGABYTE, RowReader
 from versemill.shards.duplicates import duplicate_indices
+from versemill.shards.extensions import find_extensions
 from versemill.shards.folder import Shard, check_split, find_shards, open_shard
 from versemill.shards.lending import Sample
 from versemill.shards.reading import Reading, Selection, select
@@ -67,7 +68,8 @@ class ShardStream(IterableDataset[Sample]):
         if not 0 <= self.rank < self.world_size:
             raise ConfigError(f"rank {self.rank} must lie in 0..{self.world_size - 1}")
         fs, paths = find_shards(directory)
-        opened = [open_shard(fs, path) for path in paths]
+        more = find_extensions(fs, paths[0]) if self.selection.passes else ()
+        opened = [open_shard(fs, path, more) for path in paths]
         gone = duplicate_indices(directory, opened) if drop_duplicates else frozenset[int]()
         self._units = [unit for shard in opened for unit in _units(shard, split, gone)]
         self._reader = RowReader(fs, self.selection.columns(), window * 64 * MEGABYTE, disk_cache)

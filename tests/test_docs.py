@@ -22,6 +22,7 @@ NOT_RUN = {
     "torch.hub": "downloads a model",
     "train(GAUSSIANS": "trains for minutes; tests/training does it smaller",
     "def read_cell": "tests/shards/test_docs.py compares it with the decoder",
+    "OUT/data/train-shard": "tests/shards/test_export_programs.py rebuilds from lines",
     "rooms-closed": "path traces a room for a minute",
 }
 """What a snippet holds -> why it is not run here."""

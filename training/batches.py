@@ -13,11 +13,19 @@ from versemill import seeds
 T = TypeVar("T")
 
 
+class Ordered:
+    """Items that come in an order of their own and never end, such as assets that are milled while a model trains on them.
+
+    Item number n is what position n of the training takes, whatever the epoch; a batch asks for its positions in order.
+    """
+
+
 class Batches(Dataset[Any]):
     """Batch number `step` is a pure function of (examples, recipe, seed, step).
 
     Of n processes, process `rank` takes its `recipe.batch` examples of every n * `recipe.batch`: together they see
-    what one process with an n times larger batch sees. Each epoch is a permutation of the items.
+    what one process with an n times larger batch sees. Each epoch is a permutation of the items,
+    unless they are `Ordered`.
 
     Args:
         items: anything with a length and items. make: (item, recipe, generator) -> example, a dataclass of tensors.
@@ -44,6 +52,8 @@ class Batches(Dataset[Any]):
         return self.make(self.items[self._item(position)], self.recipe, rng)
 
     def _item(self, position: int) -> int:
+        if isinstance(self.items, Ordered):
+            return position
         epoch, place = divmod(position, len(self.items))
         if epoch != self._epoch:
             rng = seeds.stream(self.seed, epoch, f"{self.stream}/order")

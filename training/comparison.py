@@ -24,7 +24,8 @@ class Outcome:
     Attributes:
         name, question, budget: what was asked, and at what cost.
         metrics: what the scores are; the first decides the verdict.
-        objects: training assets of every arm.
+        objects: training assets of every arm that reads shards.
+        drawn: arm whose assets are milled while it trains -> different assets that each training was given.
         scores: test -> metric key -> `Runs`.
         baselines: test -> baseline -> metric key -> mean over objects.
         peak_norms: arm -> per seed, the highest median gradient norm of 100 steps (LRM-Zero's early warning).
@@ -38,6 +39,7 @@ class Outcome:
     budget: dict[str, Any]
     metrics: tuple[Metric, ...]
     objects: int
+    drawn: dict[str, list[int]]
     scores: dict[str, dict[str, Runs]]
     baselines: dict[str, dict[str, dict[str, float]]]
     peak_norms: dict[str, list[float]]
@@ -55,6 +57,9 @@ def markdown(outcome: Outcome) -> str:
         f"training seeds, {outcome.objects} training assets per arm{', judged with ' + judging if judging else ''}. "
         f"Scores: {'; '.join(m.title for m in metrics)}."
     )
+    fresh = [f"{arm}: {', '.join(map(str, counts))}" for arm, counts in outcome.drawn.items()]
+    if fresh:
+        cost += f" Arms whose assets were milled while they trained drew as many different ones, by seed: {'; '.join(fresh)}."
     lines = [f"# {outcome.name}", "", outcome.question, "", cost, ""]
     for test in outcome.scores:
         lines += [*_scores(outcome, test), "", *_verdicts(outcome, test), ""]

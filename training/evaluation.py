@@ -60,7 +60,7 @@ def evaluate(
     family: Family, run_dir: str | Path, dataset_dir: str | Path, split: str | Sequence[str] = ("val", "test"),
     judging: Config | None = None, device: str = "auto", objects: int | None = None, out: str | Path | None = None,
     full: bool = True, lpips: str | Path | None = None, progress: Progress | None = None,
-    against: Sequence[tuple[Family, str | Path]] = (),
+    against: Sequence[tuple[Family, str | Path]] = (), trained_on: str | Path | None = None,
 ) -> Evaluation:  # fmt: skip
     """Evaluates a run on held-out assets of a dataset.
 
@@ -73,16 +73,17 @@ def evaluate(
         full: also what takes seconds per object.
         lpips: folder of LPIPS weights; without it that metric is left out.
         against: other families and runs of them, whose renderings of the same views are rows of the table.
+        trained_on: the dataset whose training assets make the baselines; None: the same one.
 
     Raises:
-        ConfigError: no trained network, no assets in the split, data that does not suit the preset, or a run that can't be
-            compared.
+        ConfigError: no trained network, no assets in the split, no training assets, data that does not suit the preset, or a
+            run that can't be compared.
     """
     settings = judging or family.judging()
     splits = (split,) if isinstance(split, str) else tuple(split)
     target = torch_device(device)
     others = _renderers(family, against, target)
-    exam = replace(_exam(family, run_dir, dataset_dir, settings, target, full, lpips, out), against=others)
+    exam = replace(_exam(family, run_dir, trained_on or dataset_dir, settings, target, full, lpips, out), against=others)
     examples = held_out(family, dataset_dir, splits, exam.recipe, settings)
     count = min(len(examples), objects or len(examples))
     cases = (family.case(examples[k], settings) for k in range(count))
@@ -234,6 +235,11 @@ def _exam(
 ) -> Exam:  # fmt: skip
     network, recipe = load(family, run_dir, device)
     training = family.data(dataset_dir, ("train",), recipe, None, False)
+    if not len(training):
+        raise ConfigError(
+            f"{dataset_dir} has no assets in train, and baselines are made of them: name the dataset that the model was "
+            "trained on with --dataset"
+        )
     untrained = family.fresh(recipe, 0).to(device).eval()
     learned = Lpips(lpips).to(device) if lpips else None
     place = Path(out or Path(run_dir) / "evaluation")

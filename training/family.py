@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # a table of families is read without torch
     from torch import nn
     from torch.utils.data import Dataset
 
+    from versemill.shards import Selection
+
 MODEL, UNTRAINED = "model", "untrained model"
 """Names of the first two methods of every evaluation: the trained network, and the same network before training."""
 Scores = NDArray[np.float64]
@@ -94,7 +96,10 @@ def together(needs: Sequence[Needs]) -> Needs:
 class Examples(Protocol):
     """What a family's `data` gives: items by position, in the shards' order, with the index of each one's asset."""
 
-    indices: list[int]
+    @property
+    def indices(self) -> list[int]:
+        """Of their assets."""
+        ...
 
     def __len__(self) -> int: ...
     def __getitem__(self, position: int) -> Any: ...
@@ -171,6 +176,8 @@ class Family:
             given; `judged`: with what judging needs beyond training.
         batches: (examples, recipe, seed, rank, processes) -> dataset whose item number k is the batch of step k, a pure
             function of the arguments and k (see `batches.Batches`).
+        item: (recipe) -> what is read of a row, and a function that makes an item of `data` of that sample: for training on
+            rows that never were in shards (`versemill.mill.live`); None: its items need more than their own row.
         network: (recipe) -> module, its weights drawn from torch's global generator. It keeps the recipe as `recipe`.
         objective: (network, LPIPS or None) -> module that maps a batch to a scalar loss and its terms by name.
         noise: (recipe, generator) -> a batch of noise of the right shapes, for the self-test.
@@ -208,6 +215,7 @@ class Family:
     metrics: tuple[Metric, ...]
     score: Callable[[Any, Cases, Any, torch.device], dict[str, list[float]]]
     baselines: Callable[[Cases, Examples, Any], dict[str, dict[str, list[float]]]]
+    item: Callable[[Any], tuple[Selection, Callable[[dict[str, Any]], Any]]] | None = None
     case: Callable[[Any, Any], Any] = lambda item, judging: item
     mesh_case: Callable[[str, Asset, Any, Any], Any] | None = None
     judging: type[Config] = NoJudging

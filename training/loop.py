@@ -28,6 +28,9 @@ from versemill.training.runs import CHECKPOINT, RECORDS, claim, cut_records, tor
 from versemill.training.scenes import check_needs
 from versemill.training.tensorboard import board as tensorboard_of
 
+Watch = Callable[["State"], None]
+"""Called with the state before the first step of a call, and after every step."""
+
 WINDOW = 100
 """Steps over which the gradient norm's median is taken."""
 
@@ -79,14 +82,20 @@ def train(
 
 def fit(
     family: Family, examples: Examples, recipe: Recipe, out: Path, seed: int, device: str, progress: Progress | None = None,
-    lpips: str | Path | None = None, tensorboard: bool = False,
+    lpips: str | Path | None = None, tensorboard: bool = False, origin: str | None = None, watch: Watch | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """`train` on examples that are already read."""
+    """`train` on examples that are already read, or that come while it trains (`batches.Ordered`).
+
+    Args:
+        origin: says where examples come from that are not read from shards; a run resumes with the same alone.
+        watch: sees the state after every step.
+    """
     with team(torch_device(device)) as (processes, target):
         if target.type == "cpu":
             torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
         perceptual = Lpips(lpips) if lpips else None
         basis = {"seed": seed, "processes": processes.size, "lpips": perceptual.digest if perceptual else None}
+        basis |= {"origin": origin}
         records: list[dict[str, float]] = []
         if processes.rank == 0:
             out.mkdir(parents=True, exist_ok=True)
@@ -98,12 +107,12 @@ def fit(
         if processes.rank == 0:
             records = cut_records(out / RECORDS, state.step)
         with tensorboard_of(out, state.step) if tensorboard and processes.rank == 0 else _no_board() as board:
-            return _loop(state, examples, out, records, board, progress)
+            return _loop(state, examples, out, records, board, progress, watch or (lambda state: None))
 
 
 def _loop(
     state: "State", examples: Examples, out: Path, records: list[dict[str, float]],
-    board: Callable[[dict[str, float]], None], progress: Progress | None,
+    board: Callable[[dict[str, float]], None], progress: Progress | None, watch: Watch,
 ) -> dict[str, Any]:  # fmt: skip
     family, recipe, processes = state.family, state.recipe, state.team
     started, waited = time.perf_counter(), 0.0
@@ -114,6 +123,7 @@ def _loop(
         num_workers=recipe.workers,
         generator=torch.Generator().manual_seed(state.seed),  # else the loader draws from the global one
     )
+    watch(state)
     norms = deque((r["grad_norm"] for r in records[-WINDOW:]), maxlen=WINDOW)
     idle_since = time.perf_counter()
     with (out / RECORDS).open("a") if processes.rank == 0 else open(os.devnull, "w") as log:  # noqa: PTH123
@@ -133,6 +143,7 @@ def _loop(
                         family.preview(state.average, examples, recipe, out / "preview.png")
                 if progress:
                     progress(state.step, recipe.steps, record)
+            watch(state)
             idle_since = time.perf_counter()
     seconds = time.perf_counter() - started
     processes.wait()
@@ -156,7 +167,7 @@ class State:
         team: Team | None = None,
     ) -> None:  # fmt: skip
         self.family, self.recipe, self.seed, self.device, self.step = family, recipe, seed, device, 0
-        self.team = team or Team()
+        self.team, self.perceptual = team or Team(), perceptual
         self.network = family.fresh(recipe, seed).to(device)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.objective = family.objective(self.network, perceptual).to(device)
@@ -190,6 +201,11 @@ class State:
                 mean.copy_(now)
         values = {"loss": float(total.detach()), **{name: float(value) for name, value in terms.items()}}
         return {"step": self.step, **self.team.mean(values, self.device), "grad_norm": float(norm), "lr": lr}
+
+    def error(self, batch: Batch) -> float:
+        """The objective of the averaged weights on a batch; nothing is drawn, and nothing changes."""
+        objective = self.family.objective(self.average, self.perceptual).to(self.device).eval()
+        return float(objective(batch.to(self.device))[0].detach())
 
     def save(self, out: Path) -> None:
         """Writes the checkpoint aside and renames it, so that a kill never leaves half of one."""

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from versemill.errors import ConfigError
-from versemill.shards import ShardDataset
+from versemill.shards import Selection, ShardDataset, backgrounds
+from versemill.shards.backgrounds import Background
 from versemill.training.family import Needs
 from versemill.training.geometry import strided
 
@@ -59,6 +61,29 @@ def scene(sample: dict[str, Any]) -> Scene:
     return Scene(rgba[:, :3] * alpha, alpha, sample["depth"], normal, sample["c2w"], sample["K"], str(sample["id"]))
 
 
+def reading(size: int, normals: bool) -> Selection:
+    """What a scene at `size` pixels is read from."""
+    return Selection(passes=("rgb", "depth", "normal") if normals else ("rgb", "depth"), resolution=size)
+
+
+def laid_over(
+    background: Background | None, rng: np.random.Generator, rgb: Tensor, alpha: Tensor, c2w: Tensor, K: Tensor
+) -> Tensor:
+    """(V, 3, S, S) pictures in front of what a recipe lays behind them: a drawn background, or white.
+
+    Args:
+        rng: draws the background (see `seeds.aside`). rgb, alpha, c2w, K: of V views, as in `Scene`.
+    """
+    if background is None:
+        return rgb + 1 - alpha
+    size = rgb.shape[-1]
+    poses, matrices = c2w.double().numpy(), K.double().numpy()
+    ways = [backgrounds.directions_of(pose, matrix, size, size) for pose, matrix in zip(poses, matrices, strict=True)]
+    behind = backgrounds.draw(background, rng, [rng] * len(rgb), size, size, ways)
+    straight = torch.where(alpha > 0, rgb / alpha.clamp_min(1e-6), 0.0)
+    return torch.from_numpy(backgrounds.over(straight.numpy(), alpha.numpy(), behind))
+
+
 def resized(scene: Scene, size: int) -> Scene:
     """A scene with views of `size` pixels: colours averaged or interpolated, depth and normals of the nearest pixel."""
     own = scene.rgb.shape[-1]
@@ -85,8 +110,7 @@ class Scenes(Dataset[Scene]):
         indices: Collection[int] | None = None,
     ) -> None:  # fmt: skip
         self.has_normals = normals and _has_pass(dataset_dir, "normal")
-        passes = ("rgb", "depth", "normal") if self.has_normals else ("rgb", "depth")
-        sources = [ShardDataset(dataset_dir, split, passes=passes, resolution=size) for split in splits]
+        sources = [ShardDataset(dataset_dir, split, reading(size, self.has_normals)) for split in splits]
         rows = [(source, i, int(index)) for source in sources for i, index in enumerate(source.indices)]
         rows = [row for row in rows if indices is None or row[2] in indices]
         self._where = [(source, i) for source, i, _ in rows]

@@ -72,6 +72,15 @@ def directed_edges(faces: Ints) -> NDArray[np.int64]:
     return faces.astype(np.int64)[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
 
 
+def boundary_edges(faces: Ints) -> NDArray[np.int64]:
+    """(E, 2) int64 vertex pairs, the lower first, of the edges with one face."""
+    if len(faces) == 0:
+        return np.zeros((0, 2), np.int64)
+    directed, span = directed_edges(faces), int(faces.max()) + 1
+    codes, counts = np.unique(directed.min(1) * span + directed.max(1), return_counts=True)
+    return np.stack(np.divmod(codes[counts == 1], span), 1)
+
+
 def topology(faces: Ints) -> Topology:
     """Counts of the edges of an indexed mesh; see `Topology`."""
     if len(faces) == 0:
@@ -229,6 +238,12 @@ def morton_order(points: Floats) -> NDArray[np.int64]:
     low = finite.min(0, initial=np.inf)
     extent = float((finite.max(0, initial=-np.inf) - low).max())
     cell = ((finite - low) * (1023 / max(extent, 1e-30))).astype(np.uint32)
+    return np.argsort(morton_codes(cell), kind="stable")
+
+
+def morton_codes(cells: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """(N,) the bits of cells (N, 3), each below 1024, interleaved: the first column gives the lowest bit of three."""
+    spread = cells
     for shift, mask in ((16, 0x030000FF), (8, 0x0300F00F), (4, 0x030C30C3), (2, 0x09249249)):
-        cell = (cell | (cell << np.uint32(shift))) & np.uint32(mask)
-    return np.argsort(cell[:, 0] | (cell[:, 1] << np.uint32(1)) | (cell[:, 2] << np.uint32(2)), kind="stable")
+        spread = (spread | (spread << np.uint32(shift))) & np.uint32(mask)
+    return spread[:, 0] | (spread[:, 1] << np.uint32(1)) | (spread[:, 2] << np.uint32(2))

@@ -48,6 +48,14 @@ def stream(seed: int, index: int, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key(seed, index, purpose)))
 
 
+def aside(rng: np.random.Generator) -> np.random.Generator:
+    """An independent generator, 2**128 draws further along the same stream: what it draws moves nothing of `rng`'s.
+
+    It depends on what `rng` has drawn so far, so it is taken before the first draw.
+    """
+    return np.random.Generator(rng.bit_generator.jumped())  # type: ignore[attr-defined]
+
+
 def spread(seed: int, index: ArrayLike, purpose: str) -> NDArray[np.float64]:
     """A stratified draw: uniform on [0, 1) over seeds, and evenly spread over consecutive indices of one seed.
 

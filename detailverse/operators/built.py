@@ -42,7 +42,7 @@ class Bricks(Operator):
         x, y = 0.5 - self.joint / 4 - np.abs(u % 1 - 0.5), 0.5 - self.joint / 2 - np.abs(patch.v % 1 - 0.5)
         hip = np.minimum(x * patch.size[0] / patch.size[1], y) / (0.5 - self.joint / 2)
         rise = self.uneven * self.depth * hashed(brick, row, patch.seed) + self.hewn * self.depth * np.clip(hip, 0, 1)
-        return np.where((x > 0) & (y > 0), rise, -self.depth)
+        return np.where((x > 0) & (y > 0), np.minimum(rise, 1.5 * self.depth), -self.depth)  # as far as any operator reaches
 
 
 @operator("planks")

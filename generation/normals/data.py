@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from versemill import seeds
 from versemill.errors import ConfigError
 from versemill.generation.normals import domains
 from versemill.generation.normals.presets import NormalsRecipe
-from versemill.shards import ShardDataset
+from versemill.shards import ShardDataset, backgrounds
 from versemill.shards.folder import find_shards
 from versemill.training.batches import Batches, to_device
 
@@ -107,6 +108,8 @@ def data(
     dataset_dir: str | Path, splits: Sequence[str], recipe: NormalsRecipe, indices: Collection[int] | None, judged: bool
 ) -> ViewSet:
     """The views of a dataset; kept in memory for training without loader processes."""
+    if recipe.background is not None:
+        backgrounds.check(recipe.background)
     return ViewSet(dataset_dir, splits, recipe, indices, recipe.workers == 0 and not judged)
 
 
@@ -180,8 +183,10 @@ class Chosen:
 
 def photographed(views: Views, recipe: NormalsRecipe, rng: np.random.Generator) -> NormalBatch:
     """A crop of one view of an asset as stage 1 sees it."""
+    aside = seeds.aside(rng)
     rgba, normal = _cut(views, recipe, rng)
-    return _example(domains.photograph(rgba, domains.TRAINING, rng), domains.scanned(normal, rng), False, rng)
+    behind = None if recipe.background is None else backgrounds.draw(recipe.background, aside, [aside], *rgba.shape[1:])[0]
+    return _example(domains.photograph(rgba, domains.TRAINING, rng, behind), domains.scanned(normal, rng), False, rng)
 
 
 def plain(views: Views, recipe: NormalsRecipe, rng: np.random.Generator) -> NormalBatch:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from versemill.shards.backgrounds import clouds, clutter
+
 Floats = NDArray[np.float32]
 
 
@@ -48,11 +50,15 @@ SOFT = 8.0
 """Degrees between a normal and the mean around it, from which scans are imitated to be soft."""
 
 
-def photograph(rgba: Floats, look: Look, rng: np.random.Generator) -> Floats:
-    """(3, H, W) in [0, 1] of a picture (4, H, W) in [0, 1] with straight alpha, sRGB."""
+def photograph(rgba: Floats, look: Look, rng: np.random.Generator, behind: Floats | None = None) -> Floats:
+    """(3, H, W) in [0, 1] of a picture (4, H, W) in [0, 1] with straight alpha, sRGB.
+
+    `behind` (3, H, W) takes the place of the look's own background, which is drawn all the same: nothing else changes.
+    """
     height, width = rgba.shape[1:]
     alpha = rgba[3:]
-    behind = _soft(height, width, rng) if look.background == "soft" else _clutter(height, width, rng)
+    own = (clouds if look.background == "soft" else clutter)(height, width, rng)
+    behind = own if behind is None else behind
     gain = 2 ** (rng.uniform(-look.exposure, look.exposure) + rng.uniform(-look.balance, look.balance, (3, 1, 1)))
     lit = (rgba[:3] * alpha + behind * (1 - alpha)) ** 2.2 * gain
     if look.lamp:
@@ -95,31 +101,6 @@ def scanned(normal: Floats, rng: np.random.Generator) -> Floats:
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=0), 1e-6)
-
-
-def _soft(height: int, width: int, rng: np.random.Generator) -> Floats:
-    """(3, H, W): clouds of one to sixteen cells between two colours; the coarsest are a gradient."""
-    colours = rng.uniform(0, 1, (2, 3, 1, 1))
-    cells = int(2 ** rng.integers(0, 5))
-    factor = (1, (height + cells) / (cells + 1), (width + cells) / (cells + 1))
-    mix = ndimage.zoom(rng.uniform(0, 1, (1, cells + 1, cells + 1)), factor, order=1, mode="nearest")[:, :height, :width]
-    mix = np.pad(mix, ((0, 0), (0, height - mix.shape[1]), (0, width - mix.shape[2])), mode="edge")
-    return (colours[0] + mix * (colours[1] - colours[0])).astype(np.float32)
-
-
-def _clutter(height: int, width: int, rng: np.random.Generator) -> Floats:
-    """(3, H, W): 12 to 40 boxes and discs, plain or striped, one over the other."""
-    picture = np.broadcast_to(rng.uniform(0, 1, (3, 1, 1)), (3, height, width)).copy()
-    y, x = np.mgrid[:height, :width]
-    for _ in range(int(rng.integers(12, 41))):
-        angle, reach = rng.uniform(0, np.pi), rng.uniform(0.03, 0.3, 2) * max(height, width)
-        dx, dy = x - rng.uniform(0, width), y - rng.uniform(0, height)
-        u, v = (np.cos(angle) * dx + np.sin(angle) * dy) / reach[0], (np.cos(angle) * dy - np.sin(angle) * dx) / reach[1]
-        inside = np.maximum(abs(u), abs(v)) < 1 if rng.random() < 0.5 else u * u + v * v < 1
-        if rng.random() < 0.4:
-            inside &= np.sin(u * rng.uniform(5, 30)) > 0
-        picture = np.where(inside, rng.uniform(0, 1, (3, 1, 1)), picture)
-    return picture.astype(np.float32)
 
 
 def _streak(length: float, angle: float) -> NDArray[np.float64]:

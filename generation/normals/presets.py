@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field as Setting
 from pydantic import model_validator
 
+from versemill.shards.backgrounds import Background
 from versemill.training.family import Needs
 from versemill.training.recipe import Recipe, table
 
@@ -45,6 +46,9 @@ class NormalsRecipe(Recipe):
         description="domain-specific training: clean labels come last, with the clean stream frozen; else they are mixed in",
     )
     augment: bool = Setting(default=True, description="mirror pictures and permute colour channels")
+    background: Background | None = Setting(
+        default=None, description="what is laid behind photograph-like pictures in training; null: clouds"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -64,7 +64,7 @@ def generate(
         picture = conditions.read_picture(image)
         if recipe.condition != "rgb":
             picture = _bridge(run_dir, normals or recipe.estimator, device)(picture)
-        pictures = [Shown(conditions.crop(picture, recipe.picture, recipe.fill), outlines.outline(picture, recipe.fill))]
+        pictures = [Shown(conditions.crop(picture, recipe.picture, recipe.fill), outlines.outline(picture[3], recipe.fill))]
     field = next(draw(network, pictures, [seed], how, target))
     sampled = time.perf_counter()
     mesh = extracted(field, resolution, target)

@@ -1,6 +1,6 @@
 """Shapes as training sees them: the field points of the shards, placed and drawn from."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from versemill.errors import ConfigError
 from versemill.generation.shapes.extraction import Mesh
-from versemill.shards import ShardDataset
+from versemill.shards import Selection, ShardDataset
 
 Floats = NDArray[np.float32]
 FIELDS = (
@@ -91,6 +91,11 @@ def shape(sample: dict[str, Any]) -> Shape:
     return Shape(
         arrays["surface"], arrays["sharp_surface"], near, sharp_near, volume, str(sample["id"]), int(sample["index"])
     )  # fmt: skip
+
+
+def item(recipe: Any) -> tuple[Selection, Callable[[dict[str, Any]], Shape]]:
+    """What of a row makes a shape, see `training.family.Family.item`."""
+    return Selection(passes=(), fields=FIELDS), shape
 
 
 class ShapeSet:

@@ -16,9 +16,12 @@ from versemill.generation.shapes import outlines
 from versemill.generation.shapes.flow_presets import ShapeFlowRecipe
 from versemill.generation.shapes.generator import ShapeGenerator
 from versemill.generation.shapes.vae import Field
+from versemill.generation.shapes.vae_judging import extracted
 
 CHUNK = 16
 """Shapes drawn at once."""
+CELLS = 48
+"""Along the box's side, of the meshes by which candidates are compared."""
 
 
 class Drawing(Config):
@@ -77,5 +80,6 @@ def _most_similar(
     """The first of the fields whose outline agrees best with the picture's."""
     if outline is None or len(fields) == 1:
         return fields[0]
-    scores = [outlines.agreement(field, outline, recipe.fill, recipe.frame, device) for field in fields]
+    meshes = [extracted(field, CELLS, device) for field in fields]
+    scores = [outlines.agreement(mesh, outline, recipe.fill, recipe.frame) for mesh in meshes]
     return fields[int(np.argmax(scores))]

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from functools import partial
 
-from versemill.generation.shapes import flow_judging, flow_training, norld, vae_judging, vae_training
-from versemill.generation.shapes.flow_presets import FLOW_PRESETS, flow_needs
+from versemill.generation.shapes import data, flow_judging, flow_training, norld, vae_judging, vae_training
+from versemill.generation.shapes.flow_presets import FLOW_PRESETS, flow_needs, upgrade
 from versemill.generation.shapes.generator import ShapeGenerator
 from versemill.generation.shapes.vae import ShapeVae
 from versemill.generation.shapes.vae_presets import VAE_PRESETS, vae_needs
@@ -19,7 +19,8 @@ SHAPE_VAE = Family(
     default="tiny",
     needs=vae_needs,
     data=vae_judging.vae_data,
-    batches=partial(Batches, make=vae_training.example, stream="shape-vae"),
+    item=data.item,
+    batches=vae_training.VaeBatches,
     network=ShapeVae,
     objective=lambda network, lpips: vae_training.Objective(network),
     noise=vae_training.noise,
@@ -55,6 +56,7 @@ SHAPE_FLOW = Family(
     gate=(flow_judging.SHUFFLED, flow_judging.NEAREST),
     hidden=ShapeGenerator.hidden,
     preview=flow_judging.preview,
+    upgrade=upgrade,
 )
 
 NORLD = replace(

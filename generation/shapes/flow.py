@@ -19,7 +19,8 @@ class FlowSizes(Protocol):
         pairs: N of the 2 N + 1 blocks. skips: whether block i of the second half sees the output of its partner.
         moe_blocks: in how many of the last blocks a mixture of `experts` takes the dense layer's place; of 0 experts, a dense
             layer of the same compute. aligned: whether every block guesses where its latents will lie, and looks there at the
-            picture; fill: see `at_places`. feed: inner width of a feed-forward layer over its outer one.
+            picture; fill: see `at_places`. feed: inner width of a feed-forward layer over its outer one. order: "sphere" gives
+            each of the `tokens` an embedding of its own.
     """
 
     width: int
@@ -31,6 +32,12 @@ class FlowSizes(Protocol):
     feed: int
     aligned: bool
     fill: float
+    tokens: int
+
+    @property
+    def order(self) -> str:
+        """See `shape-flow`'s preset."""
+        ...
 
 
 class FlowBlock(nn.Module):
@@ -91,6 +98,7 @@ class ShapeFlow(nn.Module):
         self.width, self.pairs, self.placed = width, sizes.pairs, placed
         self.looks = nn.ModuleList(Look(width, context, sizes.fill) for _ in range(blocks if sizes.aligned else 0))
         self.guesses: list[Tensor] = []
+        self.position = nn.Parameter(0.02 * torch.randn(sizes.tokens, width)) if sizes.order == "sphere" else None
         self.latent_in = nn.Linear(channels + placed * (3 + 6 * OCTAVES), width)
         self.time_in = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
@@ -116,6 +124,8 @@ class ShapeFlow(nn.Module):
             own = self.latent_in(torch.cat([latents, fourier(latents[..., :3], OCTAVES)], -1))
         else:
             own = self.latent_in(latents)
+        if self.position is not None:
+            own = own + self.position
         tokens = torch.cat([time, own], 1)
         kept: list[Tensor] = []
         self.guesses = []

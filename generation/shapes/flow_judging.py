@@ -16,7 +16,7 @@ from versemill import seeds
 from versemill.errors import MissingDependencyError
 from versemill.generation.encoders import Lite0
 from versemill.generation.shapes import baselines, looks, metrics
-from versemill.generation.shapes.data import Placement
+from versemill.generation.shapes.data import Placement, about_z
 from versemill.generation.shapes.drawing import Drawing, Shown, draw
 from versemill.generation.shapes.extraction import Mesh
 from versemill.generation.shapes.flow_presets import ShapeFlowRecipe
@@ -103,8 +103,18 @@ def draw_meshes(
     judging: FlowJudging,
     device: torch.device,
 ) -> list[Mesh]:
-    """The shape of each picture, or of none, from the noise of each number."""
-    return [extracted(field, judging.resolution, device) for field in draw(network, pictures, numbers, judging, device)]
+    """The shape of each picture, or of none, from the noise of each number.
+
+    Those of pictures get the size that every asset has and `generate` gives; of the others it is asked whether they have it.
+    """
+    meshes = [extracted(field, judging.resolution, device) for field in draw(network, pictures, numbers, judging, device)]
+    return meshes if pictures is None else [sized(mesh) for mesh in meshes]
+
+
+def sized(mesh: Mesh) -> Mesh:
+    """A mesh with its box at the origin, the longest side 2; an empty one as it is."""
+    vertices, faces = mesh
+    return (Placement.fitting(vertices, about_z(0)).points(vertices), faces) if len(faces) else mesh
 
 
 def agreement(mesh: Mesh, case: FlowCase) -> dict[str, float]:

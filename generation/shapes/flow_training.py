@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from versemill import seeds
 from versemill.camera import Camera
+from versemill.directions import fibonacci
 from versemill.errors import ConfigError
 from versemill.generation import conditions, paths
 from versemill.generation.shapes import outlines
@@ -69,7 +70,7 @@ class Seen:
 
     def outline(self, view: int, fill: float) -> NDArray[np.bool_]:
         """Of the foreground, see `outlines.outline`."""
-        return outlines.outline(torch.from_numpy(self.rgba[view]).float() / 255, fill)
+        return outlines.outline(torch.from_numpy(self.rgba[view, 3]).float() / 255, fill)
 
 
 class SeenShapes(ShapeSet):
@@ -165,7 +166,9 @@ class SeenShapes(ShapeSet):
             with torch.no_grad():
                 posterior = vae.encode(placed, starts(placed, self.recipe.tokens))
             mean = (posterior.mean[0] - vae.latent_mean) / vae.latent_deviation
-            self._latents[key] = Posterior(mean, posterior.log_variance[0] - 2 * vae.latent_deviation.log())
+            log_variance = posterior.log_variance[0] - 2 * vae.latent_deviation.log()
+            order = around(posterior.mean[0, :, :3]) if self.recipe.order == "sphere" else slice(None)
+            self._latents[key] = Posterior(mean[order], log_variance[order])
         return self._latents[key]
 
     @cached_property
@@ -240,19 +243,27 @@ def posed(item: tuple[SeenShapes, int], recipe: ShapeFlowRecipe, at: Pose, rng: 
         shapes.seen(position).picture(at.view, recipe.picture, recipe.fill, at.roll, at.mirror),
         torch.tensor(float(rng.random() >= recipe.drop)),
         latents,
-        assigned(latents, draws[1]) if recipe.coupling == "assigned" else draws[1],
+        draws[1][nearest(latents, draws[1])] if recipe.order == "noise" else draws[1],
         torch.tensor(rng.uniform(1e-4, 1 - 1e-4), dtype=torch.float32),
     )
 
 
-def assigned(latents: Tensor, noise: Tensor) -> Tensor:
-    """Noise (M, C) in the order that brings it nearest to latents (M, C), by squared distance.
+def around(places: Tensor) -> Tensor:
+    """(M,) indices of places (M, 3) in the order of M points of the unit sphere, each with the place that is nearest to it.
 
-    Both are sets to a network without position codes, so a set of noise is as likely in one order as in another; paths that
-    do not cross are straighter and faster to learn (equivariant optimal transport: Klein et al. 2023, Song et al. 2023).
+    So a token comes to stand for a side of the shape, and where it lies is no guess.
     """
-    _, order = linear_sum_assignment(torch.cdist(latents, noise).square().numpy())
-    return noise[torch.from_numpy(order)]
+    return nearest(torch.from_numpy(fibonacci(len(places))).float(), places)
+
+
+def nearest(points: Tensor, others: Tensor) -> Tensor:
+    """(M,) indices of `others` (M, C), each once, that bring them nearest to `points` (M, C) by squared distance.
+
+    Latents are a set to a network without position codes, so a set of noise is as likely in one order as in another; paths
+    that do not cross are straighter and faster to learn (equivariant optimal transport: Klein et al. 2023, Song et al. 2023).
+    """
+    _, order = linear_sum_assignment(torch.cdist(points, others).square().numpy())
+    return torch.from_numpy(order)
 
 
 class Objective(nn.Module):

@@ -10,55 +10,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from versemill.generation import conditions
-from versemill.generation.shapes.extraction import BOX
-from versemill.generation.shapes.vae import Field
+from versemill.generation.shapes import looks
+from versemill.generation.shapes.extraction import Mesh
 
-SIDE = 32
+SIDE = 48
 """Of an outline, in pixels."""
-CELLS = 40
-"""Along the box's side, at whose corners a field is asked: as close as an outline's pixels, or closer."""
-REACH = 0.5
-"""Greatest value of a field that counts as inside, so that what is thinner than a cell is not lost."""
+PIXELS = 80
+"""Side of the picture of a drawn shape: its longest side, 2 of the 2.6 that are seen, takes more pixels there than in the
+outline."""
 ELEVATIONS = tuple(range(-15, 31, 5))
 AZIMUTHS = {"camera": (0.0,), "asset": (-90.0, -60.0, -30.0, 0.0, 30.0, 60.0, 90.0)}
 """Degrees from the front, by the frame that shapes stand in: TripoSG's conditions are seen from -15 to 30 and -90 to 90."""
 
 
-def outline(rgba: Tensor, fill: float) -> NDArray[np.bool_]:
-    """(SIDE, SIDE) of a picture (4, H, W) in [0, 1] with straight alpha: where its foreground is, cut as conditions are."""
-    black = torch.cat([torch.zeros_like(rgba[:3]), rgba[3:]])
+def outline(alpha: Tensor, fill: float) -> NDArray[np.bool_]:
+    """(SIDE, SIDE) of alpha (H, W) in [0, 1]: where the foreground is, cut as conditions are; none: nowhere."""
+    if not (alpha > 0.5).any():
+        return np.zeros((SIDE, SIDE), bool)
+    black = torch.cat([torch.zeros(3, *alpha.shape), alpha[None]])
     return (conditions.crop(black, SIDE, fill)[0] < 0.5).numpy()
 
 
-def occupied(field: Field, device: torch.device) -> NDArray[np.float32]:
-    """(N, 3) corners of the grid inside the shape that one field holds."""
-    steps = torch.linspace(-BOX, BOX, CELLS + 1)
-    corners = torch.cartesian_prod(steps, steps, steps)
-    with torch.no_grad():
-        values = torch.cat([field(part[None].to(device))[0].cpu() for part in corners.split(8192)])
-    return corners[values < REACH].numpy()
+def seen(mesh: Mesh, azimuth: float, elevation: float, fill: float) -> NDArray[np.bool_]:
+    """(SIDE, SIDE): the outline of a mesh in front of a parallel camera, degrees from -Y."""
+    mask, _ = looks.seen(mesh, looks.front(PIXELS, elevation, azimuth - 90))
+    return outline(torch.from_numpy(mask).float(), fill)
 
 
-def seen(points: NDArray[np.float32], azimuth: float, elevation: float, fill: float) -> NDArray[np.bool_]:
-    """(SIDE, SIDE): points (N, 3) in front of a parallel camera, degrees from -Y; their box is centred, its longer side `fill`
-    of the frame."""
-    picture = np.zeros((SIDE, SIDE), bool)
-    if not len(points):
-        return picture
-    a, e = np.radians([azimuth, elevation])
-    right = np.array([np.cos(a), np.sin(a), 0])
-    up = np.array([-np.sin(a) * np.sin(e), np.cos(a) * np.sin(e), np.cos(e)])
-    flat = points @ np.stack([right, -up], 1)
-    low, high = flat.min(0), flat.max(0)
-    longest = max(float((high - low).max()), 1e-6)
-    at = ((flat - (low + high) / 2) / longest * fill + 0.5) * SIDE
-    column, row = np.clip(at.astype(np.int64), 0, SIDE - 1).T
-    picture[row, column] = True
-    return picture
-
-
-def agreement(field: Field, shown: NDArray[np.bool_], fill: float, frame: str, device: torch.device) -> float:
-    """IoU of the outline of the shape that one field holds with that of a picture, (SIDE, SIDE)."""
-    points = occupied(field, device)
-    outlines = [seen(points, azimuth, elevation, fill) for azimuth in AZIMUTHS[frame] for elevation in ELEVATIONS]
+def agreement(mesh: Mesh, shown: NDArray[np.bool_], fill: float, frame: str) -> float:
+    """IoU of the outline of a mesh with that of a picture, (SIDE, SIDE)."""
+    outlines = [seen(mesh, azimuth, elevation, fill) for azimuth in AZIMUTHS[frame] for elevation in ELEVATIONS]
     return max(float((mine & shown).sum() / max(1, (mine | shown).sum())) for mine in outlines)

@@ -32,6 +32,10 @@ class ShapeVaeRecipe(Recipe):
     tau: float = Setting(default=0.03, description="truncation width of the distance, world units (longest side 2)", gt=0, le=2)
     normal: float = Setting(default=0.0, description="weight of 1 - cosine of gradient and normal on the surface", ge=0)
     eikonal: float = Setting(default=0.0, description="weight of (|tau gradient| - 1)^2 on the surface", ge=0)
+    ramp: tuple[float, float] = Setting(
+        default=(0.0, 0.0),
+        description="shares of the training at which the two gradient terms begin and have their whole weight (paper: at once)",
+    )
     kl: float = Setting(default=1e-6, description="weight of the KL divergence, mean over tokens and channels", ge=0)
     latent_noise: float = Setting(
         default=0.0,
@@ -85,6 +89,8 @@ MICRO = TINY.model_copy(
         "near_queries": 384,
         "volume_queries": 192,
         "surface_queries": 96,
+        "normal": 1.0,
+        "ramp": (0.4, 0.8),
         "steps": 1000,
         "save_every": 250,
     }

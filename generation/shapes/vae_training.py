@@ -1,6 +1,8 @@
 """How `shape-vae` is trained: examples of field points, and the weighted terms of its loss."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from versemill.generation.shapes import losses as losses
 from versemill.generation.shapes.data import Placement, Shape, about_z, balanced, input_points
 from versemill.generation.shapes.vae import Field, ShapeVae, farthest_points
 from versemill.generation.shapes.vae_presets import ShapeVaeRecipe
-from versemill.training.batches import to_device
+from versemill.training.batches import Batches, to_device
 from versemill.training.recipe import mixed_precision
 
 
@@ -23,7 +25,7 @@ class VaeBatch:
         surface: (B, N, 6). chosen: (B, M) int64, which of them tokens start from, the farthest apart first.
         noise, blur: (B, M, C), standard normal. share: (B,) of the recipe's `latent_noise`, 0 to 1; 0 for half of the shapes.
         which: (B,) int64; the first says which of the recipe's token counts is used.
-        points, sdf: (B, Q, 3) and (B, Q). on_surface: (B, S, 6).
+        points, sdf: (B, Q, 3) and (B, Q). on_surface: (B, S, 6). slope: (B,) share of the gradient terms' weights, 0 to 1.
     """
 
     surface: Tensor
@@ -35,13 +37,33 @@ class VaeBatch:
     points: Tensor
     sdf: Tensor
     on_surface: Tensor
+    slope: Tensor
 
     def to(self, device: torch.device) -> "VaeBatch":
         """The same on a device."""
         return to_device(self, device)
 
 
-def example(whole: Shape, recipe: ShapeVaeRecipe, rng: np.random.Generator) -> VaeBatch:
+class VaeBatches(Batches):
+    """As `Batches`; the gradient terms come in as the recipe's `ramp` says.
+
+    The slope of a field that has no shape yet is noise, and a term that is made of it drowns the distances.
+    """
+
+    def __init__(self, items: Any, recipe: ShapeVaeRecipe, seed: int, rank: int, processes: int) -> None:
+        super().__init__(items, recipe, seed, rank, processes, make=example, stream="shape-vae")
+
+    def __getitem__(self, step: int) -> Any:
+        self.make = partial(example, slope=ramped(step / self.recipe.steps, *self.recipe.ramp))
+        return super().__getitem__(step)
+
+
+def ramped(done: float, start: float, end: float) -> float:
+    """0 up to `start`, 1 from `end` on, linear between them."""
+    return float(done >= end) if end <= start else min(1.0, max(0.0, (done - start) / (end - start)))
+
+
+def example(whole: Shape, recipe: ShapeVaeRecipe, rng: np.random.Generator, slope: float = 1.0) -> VaeBatch:
     """One shape's part of a batch."""
     tokens = recipe.tokens[-1]
     surface = input_points(whole, recipe.input_points, recipe.sharp_input, rng)
@@ -67,6 +89,7 @@ def example(whole: Shape, recipe: ShapeVaeRecipe, rng: np.random.Generator) -> V
         torch.from_numpy(points[:, :3].copy()),
         torch.from_numpy(points[:, 3].copy()),
         torch.from_numpy(on_surface),
+        torch.tensor(slope, dtype=torch.float32),
     )
 
 
@@ -101,11 +124,12 @@ class Objective(nn.Module):
             terms["sdf"] = losses.distance_loss(values, losses.truncated(batch.sdf, recipe.tau))
         else:
             terms["occupancy"] = losses.occupancy_loss(values, batch.sdf)
-        if recipe.normal or recipe.eikonal:
+        slope = float(batch.slope[0])
+        if slope and (recipe.normal or recipe.eikonal):
             gradient = gradient_at(field, batch.on_surface[..., :3])
             terms["normal"] = losses.normal_loss(gradient, batch.on_surface[..., 3:])
             terms["eikonal"] = losses.eikonal_loss(gradient, torch.zeros_like(gradient[..., 0]), recipe.tau)
-        weights = {"kl": recipe.kl, "normal": recipe.normal, "eikonal": recipe.eikonal}
+        weights = {"kl": recipe.kl, "normal": slope * recipe.normal, "eikonal": slope * recipe.eikonal}
         total = torch.stack([weights.get(name, 1.0) * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}
 
@@ -130,5 +154,5 @@ def noise(recipe: ShapeVaeRecipe, generator: torch.Generator) -> VaeBatch:
     draws = torch.randn(2, 1, tokens, recipe.channels, generator=generator)
     return VaeBatch(
         normals, starts(normals, tokens), draws[0], draws[1], torch.ones(1),
-        torch.zeros(1, dtype=torch.int64), points, points.norm(dim=-1) - 1, normals[:, : recipe.surface_queries],
+        torch.zeros(1, dtype=torch.int64), points, points.norm(dim=-1) - 1, normals[:, : recipe.surface_queries], torch.ones(1),
     )  # fmt: skip

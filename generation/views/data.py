@@ -1,6 +1,6 @@
 """Objects and their views, read from the shards and held in memory; pairs of views as examples."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from versemill.errors import ConfigError
 from versemill.generation.views.cameras import orbit
 from versemill.generation.views.maps import painted, thinned
 from versemill.generation.views.presets import ViewsRecipe
-from versemill.shards import ShardDataset
+from versemill.shards import Selection, ShardDataset
 from versemill.training.batches import Batches, to_device
 
 
@@ -120,6 +120,11 @@ def seen(sample: dict[str, Any]) -> Seen:
         raise ConfigError(f"asset {sample['id']} has one view; pairs of views are needed: render at least two")
     rgba = (sample["rgb"] * 255).round().byte()
     return Seen(rgba, sample["c2w"].float(), sample["K"].float(), int(sample["index"]), str(sample["id"]))
+
+
+def item(recipe: ViewsRecipe) -> tuple[Selection, Callable[[dict[str, Any]], Seen]]:
+    """What of a row makes the views of an asset, see `Family.item`."""
+    return Selection(passes=("rgb",), resolution=recipe.size), seen
 
 
 @dataclass(frozen=True, eq=False)

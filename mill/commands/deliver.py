@@ -23,9 +23,6 @@ from versemill.mill.commands.common import (
 )
 from versemill.shards.storage import shown
 
-SKIPPED_SHOWN = 20
-"""Lines about assets that an export skipped; the last line counts them all."""
-
 
 def dedup(
     directory: Dataset,
@@ -151,10 +148,9 @@ def export(
             uri_of(directory), format, target, split, drop_duplicates=drop_duplicates,
             settings=config.assignments(overrides or []), workers=workers, progress=lambda k, n: progress(k, n, {}),
         )  # fmt: skip
-    for name, reason in list(done.skipped.items())[:SKIPPED_SHOWN]:
-        err.print(f"skipped {name}: {reason}", style="yellow", soft_wrap=True)
-    skipped = f", {len(done.skipped)} skipped" if done.skipped else ""
-    out.print(f"{done.assets} assets in {target}{skipped}, {done.shards_written} shards written now")
+    out.print(f"{done.assets} assets in {target}, {done.shards_written} shards written now")
+    if done.left_out:
+        out.print(f"{len(done.left_out)} left out; {target / 'left_out.jsonl'} gives the reasons", soft_wrap=True)
 
 
 def report(

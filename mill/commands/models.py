@@ -14,7 +14,20 @@ from rich.text import Text
 
 from versemill.asset import Asset
 from versemill.errors import AssetError, ConfigError
-from versemill.mill.commands.common import AsJson, Dataset, LogForm, LogKind, err, holding_shards, log_of, out, print_json
+from versemill.mill.commands.common import (
+    Address,
+    AsJson,
+    Dataset,
+    LogForm,
+    LogKind,
+    Pipelines,
+    complete_pipelines,
+    err,
+    holding_shards,
+    log_of,
+    out,
+    print_json,
+)
 from versemill.mill.pipeline import config, models
 from versemill.mill.pipeline.sources import MESH_SUFFIXES
 from versemill.mill.run.progress import steps
@@ -27,6 +40,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Lpips = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder with vgg16.pth and lpips_vgg.pth; nothing is downloaded.")
 ]
+LIVE = "Assets that are milled while training"
 PresetSettings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the preset; repeatable.")
 ]
@@ -55,8 +69,11 @@ def train(
     family: Annotated[
         str, typer.Argument(metavar="FAMILY", help=f"{', '.join(models.FAMILIES)}, or package.module:NAME.", show_default=False)
     ],
-    directory: Dataset,
     run_dir: Annotated[Path, typer.Option("--out", metavar="RUN", help="Output folder.", show_default=False)],
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="A dataset, written by `versemill run`; or use --live.", show_default=False),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(help="Preset; --presets lists all with size, hardware and time.", show_default="the family's default"),
@@ -66,20 +83,45 @@ def train(
     device: Device = "auto",
     lpips: Lpips = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write RUN/tensorboard.")] = False,
+    live: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PIPELINE",
+            help="Mill the training assets of a pipeline while training, instead of reading DIR.",
+            autocompletion=complete_pipelines,
+            rich_help_panel=LIVE,
+        ),
+    ] = None,
+    pipelines: Pipelines = None,
+    live_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Change a setting of that pipeline; repeatable.", rich_help_panel=LIVE),
+    ] = None,
+    curriculum: Annotated[
+        bool,
+        typer.Option("--curriculum", help="Draw more of the parts on which the held-out error is large.", rich_help_panel=LIVE),
+    ] = False,
+    draws: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Repeat the draws of another run: its draws.jsonl.", rich_help_panel=LIVE),
+    ] = None,
+    address: Address = None,
     presets: Annotated[
         bool, typer.Option("--presets", is_eager=True, callback=_presets, help="Show families and presets, and exit.")
     ] = False,
     log: LogForm = LogKind.auto,
 ) -> None:
-    """Train a bundled model on a dataset's train split. Run the same command again to resume.
+    """Train a bundled model on a dataset's train split, or on assets that are milled while it trains (--live).
 
-    Under torchrun, all processes train one model; each takes its share of every step.
+    Run the same command again to resume. Under torchrun, all processes train one model; each takes its share of every step.
 
     Examples:
 
     versemill train --presets
 
     versemill train gaussians out/quickstart --preset micro --out out/run
+
+    versemill train gaussians --live tiny --preset tiny --out out/run --live-set run.assets=2000
 
     torchrun --nproc-per-node 8 -m versemill train gaussians out/big --preset base --out out/run
     """
@@ -89,9 +131,21 @@ def train(
     recipe = chosen.preset(preset)
     if overrides:
         recipe = config.settings(f"preset {recipe.name}", type(recipe), overrides, recipe.model_dump())
-    holding_shards(directory)
+    if (directory is None) == (live is None):
+        raise ConfigError("name either a dataset folder, or a pipeline whose assets are milled while training: --live PIPELINE")
+    if live is None and any((pipelines, live_set, curriculum, draws, address)):
+        raise ConfigError("--pipelines, --live-set, --curriculum, --draws and --address are for training with --live")
     with steps(f"training {recipe.name}", log_of(run_dir, log)) as progress:
-        summary = training.train(chosen, directory, recipe, run_dir, seed, device, progress, lpips, tensorboard)
+        options: tuple[Any, ...] = (recipe, run_dir, seed, device, progress, lpips, tensorboard)
+        if live is not None:
+            from versemill.mill.live.training import train as train_live
+
+            pipeline = config.load(live, pipelines, live_set or ())
+            summary = train_live(chosen, pipeline, *options, curriculum=curriculum, draws=draws, address=address)
+        else:
+            assert directory is not None
+            holding_shards(directory)
+            summary = training.train(chosen, directory, *options)
     if os.environ.get("RANK", "0") == "0":
         print_json(summary)
 
@@ -102,7 +156,10 @@ def evaluate(
         list[Path], typer.Argument(metavar="DIR|MESHES...", help="A dataset, or meshes: files, folders.", show_default=False)
     ],
     dataset: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="For meshes: the dataset that the model was trained on.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The dataset that the model was trained on, for meshes and for a dataset without a train split."
+        ),
     ] = None,
     split: Annotated[list[str] | None, typer.Option(help="train, val, test; repeatable.", show_default="val test")] = None,
     judge: Judging = None,
@@ -149,7 +206,7 @@ def evaluate(
     with steps("evaluating", log_of(run_dir, log)) as progress:
         options |= {"out": directory, "progress": progress}
         if len(targets) == 1 and _is_dataset(targets[0]):
-            options |= {"objects": objects, "against": others}
+            options |= {"objects": objects, "against": others, "trained_on": dataset}
             result = training.evaluate(family, run_dir, targets[0], split or ("val", "test"), **options)
         elif others:
             raise ConfigError("--against compares views of a dataset: name one instead of meshes")

@@ -142,23 +142,61 @@ def regenerate(
 
 def extend(
     directory: Dataset,
-    assets: Annotated[int, typer.Option(help="New total number of assets.", show_default=False)],
+    assets: Annotated[int | None, typer.Option(help="New total number of assets.", show_default="as many as there are")] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(min=1, help="New number of views per asset, all passes of it.", show_default="as many as there are"),
+    ] = None,
+    passes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PASS", help="Pass that every view is to have; repeatable.", show_default="those there are"),
+    ] = None,
     overrides: RunOverrides = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --views or --passes: processes, each for whole shards.", show_default="cores, 1 on a GPU"
+        ),
+    ] = None,
     address: Address = None,
     verbose: Verbose = False,
     log: LogForm = LogKind.auto,
 ) -> None:
-    """Grow a dataset; existing rows stay.
+    """Grow a dataset: more assets, or more views or passes of those it has. Existing rows and files stay.
 
-    Example: versemill extend out/quickstart --assets 500
+    Views and passes are rendered from the stored meshes into new files next to the shards (DIR/columns); nothing is generated
+    again, and readers join both. Run the same command again to resume.
+
+    Examples:
+
+    versemill extend out/quickstart --assets 500
+
+    versemill extend out/quickstart --passes albedo --passes position
+
+    versemill extend out/quickstart --views 64 --workers 8
     """
-    from versemill.mill.upkeep import maintenance
+    from versemill.mill.run.progress import steps
+    from versemill.mill.upkeep import columns, maintenance
 
-    _finish(
-        uri_of(directory),
-        maintenance.extend(uri_of(directory), assets, overrides or [], address=address, verbose=verbose, log=log.value),
-        log,
-    )
+    summary = None
+    if assets is not None:
+        summary = maintenance.extend(
+            uri_of(directory), assets, overrides or [], address=address, verbose=verbose, log=log.value
+        )
+    if assets is None or views is not None or passes:
+        with steps("extending", log_of(directory, log)) as progress:
+            added = columns.extend(
+                uri_of(directory), views, passes or (), workers, lambda done, total: progress(done, total, {})
+            )
+        have = f"{added.rows} rows, {added.views} views each with {', '.join(added.passes)}"
+        out.print(f"{added.uri}: {have}; {added.written} parts of shards written now", soft_wrap=True)
+        if added.failed:
+            err.print(
+                f"{added.failed} rows could not be rendered; the ledgers in {added.uri}/columns give the reasons",
+                soft_wrap=True,
+            )
+    if summary:
+        _finish(uri_of(directory), summary, log)
 
 
 def debug(directory: Dataset, index: Annotated[int, typer.Argument(help="Index of the asset.", show_default=False)]) -> None:

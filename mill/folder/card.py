@@ -7,7 +7,7 @@ from typing import Any
 
 from versemill.config import digest
 from versemill.errors import ShardError
-from versemill.mill.folder import census, entries
+from versemill.mill.folder import census, columns, entries
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import card, read_rows, storage
 
@@ -53,7 +53,7 @@ def text(dataset: Dataset) -> str:
         failed=dict(sorted(failed.items())),
         config={**{k: v for k, v in dataset.info["config"].items() if k != "run"}, "seed": dataset.info["seed"]},
         digest=dataset.info["digest"],
-        content=digest([fact["sha256"] for fact in sealed]),
+        content=digest([fact["sha256"] for fact in sealed] + columns.hashes(dataset)),
         fingerprint=dict(sorted(prints.items())),
         licences=sums.licences,
         statistics={name: spread.facts for name, spread in sums.statistics.items()},

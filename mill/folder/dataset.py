@@ -14,6 +14,7 @@
     DIR/validation.json, validation/ the verdict of `validate`, and its model
     DIR/after.json                   which stages after the last shard are done, and of which shards
     DIR/replaced/                    shards that `verify --repair` makes again, until they are compared
+    DIR/columns/0001/                views or passes that `extend` added: columns.json, shards/ and ledger/ of their own
     DIR/lock                         held while a run writes
 
 DIR is a local path or a URI (`s3://`, `gs://`, ...). A file appears under its name only when it is whole.

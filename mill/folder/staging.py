@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from versemill.errors import ShardError, VersemillError
 from versemill.mill.folder.dataset import Dataset
 from versemill.shards import storage
-from versemill.shards.writing import read_row
+from versemill.shards.writing import read_row, write_row
 
 Record = dict[str, Any]
 """Of a finished asset: `index`, `source`, `status` ("row", "rejected", "failed"), `sha256` of its row or why it has none."""
@@ -55,6 +57,16 @@ class Staging:
     dataset: Dataset
     folder: str
 
+    @classmethod
+    def at(cls, location: str, folder: str) -> "Staging":
+        """The staging folder of the dataset at a location."""
+        return cls(Dataset.at(location), folder)
+
+    @property
+    def place(self) -> str:
+        """The dataset, for errors."""
+        return self.dataset.uri
+
     def clean(self, others: bool) -> None:
         """Removes what a killed run left half-written; `others`: also what was staged under another fingerprint."""
         for folder in ("", "shards", "ledger", "timings", "runs", self.folder):
@@ -76,8 +88,20 @@ class Staging:
         """Index and SHA-256 of each row of a shard."""
         return tuple((i, record.get("sha256")) for i, record in self.records(shard).items() if record["status"] == "row")
 
+    def put(self, index: int, row: pa.Table) -> Record:
+        """Writes the row of an asset; what its record says of it."""
+        return {"sha256": write_row(self.dataset.fs, self.dataset.path(row_file(self.folder, index)), row)}
+
+    def row(self, index: int, sha256: str | None) -> pa.Table:
+        """The row of an asset.
+
+        Raises:
+            ShardError: it is missing, damaged, or not the one that was staged.
+        """
+        return read_row(self.dataset.fs, self.dataset.path(row_file(self.folder, index)), sha256)
+
     def write(self, record: Record) -> None:
-        """Writes the record of an asset without a row."""
+        """Writes the record of an asset, which says that it is finished."""
         self.dataset.write(record_file(self.folder, record["index"]), record)
 
     def records(self, shard: int) -> dict[int, Record]:
@@ -101,7 +125,7 @@ class Staging:
         for index, record in self.records(shard).items():
             try:
                 if record["status"] == "row":
-                    read_row(self.dataset.fs, self.dataset.path(row_file(self.folder, index)), record.get("sha256"))
+                    self.row(index, record.get("sha256"))
             except ShardError:
                 self.dataset.remove(record_file(self.folder, index))
                 damaged.append(index)

@@ -20,6 +20,7 @@ from versemill.curation.config import CurationConfig, FieldsConfig
 from versemill.errors import ConfigError
 from versemill.mill.pipeline import pages
 from versemill.mill.pipeline import sources as _sources
+from versemill.mill.pipeline.drawing import LiveConfig
 from versemill.mill.pipeline.models import ValidateConfig
 from versemill.plugins import search
 from versemill.render.config import CameraConfig, RenderConfig
@@ -81,9 +82,10 @@ SECTIONS: dict[str, type[Config]] = {
     "shards": ShardsConfig,
     "export": ExportConfig,
     "validate": ValidateConfig,
+    "live": LiveConfig,
 }
 KEYS = ("description", "extends", "sources", *SECTIONS)
-AFTERWARDS = ("run", "export", "validate")
+AFTERWARDS = ("run", "export", "validate", "live")
 """Sections that do not decide the rows."""
 
 
@@ -94,7 +96,7 @@ class Pipeline:
     Attributes:
         name, description: as in the file.
         sources: entry name -> its source, share and config; only entries with a share.
-        run, curate, render, fields, shards, export, validate: the sections.
+        run, curate, render, fields, shards, export, validate, live: the sections.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Pipeline:
     shards: ShardsConfig
     export: ExportConfig
     validate: ValidateConfig
+    live: LiveConfig
 
     @cached_property
     def resolved(self) -> dict[str, Any]:

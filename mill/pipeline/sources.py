@@ -22,10 +22,11 @@ from versemill.asset import Asset
 from versemill.config import Config
 from versemill.curation.config import LoadLimits
 from versemill.curation.ingest import SUFFIXES
-from versemill.curation.opening import open_regular
 from versemill.detailverse.config import DetailverseConfig
 from versemill.errors import AssetError, ConfigError
-from versemill.mill.pipeline import shares
+from versemill.files import open_regular
+from versemill.mill.pipeline import parts, shares
+from versemill.mill.pipeline.parts import Split
 from versemill.mill.pipeline.shares import Shares
 from versemill.plugins import Table
 from versemill.zeroverse.config import ZeroverseConfig
@@ -63,6 +64,7 @@ class Source:
         description: one line for the command line and the docs.
         shares: (its part of the resolved configuration, provenance of its assets) -> what the configuration gives shares
             to and what was drawn, for the report; None where nothing is drawn by shares.
+        parts: (config) -> the parts that a curriculum draws by shares of its own; None: it is one part.
     """
 
     config: type[Config]
@@ -70,6 +72,7 @@ class Source:
     items: Callable[[Any], list[str]] | None = None
     description: str = ""
     shares: Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Iterable[Shares]] | None = None
+    parts: Callable[[Any], Split] | None = None
 
 
 def _zeroverse(config: ZeroverseConfig, seed: int, index: int, _: str | None) -> Asset:
@@ -155,12 +158,14 @@ ZEROVERSE = Source(
     _zeroverse,
     description="compositions of textured primitives with booleans, height fields and wireframes",
     shares=shares.zeroverse,
+    parts=parts.zeroverse,
 )
 DETAILVERSE = Source(
     DetailverseConfig,
     _detailverse,
     description="objects of described families with rich surface detail",
     shares=shares.detailverse,
+    parts=parts.detailverse,
 )
 FILES = Source(FilesConfig, _file, mesh_files, description="a folder of your own meshes")
 

@@ -7,7 +7,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -69,14 +69,18 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Order:
-    """One asset to make: its index, its source entry, and that source's item (a file), where it has items.
+    """One asset to make.
 
-    `item` is "" where the source's supply is exhausted.
+    Attributes:
+        index: of the asset. entry: of the recipe's sources.
+        item: that source's item (a file), where it has items; "" where its supply is exhausted.
+        seed: dataset seed, where it is not the recipe's: draws for training change it from epoch to epoch.
     """
 
     index: int
     entry: str
     item: str | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,8 @@ def make(recipe: Recipe, order: Order, note: Note = lambda stage: None) -> Made:
     An `AssetError` of any stage is a rejection of that stage; any other error is the caller's to judge.
     """
     clock = Clock(note)
+    if order.seed is not None:
+        recipe = replace(recipe, seed=order.seed)
     try:
         outcome = _make(recipe, order, clock)
     except AssetError as error:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -33,6 +33,7 @@ from versemill.training.recipe import Recipe
 if TYPE_CHECKING:
     from versemill.training.comparison import Outcome
 
+Draw = Literal["shards", "live", "curriculum"]
 Say = Callable[[str], None]
 Steps = Callable[[str], AbstractContextManager[Callable[[int, int, Mapping[str, float]], None]]]
 """A label -> a context whose value is called with each step done: `mill.run.progress.steps`."""
@@ -46,6 +47,11 @@ class Arm(Config):
     preset: str | None = Field(default=None, description="preset, where it is what differs")
     train: dict[str, Any] = Field(default={}, description="settings of the preset")
     judge: dict[str, Any] = Field(default={}, description="settings of judgement: input views, sampler, guidance ...")
+    draw: Draw = Field(
+        default="shards",
+        description="where training assets come from: shards that are milled before; live: fresh ones, milled while it trains; "
+        "curriculum: live, and more of the parts on which the held-out error is large",
+    )
 
 
 class Base(Config):
@@ -144,6 +150,7 @@ class Trial:
     Attributes:
         name: the arm's. data: name of its dataset. pipeline: what mills that.
         run: name of its training; trials of one name share it. family, recipe: what is trained. judging: how it is judged.
+        draw: where its training assets come from.
     """
 
     name: str
@@ -153,6 +160,7 @@ class Trial:
     family: Family
     recipe: Recipe
     judging: Config
+    draw: Draw = "shards"
 
 
 @dataclass(frozen=True)
@@ -179,14 +187,15 @@ def plan(name: str, ablation: Ablation, base: Base, tests: Mapping[str, dict[str
         raise ConfigError(f"arms can't be compared: they are judged by {' and '.join(sorted(metrics))}")
     own = together([family.needs(recipe) for family, recipe in chosen.values()]).overrides()
     datasets: dict[str, str] = {}
-    runs: dict[tuple[str, str, str], str] = {}
+    runs: dict[tuple[str, str, str, str], str] = {}
     trials = []
     for arm, body in ablation.arms.items():
         family, recipe = chosen[arm]
         pipeline = _pipeline(base, {**own, **body.set}, budget, test=False)
         data = datasets.setdefault(pipeline.digest, arm)
-        run = runs.setdefault((data, family.name, recipe.model_dump_json()), arm)
-        trials.append(Trial(arm, data, pipeline, run, family, recipe, judging(family, {**budget.judging, **body.judge})))
+        run = runs.setdefault((data, family.name, recipe.model_dump_json(), body.draw), arm)
+        judged = judging(family, {**budget.judging, **body.judge})
+        trials.append(Trial(arm, data, pipeline, run, family, recipe, judged, body.draw))
     milled = {test: _pipeline(base, {**own, **settings}, budget, test=True) for test, settings in tests.items()}
     settled = budget.model_copy(
         update={"family": budget.family or ablation.family, "preset": budget.preset or ablation.preset or trials[0].recipe.name}

@@ -3,8 +3,9 @@
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 from versemill.asset import Asset
 from versemill.config import digest
 from versemill.errors import ConfigError
+from versemill.mill.live import training as live
+from versemill.mill.live.record import DRAWS, read
 from versemill.mill.proof.ablation import Plan, Say, Steps, Trial
 from versemill.training.comparison import Outcome, Runs, markdown, plot
 from versemill.training.family import Examples, Metric, Scores
@@ -56,7 +59,13 @@ class Bench:
         """Writes what is compared into the folder, or refuses one that holds something else."""
         basis = {
             "arms": {
-                t.name: [t.pipeline.data, t.family.name, t.recipe.model_dump(mode="json"), t.judging.model_dump(mode="json")]
+                t.name: [
+                    t.pipeline.data,
+                    t.family.name,
+                    t.recipe.model_dump(mode="json"),
+                    t.judging.model_dump(mode="json"),
+                    *([t.draw, t.pipeline.live.model_dump(mode="json")] if t.draw != "shards" else []),
+                ]
                 for t in self.plan.trials
             },
             "tests": {test: p.data for test, p in self.plan.tests.items()},
@@ -122,19 +131,29 @@ class Bench:
         if self._scores(trial, seed).exists():
             return None
         label = f"{trial.run}, seed {seed}"
-        self.say(f"training {label}, on {self.objects} assets")
-        arguments = (trial.family, self.training[trial.run], trial.recipe, run, seed, self.device)
+        what = f"on {self.objects} assets" if trial.draw == "shards" else "on assets that are milled meanwhile"
+        self.say(f"training {label}, {what}")
+        teach: Callable[..., Any] = fit
+        source: Any = self.training[trial.run]
+        if trial.draw != "shards":
+            teach, source = partial(live.train, curriculum=trial.draw == "curriculum"), trial.pipeline
+        arguments = (trial.family, source, trial.recipe, run, seed, self.device)
         try:
             if self.steps is None:
-                fit(*arguments)
+                teach(*arguments)
             else:
                 with self.steps(label) as progress:
-                    fit(*arguments, progress)
+                    teach(*arguments, progress)
         except DivergenceError as error:
             (run / "diverged.txt").write_text(str(error))
             self.say(f"{label} diverged: {error}")
             return str(error)
         return None
+
+    def _drawn(self, trial: Trial, seeds: Iterable[int]) -> list[int]:
+        """Different assets that the trainings of a live arm were given."""
+        records = (read(self._run(trial, seed) / DRAWS) for seed in seeds)
+        return [len({(draw.seed, draw.index, draw.part) for draw in each.values()}) for each in records]
 
     def _judge(self, trial: Trial, seed: int, diverged: str | None) -> None:
         path = self._scores(trial, seed)
@@ -181,6 +200,7 @@ class Bench:
             budget={**self.plan.budget.model_dump(mode="json"), "seeds": seeds},
             metrics=metrics,
             objects=self.objects,
+            drawn={trial.name: self._drawn(trial, range(seeds)) for trial in self.plan.trials if trial.draw != "shards"},
             scores=scores,
             baselines=self.baselines,
             peak_norms={arm: [run["peak_norm"] for run in runs] for arm, runs in judged.items()},

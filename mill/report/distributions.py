@@ -19,6 +19,7 @@ GROUPS = {
     "features": "what curation measured",
     "watertight": "the watertight surface",
     "repairs": "repairs",
+    "views": "the worst view of each asset",
 }
 """Group of a metric -> its heading; others follow under their own name."""
 
@@ -138,6 +139,10 @@ def _numbers(row: Row) -> Iterable[tuple[str, str, float]]:
         for name, value in values.items() if isinstance(values, dict) else ():
             if _is_number(value):
                 yield group, name.replace("_", " "), float(value)
+    exposure = json.loads(row["views"]["info"]).get("exposure") if row.get("views") else None
+    if exposure:
+        for name in ("white", "black"):
+            yield "views", f"share that is {name}", max(exposure[name])
 
 
 def _is_number(value: Any) -> bool:

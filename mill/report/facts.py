@@ -30,7 +30,7 @@ FAILURES, RUNS, FILES, LICENCES = 50, 10, 200, 50
 """Entries listed of each; the rest is counted."""
 
 COLUMNS = ("meta.index", "meta.source", "meta.split", "meta.licences", "meta.metrics", "meta.provenance",
-           "meta.depth_to_surface", "mesh.face_count")  # fmt: skip
+           "meta.depth_to_surface", "mesh.face_count", "views.info")  # fmt: skip
 
 CONFIG_CHARACTERS = 60_000
 GRID_BYTES = 300_000

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from versemill.mill.folder import census, entries, staging, strays
+from versemill.mill.folder import census, columns, entries, staging, strays
 from versemill.mill.folder.dataset import Dataset, is_running
 from versemill.mill.pipeline.stages import STAGES
 from versemill.mill.run.progress import counts, duration
@@ -32,7 +32,8 @@ def status(directory: str | Path) -> dict[str, Any]:
         `pipeline`, `seed`, `digest`, `assets`, `shards` {sealed, total, bytes}, `damaged` (a phrase for each file that is
         missing, damaged or a stray), `state` ("running", "stopped", "damaged", "failed": complete without a single row,
         "incomplete": complete but for assets that failed, "complete"),
-        `counts` {rows, rejected, failed, staged, left}, `sources` name -> {rows, rejected, failed},
+        `extensions` [number, views, passes, complete], `counts` {rows, rejected, failed, staged, left},
+        `sources` name -> {rows, rejected, failed},
         `stages` name -> {entered, passed, cpu, wall} (seconds per asset that entered),
         `rejections` ["stage: reason" -> count], `rejected` [index, source, stage, reason, message, item] of the first ones,
         `failures` [index, stage, reason, signal, message, seed, command] (`command` makes it
@@ -68,6 +69,10 @@ def status(directory: str | Path) -> dict[str, Any]:
         "assets": dataset.assets,
         "damaged": damaged,
         "shards": {"sealed": len(sealed), "total": dataset.shards, "bytes": sum(f["bytes"] for f in sealed)},
+        "extensions": [
+            {name: getattr(each, name) for name in ("number", "views", "passes", "complete")}
+            for each in columns.extensions(dataset)
+        ],
         "counts": {**counted, "staged": len(staged), "left": left},
         "sources": sources,
         "stages": _stages(sealed, staged, [*rejected, *failed]),
@@ -182,6 +187,11 @@ def text(facts: dict[str, Any]) -> RenderableType:
         f"{numbers['rows']} rows, {numbers['rejected']} rejected, {numbers['failed']} failed, {numbers['left']} left",
     )
     parts: list[RenderableType] = [head]
+    for each in facts["extensions"]:
+        what = f"{each['views']} views" if each["views"] else ", ".join(each["passes"])
+        parts.append(
+            Text(f"extended by {what}" + ("" if each["complete"] else f", unfinished: `versemill extend {facts['directory']}`"))
+        )
     parts += [Text(f"{what}; see `versemill verify {facts['directory']}`", style="red") for what in facts["damaged"][:10]]
     if run:
         eta = f", {duration(run['eta'])} left" if run["eta"] is not None else ""

@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from versemill.config import digest
 from versemill.device import resolve
 from versemill.errors import ConfigError, MissingDependencyError
-from versemill.mill.folder.dataset import Dataset, differences
+from versemill.mill.folder.dataset import differences
 from versemill.mill.folder.fingerprint import device_facts, machine
-from versemill.mill.pipeline import stages
+from versemill.mill.pipeline import outside, stages
 from versemill.mill.pipeline.config import Pipeline
-from versemill.mill.pipeline.plan import Plan
+from versemill.mill.pipeline.stages import Recipe
 from versemill.mill.run.cluster import Cluster, Monitors
 from versemill.mill.run.renderers import Renderers
 from versemill.mill.run.watchdog import ExitReport, Observation, new_run
-from versemill.mill.run.worker import Kernels, Maker, StagedRows, Work, load_kernels, seal_shard, work
+from versemill.mill.run.worker import Keep, Kernels, Maker, StagedRows, Work, load_kernels, seal_shard, work
 
 START_SECONDS = 300.0
 """How long render actors may take to start: a cold machine compiles their kernels first."""
@@ -26,30 +26,40 @@ START_SECONDS = 300.0
 VIEW_BYTES = 24
 """Of a pixel of a view with the usual passes, as arrays, on their way from a renderer to a worker."""
 
+Kept = TypeVar("Kept", bound=Keep)
+
 PER_GPU = 2
 """Renderers that share a GPU: one packs its asset and reads images back while the other's kernels run."""
 
 
-class Crew:
+class Crew(Generic[Kept]):
     """Who does the work of one run.
 
     Args:
+        pipeline: limits and devices. recipe: how an asset is made; its fingerprint and its way to render are set here.
+        keep: (id of the run, fingerprint) -> what opens the place for finished assets, in this process and in workers.
         maker: makes one asset; where it is not `stages.make`, no kernels are loaded.
-        only: whether assets are made without adding them to the dataset.
         say: shows one line.
 
     Attributes (from `working` on):
         id: of the run; also the name of its scratch folders.
         width: tasks that run at once. renderer_count: render actors; 0 where workers render.
         print, fingerprint: what decides the bytes besides config and seed, and its digest.
-        staging: folder of finished assets, relative to the dataset.
+        keep: opens the place for finished assets.
         monitors: who watch the workers of all nodes.
     """
 
-    def __init__(self, plan: Plan, dataset: Dataset, maker: Maker, only: bool, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        recipe: Recipe,
+        keep: Callable[[str, str], Callable[[], Kept]],
+        maker: Maker,
+        say: Callable[[str], None],
+    ) -> None:
         self.id = new_run()
-        self._plan, self._dataset, self._maker, self._only, self._say = plan, dataset, maker, only, say
-        self._own = plan.outside
+        self._pipeline, self._recipe, self._keep, self._maker, self._say = pipeline, recipe, keep, maker, say
+        self._own = outside.modules(pipeline)
         self._renderers: Renderers | None = None
 
     @property
@@ -67,7 +77,7 @@ class Crew:
         """
         import ray
 
-        pipeline = self._plan.pipeline
+        pipeline, recipe = self._pipeline, self._recipe
         limits, real = pipeline.run, self._maker is stages.make
         slots = cluster.cpus if limits.workers == "auto" else limits.workers
         self.width = max(1, min(slots, cluster.cpus))
@@ -80,7 +90,6 @@ class Crew:
             self._warm(drawing + queries if real else ())
         share = _tasks_need_gpu(pipeline, device, count)
         with self._monitors() as self.monitors:
-            recipe = self._plan.recipe("", "")
             facts = {"name": "cpu"}
             if count:
                 each = (
@@ -95,9 +104,9 @@ class Crew:
                 facts = device_facts(device)
             self.print = {**self._machine(), "device": facts}
             self.fingerprint = digest(self.print)
-            self.staging = f"only/{self.id}" if self._only else f"staging/{self.fingerprint[:12]}"
-            recipe = replace(recipe, digest=self._dataset.info["digest"], fingerprint=self.fingerprint)
-            self._shared = ray.put(Work(self._dataset.location, self.staging, self.id, recipe, self._maker, kernels))
+            self.keep = self._keep(self.id, self.fingerprint)
+            recipe = replace(recipe, fingerprint=self.fingerprint)
+            self._shared = ray.put(Work(self.id, recipe, self._maker, self.keep, kernels))
             gpus = min(1.0, cluster.gpus * (0.5 if count else 1.0) / self.width) if share else 0.0
             self._work = ray.remote(work).options(num_cpus=1, num_gpus=int(gpus * 1000) / 1000, max_retries=0)
             self._seal = ray.remote(seal_shard).options(num_cpus=1, max_retries=0)

@@ -6,15 +6,13 @@ always enough to resume: the same command continues a run that was killed.
 """
 
 import contextlib
-import queue
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from versemill.errors import ConfigError, ShardError, VersemillError
+from versemill.errors import ConfigError, VersemillError
 from versemill.mill.folder import card, census, disk, strays
 from versemill.mill.folder import dataset as layout
 from versemill.mill.folder.dataset import Dataset
@@ -24,39 +22,21 @@ from versemill.mill.folder.staging import Staging
 from versemill.mill.pipeline import stages
 from versemill.mill.pipeline.config import Pipeline
 from versemill.mill.pipeline.plan import Plan
-from versemill.mill.pipeline.stages import Order
 from versemill.mill.run import cluster, crew, signals
 from versemill.mill.run.cluster import Cluster
 from versemill.mill.run.crew import Crew
+from versemill.mill.run.flights import LOST_LIMIT, Fault, Flights, Landing, stopped
 from versemill.mill.run.progress import Display, Log, LogFormat, Tally
 from versemill.mill.run.record import Record
 from versemill.mill.run.schedule import Schedule
 from versemill.mill.run.shipping import environment
-from versemill.mill.run.watchdog import RENDERER, Observation
-from versemill.mill.run.worker import LOST, Answer, Error, Fatal, Maker
+from versemill.mill.run.worker import Maker
 from versemill.mill.terminal import Terminal
 from versemill.shards import storage
 from versemill.shards.storage import shown
 
 POLL_SECONDS = 0.25
-WATCH_SECONDS = 0.5
 SNAPSHOT_SECONDS = 3.0
-LOST_LIMIT = 3
-"""How often an asset may be on a worker that vanished without a word before the asset is blamed for it."""
-
-BYSTANDER_LIMIT = 20
-"""How often an asset may have waited for a renderer that died of another asset."""
-
-
-@dataclass
-class Task:
-    """A Ray task in flight: assets of a chunk, or the shard that is being sealed."""
-
-    token: str
-    orders: tuple[Order, ...] = ()
-    shard: int | None = None
-    verdict: tuple[str, int, str, str] | None = None
-    """(reason, index, stage, message), when we killed it."""
 
 
 def run(
@@ -118,7 +98,8 @@ def run(
                 sealed = _sealed(dataset, only, display)
                 if only is None and len(sealed) == dataset.shards:
                     return summarise(dataset)
-                who = Crew(plan, dataset, maker, only is not None, display.say)
+                keep = partial(_staging, dataset.location, only is not None)
+                who = Crew(pipeline, plan.recipe(dataset.info["digest"], ""), keep, maker, display.say)
                 display.log.run = who.id
                 with ray() as ray_cluster, who.working(ray_cluster):
                     return _Run(plan, dataset, sealed, only, who, ray_cluster, guard, tally, display).go()
@@ -126,6 +107,11 @@ def run(
             raise VersemillError(
                 f"the run on '{shown(out)}' stopped: {error}; fix it, then run the same command again"
             ) from error
+
+
+def _staging(location: str, only: bool, run: str, fingerprint: str) -> Callable[[], Staging]:
+    """What opens the folder for finished assets."""
+    return partial(Staging.at, location, f"only/{run}" if only else f"staging/{fingerprint[:12]}")
 
 
 def _not_begun(out: str, error: OSError) -> VersemillError:
@@ -160,7 +146,7 @@ class _Run:
         dataset: Dataset,
         sealed: list[int],
         only: Sequence[int] | None,
-        crew: Crew,
+        crew: Crew[Staging],
         ray_cluster: Cluster,
         guard: disk.Guard,
         tally: Tally,
@@ -169,7 +155,7 @@ class _Run:
         self.plan, self.dataset, self.only, self.crew = plan, dataset, only, crew
         self.guard, self.tally, self.display = guard, tally, display
         self.limits = plan.pipeline.run
-        self.staging = Staging(dataset, crew.staging)
+        self.staging = crew.keep()
         self.staging.clean(others=only is None)
         done = [] if only is not None else self.staging.finished()
         self.schedule = Schedule(dataset, sealed, done, self.limits.retries, self.limits.chunk, crew.width, only)
@@ -177,14 +163,9 @@ class _Run:
         # One task more than there are slots waits at Ray's door, and as many as the renderers can take in.
         self.in_flight = crew.width + (1 if ray_cluster.embedded else 0) + 2 * crew.renderer_count
         self.record = Record(dataset, crew.id, tally, crew.width, crew.fingerprint)
-        self.tasks: dict[Any, Task] = {}
-        self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.since: dict[tuple[str, int], float] = {}
-        self.lost: dict[int, int] = {}
+        self.flights = Flights(crew, self.limits, ray_cluster.processes, self.staging.read)
         self.seals: dict[int, int] = {}
         self.outcomes: dict[int, dict[str, Any]] = {}
-        self.count = 0
-        self.processes = ray_cluster.processes
 
     def go(self) -> Summary:
         """Runs until nothing is left to make or seal."""
@@ -196,7 +177,7 @@ class _Run:
             self._check_there()  # where the dataset was removed, that is the reason for whatever failed
             raise
         finally:
-            self._stop()
+            self.flights.stop()
             wall, busy = self.record.wall, self.record.busy
             if self._there():
                 self.record.write(state)
@@ -218,111 +199,62 @@ class _Run:
         )
 
     def _loop(self) -> None:
-        watched = saved = time.monotonic()
+        saved = time.monotonic()
         self.record.write("running")
         while True:
-            self._check()
-            while len(self.tasks) < self.in_flight and self._start():
+            self.flights.check()
+            while len(self.flights) < self.in_flight and self._start():
                 pass
-            if not self.tasks:
+            if not self.flights:
                 return
-            # Not `ray.wait`: it waits by the wall clock, and when that jumps it may wait for as long as the jump is.
             try:
-                ref = self.done.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                ref = None
-            self._check()  # before anything asks Ray
-            if ref is not None:
-                self._receive(ref, self.tasks.pop(ref))
+                landing = self.flights.wait(POLL_SECONDS)
+            except OSError as error:
+                self._check_there()
+                raise VersemillError(
+                    f"can't write to '{shown(self.dataset.uri)}': {error}; fix it, then run the same command"
+                ) from error
+            if landing is not None:
+                self._land(landing)
             now = time.monotonic()
-            if now - watched >= WATCH_SECONDS:
-                self._watch(now, now - watched)
-                watched = now
             if now - saved >= SNAPSHOT_SECONDS:
                 self._check_there()
-                self.record.write("running", len(self.tasks))
+                self.record.write("running", len(self.flights))
                 if self.only is None:
                     self.guard.during(self.tally.made, self.tally.row_bytes, self.tally.left, self.in_flight)
                 saved = now
             self.display.update()
 
-    def _check(self) -> None:
-        """Ends the run if Ray's own processes died, or a signal came: no asset is blamed for what that did to its worker."""
-        self.processes.check()
-        signals.check()
-
     def _start(self) -> bool:
         """Starts one more task if there is anything to do."""
-        token = f"{self.count:09d}"
         if self.schedule.to_seal:
             shard = self.schedule.to_seal.popleft()
-            self._follow(self.crew.seal(shard, self.staging.rows(shard)), Task(token, shard=shard))
-        else:
-            indices = self.schedule.take()
-            if not indices:
-                if self.schedule.to_seal:  # taking may have found shards with nothing left to make
-                    return self._start()
-                return False
-            orders = tuple(self.plan.order(index) for index in indices)
-            self._follow(self.crew.work(token, orders), Task(token, orders))
-        self.count += 1
+            self.flights.seal(shard, self.staging.rows(shard))
+            return True
+        indices = self.schedule.take()
+        if not indices:
+            return bool(self.schedule.to_seal) and self._start()  # taking may have found shards with nothing left to make
+        self.flights.work(tuple(self.plan.order(index) for index in indices))
         return True
 
-    def _follow(self, ref: Any, task: Task) -> None:
-        self.tasks[ref] = task
-        ref.future().add_done_callback(lambda _: self.done.put(ref))
-
-    def _receive(self, ref: Any, task: Task) -> None:
-        import ray
-
-        try:
-            answer = ray.get(ref)
-        except ray.exceptions.RayTaskError as error:
-            self._task_raised(task, error.cause)
-        except ray.exceptions.RuntimeEnvSetupError as error:
-            raise ConfigError(f"a node can't set up the runtime environment: {' '.join(str(error).split())[:500]}") from error
-        except ray.exceptions.RayError as error:
-            if task.shard is not None:
-                self._reseal(task.shard, f"the worker that sealed it died: {type(error).__name__}")
-            else:
-                self._crashed(task, error)
-        else:
-            if task.shard is not None:
-                self._sealed(task.shard, answer)
-            else:
-                self._answered(answer)
-
-    def _task_raised(self, task: Task, cause: BaseException) -> None:
-        """An error outside any asset: a damaged staging file is remade, all else ends the run."""
-        if task.shard is not None and isinstance(cause, ShardError):
-            self._reseal(task.shard, str(cause))
-        elif isinstance(cause, OSError):
+    def _land(self, landing: Landing) -> None:
+        """Takes in what came of a task."""
+        self.tally.cpu += landing.cpu
+        if landing.results:
+            self.schedule.took(landing.seconds / landing.results)
+        for record in landing.records:
+            self._finished(record)
+        for fault in landing.faults:
+            self._failed(fault)
+        for order in landing.again:
+            self.schedule.again(order.index)
+        if landing.sealed:
+            self._sealed(*landing.sealed)
+        if landing.unsealed:
+            self._reseal(*landing.unsealed)
+        if landing.fatal:
             self._check_there()
-            raise VersemillError(
-                f"can't write to '{shown(self.dataset.uri)}': {cause}; fix it, then run the same command"
-            ) from cause
-        elif "No module named" in str(cause):
-            why = next(line for line in str(cause).splitlines() if "No module named" in line).strip()
-            raise ConfigError(
-                f"a worker can't import this run's code ({why}); install it on every node, or send it: --set run.ship=true"
-            ) from cause
-        else:
-            raise cause
-
-    def _answered(self, answer: Answer) -> None:
-        self.tally.cpu += answer.cpu
-        if answer.results:
-            self.schedule.took(answer.seconds / len(answer.results))
-        for index, result in answer.results:
-            if not isinstance(result, Error):
-                self._finished(result)
-            elif result.reason == LOST:
-                self._renderer_lost(index, result)
-            else:
-                self._failed(index, result.reason, result.stage, result.message, None, list(result.log))
-        if answer.fatal:
-            self._check_there()
-            raise _fatal(answer.fatal)
+            raise stopped(landing.fatal)
 
     def _finished(self, record: dict[str, Any]) -> None:
         index = record["index"]
@@ -336,92 +268,20 @@ class _Run:
         said = f"{record['status']} ({why['stage']}: {why['reason']})" if why else record["status"]
         self.display.detail(f"asset {index}: {said}, {record['source']}, {record.get('wall', 0.0):.1f} s")
 
-    def _failed(self, index: int, reason: str, stage: str, message: str, sign: str | None, log: list[str]) -> None:
+    def _failed(self, fault: Fault) -> None:
+        index, stage, message = fault.order.index, fault.stage, fault.message
         if self.schedule.blame(index):
             self.tally.retries += 1
             self.display.detail(f"asset {index} is tried again; at {stage}: {message}")
             return
-        order = self.plan.order(index)
-        failure: dict[str, Any] = {"stage": stage, "reason": reason, "signal": sign, "message": message}
-        failure |= {"tries": self.schedule.tries(index), "log": log}
-        record = {"index": index, "source": order.entry, "status": "failed", "failure": failure}
-        if order.item:
-            record["item"] = order.item
+        failure: dict[str, Any] = {"stage": stage, "reason": fault.reason, "signal": fault.signal, "message": message}
+        failure |= {"tries": self.schedule.tries(index), "log": list(fault.log)}
+        record = {"index": index, "source": fault.order.entry, "status": "failed", "failure": failure}
+        if fault.order.item:
+            record["item"] = fault.order.item
         self.staging.write(record)
         self.display.say(f"asset {index} failed at {stage}: {message}")
         self._finished(record)
-
-    def _crashed(self, task: Task, error: Exception) -> None:
-        """The worker died. What it had finished stands; the one it was on is blamed; the rest is made again, alone."""
-        words = self.crew.monitors.exit_report(task.token)
-        on, stage, sign, log = (words.index, words.stage, words.signal, words.lines) if words else (None, "start", None, [])
-        reason, message = "crashed", f"its worker died of {sign}" if sign else "its worker died without a trace of why"
-        if task.verdict:
-            reason, on, stage, message = task.verdict
-            sign = "SIGKILL"
-        elif type(error).__name__ == "OutOfMemoryError":
-            reason, message = "memory", "the machine ran out of memory, and Ray killed the largest worker"
-        for order in task.orders:
-            record = self.staging.read(order.index)
-            if record is not None:
-                self._finished(record)
-            elif order.index == on:
-                self._failed(order.index, reason, stage, message, sign, log)
-            elif words is None and len(task.orders) == 1:
-                self._vanished(order.index, LOST_LIMIT, f"workers vanished with it ({type(error).__name__})")
-            else:
-                self.schedule.again(order.index)
-
-    def _vanished(self, index: int, limit: int, what: str) -> None:
-        """A worker was lost before it said a word: its node died, or it could not start. Not the asset's fault at first."""
-        self.lost[index] = self.lost.get(index, 0) + 1
-        if self.lost[index] < limit:
-            self.schedule.again(index)
-        else:
-            self._failed(index, "lost", "start", f"{self.lost[index]} {what}", None, [])
-
-    def _renderer_lost(self, index: int, error: Error) -> None:
-        """The process that renders for all died: of this asset, which is blamed, or of another, which this one waited for."""
-        verdict = self.crew.blame(index)
-        if verdict is None:
-            self._vanished(index, BYSTANDER_LIMIT, f"renderers died while it waited for them ({error.message})")
-        else:
-            reason, message, words = verdict
-            self._failed(index, reason, "render", message, words.signal, words.lines)
-
-    def _watch(self, now: float, elapsed: float) -> None:
-        """Kills tasks whose asset is over its deadline or its memory. The clock starts when a worker starts the asset,
-        and stands while the asset waits for a renderer, where another clock runs.
-        """
-        by_token = {task.token: task for task in self.tasks.values()}
-        seen = set()
-        for observation in self.crew.monitors.look():
-            renders = observation.token.startswith(RENDERER)
-            if not renders and observation.token not in by_token:
-                continue
-            key = (observation.token, observation.index)
-            seen.add(key)
-            self.since.setdefault(key, now)
-            if self.crew.renderer_count and observation.stage == "render" and not renders:
-                self.since[key] += elapsed
-            if observation.memory_mb > self.limits.memory_mb:
-                reason = "memory"
-                message = f"held {observation.memory_mb:.0f} MiB, more than run.memory_mb = {self.limits.memory_mb}"
-            elif now - self.since[key] > self.limits.deadline_s:
-                reason, message = "timeout", f"took longer than run.deadline_s = {self.limits.deadline_s:g} s"
-            else:
-                continue
-            if renders:
-                self.crew.kill_renderer(observation, reason, message)
-            else:
-                self._kill(by_token[observation.token], observation, reason, message)
-        self.since = {key: start for key, start in self.since.items() if key in seen}
-
-    def _kill(self, task: Task, observation: Observation, reason: str, message: str) -> None:
-        """Kills the worker, each time that it is still seen over its limits; the first reason stands."""
-        if task.verdict is None or task.verdict[1] != observation.index:
-            task.verdict = (reason, observation.index, observation.stage, message)
-        self.crew.monitors.kill(observation)
 
     def _there(self) -> bool:
         return storage.exists(self.dataset.fs, self.dataset.path("dataset.json"))
@@ -451,14 +311,3 @@ class _Run:
             self.schedule.unseal(shard, damaged)
         else:
             self.schedule.to_seal.append(shard)
-
-    def _stop(self) -> None:
-        import ray
-
-        for ref in self.tasks:
-            with contextlib.suppress(ray.exceptions.RayError, ValueError):
-                ray.cancel(ref, force=True)
-
-
-def _fatal(fatal: Fatal) -> Exception:
-    return fatal.kind(fatal.message) if issubclass(fatal.kind, VersemillError) else VersemillError(fatal.message)

@@ -15,15 +15,16 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
+
+import pyarrow as pa
 
 from versemill.curated import Rejected
 from versemill.errors import ConfigError, MissingDependencyError
-from versemill.mill.folder.dataset import Dataset
-from versemill.mill.folder.staging import record_file, row_file
+from versemill.mill.folder.staging import Staging
 from versemill.mill.pipeline.stages import Made, Note, Order, Recipe, RendererLost, cpu_seconds
 from versemill.mill.run.watchdog import LOG_LINES, StageNote
-from versemill.shards.writing import read_row, seal, write_row
+from versemill.shards.writing import seal
 
 Maker = Callable[[Recipe, Order, Note], Made]
 
@@ -40,23 +41,39 @@ PR_SET_PDEATHSIG = 1
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
+class Keep(Protocol):
+    """Where finished assets go: a dataset's staging folder (`mill.folder.staging.Staging`), or back with the answer."""
+
+    @property
+    def place(self) -> str:
+        """Its name, for errors about writing to it."""
+        ...
+
+    def put(self, index: int, row: pa.Table) -> dict[str, Any]:
+        """Keeps a row; what the asset's record says of it."""
+        ...
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Keeps an asset's record, last of all."""
+        ...
+
+
 @dataclass(frozen=True)
 class Work:
     """What all tasks of a run share.
 
     Attributes:
-        uri: the dataset. staging: folder for finished assets, relative to it.
         run: id of the run; names the scratch folder.
         recipe, maker: how an asset is made.
+        keep: opens the place for finished assets.
         kernels: Warp kernels to load before the first asset.
         pin: keep to one core.
     """
 
-    uri: str
-    staging: str
     run: str
     recipe: Recipe
     maker: Maker
+    keep: Callable[[], Keep]
     kernels: Kernels = ()
     pin: bool = True
 
@@ -81,7 +98,7 @@ class Fatal:
 
 @dataclass(frozen=True)
 class Answer:
-    """A chunk's outcome: the staged record or the error of each asset, in order; or why the run has to stop."""
+    """A chunk's outcome: the record or the error of each asset, in order; or why the run has to stop."""
 
     results: tuple[tuple[int, dict[str, Any] | Error], ...] = ()
     fatal: Fatal | None = None
@@ -90,13 +107,13 @@ class Answer:
 
 
 def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
-    """Makes and stages a chunk of assets; each asset's error is its own."""
+    """Makes and keeps a chunk of assets; each asset's error is its own."""
     started = time.perf_counter()
     die_with_parent()
     if job.pin:
         pin()
     load_kernels(job.kernels)
-    dataset = Dataset.at(job.uri)
+    keep = job.keep()
     results: list[tuple[int, dict[str, Any] | Error]] = []
     fatal = None
     with StageNote(job.run, token) as stage_note:
@@ -109,13 +126,13 @@ def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
 
             note("start")
             try:
-                results.append((order.index, stage_asset(job, dataset, order, note)))
+                results.append((order.index, make_asset(job, keep, order, note)))
             except (ConfigError, MissingDependencyError) as error:
                 fatal = Fatal(type(error), f"asset {order.index}: {error}")
             except Exception as error:  # noqa: BLE001  any error of one asset is that asset's alone
                 if isinstance(error, OSError) and (error.errno in DISK_ERRORS or stage[0] == "staging"):
                     way = "make room" if error.errno in DISK_ERRORS else "fix it"
-                    fatal = Fatal(OSError, f"can't write to '{dataset.uri}': {error}; {way}, then run the same command")
+                    fatal = Fatal(OSError, f"can't write to '{keep.place}': {error}; {way}, then run the same command")
                 else:
                     results.append((order.index, _error(error, stage[0], stage_note)))
             if fatal:
@@ -123,8 +140,8 @@ def work(job: Work, token: str, orders: tuple[Order, ...]) -> Answer:
     return Answer(tuple(results), fatal, time.perf_counter() - started, spent())
 
 
-def stage_asset(job: Work, dataset: Dataset, order: Order, note: Note) -> dict[str, Any]:
-    """Makes one asset and writes its row and record into the staging folder; returns the record."""
+def make_asset(job: Work, keep: Keep, order: Order, note: Note) -> dict[str, Any]:
+    """Makes one asset and keeps its row and record; returns the record."""
     wall = time.perf_counter()
     made = job.maker(job.recipe, order, note)
     note("staging")
@@ -134,11 +151,10 @@ def stage_asset(job: Work, dataset: Dataset, order: Order, note: Note) -> dict[s
     if isinstance(made.outcome, Rejected):
         record |= {"status": "rejected", "rejection": asdict(made.outcome)}
     else:
-        sha256 = write_row(dataset.fs, dataset.path(row_file(job.staging, order.index)), made.outcome)
-        record |= {"status": "row", "bytes": made.outcome.nbytes, "sha256": sha256}
+        record |= {"status": "row", "bytes": made.outcome.nbytes, **keep.put(order.index, made.outcome)}
     record |= {"seconds": {k: [round(x, 4) for x in v] for k, v in made.seconds.items()}}
     record["wall"] = round(time.perf_counter() - wall, 4)
-    dataset.write(record_file(job.staging, order.index), record)
+    keep.write(record)
     return record
 
 
@@ -152,9 +168,10 @@ def seal_shard(job: Work, shard: int, rows: StagedRows) -> dict[str, Any]:
     if job.pin:
         pin()
     before, wall = spent(), time.perf_counter()
-    dataset = Dataset.at(job.uri)
-    recipe = job.recipe
-    tables = (read_row(dataset.fs, dataset.path(row_file(job.staging, index)), sha256) for index, sha256 in rows)
+    staging, recipe = job.keep(), job.recipe
+    assert isinstance(staging, Staging)
+    dataset = staging.dataset
+    tables = (staging.row(index, sha256) for index, sha256 in rows)
     sealed = seal(dataset.fs, dataset.path(dataset.shard_file(shard)), tables, shard_metadata(recipe, shard), recipe.shards)
     facts = {"sha256": sealed.sha256, "bytes": sealed.bytes, "rows": sealed.rows}
     sealing = spent()

@@ -4,7 +4,7 @@ Each of these opens shards again (their ledger entries go, which makes them unfi
 The dataset's own dataset.json says how its assets are made; nothing has to be repeated.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from versemill.config import digest
 from versemill.errors import ConfigError, ShardError
+from versemill.mill.folder import columns as folder_columns
 from versemill.mill.folder import entries
 from versemill.mill.folder.dataset import Dataset, comparable, differences, locked
 from versemill.mill.folder.fingerprint import fingerprint
@@ -25,6 +26,7 @@ from versemill.mill.pipeline.plan import Plan
 from versemill.mill.pipeline.stages import Made
 from versemill.mill.run.driver import run
 from versemill.mill.run.worker import Maker
+from versemill.mill.upkeep import columns
 from versemill.mill.upkeep.verify import Problem, verify
 from versemill.shards import storage
 from versemill.shards.compare import compare_shards
@@ -54,6 +56,14 @@ def _own(directory: str | Path) -> Dataset:
     return dataset
 
 
+def _run(dataset: Dataset, overrides: Sequence[str], maker: Maker, options: Mapping[str, Any]) -> Summary:
+    """The run, and then what extensions of the dataset lack for the shards that it sealed."""
+    summary = run(pipeline_of(dataset, overrides), dataset.location, maker=maker, **options)
+    if summary.complete and folder_columns.extensions(dataset):
+        columns.extend(dataset.location)
+    return summary
+
+
 def retry(directory: str | Path, overrides: Sequence[str] = (), maker: Maker = stages.make, **options: Any) -> Summary:
     """Makes the failed assets again, and only them: the rows of their shards are kept.
 
@@ -66,7 +76,7 @@ def retry(directory: str | Path, overrides: Sequence[str] = (), maker: Maker = s
             entry = entries.read(dataset, shard)
             if entry and entry["failures"]:
                 _reopen(dataset, shard, entry, keep=True)
-    return run(pipeline_of(dataset, overrides), directory, maker=maker, **options)
+    return _run(dataset, overrides, maker, options)
 
 
 def regenerate(
@@ -84,7 +94,7 @@ def regenerate(
     with locked(dataset):
         for shard in numbers:
             _reopen(dataset, shard, None, keep=False)
-    return run(pipeline_of(dataset, overrides), directory, maker=maker, **options)
+    return _run(dataset, overrides, maker, options)
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,7 @@ def repair(
     all_problems = verify(directory) if problems is None else problems
     faulty = {problem.shard for problem in all_problems if problem.shard is not None}
     with locked(dataset):
+        folder_columns.forget_damaged(dataset)
         for shard in sorted(faulty):
             _set_aside(dataset, shard)
     summary = regenerate(directory, faulty, maker=maker, **options)
@@ -189,8 +200,7 @@ def extend(
         if entry and len(dataset.indices(last)) < dataset.per_shard and assets > dataset.assets:
             _reopen(dataset, last, entry, keep=True, failures=True)
         dataset.write("dataset.json", {**dataset.info, "assets": assets})
-    grown = Dataset.open(directory)
-    return run(pipeline_of(grown, overrides), directory, maker=maker, **options)
+    return _run(Dataset.open(directory), overrides, maker, options)
 
 
 def debug(directory: str | Path, index: int, maker: Maker = stages.make) -> Made:
@@ -223,7 +233,10 @@ def diff(first: str | Path, second: str | Path) -> list[str]:
         elif one["sha256"] != two["sha256"]:
             why = differences(one["fingerprint"], two["fingerprint"]) or differences(one["indices"], two["indices"], "indices")
             lines.append(f"shard {shard}: {one['sha256'][:12]} -> {two['sha256'][:12]}" + (f" ({why[0]})" if why else ""))
-    return lines
+    had, has = ([(e.views, *e.passes) for e in folder_columns.extensions(d)] for d in (a, b))
+    if had != has:
+        return lines + differences(had, has, "extensions")
+    return lines + differences(folder_columns.hashes(a), folder_columns.hashes(b), "extensions")
 
 
 def _reopen(dataset: Dataset, shard: int, entry: dict[str, Any] | None, keep: bool, failures: bool = False) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from versemill import CONVENTION_VERSION, __version__
 from versemill.config import digest
 from versemill.errors import ConfigError, ShardError
-from versemill.mill.folder import card, entries
+from versemill.mill.folder import card, columns, entries
 from versemill.mill.folder.dataset import FORMAT, Dataset, is_running, is_there, locked, shard_count
 from versemill.mill.folder.ledger import Summary, summarise
 from versemill.shards import storage
@@ -106,6 +106,10 @@ def _refuse(given: Sequence[Dataset], target: Dataset) -> None:
             raise ConfigError(f"'{target.uri}' is one of the datasets; the union needs a folder of its own, --out DIR")
         if is_running(dataset):
             raise ConfigError(f"a run is writing to '{dataset.uri}'; merge when it is done")
+        if columns.extensions(dataset):
+            raise ConfigError(
+                f"'{dataset.uri}' was extended by views or passes, which a union would lack; leave it out and read it by itself"
+            )
         have = dataset.info["conventions"]["version"], dataset.info["versions"]["schema"]
         if have != (CONVENTION_VERSION, SCHEMA_VERSION):
             raise ConfigError(

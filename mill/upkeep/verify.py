@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from versemill.errors import ConfigError
-from versemill.mill.folder import census, checked, entries, strays
+from versemill.errors import ConfigError, ShardError
+from versemill.mill.folder import census, checked, columns, entries, strays
 from versemill.mill.folder.dataset import Dataset, is_running
 from versemill.mill.upkeep import identity
-from versemill.shards import storage, verify_shard
+from versemill.shards import decode_views, read_rows, storage, verify_shard
+from versemill.shards.checks import check_views
 
-CHECKED = ("shards", "ledger", "timings", "runs", "staging")
+CHECKED = ("shards", "ledger", "timings", "runs", "staging", "columns")
 """Folders of a dataset that are looked into."""
 
 
@@ -21,7 +22,8 @@ class Problem:
 
     Attributes:
         kind: of `shards.verify_shard`, or "damaged" (dataset.json), "config", "unsealed", "ledger", "identity" (a shard of
-            another dataset or place), "rows", "extra" (in the folder of shards), "stray" (in another one).
+            another dataset or place), "rows", "extra" (in the folder of shards), "stray" (in another one), "extension" (what
+            `versemill extend` added is unfinished, or not of the shards as they are).
         shard: its number, or None when the dataset as a whole is meant.
         message: one sentence.
     """
@@ -47,11 +49,14 @@ def verify(directory: str | Path, deep: bool = False) -> list[Problem]:
     dataset = Dataset.open(directory)
     problems = _dataset(dataset)
     if any(problem.kind == "damaged" for problem in problems):
-        return problems  # without it nobody knows what else should be there
+        return problems  # without it, what else should be there is unknown
     sealed = dataset.sealed()
     problems += _unsealed(dataset, set(sealed))
     for shard in sealed:
         problems += _shard(dataset, shard, deep)
+    problems += _extensions(dataset, hashed=True)
+    if deep and not problems:
+        problems += _extended_rows(dataset)
     return problems + _extra(dataset, census.sizes(dataset)) + _strays(dataset)
 
 
@@ -113,7 +118,7 @@ def verify_quick(directory: str | Path) -> list[Problem]:
             problems.append(Problem("missing", shard, "the file is not there; remake the shard"))
         elif size != fact["bytes"]:
             problems.append(_another_size(shard, size, fact["bytes"]))
-    return problems + _extra(dataset, sizes) + _strays(dataset)
+    return problems + _extensions(dataset, hashed=False) + _extra(dataset, sizes) + _strays(dataset)
 
 
 def _dataset(dataset: Dataset) -> list[Problem]:
@@ -181,3 +186,49 @@ def _extra(dataset: Dataset, names: Iterable[str]) -> list[Problem]:
     known = {posixpath.basename(dataset.shard_file(shard)) for shard in range(dataset.shards)}
     extra = sorted(name for name in names if name not in known)
     return [Problem("extra", None, f"'shards/{name}' does not belong to this dataset; remove it") for name in extra]
+
+
+def _extensions(dataset: Dataset, hashed: bool) -> list[Problem]:
+    """What is wrong with the parts that `extend` wrote: their entries and sizes, and their bytes where `hashed`."""
+    try:
+        known = columns.extensions(dataset)
+    except ShardError as error:
+        return [Problem("damaged", None, str(error))]
+    problems = []
+    for extension in known:
+        name = columns.folder(extension.number)
+        lacking = columns.lacking(dataset, known, extension)
+        if lacking or not extension.complete:
+            shown = ", ".join(map(str, lacking[:5])) + (" ..." if len(lacking) > 5 else "")
+            parts = (
+                f"{len(lacking)} parts ({shown}) are missing or not of the shards as they are"
+                if lacking
+                else "it is unfinished"
+            )
+            text = f"'{name}': {parts}; `versemill extend {dataset.uri}` writes them"
+            problems.append(Problem("extension", None, text))
+        for shard in sorted(set(dataset.sealed()) - set(lacking)) if hashed else ():
+            path, entry = dataset.path(columns.part_file(extension, shard)), columns.read(dataset, extension, shard)
+            faults = verify_shard(dataset.fs, path, entry["sha256"] if entry else None)
+            problems += [Problem(p.kind, None, f"'{columns.part_file(extension, shard)}': {p.message}") for p in faults]
+        shards = {posixpath.basename(columns.part_file(extension, shard)) for shard in dataset.sealed()}
+        files = [posixpath.basename(path) for path in storage.list_files(dataset.fs, dataset.path(f"{name}/shards"))]
+        problems += [
+            Problem("extra", None, f"'{name}/shards/{file}' belongs to no shard; remove it")
+            for file in files
+            if file not in shards
+        ]
+    return problems
+
+
+def _extended_rows(dataset: Dataset) -> list[Problem]:
+    """What is wrong with the views of rows that extensions are joined to."""
+    problems = []
+    for shard in dataset.sealed() if columns.extensions(dataset) else ():
+        try:
+            for row in read_rows(dataset.path(dataset.shard_file(shard)), ["meta.id", "views"], dataset.fs):
+                faults = check_views(decode_views(row["views"])) if row["views"] else []
+                problems += [Problem(kind, shard, f"{row['meta']['id']}, extended: {message}") for kind, message in faults]
+        except ShardError as error:
+            problems.append(Problem("extension", shard, str(error)))
+    return problems

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from versemill.config import Config, digest
+from versemill.device import compile_kernels
 from versemill.errors import AssetError, ConfigError, MissingDependencyError
 from versemill.plugins import Table
 from versemill.shards.duplicates import duplicate_indices
@@ -28,8 +29,8 @@ from versemill.shards.storage import open_storage
 Entry = dict[str, Any]
 """What is remembered of an exported asset: {"id": ..., "split": ..., ...}; JSON-able."""
 
-SKIPPED = "skipped"
-"""Key of the reason in the entry of an asset that the format can't hold."""
+LEFT_OUT = "left_out"
+"""Key of the reason in the entry of an asset that the format can't hold; OUT/left_out.jsonl lists them."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class Format:
         summary: one line: who reads it, axes, units, sign.
         columns: groups or leaves that it reads.
         write: (items of one shard, output folder, shard name) -> one entry per asset.
-        finish: (output folder, all entries in order): index files; called once, after all shards. Assets that were skipped
+        finish: (output folder, all entries in order): index files; called once, after all shards. Assets that were left out
             are not among them.
+        kernels: modules of Warp kernels that `write` runs on the CPU: compiled before several processes start.
         settings: the model of what a user may set; then `write` gets an instance of it as a fourth argument.
     """
 
@@ -49,13 +51,15 @@ class Format:
     columns: tuple[str, ...]
     write: Callable[..., list[Entry]]
     finish: Callable[[Path, list[Entry]], None] | None = None
+    kernels: tuple[str, ...] = ()
     settings: type[Config] | None = None
 
 
-_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "parts", "trellis",
-            "webdataset", "zero123")  # fmt: skip
+_MODULES = ("coco", "folders", "hdf5", "huggingface", "instantmesh", "lgm", "lrm", "mds", "nerf", "openlrm", "parts",
+            "programs", "trellis", "webdataset", "zero123")  # fmt: skip
 _OWN = {name: f"{__name__}.{name}:FORMAT" for name in _MODULES}
 _OWN |= {name: f"{__name__}.shapes:{name.upper()}" for name in ("craftsman", "dora", "hunyuan", "triposg")}
+_OWN |= {name: f"{__name__}.ovoxel:{name.upper()}" for name in ("ovoxel256", "ovoxel512", "ovoxel1024")}
 _OWN |= {name: f"{__name__}.simulators.{name}:FORMAT" for name in ("mjcf", "urdf", "usd")}
 FORMATS = Table("exporter", "exporters", Format, dict(sorted(_OWN.items())))
 """All formats by name; an installed package adds its own (`versemill.plugins`)."""
@@ -63,7 +67,7 @@ FORMATS = Table("exporter", "exporters", Format, dict(sorted(_OWN.items())))
 
 def per_asset(write: Callable[..., Entry]) -> Callable[..., list[Entry]]:
     """A shard writer for formats whose files belong to one asset each: `write` gets an item, the output folder and, where the
-    format has some, its settings. An AssetError skips the asset; its entry says why."""
+    format has some, its settings. An AssetError leaves the asset out; its entry says why."""
 
     def write_shard(items: Iterator[Item], out: Path, _shard: str, *settings: Config) -> list[Entry]:
         entries = []
@@ -71,7 +75,7 @@ def per_asset(write: Callable[..., Entry]) -> Callable[..., list[Entry]]:
             try:
                 entry = write(item, out, *settings)
             except AssetError as error:
-                entry = {SKIPPED: f"{error.reason}: {error}"}
+                entry = {LEFT_OUT: f"{error.reason}: {error}"}
             entries.append({"id": item.id, "split": item.row["meta"]["split"], **entry})
         return entries
 
@@ -85,12 +89,12 @@ class Exported:
     Attributes:
         assets: how many were exported.
         shards_written: how many of its shards this call wrote.
-        skipped: id -> why the format can't hold that asset.
+        left_out: id -> why the format can't hold that asset.
     """
 
     assets: int
     shards_written: int
-    skipped: dict[str, str]
+    left_out: dict[str, str]
 
 
 def export(
@@ -124,7 +128,7 @@ def export(
     options = _settings(format, chosen, settings)
     target = Path(out).absolute()
     fs, paths = find_shards(directory)
-    gone = duplicate_indices(directory, [open_shard(fs, path) for path in paths]) if drop_duplicates else frozenset[int]()
+    gone = duplicate_indices(directory, [open_shard(fs, path, ()) for path in paths]) if drop_duplicates else frozenset[int]()
     name = json.dumps(
         {"format": format, "split": split}
         | ({"drop_duplicates": digest(sorted(gone))} if drop_duplicates else {})
@@ -136,6 +140,8 @@ def export(
     fresh = not target.exists()
     save(marker, name.encode())
     jobs = [_Job(str(directory), path, format, split, gone, str(target), options) for path in paths]
+    if chosen.kernels:
+        compile_kernels(list(chosen.kernels), "cpu")
     entries: list[Entry] = []
     written = 0
     try:
@@ -148,10 +154,14 @@ def export(
         if fresh:
             shutil.rmtree(target, ignore_errors=True)
         raise
-    done = [entry for entry in entries if SKIPPED not in entry]
+    done = [entry for entry in entries if LEFT_OUT not in entry]
+    left_out = {entry["id"]: entry[LEFT_OUT] for entry in entries if LEFT_OUT in entry}
+    if left_out:
+        lines = [json.dumps({"id": name, LEFT_OUT: reason}) + "\n" for name, reason in left_out.items()]
+        save(target / "left_out.jsonl", "".join(lines).encode())
     if chosen.finish:
         chosen.finish(target, done)
-    return Exported(len(done), written, {entry["id"]: entry[SKIPPED] for entry in entries if SKIPPED in entry})
+    return Exported(len(done), written, left_out)
 
 
 def _settings(name: str, format: Format, given: Config | Mapping[str, Any] | None) -> Config | None:
@@ -198,8 +208,9 @@ def _export_shard(job: _Job) -> tuple[list[Entry], bool]:
     """The entries of one shard, and whether it was written now; a marker of the same bytes spares the work."""
     fs, _ = open_storage(job.directory)
     stem = Path(job.path).stem
-    info = fs.get_file_info(job.path)
-    source = hashlib.sha256(f"{stem} {info.size} {info.mtime_ns}".encode()).hexdigest()
+    shard = open_shard(fs, job.path)
+    stamps = [shard.stamp, *(part.stamp for _, part in shard.extensions)]
+    source = hashlib.sha256(" ".join([stem, *stamps]).encode()).hexdigest()
     marker = Path(job.out) / ".export" / f"{stem}.json"
     if marker.exists() and (record := json.loads(marker.read_text()))["source"] == source:
         return record["entries"], False

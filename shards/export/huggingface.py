@@ -1,13 +1,15 @@
 """Hugging Face: Parquet that `datasets.load_dataset` opens with its images decoded, and a README with its metadata.
 
-One row is one asset: `id`, `caption`, `source`, `images` (a list of lossless WebP or PNG, RGBA), `c2w` (V, 16) OpenCV camera to
-world, `K` (V, 9) pixels, `mesh` (GLB). Row groups hold at most 8 rows. Files are named by split and shard.
+One row is one asset: `id`, `caption`, `source`, `images` (a list of `Image`: lossless WebP or PNG, RGBA), `c2w` (V, 16) OpenCV
+camera to world, `K` (V, 9) pixels, `mesh` (`Mesh`: GLB). The hub's viewer shows columns of both types. Files are named by split
+and shard.
 """
 
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +22,8 @@ from versemill.shards.codecs import encode_colour, is_image_file
 from versemill.shards.export import Entry, Format
 from versemill.shards.export.item import Item, rgba, save
 
-IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""What `datasets` stores of an `Image` or a `Mesh`; the path's suffix says which kind of file a mesh is."""
 
 _VALUE = {"_type": "Value"}
 
@@ -32,7 +35,7 @@ FEATURES = {
     "images": {"feature": {"_type": "Image"}, "_type": "Sequence"},
     "c2w": {"feature": {"feature": {"dtype": "float64", **_VALUE}, "_type": "Sequence"}, "_type": "Sequence"},
     "K": {"feature": {"feature": {"dtype": "float64", **_VALUE}, "_type": "Sequence"}, "_type": "Sequence"},
-    "mesh": {"dtype": "binary", **_VALUE},
+    "mesh": {"_type": "Mesh"},
 }
 
 SCHEMA = pa.schema(
@@ -41,38 +44,44 @@ SCHEMA = pa.schema(
         ("caption", pa.string()),
         ("source", pa.string()),
         ("tags", pa.list_(pa.string())),
-        ("images", pa.list_(IMAGE)),
+        ("images", pa.list_(FILE)),
         ("c2w", pa.list_(pa.list_(pa.float64()))),
         ("K", pa.list_(pa.list_(pa.float64()))),
-        ("mesh", pa.binary()),
+        ("mesh", FILE),
     ],
     metadata={"huggingface": json.dumps({"info": {"features": FEATURES}})},
 )
 
-ROWS = 8
+ROWS = 100
+GROUP_BYTES = 100 * 10**6
+"""Row groups end at so many rows, as `datasets` writes images, or so many bytes of files, whichever comes first: the hub's
+viewer reads whole row groups and shows none above 300 MB."""
+
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 """As `datasets` names them."""
 
 
-def _row(item: Item) -> dict[str, object]:
+def _row(item: Item) -> dict[str, Any]:
     meta, views = item.row["meta"], item.views
     files = [cell if is_image_file(cell) else encode_colour(rgba(cell), "webp") for cell in views["rgb"]]
     images = [{"bytes": file, "path": f"{item.id}-{k:03d}.{'webp' if file[:4] == b'RIFF' else 'png'}"}
               for k, file in enumerate(files)]  # fmt: skip
+    mesh = {"bytes": item.row["mesh"]["glb"], "path": f"{item.id}.glb"}
     return {"id": item.id, "caption": meta["caption"], "source": meta["source"], "tags": meta["tags"], "images": images,
-            "c2w": views["c2w"], "K": views["K"], "mesh": item.row["mesh"]["glb"]}  # fmt: skip
+            "c2w": views["c2w"], "K": views["K"], "mesh": mesh}  # fmt: skip
 
 
 def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
     """Writes `data/{split}-{shard}.parquet` for each split in the shard, renamed when they are whole."""
     (out / "data").mkdir(parents=True, exist_ok=True)
     writers: dict[str, pq.ParquetWriter] = {}
-    waiting: dict[str, list[dict[str, object]]] = {}
+    waiting: dict[str, list[dict[str, Any]]] = {}
+    sizes: dict[str, int] = {}
     entries: list[Entry] = []
 
     def flush(split: str) -> None:
         writers[split].write_table(pa.Table.from_pylist(waiting[split], schema=SCHEMA))
-        waiting[split] = []
+        waiting[split], sizes[split] = [], 0
 
     with ExitStack() as stack:
         for item in items:
@@ -80,10 +89,13 @@ def write(items: Iterator[Item], out: Path, shard: str) -> list[Entry]:
             if split not in writers:
                 aside = stack.enter_context(written_aside(out / "data" / f"{split}-{shard}.parquet"))
                 writers[split] = stack.enter_context(pq.ParquetWriter(aside, SCHEMA, use_dictionary=False))
-                waiting[split] = []
-            waiting[split].append(_row(item))
-            if len(waiting[split]) == ROWS:
+                waiting[split], sizes[split] = [], 0
+            row = _row(item)
+            size = sum(len(file["bytes"]) for file in (*row["images"], row["mesh"]))
+            if waiting[split] and (len(waiting[split]) == ROWS or sizes[split] + size > GROUP_BYTES):
                 flush(split)
+            waiting[split].append(row)
+            sizes[split] += size
             meta = item.row["meta"]
             identity = [meta["config_digest"], meta["seed"], meta["id"], meta["content_hash"]]
             entries.append({"id": item.id, "split": split, "seed": meta["seed"], "config": meta["config_digest"],
@@ -107,12 +119,13 @@ def finish(out: Path, entries: list[Entry]) -> None:
              *files, *dataset_info(identity, {SPLITS[s]: n for s, n in filled.items()}), "---", "",
              "# Posed images and meshes", "",
              "One row is one asset: `images` (RGBA), `c2w` (V, 16; camera to world, OpenCV axes, Z up), `K` (V, 9;",
-             "pixels), `mesh` (GLB).", "", table(("split", "rows"), counts.items()), ""]  # fmt: skip
+             "pixels), `mesh` (GLB; Y up, as glTF). `images` and `mesh` have the types `Image` and `Mesh` of `datasets` 5.2,",
+             "which decodes them with Pillow and trimesh.", "", table(("split", "rows"), counts.items()), ""]  # fmt: skip
     save(out / "README.md", "\n".join(lines).encode())
 
 
 FORMAT = Format(
-    summary="Hugging Face datasets: Parquet with decoded image lists and a README; c2w, OpenCV, Z up, world units",
+    summary="Hugging Face datasets: Parquet with columns of types Image and Mesh, and a README; c2w, OpenCV, Z up, world units",
     columns=(
         "views.count",
         "views.width",

@@ -1,6 +1,7 @@
 """Specifications and the assets built from them: closed, upright, one object, the same on every run, and truly decorated."""
 
 import hashlib
+import json
 import subprocess
 import sys
 
@@ -18,6 +19,7 @@ from versemill.detailverse import (
     families,
     generate,
     operators,
+    rebuild,
     registry,
     sample_spec,
 )
@@ -223,6 +225,9 @@ def test_a_specification_survives_yaml_and_builds_the_same_asset():
     assert again == spec
     asset = generate(config, 2, 9)
     assert build(again, "fast", 32).content_hash == asset.content_hash
+    whole = rebuild(json.loads(json.dumps(asset.provenance)))
+    assert (whole.content_hash, whole.seed, whole.index) == (asset.content_hash, 2, 9)
+    assert whole.provenance == asset.provenance
     assert Specification(**asset.provenance["specification"]) == spec
 
 

@@ -1,13 +1,19 @@
 """Outlines of shapes against a camera's own projection, and the choice among candidates against one made by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.path import Path
+from scipy import ndimage
+from scipy.spatial import ConvexHull
 
-from versemill.generation.shapes import drawing, looks, outlines
+from versemill.generation.shapes import drawing, extraction, looks, outlines
 from versemill.generation.shapes.families import SHAPE_FLOW
+from versemill.generation.shapes.vae_judging import extracted
 
 CPU = torch.device("cpu")
 FLOW = SHAPE_FLOW.preset("micro").model_copy(
@@ -26,46 +32,50 @@ def slab(points: torch.Tensor) -> torch.Tensor:
     return ((points.abs() - torch.tensor([1.0, 0.5, 0.25])).amax(-1)) / 0.03
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.floats(-90, 90), st.floats(-80, 80), st.integers(0, 2**32 - 1))
-def test_points_are_seen_where_a_camera_sees_them(azimuth, elevation, seed):
-    points = np.random.default_rng(seed).uniform(-1, 1, (40, 3)).astype(np.float32)
-    pixels, _ = looks.front(64, elevation, azimuth - 90).project(points)
+BALL, SLAB = (extraction.mesh(field, 64) for field in (ball, slab))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(-90, 90), st.floats(-80, 80))
+def test_a_box_is_seen_where_a_camera_projects_its_corners(azimuth, elevation):
+    corners = np.array(list(itertools.product([-1, 1], [-0.5, 0.5], [-0.25, 0.25])), np.float32)
+    pixels, _ = looks.front(64, elevation, azimuth - 90).project(corners)
     low, high = pixels.min(0), pixels.max(0)
     at = ((pixels - (low + high) / 2) / (high - low).max() * 0.9 + 0.5) * outlines.SIDE
-    row, column = np.nonzero(outlines.seen(points, azimuth, elevation, 0.9))
-    gaps = np.linalg.norm(at[:, None] - np.stack([column, row], 1) - 0.5, axis=-1)
-    assert gaps.min(0).max() < 0.75  # every marked pixel has a point in it, and every point has marked its pixel
-    assert gaps.min(1).max() < 0.75
+    rows, columns = np.indices((outlines.SIDE, outlines.SIDE)) + 0.5
+    inside = Path(at[ConvexHull(at).vertices]).contains_points(np.stack([columns, rows], -1).reshape(-1, 2))
+    shown = outlines.seen(SLAB, azimuth, elevation, 0.9)
+    differing = shown ^ inside.reshape(shown.shape)
+    assert not ndimage.binary_erosion(differing, np.ones((3, 3))).any()  # along the edge, and nowhere wide
 
 
 @pytest.mark.parametrize("azimuth", [-60.0, 0.0, 90.0])
 def test_a_ball_is_a_disc_from_anywhere(azimuth):
-    shown = outlines.seen(outlines.occupied(lambda points: ball(points), CPU), azimuth, 30.0, 0.9)
+    shown = outlines.seen(BALL, azimuth, 30.0, 0.9)
     rows, columns = np.indices(shown.shape) + 0.5
-    disc = np.hypot(rows - 16, columns - 16) < 0.45 * outlines.SIDE
-    assert (shown & disc).sum() / (shown | disc).sum() > 0.9
+    disc = np.hypot(rows - outlines.SIDE / 2, columns - outlines.SIDE / 2) < 0.45 * outlines.SIDE
+    assert (shown & disc).sum() / (shown | disc).sum() > 0.95
 
 
 def test_the_outline_of_a_picture_is_its_alpha_in_the_crop():
-    rgba = torch.ones(4, 50, 80)  # white on white: the colours do not matter
-    rgba[3] = 0
-    rgba[3, 10:20, 30:70] = 1
-    shown = outlines.outline(rgba, 0.75)
+    alpha = torch.zeros(50, 80)
+    alpha[10:20, 30:70] = 1
+    shown = outlines.outline(alpha, 0.75)
     rows, columns = np.nonzero(shown)
-    assert (columns.min(), columns.max() + 1) == (4, 28)
-    assert (rows.min(), rows.max() + 1) == (13, 19)
+    assert (columns.min(), columns.max() + 1) == (6, 42)
+    assert abs(rows.min() - 19.5) <= 0.5
+    assert abs(rows.max() + 1 - 28.5) <= 0.5
 
 
 def test_the_most_similar_shape_agrees_most():
-    front = outlines.seen(outlines.occupied(lambda points: slab(points), CPU), 0.0, 0.0, 0.9)
-    likes = [outlines.agreement(field, front, 0.9, "camera", CPU) for field in (slab, ball)]
+    front = outlines.seen(SLAB, 0.0, 0.0, 0.9)
+    likes = [outlines.agreement(mesh, front, 0.9, "camera") for mesh in (SLAB, BALL)]
     assert likes[0] == 1
     assert likes[1] < 0.5
-    side = outlines.seen(outlines.occupied(lambda points: slab(points), CPU), 60.0, 15.0, 0.9)
-    assert outlines.agreement(slab, side, 0.9, "asset", CPU) == 1
-    assert outlines.agreement(slab, side, 0.9, "camera", CPU) < 1
-    assert outlines.agreement(lambda points: points[..., 0] * 0 + 1, side, 0.9, "camera", CPU) == 0
+    side = outlines.seen(SLAB, 60.0, 15.0, 0.9)
+    assert outlines.agreement(SLAB, side, 0.9, "asset") == 1
+    assert outlines.agreement(SLAB, side, 0.9, "camera") < 1
+    assert outlines.agreement(extraction.NOTHING, side, 0.9, "camera") == 0
 
 
 def test_of_several_candidates_the_most_similar_is_drawn():
@@ -73,15 +83,13 @@ def test_of_several_candidates_the_most_similar_is_drawn():
     network = SHAPE_FLOW.fresh(FLOW, 0)
     torch.nn.init.normal_(network.flow.latent_out.weight)
     torch.nn.init.normal_(network.vae.field_out.weight)
-    shown = [
-        drawing.Shown(torch.rand(3, 32, 32), outlines.seen(outlines.occupied(field, CPU), 0.0, 0.0, 0.9))
-        for field in (slab, ball)
-    ]
+    shown = [drawing.Shown(torch.rand(3, 32, 32), outlines.seen(mesh, 0.0, 0.0, 0.9)) for mesh in (SLAB, BALL)]
     how = drawing.Drawing(steps=2, candidates=3)
     for number, (picture, field) in enumerate(zip(shown, drawing.draw(network, shown, [0, 1], how, CPU), strict=True)):
         noise = torch.stack([drawing.noise_of(FLOW, network.vae.channels, number, k) for k in range(3)])
         latents = network.draw(picture.pixels[None].expand(3, -1, -1, -1), noise, 2, how.guidance)
-        likes = [outlines.agreement(network.decode(one[None]), picture.outline, 0.9, "camera", CPU) for one in latents]
+        meshes = [extracted(network.decode(one[None]), drawing.CELLS, CPU) for one in latents]
+        likes = [outlines.agreement(mesh, picture.outline, 0.9, "camera") for mesh in meshes]
         best = network.decode(latents[int(np.argmax(likes))][None])
         points = torch.rand(1, 20, 3)
         torch.testing.assert_close(field(points), best(points), atol=1e-4, rtol=1e-4)

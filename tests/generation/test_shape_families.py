@@ -13,12 +13,14 @@ from torch.nn import functional as F
 from typer.testing import CliRunner
 
 from versemill import gltf, seeds, training
+from versemill.directions import fibonacci
 from versemill.errors import AssetError, ConfigError
 from versemill.generation import SHAPE_FLOW, SHAPE_VAE, paths
 from versemill.generation.shapes import flow_judging, vae_judging
 from versemill.generation.shapes import losses as losses
 from versemill.generation.shapes.data import Placement, ShapeSet, about_z, balanced, input_points
-from versemill.generation.shapes.flow_training import SeenShapes, assigned
+from versemill.generation.shapes.extraction import NOTHING
+from versemill.generation.shapes.flow_training import SeenShapes, around, nearest
 from versemill.generation.shapes.flow_training import example as flow_example
 from versemill.generation.shapes.vae_training import Objective, example
 from versemill.mesh import topology, volume
@@ -147,8 +149,21 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(shapes):
     torch.testing.assert_close(terms["eikonal"], ((gradient.norm(dim=-1) * 0.03 - 1) ** 2).mean(), atol=1e-5, rtol=1e-4)
     expected = terms["sdf"] + 0.4 * terms["normal"] + 0.2 * terms["eikonal"] + 0.1 * terms["kl"]
     torch.testing.assert_close(total.detach(), expected)
+    network.latent_deviation.fill_(1.7)  # a step in training moves it
+    quarter = Objective(network)(dataclasses.replace(batch, slope=0.25 * batch.slope))[0]
+    torch.testing.assert_close(quarter.detach(), expected - 0.3 * terms["normal"] - 0.15 * terms["eikonal"])
+    assert set(Objective(network)(dataclasses.replace(batch, slope=0 * batch.slope))[1]) == {"kl", "sdf"}
     occupancy = Objective(SHAPE_VAE.network(VAE.model_copy(update={"field": "occupancy", "normal": 0, "eikonal": 0})))(batch)[1]
     assert set(occupancy) == {"kl", "occupancy"}
+
+
+def test_gradient_terms_come_in_by_the_ramp(shapes):
+    recipe = VAE.model_copy(update={"steps": 10, "ramp": (0.4, 0.8)})
+    slopes = [SHAPE_VAE.batches(shapes, recipe, 0, 0, 1)[step].slope for step in range(10)]
+    expected = torch.tensor([0, 0, 0, 0, 0, 0.25, 0.5, 0.75, 1, 1])[:, None].expand(10, recipe.batch)
+    torch.testing.assert_close(torch.stack(slopes), expected)
+    at_once = SHAPE_VAE.batches(shapes, recipe.model_copy(update={"ramp": (0.0, 0.0)}), 0, 0, 1)
+    assert (at_once[0].slope == 1).all()
 
 
 def test_latents_have_stored_mean_and_deviation(vae_run):
@@ -252,13 +267,39 @@ def test_the_flows_loss_is_the_error_of_its_target(shape_dataset, flow):
         torch.testing.assert_close(loss, expected)
 
 
-def test_assigned_noise_is_the_nearest_order_of_all():
+def test_the_nearest_order_is_the_best_of_all():
     generator = torch.Generator().manual_seed(0)
     for _ in range(5):
         latents, noise = torch.randn(2, 6, 3, generator=generator)
         cost = {order: (latents - noise[list(order)]).square().sum() for order in permutations(range(6))}
         best = min(cost, key=cost.__getitem__)
-        torch.testing.assert_close(assigned(latents, noise), noise[list(best)])
+        assert nearest(latents, noise).tolist() == list(best)
+
+
+def test_tokens_around_a_sphere_keep_their_sides():
+    sphere = torch.from_numpy(fibonacci(48)).float()
+    shuffled = torch.randperm(48, generator=torch.Generator().manual_seed(0))
+    places = (torch.tensor([1.0, 0.8, 0.6]) * sphere)[shuffled]  # an ellipsoid, its points in no order
+    assert shuffled[around(places)].tolist() == list(range(48))
+
+
+@pytest.mark.parametrize(("coupling", "order"), [("independent", "none"), ("assigned", "noise")])
+def test_a_run_of_before_has_its_order(flow, coupling, order):
+    settings = flow.model_dump()
+    del settings["order"]
+    assert SHAPE_FLOW.restore({**settings, "coupling": coupling}).order == order
+
+
+def test_a_drawn_shape_is_judged_at_the_size_of_an_asset():
+    vertices = np.random.default_rng(0).uniform([1, -3, 0], [1.5, 0, 2], (40, 3)).astype(np.float32)
+    faces = np.arange(39, dtype=np.int32).reshape(-1, 3)
+    sized = flow_judging.sized((vertices, faces))
+    np.testing.assert_allclose((sized[0].min(0) + sized[0].max(0)) / 2, 0, atol=1e-6)
+    assert np.ptp(sized[0], axis=0).max() == pytest.approx(2, abs=1e-6)
+    np.testing.assert_allclose(
+        np.ptp(sized[0], axis=0) / np.ptp(vertices, axis=0), 2 / np.ptp(vertices, axis=0).max(), rtol=1e-5
+    )
+    assert flow_judging.sized(NOTHING) is NOTHING
 
 
 def test_a_withheld_picture_is_no_picture(flow):
@@ -308,6 +349,16 @@ def test_evaluations_have_every_method_and_metric(shape_dataset, vae_run, flow_r
     text = "\n".join(evaluation.notes)
     assert "coverage" in text
     assert "Nearest training shape of a sample" in text
+
+
+def test_baselines_are_of_the_dataset_that_the_model_was_trained_on(shape_dataset, held_dataset, vae_run, tmp_path):
+    same = {"judging": vae_judging.ShapeJudging(resolution=16), "device": "cpu", "out": tmp_path / "out"}
+    with pytest.raises(ConfigError, match=r"no assets in train.*--dataset"):
+        training.evaluate(SHAPE_VAE, vae_run, held_dataset, **same)
+    apart = training.evaluate(SHAPE_VAE, vae_run, held_dataset, trained_on=shape_dataset, **same)
+    whole = training.evaluate(SHAPE_VAE, vae_run, shape_dataset, ("train", "val", "test"), **same)
+    assert len(whole.objects) == 6
+    assert {o["name"]: o for o in apart.objects} == {o["name"]: o for o in whole.objects}
 
 
 def test_a_mesh_that_can_not_be_judged_is_left_out(shape_dataset, vae_run, boxes, tmp_path):

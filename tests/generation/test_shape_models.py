@@ -16,7 +16,9 @@ from versemill.generation.transformer import Attention, Experts, FeedForward, Pl
 VAE = SimpleNamespace(
     width=32, heads=4, channels=6, encoder_layers=1, decoder_layers=2, octaves=4, anchored=True, latent_noise=0.3
 )
-FLOW = SimpleNamespace(width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4, aligned=False, fill=0.9)
+FLOW = SimpleNamespace(
+    width=32, heads=4, pairs=2, skips=True, moe_blocks=0, experts=4, feed=4, aligned=False, fill=0.9, order="none", tokens=5
+)
 
 
 @pytest.fixture(autouse=True)
@@ -261,6 +263,16 @@ def test_an_aligned_flow_is_equivariant_and_moves_with_the_picture():
     order = torch.randperm(5)
     torch.testing.assert_close(flow(latents[:, order], times, tokens), answer[:, order], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(flow(latents, times, tokens.flip(1)), answer, atol=1e-4)
+
+
+def test_in_the_order_of_a_sphere_a_token_knows_which_it_is():
+    torch.manual_seed(0)
+    flow = awake(ShapeFlow(SimpleNamespace(**{**vars(FLOW), "order": "sphere"}), 6, 10))
+    latents, times, tokens = torch.randn(2, 5, 6), torch.tensor([100.0, 900.0]), torch.randn(2, 9, 10)
+    answer, order = flow(latents, times, tokens), torch.tensor([1, 2, 3, 4, 0])
+    assert not torch.allclose(flow(latents[:, order], times, tokens), answer[:, order], atol=1e-3)
+    flow.position.data = flow.position.data[order]
+    torch.testing.assert_close(flow(latents[:, order], times, tokens), answer[:, order], atol=1e-5, rtol=1e-4)
 
 
 def test_blocks_guess_the_places_of_latents_and_look_there():

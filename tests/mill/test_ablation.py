@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from versemill.errors import ConfigError
+from versemill.mill.live import training as live
 from versemill.mill.proof import ablation
 from versemill.mill.run import driver
 from versemill.reconstruction import GAUSSIANS, MONOCULAR
@@ -88,8 +90,9 @@ def test_what_is_shipped_resolves_and_arms_differ_only_as_they_say() -> None:
     base, tests, ablations = ablation.known()
     assert set(ablations) == {
         "zeroverse-mix", "height-field", "boolean", "augmentations", "wireframe", "complexity", "primitive-count", "lighting",
+        "curriculum",
         "detail", "nirne", "nirne-noise", "stability", "vae-terms", "vae-sharp", "flow-skip", "flow-objective",
-        "flow-coupling", "flow-moe", "norld-lambda", "norld-bridge", "curation", "zero-to-hero", "filter-multi-views",
+        "flow-order", "flow-moe", "norld-lambda", "norld-bridge", "curation", "zero-to-hero", "filter-multi-views",
         "filter-map-views",
     }  # fmt: skip
     for name, body in ablations.items():
@@ -230,3 +233,48 @@ def test_model_and_sampler_arms_train_and_mill_only_what_differs(
     scores = outcome.scores["zeroverse"]["psnr"]
     assert all(len(runs) == 2 and None not in runs for runs in scores.values())
     assert scores["plain"] != scores["eight views"]  # one network, asked in two ways
+
+
+LIVE = """
+base:
+  pipeline: base
+  set:
+    sources.zeroverse: {preset: level-9, count_weights: [1, 1], texture_size: 16, triangles: 2000}
+    curate.resolution: 32
+    render.cameras.views: 5
+    fields: {surface_points: 64, sharp_points: 0, near_points: 0, sharp_near_points: 0, volume_points: 0, voxel_resolution: 8}
+    live.ahead: 2
+    live.curriculum: {every: 1, held_out: 1}
+tests:
+  zeroverse: {}
+ablations:
+  draws:
+    question: "fixed, fresh, or by error?"
+    arms:
+      fixed: {}
+      fresh: {draw: live}
+      by error: {draw: curriculum}
+"""
+
+
+@pytest.mark.slow
+def test_arms_may_mill_while_they_train(mill_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "run", mill_here)
+    monkeypatch.setattr(live, "train", partial(live.train, here=True))
+    monkeypatch.setitem(GAUSSIANS.presets, "micro", GAUSSIANS.presets["micro"].model_copy(update={"batch": 2}))
+    (tmp_path / "own.yaml").write_text(LIVE)
+    budget = ablation.Budget(steps=3, seeds=1, assets=3, test_assets=2)
+    outcome = ablation.ablate("draws", tmp_path / "out", budget, tmp_path / "own.yaml", device="cpu")
+    runs = {arm: tmp_path / "out" / "runs" / arm / "seed-0" for arm in ("fixed", "fresh", "by_error")}
+    first = {arm: json.loads((run / "metrics.jsonl").read_text().splitlines()[0])["loss"] for arm, run in runs.items()}
+    assert len(set(first.values())) == 3  # the first batch alone differs already
+    assert [(run / "curriculum.jsonl").exists() for run in runs.values()] == [False, False, True]
+    drawn = {
+        (draw["seed"], draw["index"]) for draw in map(json.loads, (runs["fresh"] / "draws.jsonl").read_text().splitlines())
+    }
+    assert outcome.drawn["fresh"] == [len(drawn)]
+    assert outcome.drawn.keys() == {"fresh", "by error"}
+    page = (tmp_path / "out" / "table.md").read_text()
+    assert (
+        f"Arms whose assets were milled while they trained drew as many different ones, by seed: fresh: {len(drawn)};" in page
+    )

@@ -104,3 +104,28 @@ def test_unknown_families_presets_and_settings_are_named(box_dataset: Path, run:
     with pytest.raises(ConfigError, match=r"views: .*got 5.*its settings: views"):
         versemill("evaluate", str(run), str(box_dataset), "--judge", "views=5")
     assert not (tmp_path / "x").exists()
+
+
+def test_train_reads_a_dataset_or_mills_a_pipeline(box_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {}
+
+    def train_live(family, pipeline, recipe, out, *rest, **options):
+        given.update(family=family.name, pipeline=pipeline, recipe=recipe, out=out, rest=rest, **options)
+        return {"steps": 1}
+
+    monkeypatch.setattr("versemill.mill.live.training.train", train_live)
+    out = ("--out", str(tmp_path / "run"))
+    for arguments in ((), (str(box_dataset), "--live", "tiny")):
+        with pytest.raises(ConfigError, match="name either a dataset folder, or a pipeline"):
+            versemill("train", "gaussians", *arguments, *out)
+    for option in (("--curriculum",), ("--draws", "x"), ("--live-set", "run.seed=1"), ("--address", "auto")):
+        with pytest.raises(ConfigError, match="for training with --live"):
+            versemill("train", "gaussians", str(box_dataset), *out, *option)
+    answer = versemill(
+        "train", "gaussians", "--live", "tiny", *out, "--live-set", "run.seed=9", "--live-set", "live.ahead=5", "--curriculum",
+        "--set", "steps=7", "--seed", "3", "--device", "cpu",
+    )  # fmt: skip
+    assert json.loads(answer) == {"steps": 1}
+    assert (given["family"], given["recipe"].steps, given["rest"][:2]) == ("gaussians", 7, (3, "cpu"))
+    assert (given["pipeline"].name, given["pipeline"].run.seed, given["pipeline"].live.ahead) == ("tiny", 9, 5)
+    assert (given["curriculum"], given["draws"], given["address"]) == (True, None, None)

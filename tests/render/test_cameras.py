@@ -92,6 +92,53 @@ def test_zero123_and_trellis_and_evaluation_layouts():
         assert camera.center[1] <= 1e-9
 
 
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_openlrm_distances_heights_and_focal_length(seed):
+    made = _sample(seed, preset="openlrm", width=512, height=512)
+    for camera in made:
+        assert 1.9 <= _distance(camera) <= 2.6
+        assert -0.75 < camera.center[2] < 1.6
+        assert np.allclose([camera.K[0, 0] / 512, camera.K[1, 1] / 512], 0.75, atol=1e-9)
+    front = made[0].center
+    assert np.allclose(front / np.linalg.norm(front), (0, -1, 0), atol=1e-12)
+    turned = _sample(seed, preset="openlrm", elevation=(10, 20))
+    elevations = [np.degrees(np.arcsin(c.center[2] / _distance(c))) for c in turned]
+    assert 10 - 1e-9 <= min(elevations) <= max(elevations) <= 20 + 1e-9, "an elevation of one's own holds for view 0, too"
+
+
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_instantmesh_distances_heights_and_field_of_view(seed):
+    for camera in _sample(seed, preset="instantmesh"):
+        assert 2.0 <= _distance(camera) <= 3.5
+        assert -0.75 < camera.center[2] < 1.6
+        assert _fov(camera) == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize(("preset", "near", "far"), [("openlrm", 1.9, 2.6), ("instantmesh", 2.0, 3.5)])
+def test_distances_fill_their_range(preset, near, far):
+    made = [camera for index in range(40) for camera in _sample(index=index, preset=preset)]
+    distances = [_distance(camera) for camera in made]
+    assert min(distances) < near + 0.02
+    assert max(distances) > far - 0.02
+    assert min(camera.center[2] for camera in made) < -0.7
+    assert max(camera.center[2] for camera in made) > 1.5
+
+
+def test_lgm_goes_down_a_spiral():
+    made = _sample(preset="lgm", width=512, height=512)
+    assert len(made) == 100
+    assert all(_distance(c) == pytest.approx(3.0) for c in made), "1.5 from an object of side 1 is 3 from one of side 2"
+    assert all(_fov(c) == pytest.approx(49.1) for c in made)
+    elevations = np.degrees(np.arcsin(np.clip([c.center[2] / 3 for c in made], -1, 1)))
+    assert np.allclose(elevations, np.linspace(90, -90, 100), atol=1e-5)
+    azimuths = np.unwrap([np.arctan2(c.center[1], c.center[0]) for c in made[1:-1]])
+    assert np.allclose(np.degrees(np.diff(azimuths)), 5 * 360 / 99)
+    others = _sample(9, 9, preset="lgm")
+    assert all(np.array_equal(a.c2w, b.c2w) for a, b in zip(made, others, strict=True)), "nothing of it is drawn"
+
+
 def test_uniform_directions_cover_the_sphere_evenly():
     made = _sample(preset="sphere", views=4000)
     z = np.sort([c.center[2] / _distance(c) for c in made])

@@ -13,6 +13,7 @@ from versemill.camera import Camera, intrinsics, look_at, orthographic_intrinsic
 from versemill.colour import decode_srgb
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.materials.material import Material
+from versemill.panoramas import read, read_hdr
 from versemill.render import Lighting, Rectangle, RenderConfig, lighting, outputs, panoramas, render, render_views
 from versemill.render.config import LightingConfig
 from versemill.render.scene import alias_table, mip_levels
@@ -209,7 +210,7 @@ def test_panoramas_of_a_folder_light_the_scene_whatever_their_size(ball, tmp_pat
     assert lit > 5 * dark
     (tmp_path / "broken.exr").write_bytes(b"v/1\x01 nothing")
     with pytest.raises(ConfigError, match=r"broken\.exr"):
-        panoramas.read(tmp_path / "broken.exr")
+        read(tmp_path / "broken.exr")
     with pytest.raises(ConfigError, match=r"no \.hdr or \.exr"):
         panoramas.files(str(tmp_path / "nowhere"))
 
@@ -238,6 +239,6 @@ def test_radiance_files_are_read_both_ways(tmp_path):
         b"\x02\x02\x00\x10" + b"".join(b"\x10" + row[:, c].tobytes() for c in range(3)) + bytes([144, 128]) for row in rgbe
     )
     (tmp_path / "coded.hdr").write_bytes(head + coded)
-    flat, run = (panoramas.read_hdr(tmp_path / name) for name in ("flat.hdr", "coded.hdr"))
+    flat, run = (read_hdr(tmp_path / name) for name in ("flat.hdr", "coded.hdr"))
     assert np.array_equal(flat, run)
     assert np.allclose(flat, rgbe[..., :3] / 256)

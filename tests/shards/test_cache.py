@@ -42,6 +42,16 @@ def test_a_second_pass_needs_no_store(store, spheres, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(want, samples(second), strict=True))
 
 
+def test_files_of_others_in_its_folder_stay(tmp_path):
+    (tmp_path / "thesis.arrow").write_bytes(b"x" * 200_000)
+    cache = DiskCache(str(tmp_path), 100_000)
+    for key in range(6):
+        cache.put(str(key), pa.table({"x": np.full(3000, key)}))
+    assert (tmp_path / "thesis.arrow").exists()
+    assert cache.get("5")["x"][0].as_py() == 5
+    assert cache.get("0") is None
+
+
 def test_it_keeps_its_bound_and_what_was_used_last(tmp_path):
     cache = DiskCache(str(tmp_path), 100_000)
     made = []

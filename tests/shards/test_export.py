@@ -145,9 +145,36 @@ def test_hugging_face_with_its_own_package(exported, sphere, tmp_path, look):
     out = exported("huggingface")
     data = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
     assert {split: len(part) for split, part in data.items()} == {"train": 1, "validation": 1, "test": 1}
+    for part in data.values():
+        assert part.features["mesh"] == datasets.features.Mesh()
+        assert part.features["images"] == datasets.List(datasets.Image())
     row = data["test"][0]
     assert row["id"] == IDS[2]
     look.check_view(np.reshape(row["c2w"][5], (4, 4)), np.reshape(row["K"][5], (3, 3)), np.asarray(row["images"][5]))
+    asset = sphere.asset(index=2)
+    x, y, z = row["mesh"].to_geometry().triangles.transpose(2, 0, 1)
+    np.testing.assert_array_equal(np.stack([x, -z, y], -1).astype(np.float32), asset.vertices[asset.faces])
+
+
+def test_row_groups_of_hugging_face_end_at_a_number_of_rows_or_bytes(sphere, tmp_path, monkeypatch):
+    import pyarrow.parquet as pq
+
+    from versemill.shards.export import huggingface
+
+    parts = [sphere.row(i, views=2, size=16) for i in range(5)]
+    seal(pafs.LocalFileSystem(), str(tmp_path / "source" / "shards" / "shard-000000.parquet"), parts, {})
+
+    def groups(name):
+        export(tmp_path / "source", "huggingface", tmp_path / name)
+        file = pq.ParquetFile(tmp_path / name / "data" / "train-shard-000000.parquet")
+        assert [row["id"] for row in file.read().to_pylist()] == [f"cccccccc-{i:08d}" for i in range(5)]
+        return [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+
+    assert groups("whole") == [5]
+    monkeypatch.setattr(huggingface, "ROWS", 3)
+    assert groups("rows") == [3, 2]
+    monkeypatch.setattr(huggingface, "GROUP_BYTES", 1)
+    assert groups("bytes") == [1] * 5
 
 
 @pytest.mark.slow
@@ -219,7 +246,9 @@ def test_mds_with_its_own_package(exported, sphere, look):
     look.check_view(sample["cameras"][2]["c2w"], sample["cameras"][2]["K"], np.asarray(sample["rgb_002"]))
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("ovoxel512", "ovoxel1024") else n for n in sorted(FORMATS)]
+)
 def test_exports_are_the_same_bytes_for_any_number_of_workers_and_after_a_stop(source, tmp_path, name):
     whole = tmp_path / "a"
     assert export(source, name, whole).shards_written == 2

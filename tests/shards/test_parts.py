@@ -19,8 +19,8 @@ def out(furniture, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("parts") / "out"
     done = export(furniture.path, "parts", folder)
     assert done.assets == 2
-    assert list(done.skipped) == furniture.ids[2:]
-    assert done.skipped[furniture.ids[2]].startswith("not_watertight: the surface has 5 boundary")
+    assert list(done.left_out) == furniture.ids[2:]
+    assert done.left_out[furniture.ids[2]].startswith("not_watertight: the surface has 5 boundary")
     return folder
 
 

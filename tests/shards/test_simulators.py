@@ -36,8 +36,8 @@ def out(furniture, tmp_path_factory) -> Path:
     for name in FORMATS:
         done = export(furniture.path, name, folder / name)
         assert done.assets == 2
-        assert list(done.skipped) == furniture.ids[2:]
-        assert done.skipped[furniture.ids[2]].startswith("not_watertight: the surface has 5 boundary")
+        assert list(done.left_out) == furniture.ids[2:]
+        assert done.left_out[furniture.ids[2]].startswith("not_watertight: the surface has 5 boundary")
     return folder
 
 
@@ -296,14 +296,16 @@ def test_mistakes_say_what_to_do(furniture, out, tmp_path, monkeypatch, name):
     assert not (tmp_path / "y").exists()
 
 
-def test_the_command_sets_and_says_what_it_skipped(furniture, tmp_path):
+def test_the_command_sets_and_says_what_it_left_out(furniture, tmp_path):
     command = ["export", str(furniture.path), "--format", "urdf", "--to", str(tmp_path / "x")]
     answer = CliRunner().invoke(app, [*command, "--set", "density=500", "--set", "size=1", "--set", "concavity=1"])
     assert answer.exit_code == 0, answer.output
     said = " ".join(answer.stdout.split())
     assert said.startswith("2 assets in")
-    assert said.endswith(", 1 skipped, 2 shards written now")
-    assert f"skipped {furniture.ids[2]}: not_watertight: the surface has 5 boundary" in answer.stderr
+    assert "1 left out" in said
+    (line,) = map(json.loads, (tmp_path / "x" / "left_out.jsonl").read_text().splitlines())
+    assert line["id"] == furniture.ids[2]
+    assert line["left_out"].startswith("not_watertight: the surface has 5 boundary")
     ball = json.loads((tmp_path / "x" / furniture.ids[1] / "body.json").read_text())
     assert ball["mass"] == pytest.approx(500 * np.pi / 6, rel=0.02)
     listing = CliRunner().invoke(app, ["export", str(furniture.path)], env={"COLUMNS": "300"}).stdout
