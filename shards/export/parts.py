@@ -13,7 +13,7 @@ import trimesh
 from versemill.mesh import volume
 from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, save, y_up
-from versemill.shards.export.solids import LEAST, part_solids, tidied
+from versemill.shards.export.solids import KERNELS, LEAST, part_solids, tidied
 
 
 def write(item: Item, out: Path) -> Entry:
@@ -55,5 +55,6 @@ FORMAT = Format(
     summary="a GLB per asset with a watertight mesh per part, and a caption per part; Y up, [-1, 1]^3",
     columns=("mesh",),
     write=per_asset(write),
+    kernels=KERNELS,
     finish=finish,
 )

@@ -21,6 +21,9 @@ from versemill.queries import MeshQuery
 Points = NDArray[np.float64]
 Faces = NDArray[np.int32]
 
+KERNELS = ("versemill.queries",)
+"""Modules of Warp kernels that parts of another surface are looked up with."""
+
 LEAST = 1e-5
 """Smallest share of the whole volume that a part may have; below it a patch is a cut or a graze, and has no solid."""
 

@@ -1,6 +1,7 @@
 """The table of densities and frictions: complete for what this project makes, and from sources that are named."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from versemill.asset import Asset
 from versemill.detailverse.substance_table import SUBSTANCES
 from versemill.materials import Material
 from versemill.materials.procedural import FAMILIES
-from versemill.shards.export.simulators.body import substances
-from versemill.shards.export.simulators.matter import MATTER, SOURCES, matter_of
+from versemill.shards.export.simulators.body import SimulationConfig, substances
+from versemill.shards.export.simulators.matter import MATTER, SOURCES, describe, matter_of
 
 
 def test_every_texture_family_and_every_substance_is_in_the_table():
@@ -37,6 +38,15 @@ def test_values_are_those_of_solids_and_have_a_source():
         assert 100 < matter.density < 23_000, name
         assert 0.1 < matter.friction < 1, name
         assert matter.source in SOURCES, name
+
+
+def test_the_page_has_the_table_its_sources_and_the_settings():
+    page = (Path(__file__).parents[2] / "docs" / "simulators.md").read_text()
+    assert describe() in page
+    for key, source in SOURCES.items():
+        assert f"- **{key}**: {source}." in page
+    for name in SimulationConfig.model_fields:
+        assert f"| `{name}` |" in page
 
 
 def test_a_part_is_of_its_substance_where_one_is_recorded():

@@ -4,6 +4,7 @@ USD has no engine of its own on PyPI: pxr parses the file's physics as an engine
 """
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,11 @@ import manifold3d
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from versemill.errors import ConfigError, MissingDependencyError
 from versemill.mesh import topology, volume
+from versemill.mill.cli import app
 from versemill.shards import export
 from versemill.shards.export.simulators.body import colliders
 from versemill.shards.export.simulators.matter import MATTER
@@ -291,3 +294,19 @@ def test_mistakes_say_what_to_do(furniture, out, tmp_path, monkeypatch, name):
     with pytest.raises(MissingDependencyError, match=r"pip install 'versemill\[simulators\]'"):
         export(furniture.path, name, tmp_path / "y")
     assert not (tmp_path / "y").exists()
+
+
+def test_the_command_sets_and_says_what_it_left_out(furniture, tmp_path):
+    command = ["export", str(furniture.path), "--format", "urdf", "--to", str(tmp_path / "x")]
+    answer = CliRunner().invoke(app, [*command, "--set", "density=500", "--set", "size=1", "--set", "concavity=1"])
+    assert answer.exit_code == 0, answer.output
+    said = " ".join(answer.stdout.split())
+    assert said.startswith("2 assets in")
+    assert "1 left out" in said
+    (line,) = map(json.loads, (tmp_path / "x" / "left_out.jsonl").read_text().splitlines())
+    assert line["id"] == furniture.ids[2]
+    assert line["left_out"].startswith("not_watertight: the surface has 5 boundary")
+    ball = json.loads((tmp_path / "x" / furniture.ids[1] / "body.json").read_text())
+    assert ball["mass"] == pytest.approx(500 * np.pi / 6, rel=0.02)
+    listing = CliRunner().invoke(app, ["export", str(furniture.path)], env={"COLUMNS": "300"}).stdout
+    assert re.search(r"urdf +URDF for PyBullet.*size, density, friction, hulls, concavity", listing)

@@ -6,6 +6,8 @@ Values are typical of dry, solid material at room temperature: what is porous or
 
 from dataclasses import dataclass
 
+from versemill.markdown import table
+
 SOURCES = {
     "Gere": "Gere, Mechanics of Materials, 5th edition, appendix H, table 1 (ranges; about their middle is taken)",
     "Incropera": "Incropera et al., Fundamentals of Heat and Mass Transfer, appendix A, tables A.1 and A.3",
@@ -91,3 +93,9 @@ def matter_of(material: str) -> str | None:
     words = material.replace("_", " ").split()
     known = (_NAME.get(word) for word in ("_".join(words), *reversed(words)))
     return next((name for name in known if name), None)
+
+
+def describe() -> str:
+    """The table in Markdown, as in docs/simulators.md: values, sources, words."""
+    rows = [(name, f"{m.density:g}", f"{m.friction:g}", m.source, m.words.replace("_", " ")) for name, m in MATTER.items()]
+    return table(("matter", "kg/m³", "friction", "density from", "words"), rows) + "\n"

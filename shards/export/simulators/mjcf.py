@@ -12,6 +12,7 @@ from versemill.shards.export.item import Item, obj, save, text
 from versemill.shards.export.simulators.body import SimulationConfig, body_of
 from versemill.shards.export.simulators.looks import write_looks
 from versemill.shards.export.simulators.urdf import document, number, numbers
+from versemill.shards.export.solids import KERNELS
 
 
 def write(item: Item, out: Path, config: SimulationConfig) -> Entry:
@@ -54,5 +55,6 @@ FORMAT = Format(
     summary="MJCF for MuJoCo: a free body with mass, inertia, convex colliders, friction, textured looks; metres, Z up",
     columns=("mesh",),
     write=per_asset(write),
+    kernels=KERNELS,
     settings=SimulationConfig,
 )

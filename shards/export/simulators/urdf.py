@@ -10,6 +10,7 @@ from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, obj, save, text
 from versemill.shards.export.simulators.body import SimulationConfig, body_of
 from versemill.shards.export.simulators.looks import write_looks
+from versemill.shards.export.solids import KERNELS
 
 
 def write(item: Item, out: Path, config: SimulationConfig) -> Entry:
@@ -61,5 +62,6 @@ FORMAT = Format(
     summary="URDF for PyBullet, ROS, Gazebo, SAPIEN: a link with mass, inertia, convex colliders, OBJ looks; metres, Z up",
     columns=("mesh",),
     write=per_asset(write),
+    kernels=KERNELS,
     settings=SimulationConfig,
 )

@@ -16,6 +16,7 @@ from versemill.errors import MissingDependencyError
 from versemill.shards.export import Entry, Format, per_asset
 from versemill.shards.export.item import Item, save
 from versemill.shards.export.simulators.body import SimulationConfig, body_of
+from versemill.shards.export.solids import KERNELS
 
 ALIGNMENT = 64
 """Bytes that each file of a .usdz starts at a multiple of."""
@@ -55,5 +56,6 @@ FORMAT = Format(
     summary="USD: a .usdz with UsdPreviewSurface and a prim per part; mass, convex colliders (UsdPhysics); metres, Z up",
     columns=("mesh",),
     write=per_asset(write),
+    kernels=KERNELS,
     settings=SimulationConfig,
 )
