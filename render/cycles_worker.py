@@ -196,9 +196,11 @@ def build_material(index: int, spec: dict, job: dict) -> Any:
         principled.inputs["Metallic"].default_value = principled.inputs["Specular IOR Level"].default_value = 0.0
         tree.join(colour, principled.inputs["Emission Color"])
         principled.inputs["Emission Strength"].default_value = 1.0
+    there = None
     if spec["alpha_mode"] != "opaque":
         cut = tree.add("ShaderNodeMath", operation="GREATER_THAN")
         tree.join(alpha, cut.inputs[0])
+        there = cut.outputs[0]
         cut.inputs[1].default_value = spec["alpha_cutoff"] - 1e-6 if spec["alpha_mode"] == "mask" else 0.5
         if spec["alpha_mode"] == "mask":
             alpha = cut.outputs[0]
@@ -213,6 +215,12 @@ def build_material(index: int, spec: dict, job: dict) -> Any:
 
     def record(name: str, socket: Any) -> None:
         node = tree.add("ShaderNodeOutputAOV", aov_name=name)
+        if there is not None:
+            # Cycles adds up what all surfaces along a ray record, those that it passes too.
+            scaled = tree.add("ShaderNodeVectorMath", operation="SCALE")
+            tree.join(socket, scaled.inputs[0])
+            tree.join(there, scaled.inputs["Scale"])
+            socket = scaled.outputs[0]
         tree.join(socket, node.inputs["Color"])
 
     geometry = tree.add("ShaderNodeNewGeometry")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 from versemill.asset import Asset
-from versemill.camera import Camera
+from versemill.camera import Camera, intrinsics, look_at
 from versemill.errors import AssetError, MissingDependencyError
 from versemill.materials.material import Material
 from versemill.materials.sampler import Sampler
@@ -182,6 +183,28 @@ def test_samplers_and_uv_sets_are_the_same_in_both_engines():
             apart = np.abs(ours[name].astype(int) - theirs[name]).max(-1)
             # Where the engines round differently, a texel's edge falls into another pixel.
             assert (apart > 2).mean() < 0.03, (sampler, name)
+
+
+@blender
+@pytest.mark.slow
+def test_what_a_ray_passes_leaves_nothing_in_the_passes(assemble):
+    """A block behind two panes: a clear one is not seen in any pass, one that is more there than not hides the block."""
+    pane = trimesh.creation.box((1.6, 0.05, 0.7))
+    low, high = (pane.copy().apply_translation((0, -0.8, z)) for z in (-0.5, 0.5))
+    block = trimesh.creation.box((1.8, 0.6, 1.8))
+    colours = ((0.2, 0.6, 0.9, 0.25), (0.9, 0.3, 0.1, 0.8), (0.3, 0.8, 0.2, 1.0))
+    modes = ("blend", "blend", "opaque")
+    materials = tuple(Material(base_color=c, alpha_mode=m) for c, m in zip(colours, modes, strict=True))
+    asset = assemble(low, high, block, materials=materials)
+    names = ("mask", "depth", "normal", "position", "albedo", "metallic_roughness", "part", "material")
+    camera = Camera(look_at((0.3, -3.2, 0.2)), intrinsics(40, 48, 48), 48, 48)
+    config = RenderConfig(passes=names, width=48, height=48, samples=1, cycles=SETTINGS)
+    theirs, _ = cycles.render_cycles(asset, [camera], [lighting.uniform()], config, 0)
+    ours = render_views(asset, (camera,), passes=names, samples=1, device="cpu").passes
+    assert set(np.unique(ours["part"])) == {-1, 1, 2}
+    for name in names:
+        apart = np.abs(ours[name].astype(float) - theirs[name])
+        assert (apart.reshape(48, 48, -1).max(-1) > 1e-2 + PASSES[name].tolerance).mean() < 0.01, name
 
 
 @blender
